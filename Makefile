@@ -1,0 +1,45 @@
+# One command each; every target sets up what it needs in .venv first.
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: run all test lint bench report dag demo-data clean
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+run: .venv/installed ## The main job, on the synthetic hospital
+	$(SNAKEMAKE) results/all_stays_model.pth
+
+all: .venv/installed ## All four models, the baselines, figures and the comparison
+	$(SNAKEMAKE)
+
+test: .venv/installed lint
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --cov --cov-report=term --cov-fail-under=90 tests
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+bench: .venv/installed
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+report: .venv/installed all
+	$(SNAKEMAKE) --report results/report.zip
+
+dag: .venv/installed ## The rule graph of the README (needs Graphviz)
+	$(BIN)/snakemake --rulegraph all | dot -Tsvg > docs/rulegraph.svg
+
+demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
+	$(BIN)/python -m mimicflow.demo_data data
+
+clean:
+	rm -rf .venv .snakemake $(filter-out results/README.md, $(wildcard results/*))

@@ -1,0 +1,28 @@
+from snakemake.utils import min_version, validate
+
+from mimicflow.configuration import check_keys
+
+min_version("9.25")
+
+
+configfile: "config.yaml"
+
+
+check_keys(config, "workflow/schemas/config.schema.yaml")
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/synthetic.smk"  # a hospital to run on without credentials
+include: "rules/ingest.smk"  #    raw CSV  -> typed Parquet shards, checked
+include: "rules/ecg.smk"  #       WFDB     -> clean waveform store -> pretrained encoder
+include: "rules/cohort.smk"  #    shards   -> who, when, what happened
+include: "rules/features.smk"  #  shards   -> what was known by then
+include: "rules/admission.smk"  # all of it -> the four GRU variants, scored
+
+
+rule all:
+    default_target: True
+    input:
+        "results/admission/comparison.csv",
+        "results/all_stays_model.pth",

@@ -1,0 +1,229 @@
+"""The result files under the names of the first public release, for a single split.
+
+The release had two families of files with different names for the same content; the table of
+names is all that separates them. All curves are of test patients, admission positive.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.errors import ConfigError, InputError
+from mimicflow.evaluation.assessment import Assessment, assess
+from mimicflow.evaluation.figures import draw_confusion, draw_loss, draw_prc, draw_roc
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.files import atomic_output, write_csv, write_npz
+
+# Content -> name inside the npz of one model, by family of files.
+CURVE_NAMES = {
+    "ecg_only": {
+        "fpr": "fpr",
+        "tpr": "tpr",
+        "precision": "prec",
+        "recall": "rec",
+        "auroc": "auc",
+        "auprc": "ap",
+    },
+    "multimodal": {
+        "fpr": "fpr",
+        "tpr": "tpr",
+        "auroc": "roc_auc",
+        "precision": "prec",
+        "recall": "rec",
+        "auprc": "pr_auc",
+    },
+    # Combined curves have the same names in both families, after "multi_" and "all_".
+    "combined": {
+        "fpr": "fpr",
+        "tpr": "tpr",
+        "auroc": "auc",
+        "precision": "prec",
+        "recall": "rec",
+        "auprc": "pr",
+    },
+}
+HISTORY = ["epoch", "train_loss", "val_loss", "train_auc", "val_auc", "val_ap", "is_best"]
+CONFUSION = ["epoch", "tn", "fp", "fn", "tp", "precision", "recall", "f1", "val_auc", "val_ap"]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a trained model left behind, read once."""
+
+    assessment: Assessment
+    arrays: dict[str, np.ndarray]
+    history: pd.DataFrame
+    confusion: pd.DataFrame
+    checkpoint: Path
+    synthetic: bool
+
+
+_WRITERS: dict[str, Callable[[_Run, str | Path], None]] = {
+    "checkpoint": lambda run, path: _copy(run.checkpoint, path),
+    "curves": lambda run, path: write_npz(run.arrays, path),
+    "final_curves": lambda run, path: write_npz(run.arrays, path),
+    "metrics": lambda run, path: write_csv(run.history, path),
+    "confusion": lambda run, path: write_csv(run.confusion, path),
+    "loss": lambda run, path: draw_loss(
+        run.history, path, synthetic=run.synthetic, title=run.assessment.name
+    ),
+    "confusion_figure": lambda run, path: draw_confusion(
+        run.assessment, path, synthetic=run.synthetic
+    ),
+    "roc": lambda run, path: draw_roc([run.assessment], path, synthetic=run.synthetic),
+    "prc": lambda run, path: draw_prc([run.assessment], path, synthetic=run.synthetic),
+}
+
+
+def write_performance(
+    style: str,
+    name: str,
+    predictions: str | Path,
+    history: str | Path,
+    confusion: str | Path,
+    checkpoint: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    threshold: float = 0.5,
+    synthetic: bool = False,
+) -> None:
+    """Write the files of one trained model under their published names.
+
+    Parameters
+    ----------
+    style : {"ecg_only", "multimodal"}
+        Family of names inside the npz.
+    name : str
+        How the figures call the model.
+    predictions, history, confusion, checkpoint : path-like
+        Predictions Parquet, epoch and confusion CSV, and weights, as training wrote them.
+    outputs : mapping of str to path-like
+        Any of ``checkpoint, curves, final_curves, metrics, confusion, loss, confusion_figure,
+        roc, prc``; only those named are written. ``final_curves`` is a second copy of ``curves``
+        (the release kept one beside its final weights).
+    draws, seed : int
+        Of the bootstrap by patient.
+    threshold : float
+        Of the confusion figure.
+    synthetic : bool
+        Whether to stamp figures as synthetic.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown style or output.
+    InputError
+        When the epoch or confusion CSV lacks a column.
+    PredictionsError
+        When the predictions cannot be scored.
+    """
+    if style not in ("ecg_only", "multimodal"):
+        raise ConfigError(f"unknown style {style!r}", remedy="use ecg_only or multimodal")
+    _check_outputs(outputs, _WRITERS)
+    assessment = assess(
+        read_predictions(predictions), name, draws=draws, seed=seed, threshold=threshold
+    )
+    run = _Run(
+        assessment=assessment,
+        arrays=_curve_arrays(assessment, style),
+        history=_read_columns(history, HISTORY),
+        confusion=_read_columns(confusion, CONFUSION),
+        checkpoint=Path(checkpoint),
+        synthetic=synthetic,
+    )
+    for output, path in outputs.items():
+        _WRITERS[output](run, path)
+
+
+def write_combined(
+    predictions_all: str | Path,
+    predictions_multi: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    title: str = "",
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+) -> None:
+    """Write the curves of the all-stays and the several-ECG model of a family in one place.
+
+    Parameters
+    ----------
+    predictions_all, predictions_multi : path-like
+        Predictions Parquet of the two models.
+    outputs : mapping of str to path-like
+        Any of ``curves, final_curves`` (npz with ``all_`` and ``multi_`` names), ``roc, prc``.
+    title : str
+        Above the figures.
+    draws, seed, synthetic
+        As in `write_performance`.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown output.
+    PredictionsError
+        When a predictions table cannot be scored.
+    """
+    pair = {
+        prefix: assess(read_predictions(path), words, draws=draws, seed=seed)
+        for prefix, words, path in (
+            ("multi_", "≥ 2 ECGs", predictions_multi),
+            ("all_", "All stays", predictions_all),
+        )
+    }
+    arrays = {
+        prefix + key: array
+        for prefix, assessment in pair.items()
+        for key, array in _curve_arrays(assessment, "combined").items()
+    }
+    curves_in_figures = [pair["all_"], pair["multi_"]]
+    writers: dict[str, Callable[[str | Path], None]] = {
+        "curves": lambda path: write_npz(arrays, path),
+        "final_curves": lambda path: write_npz(arrays, path),
+        "roc": lambda path: draw_roc(curves_in_figures, path, synthetic=synthetic, title=title),
+        "prc": lambda path: draw_prc(curves_in_figures, path, synthetic=synthetic, title=title),
+    }
+    _check_outputs(outputs, writers)
+    for output, path in outputs.items():
+        writers[output](path)
+
+
+def _curve_arrays(assessment: Assessment, style: str) -> dict[str, np.ndarray]:
+    return {
+        published: np.asarray(getattr(assessment.curves, content), dtype=np.float64)
+        for content, published in CURVE_NAMES[style].items()
+    }
+
+
+def _check_outputs(outputs: Mapping[str, str | Path], known: Mapping[str, object]) -> None:
+    unknown = sorted(set(outputs) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"unknown output {', '.join(unknown)}", remedy=f"use any of {', '.join(known)}"
+        )
+
+
+def _read_columns(path: str | Path, columns: list[str]) -> pd.DataFrame:
+    frame = pd.read_csv(path)
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise InputError(
+            f"columns missing: {', '.join(missing)}",
+            file=path,
+            remedy="run the training of this model again",
+        )
+    return frame[columns]
+
+
+def _copy(source: Path, path: str | Path) -> None:
+    with atomic_output(path) as temporary:
+        shutil.copyfile(source, temporary)

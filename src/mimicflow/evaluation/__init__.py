@@ -1,0 +1,1 @@
+"""Scores, intervals and figures of any predictions table; one room for all systems."""

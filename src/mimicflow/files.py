@@ -1,0 +1,75 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@contextlib.contextmanager
+def atomic_output(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` that takes its place only when the block succeeds.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write; its folder is created.
+
+    Yields
+    ------
+    Path
+        Where to write meanwhile. Removed when the block raises.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept because several writers choose the format by it.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_parquet(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame without its index, atomically."""
+    with atomic_output(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame without its index as CSV, atomically."""
+    with atomic_output(path) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
+def write_json(content: Any, path: str | Path) -> None:
+    """Write plain data as indented JSON with sorted keys, atomically."""
+    with atomic_output(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_npz(arrays: dict[str, np.ndarray], path: str | Path) -> None:
+    """Write numeric arrays as ``.npz`` that loads without pickles, atomically."""
+    for name, array in arrays.items():
+        if np.asarray(array).dtype == object:
+            raise TypeError(f"array {name!r} would need a pickle: give it a numeric or text dtype")
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, read in chunks."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,90 @@
+"""Which source files a result depends on, so that a change of code reruns what it touches.
+
+Snakemake does not see changes in imported modules; rules therefore name them as inputs.
+They are found by following the imports, because a list kept by hand is soon wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# These tell and log what happens; no result can depend on them.
+WITHOUT_EFFECT = frozenset({"errors", "scripting", "provenance", "configuration"})
+
+
+def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:
+    """Return the files behind modules or data files of the package, with all that they import.
+
+    Parameters
+    ----------
+    *names : str
+        Modules (``"ecg.store"``) or files inside the package (``"concepts/ed_labs.sql"``).
+    relative_to : path-like
+        Folder against which the paths are told.
+
+    Returns
+    -------
+    list of str
+        Sorted, each once.
+
+    Raises
+    ------
+    FileNotFoundError
+        A name that is neither a module nor a file of the package.
+    """
+    files: set[Path] = set()
+    for name in names:
+        if "/" in name:
+            if not (PACKAGE / name).is_file():
+                raise FileNotFoundError(PACKAGE / name)
+            files.add(PACKAGE / name)
+        else:
+            files |= _closure(name)
+    root = Path(relative_to).resolve()
+    return sorted(
+        str(file.relative_to(root) if file.is_relative_to(root) else file) for file in files
+    )
+
+
+@cache
+def _closure(module: str) -> frozenset[Path]:
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        file = _module_file(waiting.pop())
+        if file is None:
+            raise FileNotFoundError(f"no module mimicflow.{module}")
+        if file not in found:
+            found.add(file)
+            waiting.extend(_imports(file))
+    return frozenset(found)
+
+
+def _module_file(module: str) -> Path | None:
+    stem = PACKAGE.joinpath(*module.split("."))
+    for file in (stem.with_suffix(".py"), stem / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def _imports(file: Path) -> tuple[str, ...]:
+    """Return the modules of the package that a file imports, without the package's prefix."""
+    modules: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            candidates = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from mimicflow.ecg import store` names a module, `from ... import build` a function.
+            candidates = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in candidates:
+            inner = name.removeprefix("mimicflow.")
+            if inner != name and inner not in WITHOUT_EFFECT and _module_file(inner):
+                modules.append(inner)
+    return tuple(modules)

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from mimicflow import provenance
+from mimicflow.provenance import source_files
+
+
+def test_a_module_brings_all_that_it_imports():
+    files = {Path(file).name for file in source_files("ingest")}
+
+    assert {"ingest.py", "hosp.py", "schema.py", "files.py"} <= files
+    assert "resnet.py" not in files
+
+
+def test_modules_that_only_tell_are_left_out():
+    assert not any(file.endswith(("errors.py", "scripting.py")) for file in source_files("ingest"))
+
+
+def test_data_files_are_named_by_their_place(repository):
+    assert source_files("reference/labs.csv", relative_to=repository) == [
+        "src/mimicflow/reference/labs.csv"
+    ]
+
+
+@pytest.mark.parametrize("name", ["no_such_module", "reference/no_such.csv"])
+def test_an_unknown_name_is_refused(name):
+    with pytest.raises(FileNotFoundError):
+        source_files(name)
+
+
+def test_every_module_of_the_package_is_reached_by_some_name():
+    package = provenance.PACKAGE
+    for file in package.rglob("*.py"):
+        name = ".".join(file.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
+        if name not in ("__init__", ""):
+            assert str(file.name) in {Path(found).name for found in source_files(name)}

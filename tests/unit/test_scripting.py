@@ -1,0 +1,55 @@
+import warnings
+
+import pytest
+
+from mimicflow.database import connect
+from mimicflow.errors import InputError, RecordError, TableError
+from mimicflow.scripting import rule_log
+
+
+def test_our_errors_end_the_rule_with_place_and_remedy_in_the_log(tmp_path, capsys):
+    log = tmp_path / "rule.log"
+
+    with pytest.raises(SystemExit), rule_log(str(log)):
+        raise TableError("no column itemid", file="labevents.csv", row=1, remedy="download again")
+
+    text = log.read_text()
+    assert "labevents.csv, line 1: no column itemid" in text
+    assert "What to do: download again" in text
+    assert "Traceback" not in text
+    assert "TableError: labevents.csv" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_keeps_its_traceback(tmp_path):
+    log = tmp_path / "rule.log"
+
+    with pytest.raises(ZeroDivisionError), rule_log(str(log)):
+        1 / 0  # noqa: B018
+
+    assert "Traceback" in log.read_text()
+
+
+def test_warnings_reach_the_log(tmp_path):
+    log = tmp_path / "rule.log"
+
+    with rule_log(str(log)):
+        warnings.warn("column flag is missing", stacklevel=1)
+
+    assert "column flag is missing" in log.read_text()
+
+
+def test_errors_tell_what_they_know():
+    assert str(InputError("empty", file="a.csv")) == "a.csv: empty"
+    assert str(InputError("empty")) == "empty"
+    assert RecordError("gone", reason="signal_missing", file="x.dat").reason == "signal_missing"
+
+
+def test_the_database_keeps_to_its_limits_and_closes():
+    with connect(memory_mb=300, threads=1) as database:
+        limit, threads = database.execute(
+            "SELECT current_setting('memory_limit'), current_setting('threads')"
+        ).fetchone()
+    assert threads == 1
+    assert "MiB" in limit and float(limit.split()[0]) == pytest.approx(286.1, abs=0.1)
+    with pytest.raises(Exception, match=r"(?i)closed"):
+        database.execute("SELECT 1")
