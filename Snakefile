@@ -25,4 +25,11 @@ rule all:
     default_target: True
     input:
         "results/admission/comparison.csv",
-        "results/all_stays_model.pth",
+        collect("results/{subset}_performance/{subset}_stays_roc.png", subset=["all", "multi"]),
+        collect(
+            "results/outputs/gru/{subset}_performance/{subset}_stays_roc.png",
+            subset=["all", "multi"],
+        ),
+        collect(
+            "results/{folder}combined_performance/combined_roc.png", folder=["", "outputs/gru/"]
+        ),

@@ -4,9 +4,37 @@ from pathlib import Path
 
 from mimicflow.errors import InputError
 from mimicflow.provenance import source_files
+from mimicflow.tables import TABLES
 
 SHARDS = range(config["ingest"]["shards"])
 SYNTHETIC = config["data"]["ed"].startswith("results/synthetic")
+ADMISSION_TABLES = [
+    *(
+        "hosp/patients",
+        "hosp/admissions",
+        "hosp/diagnoses_icd",
+        "hosp/prescriptions",
+        "hosp/labevents",
+    ),
+    *("ed/edstays", "ed/triage", "ed/vitalsign", "ed/pyxis", "ed/medrecon"),
+    *("ecg/record_list", "ecg/machine_measurements"),
+]
+STATIC_CONCEPTS = [
+    *(
+        "ed_stay",
+        "prior_stays",
+        "ed_medications",
+        "medication_history",
+        "diagnosis_history",
+        "ed_labs",
+    ),
+    *(["home_medications"] if config["features"]["home_medications"] else []),
+]
+# Everything that is scored, with the stays that it is scored on.
+COMPARED = {
+    **{name: model["stays"] for name, model in config["models"].items()},
+    **{f"{kind}_{stays}": stays for kind in config["baselines"] for stays in ("all", "multi")},
+}
 
 
 wildcard_constraints:
@@ -20,6 +48,15 @@ wildcard_constraints:
 def sources(*names):
     """The package's files behind modules and data files: inputs, so that changed code reruns."""
     return source_files(*names)
+
+
+def concept(name):
+    """The SQL files of a clinical concept, and those that all concepts share."""
+    own = Path(workflow.basedir, "src/mimicflow/concepts").glob(f"{name}*.sql")
+    return [f"concepts/{file.name}" for file in sorted(own)] + [
+        "concepts/macros.sql",
+        "concepts/reference.sql",
+    ]
 
 
 def shards(path):
@@ -44,6 +81,27 @@ def raw_table(wildcards):
     )
 
 
+def synthetic_tables(module, ending):
+    """The raw files of a module of the synthetic hospital: every table that has a schema."""
+    folder = f"results/synthetic/{module}"
+    return [f"{folder}/{table.name}{ending}" for table in TABLES.values() if table.module == module]
+
+
 def waveforms(wildcards):
     """The synthetic ECG files, so that they are made first; real ones are not tracked one by one."""
     return ["results/synthetic/ecg/files"] if SYNTHETIC else []
+
+
+def multimodal(path):
+    """An input function: the path for the multimodal model of the rule's stays."""
+    models = {"all": "all_stays_model", "multi": "multiple_ECG_stays_model"}
+
+    def path_of_subset(wildcards):
+        return path.replace("{model}", models[wildcards.subset])
+
+    return path_of_subset
+
+
+def options(section, *keys):
+    """These keys of a section of the configuration, and no others, so that only they rerun a rule."""
+    return {key: config[section][key] for key in keys}

@@ -62,6 +62,7 @@ class _Run:
     confusion: pd.DataFrame
     checkpoint: Path
     synthetic: bool
+    classes: tuple[str, str]
 
 
 _WRITERS: dict[str, Callable[[_Run, str | Path], None]] = {
@@ -74,7 +75,7 @@ _WRITERS: dict[str, Callable[[_Run, str | Path], None]] = {
         run.history, path, synthetic=run.synthetic, title=run.assessment.name
     ),
     "confusion_figure": lambda run, path: draw_confusion(
-        run.assessment, path, synthetic=run.synthetic
+        run.assessment, path, synthetic=run.synthetic, classes=run.classes
     ),
     "roc": lambda run, path: draw_roc([run.assessment], path, synthetic=run.synthetic),
     "prc": lambda run, path: draw_prc([run.assessment], path, synthetic=run.synthetic),
@@ -93,6 +94,7 @@ def write_performance(
     draws: int = 1000,
     seed: int = 0,
     threshold: float = 0.5,
+    positive_class: str = "ADMITTED",
     synthetic: bool = False,
 ) -> None:
     """Write the files of one trained model under their published names.
@@ -107,23 +109,18 @@ def write_performance(
         Predictions Parquet, epoch and confusion CSV, and weights, as training wrote them.
     outputs : mapping of str to path-like
         Any of ``checkpoint, curves, final_curves, metrics, confusion, loss, confusion_figure,
-        roc, prc``; only those named are written. ``final_curves`` is a second copy of ``curves``
-        (the release kept one beside its final weights).
+        roc, prc``. The release had ``curves`` a second time, as ``final_curves``.
     draws, seed : int
         Of the bootstrap by patient.
-    threshold : float
-        Of the confusion figure.
+    threshold, positive_class : float, {"ADMITTED", "HOME"}
+        Of the confusion figure; the class is what label 1 stands for.
     synthetic : bool
         Whether to stamp figures as synthetic.
 
     Raises
     ------
-    ConfigError
-        On an unknown style or output.
-    InputError
-        When the epoch or confusion CSV lacks a column.
-    PredictionsError
-        When the predictions cannot be scored.
+    ConfigError, InputError, PredictionsError
+        An unknown style or output, a CSV that lacks a column, predictions without scores.
     """
     if style not in ("ecg_only", "multimodal"):
         raise ConfigError(f"unknown style {style!r}", remedy="use ecg_only or multimodal")
@@ -138,6 +135,7 @@ def write_performance(
         confusion=_read_columns(confusion, CONFUSION),
         checkpoint=Path(checkpoint),
         synthetic=synthetic,
+        classes=("Admitted", "Home") if positive_class == "HOME" else ("Home", "Admitted"),
     )
     for output, path in outputs.items():
         _WRITERS[output](run, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.figures import draw_comparison
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.files import write_csv
+
+_LOG = logging.getLogger(__name__)
 
 
 def compare(
@@ -50,10 +53,8 @@ def compare(
 
     Raises
     ------
-    PredictionsError
-        When a table cannot be scored.
-    ConfigError
-        When a model has no entry in ``stays``.
+    ConfigError, PredictionsError
+        A model without an entry in ``stays``, a table that cannot be scored.
     """
     unknown = [model for model in predictions if model not in stays]
     if unknown:
@@ -73,8 +74,15 @@ def compare(
         )
         rows.append(_row(model, stays[model], assessment, known, synthetic))
     table = pd.DataFrame(rows)
+    _warn_of_other_stays(table)
     write_csv(table, output)
     draw_comparison(table, figure, synthetic=synthetic)
+
+
+def _warn_of_other_stays(table: pd.DataFrame) -> None:
+    for kind, group in table.groupby("stays"):
+        if group[["n", "events"]].drop_duplicates().shape[0] > 1:
+            _LOG.warning("the models of %r stays are not scored on the same stays", kind)
 
 
 def _row(

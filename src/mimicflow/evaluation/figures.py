@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.assessment import Assessment
@@ -21,7 +23,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79
 GREY, INK = "#777777", "#222222"
 _LINES = [(BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, (0, (5, 1, 1, 1, 1, 1)))]
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
     "font.size": 10,
     "axes.titlesize": 11,
@@ -45,13 +47,18 @@ def _figure(path: str | Path, synthetic: bool, size: tuple[float, float]) -> Ite
     with mpl.rc_context(), atomic_output(path) as temporary:
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=size, layout="constrained")
+        # The stamp has a strip of its own above the layout, so that it never hides anything.
+        strip = 0.36 / size[1] if synthetic else 0.0
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, rect=(0, 0, 1, 1 - strip))
+        figure = Figure(figsize=size, layout=layout)
         yield figure
         if synthetic:
-            figure.suptitle(
+            figure.text(
+                0.98,
+                1 - strip / 1.8,
                 "SYNTHETIC DATA – not patients",
-                x=0.99,
                 horizontalalignment="right",
+                verticalalignment="center",
                 fontsize=9,
                 fontweight="bold",
                 color="white",
@@ -76,7 +83,7 @@ def draw_roc(
     title : str
         Above the axes.
     """
-    with _figure(path, synthetic, (5, 5.3)) as figure:
+    with _figure(path, synthetic, (5, 5.6)) as figure:
         axes = _unit_square(figure, title, "False positive rate", "True positive rate")
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="Chance")
         for assessment, (colour, line) in zip(assessments, _line_styles(), strict=False):
@@ -97,7 +104,7 @@ def draw_prc(
 
     Parameters are those of `draw_roc`.
     """
-    with _figure(path, synthetic, (5, 5.3)) as figure:
+    with _figure(path, synthetic, (5, 5.6)) as figure:
         axes = _unit_square(figure, title, "Recall (sensitivity)", "Precision (PPV)")
         for assessment, (colour, line) in zip(assessments, _line_styles(), strict=False):
             axes.axhline(assessment.prevalence, color=colour, linewidth=1, linestyle=":")
@@ -119,7 +126,7 @@ def draw_confusion(
     path: str | Path,
     *,
     synthetic: bool,
-    classes: tuple[str, str] = ("Home", "Admitted"),
+    classes: tuple[str, str] = ("negative", "positive"),
 ) -> None:
     """Draw the confusion matrix, counts and shares of each true class.
 
@@ -137,7 +144,7 @@ def draw_confusion(
     cells = assessment.confusion
     counts = np.array([[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    with _figure(path, synthetic, (4.6, 4.6)) as figure:
+    with _figure(path, synthetic, (4.6, 5.5)) as figure:
         axes = figure.add_subplot()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(2, 2):
@@ -163,9 +170,7 @@ def draw_confusion(
         )
 
 
-def draw_loss(
-    history: pd.DataFrame, path: str | Path, *, synthetic: bool, title: str = ""
-) -> None:
+def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title: str = "") -> None:
     """Draw losses and AUROCs by epoch, the chosen epoch marked.
 
     Parameters
@@ -181,7 +186,7 @@ def draw_loss(
         Above the axes.
     """
     best = history.loc[history["is_best"].astype(bool), "epoch"]
-    with _figure(path, synthetic, (6, 5.2)) as figure:
+    with _figure(path, synthetic, (6, 5.6)) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for axes, measure, label in ((upper, "loss", "Loss"), (lower, "auc", "AUROC")):
             for part, name, colour, marker in (
@@ -221,7 +226,7 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
         Whether to stamp the figure as synthetic.
     """
     rows, headings = _forest_rows(table)
-    with _figure(path, synthetic, (10.5, 1.7 + 0.36 * (len(rows) + len(headings)))) as figure:
+    with _figure(path, synthetic, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _forest_panel(left, rows, "auroc", "AUROC")
         _forest_panel(right, rows, "auprc", "AUPRC")
@@ -232,7 +237,7 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
                 tick.set_fontweight("bold")
         left.set_ylim(max(positions) + 0.6, min(positions) - 0.6)
         handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
 
 
 def _forest_rows(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
@@ -282,11 +287,11 @@ def _forest_panel(axes: Axes, rows: dict[int, pd.Series], score: str, label: str
         markersize=6,
         markerfacecolor="none",
         markeredgecolor=VERMILION,
-        label="published, on MIMIC-IV (other patients)",
+        label="published, on MIMIC-IV",
     )
     axes.set_title(f"{label}: this run | published", fontsize=10)
     axes.set_xlabel(label)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -313,7 +318,7 @@ def _legend(assessment: Assessment, score: str) -> str:
     )
 
 
-def _legend_box(axes: Axes, place: str) -> None:
+def _legend_box(axes: Axes, place: Literal["lower left", "lower right"]) -> None:
     legend = axes.legend(loc=place, frameon=True, framealpha=0.85, edgecolor="none")
     legend.set_zorder(5)
 

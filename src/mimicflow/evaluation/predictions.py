@@ -9,7 +9,9 @@ import pandas as pd
 from mimicflow.errors import MimicflowError
 
 COLUMNS = ("stay_id", "subject_id", "split", "label", "probability")
-_REMEDY = "delete the file and run its rule again; if it comes back, the model that wrote it is wrong"
+_REMEDY = (
+    "delete the file and run its rule again; if it comes back, the model that wrote it is wrong"
+)
 
 
 class PredictionsError(MimicflowError):

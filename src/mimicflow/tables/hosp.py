@@ -4,7 +4,6 @@ from mimicflow.tables.schema import Column, Table
 
 _SUBJECT = Column("subject_id", "integer", nullable=False, used=True)
 _HADM = Column("hadm_id", "integer", nullable=False, used=True)
-_HADM_IF_ANY = Column("hadm_id", "integer", used=True)
 _SEQ_NUM = Column("seq_num", "integer", nullable=False, used=True)
 _ICD = (
     Column("icd_code", nullable=False, used=True),
@@ -99,7 +98,7 @@ HOSP: tuple[Table, ...] = (
             # Open reconstructions of the demo leave it empty; the key is then not checked.
             Column("labevent_id", "integer", nullable=False, used=True, optional=True),
             _SUBJECT,
-            _HADM_IF_ANY,
+            Column("hadm_id", "integer"),
             Column("specimen_id", "integer"),
             Column("itemid", "integer", nullable=False, used=True),
             Column("order_provider_id", optional=True),

@@ -1,0 +1,254 @@
+"""The four GRU variants and their baselines, on the same patients, each in a job of its own.
+
+INPUTS   results/final_ecgs.parquet, results/vitals_long_cleaned.parquet, results/ecg/store, results/pretrained_model.pth
+OUTPUTS  results/{model}.pth, the published result files, results/admission/comparison.csv
+STEPS    train, baselines, result files per model and combined, comparison
+"""
+
+
+rule train_model:
+    """One variant: its branches and stays are in the configuration; validation patients stop it."""
+    input:
+        final_ecgs="results/final_ecgs.parquet",
+        vitals="results/vitals_long_cleaned.parquet",
+        ecgs="results/cohort/ecgs.parquet",
+        spine="results/cohort/spine.parquet",
+        stores=shards("results/ecg/store/{shard}.npy"),
+        indices=shards("results/ecg/store/{shard}.parquet"),
+        pretrained="results/pretrained_model.pth",
+        code=sources("admission.train", "admission.inputs", "reference/static_features.csv"),
+    output:
+        weights="results/{model}.pth",
+        predictions="results/admission/{model}/predictions.parquet",
+        history="results/admission/{model}/history.csv",
+        confusion="results/admission/{model}/confusion.csv",
+        config="results/admission/{model}/config.yaml",
+    log:
+        "results/logs/train_model/{model}.log",
+    benchmark:
+        "results/benchmarks/train_model/{model}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="1d",
+        gpu=1,
+    params:
+        model=lookup("models/{model}", within=config),
+        encoder=lookup("encoder", within=config),
+        preprocessing={
+            **options("features", "acuity_median"),
+            **options("vitals", "imputer_rows", "max_rows"),
+        },
+        threshold=lookup("evaluation/threshold", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/train_model.py"
+
+
+rule fit_random_forest:
+    """Random forest on the static features of the same patients."""
+    input:
+        final_ecgs="results/final_ecgs.parquet",
+        spine="results/cohort/spine.parquet",
+        code=sources("admission.baselines", "reference/static_features.csv"),
+    output:
+        predictions="results/admission/random_forest_{subset}/predictions.parquet",
+        importance="results/admission/random_forest_{subset}/importance.csv",
+        config="results/admission/random_forest_{subset}/config.yaml",
+    log:
+        "results/logs/fit_random_forest/{subset}.log",
+    benchmark:
+        "results/benchmarks/fit_random_forest/{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=lookup("baselines/random_forest", within=config),
+        acuity_median=lookup("features/acuity_median", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/fit_random_forest.py"
+
+
+rule fit_lightgbm:
+    """LightGBM on the static features of the same patients."""
+    input:
+        final_ecgs="results/final_ecgs.parquet",
+        spine="results/cohort/spine.parquet",
+        code=sources("admission.baselines", "reference/static_features.csv"),
+    output:
+        predictions="results/admission/lightgbm_{subset}/predictions.parquet",
+        importance="results/admission/lightgbm_{subset}/importance.csv",
+        config="results/admission/lightgbm_{subset}/config.yaml",
+        model="results/admission/lightgbm_{subset}/model.txt",
+    log:
+        "results/logs/fit_lightgbm/{subset}.log",
+    benchmark:
+        "results/benchmarks/fit_lightgbm/{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=lookup("baselines/lightgbm", within=config),
+        acuity_median=lookup("features/acuity_median", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/fit_lightgbm.py"
+
+
+rule write_ecg_only_performance:
+    """The published result files of the ECG-only models: weights, curves, epochs, confusion, figures."""
+    input:
+        checkpoint="results/{subset}_stays_ECGonly.pth",
+        predictions="results/admission/{subset}_stays_ECGonly/predictions.parquet",
+        history="results/admission/{subset}_stays_ECGonly/history.csv",
+        confusion="results/admission/{subset}_stays_ECGonly/confusion.csv",
+        code=sources("admission.published", "reference/published_scores.csv"),
+    output:
+        checkpoint="results/outputs/gru/{subset}_performance/{subset}_stays_best.pth",
+        curves="results/outputs/gru/{subset}_performance/{subset}_stays_roc_prc.npz",
+        final_curves="results/{subset}_stays_ECGonly_ROCPRC.npz",
+        metrics="results/outputs/gru/{subset}_performance/{subset}_stays_metrics.csv",
+        confusion="results/outputs/gru/{subset}_performance/{subset}_stays_confusion.csv",
+        loss="results/outputs/gru/{subset}_performance/{subset}_stays_loss.png",
+        confusion_figure="results/outputs/gru/{subset}_performance/{subset}_stays_confusion.png",
+        roc="results/outputs/gru/{subset}_performance/{subset}_stays_roc.png",
+        prc="results/outputs/gru/{subset}_performance/{subset}_stays_prc.png",
+    log:
+        "results/logs/write_ecg_only_performance/{subset}.log",
+    benchmark:
+        "results/benchmarks/write_ecg_only_performance/{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        evaluation=lookup("evaluation", within=config),
+        positive_class=lookup("cohort/positive_class", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/write_ecg_only_performance.py"
+
+
+rule write_multimodal_performance:
+    """The published result files of the multimodal models: weights, curves, epochs, confusion, figures."""
+    input:
+        checkpoint=multimodal("results/{model}.pth"),
+        predictions=multimodal("results/admission/{model}/predictions.parquet"),
+        history=multimodal("results/admission/{model}/history.csv"),
+        confusion=multimodal("results/admission/{model}/confusion.csv"),
+        code=sources("admission.published", "reference/published_scores.csv"),
+    output:
+        checkpoint="results/{subset}_performance/{subset}_stays_best_model.pth",
+        curves="results/{subset}_performance/{subset}_stays_roc_prc_data.npz",
+        metrics="results/{subset}_performance/{subset}_stays_metrics.csv",
+        confusion="results/{subset}_performance/{subset}_stays_confusion.csv",
+        loss="results/{subset}_performance/{subset}_stays_loss.png",
+        confusion_figure="results/{subset}_performance/{subset}_stays_confusion.png",
+        roc="results/{subset}_performance/{subset}_stays_roc.png",
+        prc="results/{subset}_performance/{subset}_stays_prc.png",
+    log:
+        "results/logs/write_multimodal_performance/{subset}.log",
+    benchmark:
+        "results/benchmarks/write_multimodal_performance/{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        evaluation=lookup("evaluation", within=config),
+        positive_class=lookup("cohort/positive_class", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/write_multimodal_performance.py"
+
+
+rule combine_ecg_only_performance:
+    """Both ECG-only models in one figure and one file of curves."""
+    input:
+        all_stays="results/admission/all_stays_ECGonly/predictions.parquet",
+        multi_stays="results/admission/multi_stays_ECGonly/predictions.parquet",
+        code=sources("admission.published"),
+    output:
+        curves="results/outputs/gru/combined_performance/combined_roc_prc_data.npz",
+        roc="results/outputs/gru/combined_performance/combined_roc.png",
+        prc="results/outputs/gru/combined_performance/combined_prc.png",
+    log:
+        "results/logs/combine_ecg_only_performance.log",
+    benchmark:
+        "results/benchmarks/combine_ecg_only_performance.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        evaluation=lookup("evaluation", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/combine_ecg_only_performance.py"
+
+
+rule combine_multimodal_performance:
+    """Both multimodal models in one figure and one file of curves."""
+    input:
+        all_stays="results/admission/all_stays_model/predictions.parquet",
+        multi_stays="results/admission/multiple_ECG_stays_model/predictions.parquet",
+        code=sources("admission.published"),
+    output:
+        curves="results/combined_performance/combined_roc_prc_data.npz",
+        final_curves="results/All_features_ROCPRC_data.npz",
+        roc="results/combined_performance/combined_roc.png",
+        prc="results/combined_performance/combined_prc.png",
+    log:
+        "results/logs/combine_multimodal_performance.log",
+    benchmark:
+        "results/benchmarks/combine_multimodal_performance.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        evaluation=lookup("evaluation", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/combine_multimodal_performance.py"
+
+
+rule compare_models:
+    """All models and baselines on their test patients, beside the published scores."""
+    input:
+        predictions=collect("results/admission/{name}/predictions.parquet", name=COMPARED),
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("evaluation.comparison"),
+    output:
+        table="results/admission/comparison.csv",
+        figure="results/admission/comparison.png",
+    log:
+        "results/logs/compare_models.log",
+    benchmark:
+        "results/benchmarks/compare_models.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        stays=COMPARED,
+        evaluation=lookup("evaluation", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/compare_models.py"

@@ -1,0 +1,61 @@
+"""Who is in the cohort, at which moment we predict, and what happened.
+
+INPUTS   results/tables, results/ecg/records.parquet, results/manifest.json
+OUTPUTS  results/cohort: stays, their ECGs, attrition, and the spine with the split
+STEPS    section by section as the attrition table tells; then patients are drawn for training, validation and test
+"""
+
+
+rule build_cohort:
+    """Adult stays with a cardiac complaint and an ECG; the manifest is read first so that nothing unchecked gets in."""
+    input:
+        edstays=shards("results/tables/ed/edstays/{shard}.parquet"),
+        triage=shards("results/tables/ed/triage/{shard}.parquet"),
+        patients=shards("results/tables/hosp/patients/{shard}.parquet"),
+        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
+        record_list=shards("results/tables/ecg/record_list/{shard}.parquet"),
+        machine_measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
+        records="results/ecg/records.parquet",
+        manifest="results/manifest.json",
+        code=sources("cohort", "reference/complaints.csv"),
+    output:
+        stays="results/cohort/stays.parquet",
+        ecgs="results/cohort/ecgs.parquet",
+        attrition="results/cohort/attrition.csv",
+    log:
+        "results/logs/build_cohort.log",
+    benchmark:
+        "results/benchmarks/build_cohort.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        cohort=lookup("cohort", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/build_cohort.py"
+
+
+rule split_patients:
+    """Training, validation and test patients, drawn once for all models."""
+    input:
+        stays="results/cohort/stays.parquet",
+        code=sources("learning.splits"),
+    output:
+        "results/cohort/spine.parquet",
+    log:
+        "results/logs/split_patients.log",
+    benchmark:
+        "results/benchmarks/split_patients.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        split=lookup("split", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/split_patients.py"

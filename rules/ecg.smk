@@ -1,0 +1,111 @@
+"""Each 12-lead ECG is decoded and cleaned once; the encoder learns from all of them but the test patients'.
+
+INPUTS   WFDB records, results/tables/ecg
+OUTPUTS  results/ecg/store, exclusions with reasons, results/pretrained_model.pth
+STEPS    store per shard, collect, report labels and measurements, pretraining
+"""
+
+
+rule build_ecg_store:
+    """Decode, clean and resample the ECGs of a shard into a memory-mapped array."""
+    input:
+        record_list="results/tables/ecg/record_list/{shard}.parquet",
+        waveforms=waveforms,
+        code=sources("ecg.store"),
+    output:
+        store="results/ecg/store/{shard}.npy",
+        index="results/ecg/store/{shard}.parquet",
+        metadata="results/ecg/store/{shard}.json",
+        excluded="results/ecg/excluded/{shard}.parquet",
+    log:
+        "results/logs/build_ecg_store/{shard}.log",
+    benchmark:
+        "results/benchmarks/build_ecg_store/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1500,
+        runtime="4h",
+    params:
+        ecg=lookup("ecg", within=config),
+        folder=config["data"]["ecg"],
+    script:
+        "../workflow/scripts/build_ecg_store.py"
+
+
+rule collect_ecg_records:
+    """The readable ECGs of all shards, and those excluded with their reasons, counted."""
+    input:
+        indices=shards("results/ecg/store/{shard}.parquet"),
+        excluded=shards("results/ecg/excluded/{shard}.parquet"),
+        code=sources("ecg.store"),
+    output:
+        records="results/ecg/records.parquet",
+        excluded="results/ecg/excluded.csv",
+    log:
+        "results/logs/collect_ecg_records.log",
+    benchmark:
+        "results/benchmarks/collect_ecg_records.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        max_damaged_share=lookup("ecg/max_damaged_share", within=config),
+    script:
+        "../workflow/scripts/collect_ecg_records.py"
+
+
+rule build_pretraining_targets:
+    """Seven measurements and 75 report labels per ECG, as the device printed them."""
+    input:
+        measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
+        record_list=shards("results/tables/ecg/record_list/{shard}.parquet"),
+        records="results/ecg/records.parquet",
+        code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
+    output:
+        targets="results/pretraining_ecgs.parquet",
+        labels="results/ecg/report_labels.json",
+    log:
+        "results/logs/build_pretraining_targets.log",
+    benchmark:
+        "results/benchmarks/build_pretraining_targets.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/build_pretraining_targets.py"
+
+
+rule pretrain_encoder:
+    """ResNet-18-1D learns to read the ECG as the device did, without the test patients."""
+    input:
+        targets="results/pretraining_ecgs.parquet",
+        labels="results/ecg/report_labels.json",
+        stores=shards("results/ecg/store/{shard}.npy"),
+        indices=shards("results/ecg/store/{shard}.parquet"),
+        spine="results/cohort/spine.parquet",
+        code=sources("ecg.pretraining"),
+    output:
+        model="results/pretrained_model.pth",
+        history="results/loss_history.csv",
+    log:
+        "results/logs/pretrain_encoder.log",
+    benchmark:
+        "results/benchmarks/pretrain_encoder.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime="2d",
+        gpu=1,
+    params:
+        encoder=lookup("encoder", within=config),
+        pretraining=lookup("pretraining", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/pretrain_encoder.py"

@@ -1,0 +1,294 @@
+"""What was known of each stay at its prediction time, one rule per clinical concept.
+
+INPUTS   results/cohort/stays.parquet, results/tables
+OUTPUTS  results/features/{concept}/{shard}.parquet, results/final_ecgs.parquet, results/vitals_long_cleaned.parquet
+STEPS    events with event_time and available_time -> cut at the prediction time -> one row per stay -> all concepts
+"""
+
+
+rule build_gsn_etc:
+    """The dictionary from drug codes (GSN) to classes (ETC), from medication reconciliation."""
+    input:
+        medrecon=shards("results/tables/ed/medrecon/{shard}.parquet"),
+        code=sources("features", *concept("gsn_etc")),
+    output:
+        "results/features/gsn_etc.parquet",
+    log:
+        "results/logs/build_gsn_etc.log",
+    benchmark:
+        "results/benchmarks/build_gsn_etc.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/build_gsn_etc.py"
+
+
+rule extract_ed_stay:
+    """What is known on arrival: age, sex, arrival, acuity, complaint; and the ECGs so far."""
+    input:
+        spine="results/cohort/stays.parquet",
+        code=sources("features", *concept("ed_stay"), "reference/complaints.csv"),
+    output:
+        "results/features/ed_stay/{shard}.parquet",
+    log:
+        "results/logs/extract_ed_stay/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_ed_stay/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options("features", "syncope_flag"),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_ed_stay.py"
+
+
+rule extract_prior_stays:
+    """Earlier stays of the patient in the emergency department and how the latest ended."""
+    input:
+        spine="results/cohort/stays.parquet",
+        edstays="results/tables/ed/edstays/{shard}.parquet",
+        code=sources("features", *concept("prior_stays")),
+    output:
+        "results/features/prior_stays/{shard}.parquet",
+    log:
+        "results/logs/extract_prior_stays/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_prior_stays/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options("features", "prior_stays_before"),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_prior_stays.py"
+
+
+rule extract_ed_medications:
+    """Drugs dispensed in the stay, by blocks of ETC ids."""
+    input:
+        spine="results/cohort/stays.parquet",
+        pyxis="results/tables/ed/pyxis/{shard}.parquet",
+        gsn_etc="results/features/gsn_etc.parquet",
+        code=sources("features", *concept("ed_medications"), "reference/static_features.csv"),
+    output:
+        "results/features/ed_medications/{shard}.parquet",
+    log:
+        "results/logs/extract_ed_medications/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_ed_medications/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options("features", "etc_descriptions"),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_ed_medications.py"
+
+
+rule extract_medication_history:
+    """Inpatient orders of the 365 days before arrival, by blocks of ETC ids."""
+    input:
+        spine="results/cohort/stays.parquet",
+        prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
+        gsn_etc="results/features/gsn_etc.parquet",
+        code=sources("features", *concept("medication_history"), "reference/static_features.csv"),
+    output:
+        "results/features/medication_history/{shard}.parquet",
+    log:
+        "results/logs/extract_medication_history/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_medication_history/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_medication_history.py"
+
+
+rule extract_home_medications:
+    """Drugs that the patient reports to take at home; only on request."""
+    input:
+        spine="results/cohort/stays.parquet",
+        medrecon="results/tables/ed/medrecon/{shard}.parquet",
+        code=sources("features", *concept("home_medications")),
+    output:
+        "results/features/home_medications/{shard}.parquet",
+    log:
+        "results/logs/extract_home_medications/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_home_medications/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_home_medications.py"
+
+
+rule extract_diagnosis_history:
+    """Coded diagnoses of earlier admissions, in CCS and CCSR bins."""
+    input:
+        spine="results/cohort/stays.parquet",
+        diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
+        admissions="results/tables/hosp/admissions/{shard}.parquet",
+        code=sources(
+            "features",
+            *concept("diagnosis_history"),
+            "reference/ccs_legacy_map.csv",
+            "reference/static_features.csv",
+        ),
+    output:
+        "results/features/diagnosis_history/{shard}.parquet",
+    log:
+        "results/logs/extract_diagnosis_history/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_diagnosis_history/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options(
+            "features", "diagnosis_lag_days", "icd_padding", "icd_lookup_key", "n_pmh_bins"
+        ),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_diagnosis_history.py"
+
+
+rule extract_ed_labs:
+    """Nine laboratory groups of the stay: first, peak, abnormal, missing.
+
+    A result counts from the moment it was stored, not drawn.
+    """
+    input:
+        spine="results/cohort/stays.parquet",
+        labevents="results/tables/hosp/labevents/{shard}.parquet",
+        code=sources("features", *concept("ed_labs"), "reference/labs.csv"),
+    output:
+        "results/features/ed_labs/{shard}.parquet",
+    log:
+        "results/logs/extract_ed_labs/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_ed_labs/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options("features", "availability", "lab_items", "lab_text", "missing_labs"),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_ed_labs.py"
+
+
+rule extract_vitalsigns:
+    """Triage and bedside readings of the stay until the prediction."""
+    input:
+        spine="results/cohort/stays.parquet",
+        triage="results/tables/ed/triage/{shard}.parquet",
+        vitalsign="results/tables/ed/vitalsign/{shard}.parquet",
+        code=sources("features", *concept("vitalsigns"), "reference/vital_ranges.csv"),
+    output:
+        "results/features/vitalsigns/{shard}.parquet",
+    log:
+        "results/logs/extract_vitalsigns/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_vitalsigns/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options("vitals", "ranges"),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_vitalsigns.py"
+
+
+rule assemble_static_features:
+    """All concepts beside each other, one row per stay, under the published names."""
+    input:
+        **{name: shards(f"results/features/{name}/{{shard}}.parquet") for name in STATIC_CONCEPTS},
+        stays="results/cohort/stays.parquet",
+        ecgs="results/cohort/ecgs.parquet",
+        code=sources("features", "reference/static_features.csv"),
+    output:
+        "results/final_ecgs.parquet",
+    log:
+        "results/logs/assemble_static_features.log",
+    benchmark:
+        "results/benchmarks/assemble_static_features.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        concepts=STATIC_CONCEPTS,
+        options=options("features", "acuity_median", "fill", "etc_descriptions"),
+    script:
+        "../workflow/scripts/assemble_static_features.py"
+
+
+rule assemble_vitals:
+    """All readings of all stays, under the published names."""
+    input:
+        readings=shards("results/features/vitalsigns/{shard}.parquet"),
+        code=sources("vitals"),
+    output:
+        "results/vitals_long_cleaned.parquet",
+    log:
+        "results/logs/assemble_vitals.log",
+    benchmark:
+        "results/benchmarks/assemble_vitals.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/assemble_vitals.py"
+
+
+rule write_csv:
+    """Either stay-level table as the CSV that the published pipeline had."""
+    input:
+        table="results/{table}.parquet",
+        code=sources("files"),
+    output:
+        "results/{table,final_ecgs|vitals_long_cleaned|pretraining_ecgs}.csv",
+    log:
+        "results/logs/write_csv/{table}.log",
+    benchmark:
+        "results/benchmarks/write_csv/{table}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/write_csv.py"

@@ -1,0 +1,56 @@
+"""A made-up hospital in MIMIC's own files, so that everything runs without credentials.
+
+INPUTS   none
+OUTPUTS  results/synthetic/{hosp,icu,ed,ecg}, and the truth that only tests and benchmarks may read
+STEPS    tables, then the waveforms of the ECGs that the tables name
+"""
+
+
+rule make_hospital:
+    """Patients, visits and their tables, with a known probability of admission."""
+    input:
+        code=sources("synthetic"),
+    output:
+        hosp=synthetic_tables("hosp", ".csv.gz"),
+        icu=synthetic_tables("icu", ".csv.gz"),
+        ed=synthetic_tables("ed", ".csv.gz"),
+        ecg=synthetic_tables("ecg", ".csv"),
+        truth="results/synthetic/truth.parquet",
+    log:
+        "results/logs/make_hospital.log",
+    benchmark:
+        "results/benchmarks/make_hospital.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1500,
+        runtime="30m",
+    params:
+        synthetic=lookup("synthetic", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/make_hospital.py"
+
+
+rule make_waveforms:
+    """One WFDB record per ECG, showing what the hidden state of that moment would show."""
+    input:
+        record_list="results/synthetic/ecg/record_list.csv",
+        code=sources("synthetic"),
+    output:
+        files=directory("results/synthetic/ecg/files"),
+    log:
+        "results/logs/make_waveforms.log",
+    benchmark:
+        "results/benchmarks/make_waveforms.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime="30m",
+    params:
+        synthetic=lookup("synthetic", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/make_waveforms.py"

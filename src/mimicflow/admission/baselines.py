@@ -1,0 +1,196 @@
+"""Random forest and LightGBM on the static features: what is gained without waveforms.
+
+The forest is not saved: scikit-learn has no format but pickle, and no file that we read may run
+code. Its predictions and importances are kept, and the seed makes it again. LightGBM has a text
+format. Neither is calibrated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from lightgbm import LGBMClassifier
+from sklearn.ensemble import RandomForestClassifier
+
+from mimicflow.errors import CohortError, ConfigError, InputError
+from mimicflow.files import atomic_output, write_csv, write_parquet
+
+_ESTIMATORS: dict[str, Callable[..., Any]] = {
+    "random_forest": RandomForestClassifier,
+    # Without these two, LightGBM's sums depend on the number of threads.
+    "lightgbm": lambda **options: LGBMClassifier(
+        importance_type="gain", deterministic=True, force_col_wise=True, verbosity=-1, **options
+    ),
+}
+_LEAST_ECGS = {"all": 1, "multi": 2}
+
+
+def fit_baseline(
+    kind: str,
+    stays: str,
+    final_ecgs: str | Path,
+    spine: str | Path,
+    options: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    *,
+    acuity_median: str = "training",
+    seed: int = 0,
+    threads: int = 1,
+) -> None:
+    """Fit a baseline on the training patients and predict the validation and test patients.
+
+    Parameters
+    ----------
+    kind : {"random_forest", "lightgbm"}
+        The method.
+    stays : {"all", "multi"}
+        All stays, or those with at least two ECGs.
+    final_ecgs, spine : path-like
+        Parquet of raw static features, and of stays with label and split; by ``stay_id``.
+    options : mapping
+        Arguments of ``RandomForestClassifier`` or ``LGBMClassifier``.
+    outputs : mapping of str to path-like
+        ``predictions`` (Parquet), ``importance`` (CSV, sums to 1), ``config`` (YAML) and, for
+        LightGBM, ``model`` (text).
+    acuity_median : {"training", "all"}
+        Stays from which the median that replaces a missing acuity is taken.
+    seed, threads : int
+        The result depends on the seed only.
+
+    Raises
+    ------
+    ConfigError, InputError, CohortError
+        An unknown choice, absent or missing features, training patients of one class only.
+    """
+    _check_choices(kind, stays, acuity_median, outputs)
+    features = static_features()
+    names = features["name"].tolist()
+    table = _read_stays(final_ecgs, spine, names, _LEAST_ECGS[stays])
+    training = (table["split"] == "train").to_numpy()
+    values = table[names].astype(np.float64)
+    if kind == "random_forest":  # LightGBM has a branch of its own for missing values
+        values = _impute(values, features, training, acuity_median)
+        _refuse_missing(values, final_ecgs)
+    values.columns = values.columns.str.replace(" ", "_")  # LightGBM allows no blank in a name
+
+    model = _ESTIMATORS[kind](**options, random_state=seed, n_jobs=threads)
+    model.fit(values[training], table.loc[training, "label"].to_numpy())
+    model.n_jobs = 1  # several threads would add up the trees' votes in any order
+    predictions = table.loc[~training, ["stay_id", "subject_id", "split", "label"]].assign(
+        probability=model.predict_proba(values[~training])[:, 1]
+    )
+    settings = {"kind": kind, "stays": stays, "seed": seed, "acuity_median": acuity_median}
+    settings |= {"options": dict(options), "features": names}
+    write_parquet(predictions, outputs["predictions"])
+    write_csv(_importance(model, features["name"]), outputs["importance"])
+    _write_text(yaml.safe_dump(settings, sort_keys=False), outputs["config"])
+    if kind == "lightgbm":
+        _write_text(_model_text(model), outputs["model"])
+
+
+def static_features() -> pd.DataFrame:
+    """Return the table of static features (``name, kind, group``, ...), in model order."""
+    with (resources.files("mimicflow") / "reference/static_features.csv").open() as stream:
+        return pd.read_csv(stream)
+
+
+def _check_choices(
+    kind: str, stays: str, acuity_median: str, outputs: Mapping[str, str | Path]
+) -> None:
+    choices = (
+        ("kind of baseline", kind, list(_ESTIMATORS)),
+        ("set of stays", stays, list(_LEAST_ECGS)),
+        ("acuity_median", acuity_median, ["training", "all"]),
+    )
+    for what, value, known in choices:
+        if value not in known:
+            raise ConfigError(f"unknown {what} {value!r}", remedy=f"use {' or '.join(known)}")
+    needed = {"predictions", "importance", "config"} | ({"model"} if kind == "lightgbm" else set())
+    if set(outputs) != needed:
+        raise ConfigError(
+            f"outputs of {kind} are {', '.join(sorted(outputs))}",
+            remedy=f"name exactly {', '.join(sorted(needed))}",
+        )
+
+
+def _read_stays(
+    final_ecgs: str | Path, spine: str | Path, names: list[str], least_ecgs: int
+) -> pd.DataFrame:
+    """Label, split and features of the stays with enough ECGs, sorted by stay."""
+    columns = ["stay_id", "subject_id", "split", "label", "n_ecg"]
+    stays = pd.read_parquet(spine, columns=columns)
+    stays = stays[stays["n_ecg"] >= least_ecgs].drop(columns="n_ecg")
+    table = pd.read_parquet(final_ecgs)
+    absent = [name for name in names if name not in table.columns]
+    if absent:
+        raise InputError(
+            f"{len(absent)} static features are absent, the first is {absent[0]!r}",
+            file=final_ecgs,
+            remedy="run the feature rules again",
+        )
+    lost = stays.loc[~stays["stay_id"].isin(table["stay_id"]), "stay_id"]
+    if len(lost):
+        raise InputError(
+            f"{len(lost)} stays have no features, the first is stay {lost.iloc[0]}",
+            file=final_ecgs,
+            remedy="run the feature rules again",
+        )
+    merged = stays.merge(table[["stay_id", *names]], on="stay_id", validate="one_to_one")
+    training = merged.loc[merged["split"] == "train", "label"]
+    if training.nunique() < 2:
+        raise CohortError(
+            f"the {len(training)} training stays of this model do not hold both outcomes",
+            file=spine,
+            remedy="use more patients, or all stays",
+        )
+    return merged.sort_values("stay_id", ignore_index=True)
+
+
+def _impute(
+    values: pd.DataFrame, features: pd.DataFrame, training: np.ndarray, acuity_median: str
+) -> pd.DataFrame:
+    """Missing acuity by the median, missing laboratory values by the mean of the training stays.
+
+    A laboratory value that no training stay has becomes 0; its ``_missing`` flag stays.
+    """
+    measured = (features["group"] == "labs") & (features["kind"] == "numeric")
+    fill = values.loc[training, features.loc[measured, "name"].tolist()].mean().fillna(0.0)
+    known = training if acuity_median == "training" else np.ones_like(training)
+    fill["acuity"] = values.loc[known, "acuity"].median()
+    return values.fillna(fill)
+
+
+def _refuse_missing(values: pd.DataFrame, file: str | Path) -> None:
+    missing = values.columns[values.isna().any()]
+    if len(missing):
+        raise InputError(
+            f"missing values in {len(missing)} features: {', '.join(missing[:5])}",
+            file=file,
+            remedy="only acuity and laboratory values may be missing; see the feature rules",
+        )
+
+
+def _importance(model: Any, names: pd.Series) -> pd.DataFrame:
+    """Impurity or gain per feature as a share of all, the largest first."""
+    importance = np.asarray(model.feature_importances_, dtype=np.float64)
+    share = importance / max(importance.sum(), np.finfo(np.float64).tiny)
+    frame = pd.DataFrame({"feature": names, "importance": share})
+    return frame.sort_values("importance", ascending=False, kind="stable")
+
+
+def _write_text(text: str, path: str | Path) -> None:
+    with atomic_output(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _model_text(model: LGBMClassifier) -> str:
+    """LightGBM's own text, without the number of threads: it is not part of the model."""
+    text = model.booster_.model_to_string()
+    return re.sub(r"^\[num_threads: \d+\]\n", "", text, flags=re.MULTILINE)

@@ -1,0 +1,273 @@
+"""The admission network: serial ECGs, serial vital signs and static data to one logit.
+
+Architecture only. How its inputs are made is in ``admission.inputs``, how it is trained in
+``admission.train``.
+
+Shapes, by the suffix of a name:
+    B  stays of a batch   N  distinct ECGs of a batch   T  time steps
+    E  embedding          F  features of a time step    S  static features
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from mimicflow.ecg.resnet import STAGES, ResNet1d
+from mimicflow.errors import ConfigError
+
+Branch = Literal["ecg", "vitals", "static"]
+N_VITALS = 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """Configuration subtree ``encoder``: its size, and how it behaves in fine-tuning."""
+
+    width: int
+    """Channels of the stem."""
+    depth: tuple[int, ...]
+    """Residual blocks of the four stages."""
+    shortcuts: Literal["pretrained", "random"] = "pretrained"
+    """``random``: the projections start anew, as if lost on loading."""
+    frozen_batchnorm: Literal["eval", "train"] = "eval"
+    """``train``: batch normalisation drifts in layers that are not trained."""
+    padding: Literal["packed", "encoded"] = "packed"
+    """``encoded``: absent ECGs pass the encoder as zeros."""
+    stem: Literal["frozen", "trained", "forgotten"] = "frozen"
+    """The stem when all layers are trained; ``forgotten``: unfrozen without an optimiser group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Configuration subtree ``models.<name>``."""
+
+    stays: Literal["all", "multi"]
+    """``multi``: stays with at least two ECGs."""
+    branches: tuple[Branch, ...]
+    """The parts of the network that exist."""
+    unfreeze: Literal["all", "layer4", "none"]
+    """The part of the encoder that is trained."""
+    gru_hidden: int
+    static_hidden: int
+    dropout: float
+    learning_rate: dict[str, float]
+    """Of head, adapter, layer4 to layer1 and stem."""
+    learning_rate_decay: float
+    """Factor after each epoch."""
+    weight_decay: float
+    pos_weight: Literal["none", "balanced"]
+    """``balanced``: admissions weigh n_home / n_admitted."""
+    batch_size: int
+    epochs: int
+    patience: int
+    """Epochs without a better validation AUROC."""
+
+    def __post_init__(self) -> None:
+        """Require a learning rate for every part that can be trained."""
+        lacking = [name for name in ("head", "adapter", *STAGES) if name not in self.learning_rate]
+        if lacking:
+            raise ConfigError(f"learning_rate lacks {', '.join(lacking)}", remedy="see config.yaml")
+
+    @property
+    def trained_stages(self) -> tuple[str, ...]:
+        """Stages of the encoder after the stem that are trained."""
+        return {"all": STAGES[1:], "layer4": STAGES[-1:], "none": ()}[self.unfreeze]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of some stays; absent branches are None.
+
+    Parameters
+    ----------
+    ecgs : Tensor
+        Distinct ECGs as they enter the first stage that is computed: waveforms in mV,
+        (N, 12, samples), or what was cached, (N, channels, 1, samples) or (N, E).
+    ecg_index : Tensor
+        For each stay and step the row of ``ecgs``, oldest first, (B, T); -1 after the last one.
+    hours : Tensor
+        Hours from each ECG to the prediction, (B, T).
+    vitals, n_vitals : Tensor
+        Scaled rows, oldest first, (B, T, 17), and how many of them are real, (B,).
+    static : Tensor
+        Scaled static features, (B, S).
+    """
+
+    ecgs: Tensor | None = None
+    ecg_index: Tensor | None = None
+    hours: Tensor | None = None
+    vitals: Tensor | None = None
+    n_vitals: Tensor | None = None
+    static: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """Move all tensors to a device."""
+        moved = {k: v if v is None else v.to(device) for k, v in vars(self).items()}
+        return Batch(**moved)
+
+
+class LastState(nn.Module):
+    """GRU over sequences of differing length; its state after the last real step.
+
+    Parameters
+    ----------
+    n_features, hidden : int
+        Features per step, and length of the state.
+    """
+
+    def __init__(self, n_features: int, hidden: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(n_features, hidden, batch_first=True)
+
+    def forward(self, x_BTF: Tensor, n_steps_B: Tensor) -> Tensor:
+        """Return states (B, hidden); steps after ``n_steps_B`` (at least 1) are never seen."""
+        packed = pack_padded_sequence(
+            x_BTF, n_steps_B.cpu(), batch_first=True, enforce_sorted=False
+        )
+        return self.gru(packed)[1][-1]
+
+
+class AdmissionModel(nn.Module):
+    """One class for the four published networks; ``config.branches`` says which parts it has.
+
+    Parameters
+    ----------
+    encoder : ResNet1d
+        Pretrained; of the very class that was pretrained.
+    settings : EncoderConfig
+        How the encoder behaves.
+    config : ModelConfig
+        The network.
+    n_static : int
+        Static features S.
+    """
+
+    def __init__(
+        self, encoder: ResNet1d, settings: EncoderConfig, config: ModelConfig, n_static: int
+    ) -> None:
+        super().__init__()
+        self.settings, self.config = settings, config
+        joined = 0
+        if "ecg" in config.branches:
+            self.encoder = encoder
+            self.adapter = nn.Linear(encoder.embedding, encoder.embedding)
+            if config.branches == ("ecg",):
+                nn.init.kaiming_normal_(self.adapter.weight)
+            self.ecg_gru = LastState(encoder.embedding + 1, config.gru_hidden)
+            joined += config.gru_hidden
+        if "vitals" in config.branches:
+            self.vitals_gru = LastState(N_VITALS, config.gru_hidden)
+            joined += config.gru_hidden
+        if "static" in config.branches:
+            self.static = nn.Sequential(nn.Linear(n_static, config.static_hidden), nn.ReLU())
+            joined += config.static_hidden
+        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(joined, 1))
+        if "ecg" in config.branches:
+            for stage in STAGES:
+                encoder.get_submodule(stage).requires_grad_(stage not in self.frozen_stages)
+
+    @property
+    def frozen_stages(self) -> tuple[str, ...]:
+        """Stages of the encoder that get no gradients, in order."""
+        stem_frozen = self.config.unfreeze != "all" or self.settings.stem == "frozen"
+        unfrozen = self.config.trained_stages if stem_frozen else STAGES
+        return tuple(stage for stage in STAGES if stage not in unfrozen)
+
+    @property
+    def first_changing_stage(self) -> str:
+        """The first stage whose output for an ECG differs between epochs.
+
+        All before it can be computed once per ECG. ``"embedding"`` when no stage changes.
+        """
+        if self.settings.frozen_batchnorm == "train" or self.settings.padding == "encoded":
+            return STAGES[0]
+        changing = [stage for stage in STAGES if stage not in self.frozen_stages]
+        return changing[0] if changing else "embedding"
+
+    def train(self, mode: bool = True) -> AdmissionModel:
+        """Set the mode, except that frozen stages stay in eval mode.
+
+        Otherwise their batch normalisation would drift although their weights do not.
+        """
+        super().train(mode)
+        if "ecg" in self.config.branches and self.settings.frozen_batchnorm == "eval":
+            for stage in self.frozen_stages:
+                self.encoder.get_submodule(stage).eval()
+        return self
+
+    def forward(self, batch: Batch, start: str = STAGES[0]) -> Tensor:
+        """Return the logit of admission of each stay, (B,).
+
+        Parameters
+        ----------
+        batch : Batch
+            Inputs.
+        start : str
+            The stage of the encoder that ``batch.ecgs`` enter.
+        """
+        parts = []
+        if batch.ecgs is not None:
+            parts.append(self._ecg_state(batch, start))
+        if batch.vitals is not None:
+            parts.append(self.vitals_gru(batch.vitals, batch.n_vitals))
+        if batch.static is not None:
+            parts.append(self.static(batch.static))
+        return self.head(torch.cat(parts, dim=1)).squeeze(1)
+
+    def _ecg_state(self, batch: Batch, start: str) -> Tensor:
+        """Encode each distinct ECG once, put the embeddings in their places, run the GRU."""
+        assert batch.ecgs is not None and batch.ecg_index is not None and batch.hours is not None
+        real_BT = batch.ecg_index >= 0
+        ecgs, index_BT = batch.ecgs, batch.ecg_index.clamp(min=0)
+        if self.settings.padding == "encoded" and not real_BT.all():
+            n_empty = int((~real_BT).sum())
+            empty = torch.arange(len(ecgs), len(ecgs) + n_empty, device=ecgs.device)
+            index_BT = index_BT.masked_scatter(~real_BT, empty)
+            ecgs = torch.cat([ecgs, ecgs.new_zeros(n_empty, *ecgs.shape[1:])])
+        h_NE = self.adapter(self._encode(ecgs, start))
+        # A lookup, not h_NE[index_BT]: its gradient adds up in a fixed order.
+        h_BTE = nn.functional.embedding(index_BT, h_NE)
+        steps_BTF = torch.cat([h_BTE, batch.hours.unsqueeze(2)], dim=2)
+        return self.ecg_gru(steps_BTF, real_BT.sum(1))
+
+    def _encode(self, ecgs: Tensor, start: str) -> Tensor:
+        if start == STAGES[0]:
+            return self.encoder(ecgs)
+        return self.encoder.onward(start, ecgs)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the optimiser's groups: head, adapter, and the trained stages of the encoder."""
+        parts: dict[str, list[nn.Module]] = {
+            "head": [
+                self.get_submodule(name)
+                for name in ("ecg_gru", "vitals_gru", "static", "head")
+                if hasattr(self, name)
+            ]
+        }
+        if "ecg" in self.config.branches:
+            parts["adapter"] = [self.adapter]
+            stages = [stage for stage in STAGES if stage not in self.frozen_stages]
+            if self.settings.stem == "forgotten" and "stem" in stages:
+                stages.remove("stem")
+            parts |= {stage: [self.encoder.get_submodule(stage)] for stage in stages}
+        return [
+            {
+                "name": name,
+                "params": [p for module in modules for p in module.parameters()],
+                "lr": self.config.learning_rate[name],
+            }
+            for name, modules in parts.items()
+        ]
+
+
+def reset_shortcuts(encoder: ResNet1d) -> None:
+    """Draw the shortcut projections anew, as when their names differ and loading is not strict."""
+    for shortcut in encoder.shortcuts():
+        for module in shortcut:
+            if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+                module.reset_parameters()

@@ -1,0 +1,327 @@
+"""Fine-tuning of the admission network: one function for all four variants."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+from torch import Tensor
+from torch.nn import functional
+
+from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
+from mimicflow.admission.model import (
+    AdmissionModel,
+    EncoderConfig,
+    ModelConfig,
+    reset_shortcuts,
+)
+from mimicflow.ecg.pretraining import Waveforms, load_encoder
+from mimicflow.ecg.resnet import STAGES, ResNet1d
+from mimicflow.ecg.store import WaveformStore
+from mimicflow.files import atomic_output, write_csv, write_parquet
+from mimicflow.learning.checkpoints import save_checkpoint
+from mimicflow.learning.configs import parse
+from mimicflow.learning.devices import repeatable
+from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shuffled_batches
+from mimicflow.learning.preprocessing import calibrated, fit_temperature
+
+log = logging.getLogger(__name__)
+
+KIND = "admission model"
+EVALUATION_BATCH = 128
+HISTORY = ["epoch", "train_loss", "val_loss", "train_auc", "val_auc", "val_ap", "is_best"]
+COUNTS = ["tn", "fp", "fn", "tp"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFiles:
+    """What :func:`train` writes."""
+
+    weights: str | Path
+    """The model file (.pth), with all that is needed to predict from raw data."""
+    predictions: str | Path
+    """Parquet: stay_id, subject_id, split, label, probability of validation and test stays."""
+    history: str | Path
+    """CSV, one row per epoch."""
+    confusion: str | Path
+    """CSV: validation confusion matrix per epoch."""
+    config: str | Path
+    """YAML: every setting that led to the model."""
+
+
+class EcgSource:
+    """ECGs as they enter the first stage of the encoder that changes between epochs.
+
+    What the stages before it make of an ECG never changes, hence is computed once and kept in
+    memory, if it fits; else at each call.
+
+    Parameters
+    ----------
+    waveforms : Waveforms
+        The store.
+    study_ids : ndarray
+        The ECGs that can be asked for.
+    encoder : ResNet1d
+        Pretrained.
+    stage : str
+        One of ``STAGES``, or ``"embedding"``.
+    cache_mb : float
+        Limit of the memory kept, in MB.
+    """
+
+    def __init__(
+        self,
+        waveforms: Waveforms,
+        study_ids: np.ndarray,
+        encoder: ResNet1d,
+        stage: str,
+        cache_mb: float,
+    ) -> None:
+        self.waveforms, self.study_ids = waveforms, study_ids
+        self.encoder, self.stage = encoder, stage
+        self.cached: Tensor | None = None
+        if stage == STAGES[0]:
+            return
+        encoder.eval()
+        first = self._compute(np.arange(1))
+        size_mb = first.nbytes * len(study_ids) / 1e6
+        if size_mb > cache_mb:
+            log.info("what enters %s would take %.0f MB: computed anew each time", stage, size_mb)
+            return
+        self.cached = first.new_empty(len(study_ids), *first.shape[1:])
+        for start in range(0, len(study_ids), EVALUATION_BATCH):
+            rows = np.arange(start, min(start + EVALUATION_BATCH, len(study_ids)))
+            self.cached[start : start + len(rows)] = self._compute(rows)
+        log.info("%d ECGs up to %s computed once, %.0f MB", len(study_ids), stage, size_mb)
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        """Return the ECGs in some rows of ``study_ids``."""
+        if self.cached is not None:
+            kept = self.cached[torch.from_numpy(rows)]
+            channels_last = torch.channels_last if kept.dim() == 4 else torch.contiguous_format
+            return kept.contiguous(memory_format=channels_last)
+        return self._compute(rows)
+
+    def _compute(self, rows: np.ndarray) -> Tensor:
+        values, _ = self.waveforms.read(self.study_ids[rows])
+        ecgs = torch.from_numpy(values).to(next(self.encoder.parameters()).device)
+        if self.stage == STAGES[0]:
+            return ecgs
+        with torch.no_grad():
+            return self.encoder.before(self.stage, ecgs)
+
+
+class AdmissionTask:
+    """Binary cross-entropy of admission; the epoch is chosen by the validation patients' AUROC."""
+
+    def __init__(
+        self,
+        model: AdmissionModel,
+        inputs: AdmissionInputs,
+        ecgs: Callable[[np.ndarray], Tensor],
+        threshold: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.model, self.inputs, self.ecgs = model, inputs, ecgs
+        self.threshold, self.seed, self.device = threshold, seed, device
+        self.training_rows, self.validation_rows = inputs.rows("train"), inputs.rows("validation")
+        self.pos_weight = torch.ones(())
+        if model.config.pos_weight == "balanced":
+            labels = inputs.labels[torch.from_numpy(self.training_rows)]
+            self.pos_weight = (labels == 0).sum() / (labels == 1).sum()
+        self.pos_weight = self.pos_weight.to(device)
+        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Return shuffled training stays."""
+        size = self.model.config.batch_size
+        return shuffled_batches(self.training_rows, size, self.seed, epoch)
+
+    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """Return the loss of a batch, and remember its scores for the training AUROC."""
+        logits = self._logits(rows)
+        self._seen.append((rows, logits.detach().cpu().numpy()))
+        return {"loss": self._loss(logits, rows)}
+
+    def _logits(self, rows: np.ndarray) -> Tensor:
+        batch = self.inputs.batch(rows, self.ecgs).to(self.device)
+        return self.model(batch, self.model.first_changing_stage)
+
+    def _loss(self, logits: Tensor, rows: np.ndarray) -> Tensor:
+        labels = self.inputs.labels[torch.from_numpy(rows)].to(self.device)
+        return functional.binary_cross_entropy_with_logits(
+            logits, labels, pos_weight=self.pos_weight
+        )
+
+    @torch.no_grad()
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Return the logits of some stays, the model being in eval mode."""
+        starts = range(0, len(rows), EVALUATION_BATCH)
+        logits = [self._logits(rows[start : start + EVALUATION_BATCH]) for start in starts]
+        return torch.cat(logits).cpu().numpy()
+
+    def validate(self) -> dict[str, float]:
+        """Return loss, scores and confusion matrix after an epoch."""
+        rows = self.validation_rows
+        logits, labels = self.predict(rows), self.inputs.labels.numpy()[rows]
+        seen = np.concatenate([rows for rows, _ in self._seen])
+        scores = np.concatenate([logits for _, logits in self._seen])
+        self._seen.clear()
+        matrix = confusion_matrix(labels, calibrated(logits, 1.0) >= self.threshold, labels=[0, 1])
+        device_logits = torch.from_numpy(logits).to(self.device)
+        return {
+            "val_loss": self._loss(device_logits, rows).item(),
+            "train_auc": float(roc_auc_score(self.inputs.labels.numpy()[seen], scores)),
+            "val_auc": float(roc_auc_score(labels, logits)),
+            "val_ap": float(average_precision_score(labels, logits)),
+            **dict(zip(COUNTS, matrix.ravel().tolist(), strict=True)),
+        }
+
+
+def train(
+    name: str,
+    *,
+    model: Mapping[str, Any],
+    encoder: Mapping[str, Any],
+    options: InputOptions,
+    threshold: float,
+    inputs: InputFiles,
+    pretrained: str | Path,
+    store: tuple[Sequence[str | Path], Sequence[str | Path]],
+    outputs: OutputFiles,
+    seed: int,
+    threads: int,
+    cache_mb: float = 1000,
+) -> None:
+    """Train one of the four variants, calibrate it on validation stays, predict the test stays.
+
+    Parameters
+    ----------
+    name : str
+        Of the variant, as in the configuration.
+    model, encoder : mapping
+        Configuration subtrees ``models.<name>`` and ``encoder``.
+    options : InputOptions
+        Choices of preprocessing.
+    threshold : float
+        Of the confusion matrices, on the probability.
+    inputs : InputFiles
+        Tables of the cohort.
+    pretrained : path-like
+        File of :func:`mimicflow.ecg.pretraining.pretrain`.
+    store : tuple of sequences of path-like
+        The store's waveform files (.npy) and index files (.parquet).
+    outputs : OutputFiles
+        What is written.
+    seed, threads : int
+        The same of both give the same bytes on a CPU.
+    cache_mb : float
+        Memory for what the frozen part of the encoder makes of each ECG, in MB.
+
+    Raises
+    ------
+    ConfigError, CohortError, CheckpointError
+        A setting, a cohort or a pretrained encoder that cannot be used.
+    """
+    settings = parse(EncoderConfig, encoder, "encoder")
+    config = parse(ModelConfig, model, f"models.{name}")
+    waveforms = WaveformStore(*store)
+    data = AdmissionInputs(inputs, config, options)
+    resolved = {
+        "name": name,
+        "seed": seed,
+        "threshold": threshold,
+        "model": asdict(config),
+        "encoder": asdict(settings),
+        "inputs": asdict(options),
+        "signal": waveforms.signal,
+    }
+    with repeatable(seed, threads) as device:
+        network = build(settings, config, data, pretrained, waveforms).to(device)
+        ecgs = _source(network, data, waveforms, cache_mb)
+        task = AdmissionTask(network, data, ecgs, threshold, seed, device)
+        optimizer = torch.optim.AdamW(
+            network.parameter_groups(), weight_decay=config.weight_decay, fused=True
+        )
+        training = Training(
+            epochs=config.epochs,
+            score="val_auc",
+            maximise=True,
+            patience=config.patience,
+            decay=config.learning_rate_decay,
+            resume=resume_path(outputs.weights),
+            fingerprint=fingerprint([*vars(inputs).values(), pretrained, *store[1]], resolved),
+        )
+        history = fit(task, optimizer, training)
+        rows = data.rows("validation", "test")
+        logits = task.predict(rows)
+    validation = (data.stays["split"] == "validation").to_numpy()[rows]
+    temperature = fit_temperature(logits[validation], data.labels.numpy()[rows][validation])
+    content = {
+        **resolved,
+        "temperature": temperature,
+        "features": data.preprocessor.features,
+        "preprocessor": data.preprocessor.state(),
+        "weights": network.state_dict(),
+    }
+    save_checkpoint(KIND, content, outputs.weights)
+    predictions = data.stays.iloc[rows].assign(probability=calibrated(logits, temperature))
+    columns = ["stay_id", "subject_id", "split", "label", "probability"]
+    write_parquet(predictions[columns].reset_index(drop=True), outputs.predictions)
+    _write_history(history, outputs)
+    with atomic_output(outputs.config) as temporary:
+        text = yaml.safe_dump(_lists(resolved), sort_keys=False)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def build(
+    settings: EncoderConfig,
+    config: ModelConfig,
+    data: AdmissionInputs,
+    pretrained: str | Path,
+    waveforms: Waveforms,
+) -> AdmissionModel:
+    """Return the network with its pretrained encoder, which must know waveforms of this kind."""
+    encoder, content = load_encoder(pretrained, width=settings.width, depth=settings.depth)
+    waveforms.require(content["signal"])
+    if settings.shortcuts == "random":
+        reset_shortcuts(encoder)
+    return AdmissionModel(encoder, settings, config, data.static.shape[1])
+
+
+def _source(
+    network: AdmissionModel, data: AdmissionInputs, waveforms: Waveforms, cache_mb: float
+) -> Callable[[np.ndarray], Tensor]:
+    """Return what gives the ECGs of a batch; without an ECG branch it is never called."""
+    if "ecg" not in data.branches:
+        return lambda rows: torch.empty(0)
+    stage = network.first_changing_stage
+    return EcgSource(waveforms, data.study_ids, network.encoder, stage, cache_mb)
+
+
+def _write_history(history: list[dict[str, Any]], outputs: OutputFiles) -> None:
+    """Write the curves and, with the scores derived from it, the confusion matrix per epoch."""
+    frame = pd.DataFrame(history)
+    write_csv(frame[HISTORY], outputs.history)
+    counts = frame[["epoch", *COUNTS]].copy()
+    counts["precision"] = counts["tp"] / (counts["tp"] + counts["fp"]).clip(lower=1)
+    counts["recall"] = counts["tp"] / (counts["tp"] + counts["fn"]).clip(lower=1)
+    errors = counts["fp"] + counts["fn"]
+    counts["f1"] = 2 * counts["tp"] / (2 * counts["tp"] + errors).clip(lower=1)
+    write_csv(counts.join(frame[["val_auc", "val_ap"]]), outputs.confusion)
+
+
+def _lists(value: Any) -> Any:
+    """Return plain YAML types: tuples become lists."""
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,142 @@
+"""What the typed rows of a raw table must fulfil, and taking out those that do not.
+
+All functions work on the DuckDB table ``rows``. Rows that break a rule move to the table
+``broken``, each once, with the column, the reason and the number of copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from mimicflow.tables import Column, Table
+
+EMPTY = "empty"
+IMPLAUSIBLE = "not a plausible date"
+CONTRADICTION = "another row has the same key"
+
+_PLAUSIBLE_YEARS = (1900, 2300)  # MIMIC's shifted dates lie in 2100-2211
+
+
+def take_out_broken(
+    connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]
+) -> tuple[int, int, list[str]]:
+    """Check required fields, dates and keys; keep one of several exact copies of a keyed row.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Holds ``rows`` with ``columns``; receives ``broken``.
+    table : Table
+        Gives the key.
+    columns : sequence of Column
+        The columns of ``rows``, in their order.
+
+    Returns
+    -------
+    n_broken : int
+        Rows moved to ``broken``, copies included.
+    n_duplicates : int
+        Exact copies dropped.
+    warnings : list of str
+        What a user should know.
+    """
+    names = _names(columns)
+    connection.execute(
+        f"CREATE TABLE broken AS SELECT {names}, '' AS \"column\", '' AS reason, "
+        "1::BIGINT AS copies FROM rows LIMIT 0"
+    )
+    # An optional column without a single value stands for "the release does not have it".
+    absent = [
+        column.name
+        for column in columns
+        if column.optional
+        and not count(connection, f'(FROM rows WHERE "{column.name}" IS NOT NULL LIMIT 1)')
+    ]
+    _take_out_faulty(connection, columns, absent)
+    n_duplicates, warnings = 0, []
+    without = [name for name in table.key if name in absent]
+    if without and count(connection, "rows"):
+        warnings.append(f"key not checked: {', '.join(without)} is empty in every row")
+    elif table.key:
+        n_duplicates = _take_out_duplicates(connection, table, names)
+    if n_duplicates:
+        warnings.append(f"{n_duplicates} exact copies of rows dropped")
+    row = connection.execute("SELECT coalesce(sum(copies), 0) FROM broken").fetchone()
+    return int(row[0]) if row else 0, n_duplicates, warnings
+
+
+def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Return the number of rows of a table, or of a table with its condition."""
+    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _names(columns: Sequence[Column]) -> str:
+    return ", ".join(f'"{column.name}"' for column in columns)
+
+
+def _take_out_faulty(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], absent: Sequence[str]
+) -> None:
+    """Move rows with an empty required field or an implausible date; the first fault counts."""
+    first, last = _PLAUSIBLE_YEARS
+    faults = [
+        (f'"{column.name}" IS NULL', column.name, EMPTY)
+        for column in columns
+        if not column.nullable and column.name not in absent
+    ] + [
+        (f'coalesce(year("{column.name}"), {first}) NOT BETWEEN {first} AND {last}',)
+        + (column.name, IMPLAUSIBLE)
+        for column in columns
+        if column.type in ("timestamp", "date")
+    ]
+    if not faults:
+        return
+    any_fault = " OR ".join(condition for condition, _, _ in faults)
+    if not count(connection, f"rows WHERE {any_fault}"):
+        return
+    which = " ".join(f"WHEN {fault[0]} THEN {i}" for i, fault in enumerate(faults, start=1))
+    connection.execute(
+        f"""
+        INSERT INTO broken
+        SELECT {_names(columns)}, $names[fault], $reasons[fault], count(*)
+        FROM (SELECT *, CASE {which} END AS fault FROM rows WHERE {any_fault}) GROUP BY ALL
+        """,
+        {"names": [fault[1] for fault in faults], "reasons": [fault[2] for fault in faults]},
+    )
+    connection.execute(f"DELETE FROM rows WHERE {any_fault}")
+
+
+def _take_out_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, names: str) -> int:
+    """Keep one row per key and return how many exact copies were dropped.
+
+    A row with the key of another but other content is broken. The first in the order of all
+    columns stays, whatever the order of the lines in the file.
+    """
+    key = ", ".join(f'"{name}"' for name in table.key)
+    connection.execute(
+        f"CREATE TABLE repeated AS SELECT {key} FROM rows GROUP BY ALL HAVING count(*) > 1"
+    )
+    if not count(connection, "repeated"):
+        return 0
+    connection.execute(
+        f"""
+        CREATE TABLE candidates AS
+        SELECT {names}, copies, row_number() OVER (PARTITION BY {key} ORDER BY {names}) AS position
+        FROM (SELECT {names}, count(*) AS copies FROM rows SEMI JOIN repeated USING ({key})
+              GROUP BY ALL);
+        DELETE FROM rows WHERE ({key}) IN (SELECT ({key}) FROM repeated);
+        INSERT INTO rows SELECT {names} FROM candidates WHERE position = 1;
+        """
+    )
+    connection.execute(
+        f"INSERT INTO broken SELECT {names}, $key, $reason, copies FROM candidates "
+        "WHERE position > 1",
+        {"key": " ".join(table.key), "reason": CONTRADICTION},
+    )
+    row = connection.execute(
+        "SELECT sum(copies) - count(*) FROM candidates WHERE position = 1"
+    ).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,71 @@
+"""Clinical concepts in SQL, and the database in which they are read.
+
+Each ``<concept>.sql`` yields events with ``event_time`` and ``available_time``;
+``<concept>_features.sql`` turns those known at the prediction into one row per stay;
+``<concept>_counts.sql``, where there is one, counts what a reader of the log should know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mimicflow.database import connect
+
+FOLDER = Path(__file__).parent
+REFERENCE = FOLDER.parent / "reference"
+
+# A file of one table, or its shards.
+Paths = str | Path | Sequence[str | Path]
+
+
+def sql(name: str) -> str:
+    """Return the text of ``concepts/<name>.sql``."""
+    return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def has(name: str) -> bool:
+    """Tell whether ``concepts/<name>.sql`` exists."""
+    return (FOLDER / f"{name}.sql").exists()
+
+
+def as_list(paths: Paths) -> list[str]:
+    """Return one path or several as a list of texts."""
+    return [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
+
+
+@contextlib.contextmanager
+def opened(
+    tables: Mapping[str, Paths], options: Mapping[str, Any], memory_mb: int
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that knows the tables, the options, the reference tables and the macros.
+
+    Parameters
+    ----------
+    tables : mapping of str to path or paths
+        Table name -> its Parquet shards; each becomes a view of that name.
+    options : mapping
+        Keys of the configuration, read in SQL as ``option('key')``.
+    memory_mb : int
+        Limit of DuckDB's buffers, in MB.
+
+    Yields
+    ------
+    duckdb.DuckDBPyConnection
+    """
+    with connect(memory_mb) as connection:
+        for name, paths in tables.items():
+            connection.read_parquet(as_list(paths)).create_view(name)
+        for key, value in options.items():
+            connection.execute(f'SET VARIABLE "{key}" = ?', [value])
+        for path in sorted(REFERENCE.glob("*.csv")):
+            connection.read_csv(str(path), header=True, all_varchar=True).create_view(
+                f"reference_{path.stem}"
+            )
+        connection.execute(sql("reference"))
+        connection.execute(sql("macros"))
+        yield connection

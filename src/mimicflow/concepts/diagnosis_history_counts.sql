@@ -1,0 +1,11 @@
+-- Coded diagnoses that set no feature.
+SELECT 'ICD-' || icd_version || ' codes in no CCS or CCSR list' AS what, count(*) AS n
+FROM known_events
+WHERE bin IS NULL
+GROUP BY icd_version
+UNION ALL
+SELECT 'rows in bin ' || bin || ', which has no column', count(*)
+FROM known_events
+WHERE 'pmh_' || bin NOT IN (SELECT name FROM static_features)
+GROUP BY bin
+ORDER BY what

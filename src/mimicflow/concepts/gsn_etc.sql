@@ -1,0 +1,14 @@
+-- Dictionary from drug (GSN) to drug class (ETC), as found in the home medications of all stays.
+-- Grain: GSN of 6 digits. A drug with several classes keeps the first listed (etc_rn), then the lowest.
+-- Source: medrecon, used as a dictionary only.
+SELECT
+    zero_padded(gsn, 6)     AS gsn,
+    zero_padded(etccode, 8) AS etccode,
+    etcdescription
+FROM medrecon
+WHERE zero_padded(gsn, 6) IS NOT NULL AND zero_padded(etccode, 8) IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY zero_padded(gsn, 6)
+    ORDER BY etc_rn NULLS LAST, zero_padded(etccode, 8), etcdescription
+) = 1
+ORDER BY gsn

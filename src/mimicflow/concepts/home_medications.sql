@@ -1,0 +1,9 @@
+-- Drugs the patient takes at home, as reconciled during the stay (an option beside the published columns).
+-- Grain: medrecon row. Window: the stay's own rows, no lower bound. Source: medrecon.
+SELECT
+    medrecon.stay_id,
+    medrecon.charttime                                             AS event_time,
+    medrecon.charttime                                             AS available_time,
+    coalesce(zero_padded(medrecon.gsn, 6), lower(medrecon.name))   AS drug
+FROM medrecon
+JOIN spine USING (stay_id)

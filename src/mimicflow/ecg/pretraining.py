@@ -1,0 +1,292 @@
+"""Pretraining of the ECG encoder on seven measurements and the report labels of the machine.
+
+The saved file carries what fine-tuning must agree with: the encoder's size, how the waveforms were
+cleaned, the vocabulary and the scaling of the measurements.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
+from mimicflow.ecg.store import WaveformStore
+from mimicflow.errors import CheckpointError, CohortError, InputError
+from mimicflow.files import write_csv
+from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
+from mimicflow.learning.configs import parse
+from mimicflow.learning.devices import mixed_precision, repeatable
+from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shuffled_batches
+from mimicflow.learning.preprocessing import Scaler
+
+log = logging.getLogger(__name__)
+
+MEASUREMENTS = (
+    "rr_interval",
+    "qrs_onset",
+    "qrs_end",
+    "t_end",
+    "qrs_axis",
+    "t_axis",
+    "qrs_duration",
+)
+"""Numeric targets: times in ms, axes in degrees."""
+
+KIND = "pretrained encoder"
+EVALUATION_BATCH = 256
+
+
+class Waveforms(Protocol):
+    """What is needed of ``ecg.store.WaveformStore``."""
+
+    signal: dict[str, Any]
+
+    def read(self, study_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return waveforms (ECGs, 12, samples) in mV and whether each lead is present."""
+
+    def require(self, signal: Mapping[str, Any]) -> None:
+        """Refuse a model that was fitted on waveforms made otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainingConfig:
+    """Configuration subtree ``pretraining``."""
+
+    patients: Literal["without_test", "all"]
+    """Whether test patients of the cohort are left out; ``all`` as published."""
+    validation: float
+    """Share of patients that choose the epoch."""
+    bool_loss_weight: float
+    """Weight of the labels' loss; the measurements get the rest."""
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+class _Targets:
+    """Targets of the ECGs of training and validation patients, as tensors."""
+
+    def __init__(self, frame: pd.DataFrame, vocabulary: list[str], validation: np.ndarray) -> None:
+        self.study_ids = frame["study_id"].to_numpy(np.int64)
+        self.training_rows = np.flatnonzero(~validation)
+        self.validation_rows = np.flatnonzero(validation)
+        measured = frame[list(MEASUREMENTS)].to_numpy(np.float64)
+        self.scaler = Scaler.fit(measured[self.training_rows])
+        scaled = self.scaler.transform(measured).astype(np.float32)
+        self.observed = torch.from_numpy(~np.isnan(scaled))
+        self.measured = torch.from_numpy(np.nan_to_num(scaled))
+        self.labels = torch.from_numpy(frame[vocabulary].to_numpy(np.uint8))
+
+
+class PretrainingTask:
+    """Loss 'weight x BCE + (1 - weight) x MSE', the latter over observed measurements only."""
+
+    def __init__(
+        self,
+        model: PretrainingModel,
+        waveforms: Waveforms,
+        targets: _Targets,
+        config: PretrainingConfig,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.model, self.waveforms, self.targets = model, waveforms, targets
+        self.config, self.seed, self.device = config, seed, device
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Return shuffled training rows."""
+        size = self.config.batch_size
+        return shuffled_batches(self.targets.training_rows, size, self.seed, epoch)
+
+    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """Return the weighted loss and its two parts."""
+        targets, device = self.targets, self.device
+        ecgs, _ = self.waveforms.read(targets.study_ids[rows])
+        with mixed_precision(device):
+            logits, predicted = self.model(torch.from_numpy(ecgs).to(device))
+        index = torch.from_numpy(rows)
+        labels = targets.labels[index].to(device, torch.float32)
+        bool_loss = functional.binary_cross_entropy_with_logits(logits.float(), labels)
+        observed = targets.observed[index].to(device)
+        errors = (predicted.float() - targets.measured[index].to(device)) * observed
+        reg_loss = errors.square().sum() / observed.sum().clamp(min=1)
+        weight = self.config.bool_loss_weight
+        loss = weight * bool_loss + (1 - weight) * reg_loss
+        return {"loss": loss, "bool_loss": bool_loss, "reg_loss": reg_loss}
+
+    def validate(self) -> dict[str, float]:
+        """Return the validation patients' losses."""
+        rows = self.targets.validation_rows
+        sums: dict[str, float] = {}
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            batch = rows[start : start + EVALUATION_BATCH]
+            for name, value in self.losses(batch).items():
+                sums[name] = sums.get(name, 0.0) + value.item() * len(batch)
+        return {f"val_{name}": total / len(rows) for name, total in sums.items()}
+
+
+def pretrain(
+    targets: str | Path,
+    vocabulary: str | Path,
+    store: tuple[Sequence[str | Path], Sequence[str | Path]],
+    spine: str | Path,
+    *,
+    width: int,
+    depth: Sequence[int],
+    pretraining: Mapping[str, Any],
+    seed: int,
+    threads: int,
+    output: str | Path,
+    history: str | Path,
+) -> None:
+    """Pretrain the encoder and keep the epoch with the lowest validation loss.
+
+    Parameters
+    ----------
+    targets : path-like
+        Parquet, one row per ECG: study_id, subject_id, ``MEASUREMENTS`` (NaN: not measured), and
+        one boolean column per label.
+    vocabulary : path-like
+        JSON list of the labels, in order.
+    store : tuple of sequences of path-like
+        The store's waveform files (.npy) and index files (.parquet).
+    spine : path-like
+        Parquet with subject_id and split.
+    width, depth : int, sequence of int
+        Size of the encoder.
+    pretraining : mapping
+        Configuration subtree ``pretraining``.
+    seed, threads : int
+        The same of both give the same bytes on a CPU.
+    output : path-like
+        The model file (.pth).
+    history : path-like
+        CSV: epoch, bool_loss, reg_loss, total_loss and the same of validation, is_best.
+
+    Raises
+    ------
+    CohortError
+        Fewer than two patients to learn from.
+    """
+    config = parse(PretrainingConfig, pretraining, "pretraining")
+    waveforms = WaveformStore(*store)
+    labels = _vocabulary(vocabulary)
+    table = _read_targets(targets, labels, waveforms, spine, config)
+    frame = _Targets(table, labels, _validation_patients(table["subject_id"], config, seed))
+    log.info(
+        "pretraining on %d ECGs, validating on %d, %d labels",
+        len(frame.training_rows),
+        len(frame.validation_rows),
+        len(labels),
+    )
+    with repeatable(seed, threads) as device:
+        model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
+        task = PretrainingTask(model, waveforms, frame, config, seed, device)
+        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
+        training = Training(
+            epochs=config.epochs,
+            score="val_loss",
+            maximise=False,
+            resume=resume_path(output),
+            fingerprint=fingerprint(
+                [targets, vocabulary, spine, *store[1]],
+                [width, list(depth), asdict(config), seed, waveforms.signal],
+            ),
+        )
+        rows = fit(task, optimizer, training)
+    content = {
+        "encoder": {"width": width, "depth": list(depth)},
+        "pretraining": asdict(config),
+        "seed": seed,
+        "signal": waveforms.signal,
+        "vocabulary": labels,
+        "measurements": {"names": list(MEASUREMENTS), **frame.scaler.state()},
+        "model": model.state_dict(),
+    }
+    save_checkpoint(KIND, content, output)
+    names = {"train_loss": "total_loss", "train_bool_loss": "bool_loss"}
+    names |= {"train_reg_loss": "reg_loss", "val_loss": "val_total_loss"}
+    write_csv(pd.DataFrame(rows).rename(columns=names), history)
+
+
+def load_encoder(
+    path: str | Path, *, width: int | None = None, depth: Sequence[int] | None = None
+) -> tuple[ResNet1d, dict[str, Any]]:
+    """Return the pretrained encoder, and all the file holds beside the weights.
+
+    Loading is strict: every weight of the class must be in the file and none beside them.
+
+    Parameters
+    ----------
+    path : path-like
+        What :func:`pretrain` wrote.
+    width, depth : int, sequence of int, optional
+        The size that is asked for.
+
+    Raises
+    ------
+    CheckpointError
+        Unreadable, or of another size.
+    """
+    content = load_checkpoint(KIND, path)
+    size = content["encoder"]
+    asked = {"width": width or size["width"], "depth": list(depth or size["depth"])}
+    if asked != size:
+        raise CheckpointError(
+            f"the encoder was pretrained with {size}, the configuration asks for {asked}",
+            file=path,
+            remedy="pretrain again, or set encoder.width and encoder.depth back",
+        )
+    encoder = ResNet1d(size["width"], size["depth"])
+    model = PretrainingModel(encoder, len(content["vocabulary"]), len(MEASUREMENTS))
+    load_weights(model, content.pop("model"), path)
+    return encoder, content
+
+
+def _vocabulary(path: str | Path) -> list[str]:
+    """Read the ordered labels."""
+    labels = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(labels, list) or not labels or not all(isinstance(x, str) for x in labels):
+        raise InputError("not a list of labels", file=path, remedy="run the rule of targets again")
+    return labels
+
+
+def _read_targets(
+    path: str | Path,
+    labels: list[str],
+    waveforms: Waveforms,
+    spine: str | Path,
+    config: PretrainingConfig,
+) -> pd.DataFrame:
+    """Read the targets of the patients that may be learned from, sorted by ECG."""
+    columns = ["study_id", "subject_id", *MEASUREMENTS, *labels]
+    frame = pd.read_parquet(path, columns=columns).sort_values("study_id", ignore_index=True)
+    if config.patients == "without_test":
+        cohort = pd.read_parquet(spine, columns=["subject_id", "split"])
+        tested = cohort.loc[cohort["split"] == "test", "subject_id"].unique()
+        frame = frame[~frame["subject_id"].isin(tested)].reset_index(drop=True)
+    if frame["subject_id"].nunique() < 2:
+        raise CohortError(
+            "fewer than two patients to pretrain on",
+            file=path,
+            remedy="use more patients, or set pretraining.patients to all",
+        )
+    return frame
+
+
+def _validation_patients(patients: pd.Series, config: PretrainingConfig, seed: int) -> np.ndarray:
+    """Return whether each ECG is of a validation patient; at least one patient is."""
+    distinct = np.sort(patients.unique())
+    n_drawn = min(max(1, round(config.validation * len(distinct))), len(distinct) - 1)
+    drawn = np.random.default_rng(seed).permutation(distinct)[:n_drawn]
+    return patients.isin(drawn).to_numpy()

@@ -1,0 +1,174 @@
+"""What is fitted on training patients before a network sees anything: scale, imputer, calibration.
+
+Fitted objects are plain tensors, so that they are saved inside the model file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer
+
+SMALLEST_SD = 1e-8
+"""Takes the place of a standard deviation of 0."""
+
+TEMPERATURES = (0.05, 20.0)
+"""Where the calibration is sought; a perfectly separated sample would ask for 0."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and sample standard deviation (n - 1) of each column, missing values left out.
+
+    Parameters
+    ----------
+    mean, sd : ndarray
+        Of shape (columns,). A column never observed has mean 0; SD 0 is ``SMALLEST_SD``.
+    """
+
+    mean: np.ndarray
+    sd: np.ndarray
+
+    @classmethod
+    def fit(cls, values: np.ndarray) -> Scaler:
+        """Fit on training rows, (rows, columns) with NaN where missing."""
+        values = np.asarray(values, dtype=np.float64)
+        observed = ~np.isnan(values)
+        n = observed.sum(axis=0)
+        mean = np.where(observed, values, 0.0).sum(axis=0) / np.maximum(n, 1)
+        squares = np.where(observed, values - mean, 0.0) ** 2
+        sd = np.sqrt(squares.sum(axis=0) / np.maximum(n - 1, 1))
+        return cls(mean, np.where(sd == 0.0, SMALLEST_SD, sd))
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Return (values - mean) / sd; NaN stays NaN."""
+        return (np.asarray(values, dtype=np.float64) - self.mean) / self.sd
+
+    def state(self) -> dict[str, Any]:
+        """Return plain tensors."""
+        return {"mean": torch.from_numpy(self.mean), "sd": torch.from_numpy(self.sd)}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Scaler:
+        """Undo :meth:`state`."""
+        return cls(state["mean"].numpy(), state["sd"].numpy())
+
+
+@dataclass(frozen=True)
+class ChainedImputer:
+    """Chained Bayesian ridge regressions, as scikit-learn's ``IterativeImputer`` fits them.
+
+    The fitted chain is kept as arrays: a pickled estimator could run code when it is read.
+
+    Parameters
+    ----------
+    initial : ndarray
+        Training means with which missing values start, (columns,).
+    lowest, highest : ndarray
+        Limits of imputed values, (columns,).
+    target : ndarray
+        Column imputed by each step of the chain, (steps,).
+    neighbours : ndarray
+        Columns it is imputed from, (steps, columns - 1).
+    coefficients, intercept : ndarray
+        Of each step's regression, (steps, columns - 1) and (steps,).
+    """
+
+    initial: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    target: np.ndarray
+    neighbours: np.ndarray
+    coefficients: np.ndarray
+    intercept: np.ndarray
+
+    @classmethod
+    def fit(cls, values: np.ndarray) -> ChainedImputer:
+        """Fit on training rows, (rows, columns) with NaN where missing.
+
+        A column without any value is imputed as 0.
+        """
+        model = IterativeImputer(random_state=0, keep_empty_features=True)
+        with warnings.catch_warnings():
+            # Ten rounds are the specification, converged or not.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(values)
+        steps = model.imputation_sequence_
+        n_others = values.shape[1] - 1
+        return cls(
+            initial=np.asarray(model.initial_imputer_.statistics_, dtype=np.float64),
+            lowest=np.asarray(model._min_value, dtype=np.float64),
+            highest=np.asarray(model._max_value, dtype=np.float64),
+            target=np.array([step.feat_idx for step in steps], dtype=np.int64),
+            neighbours=_stack([step.neighbor_feat_idx for step in steps], n_others, np.int64),
+            coefficients=_stack([step.estimator.coef_ for step in steps], n_others, np.float64),
+            intercept=np.array([step.estimator.intercept_ for step in steps], dtype=np.float64),
+        )
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Return the values, (rows, columns), with every NaN imputed from its own row."""
+        values = np.asarray(values, dtype=np.float64)
+        missing = np.isnan(values)
+        filled = np.where(missing, self.initial, values)
+        for step, column in enumerate(self.target):
+            rows = missing[:, column]
+            guess = filled[np.ix_(rows, self.neighbours[step])] @ self.coefficients[step]
+            guess += self.intercept[step]
+            filled[rows, column] = np.clip(guess, self.lowest[column], self.highest[column])
+        return filled
+
+    def state(self) -> dict[str, Any]:
+        """Return plain tensors."""
+        return {name: torch.from_numpy(np.array(value)) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> ChainedImputer:
+        """Undo :meth:`state`."""
+        return cls(**{name: value.numpy() for name, value in state.items()})
+
+
+def _stack(rows: Sequence[Any], width: int, dtype: Any) -> np.ndarray:
+    """Stack the steps' arrays; without steps, an array of no rows."""
+    return np.array(list(rows), dtype=dtype).reshape(len(rows), width)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature that makes ``logits / temperature`` fit the labels best.
+
+    Parameters
+    ----------
+    logits, labels : ndarray
+        Of patients that were not trained on, (rows,).
+
+    Returns
+    -------
+    float
+        Minimiser of the log loss, within ``TEMPERATURES``. Ranks, hence AUROC, stay as they are.
+
+    Notes
+    -----
+    Guo et al. 2017, arXiv:1706.04599.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    labels = np.asarray(labels, dtype=np.float64)
+
+    def log_loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0.0, scaled) - labels * scaled))
+
+    found = minimize_scalar(log_loss, bounds=np.log(TEMPERATURES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Return probabilities of logits, (rows,), at a temperature."""
+    return expit(np.asarray(logits, dtype=np.float64) / temperature)

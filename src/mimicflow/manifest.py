@@ -1,0 +1,102 @@
+"""The manifest of a run: what was read, how much of it, and whether the tables fit together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mimicflow.database import connect
+from mimicflow.files import write_json
+from mimicflow.tables import TABLES
+
+
+def build_manifest(
+    reports: Sequence[str | Path], output: str | Path, memory_mb: int = 1000, threads: int = 1
+) -> dict[str, Any]:
+    """Join the reports of all ingested tables and count the rows that refer to nothing.
+
+    Parameters
+    ----------
+    reports : sequence of path-like
+        ``report.json`` of each table; the table's shards lie beside it.
+    output : path-like
+        The manifest, JSON. It holds file names, counts and checksums, no clock times and no
+        folders, so that the same input gives the same bytes anywhere.
+    memory_mb : int
+        Limit of DuckDB in MB.
+    threads : int
+        Threads of DuckDB.
+
+    Returns
+    -------
+    dict
+        ``releases`` (module -> the releases that its tables match), ``tables`` (path -> report),
+        ``references`` (one entry per reference with its number of orphans) and ``warnings``.
+    """
+    folders: dict[str, Path] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for path in map(Path, reports):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        tables[report["table"]], folders[report["table"]] = report, path.parent
+    references = _references(folders, memory_mb, threads)
+    warnings = [
+        f"{table}: {warning}" for table in sorted(tables) for warning in tables[table]["warnings"]
+    ]
+    warnings += [
+        f"{entry['table']}: {entry['orphans']} of {entry['rows']} rows have a {entry['column']} "
+        f"that {entry['references']} lacks"
+        for entry in references
+        if entry["orphans"]
+    ]
+    manifest = {
+        "releases": _releases(tables),
+        "tables": tables,
+        "references": references,
+        "warnings": warnings,
+    }
+    write_json(manifest, output)
+    return manifest
+
+
+def _releases(tables: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Return for each module the releases that its tables match, without repeats."""
+    releases: dict[str, set[str]] = {}
+    for path, report in tables.items():
+        releases.setdefault(TABLES[path].module, set()).add(report["release"])
+    return {module: sorted(found) for module, found in sorted(releases.items())}
+
+
+def _references(folders: dict[str, Path], memory_mb: int, threads: int) -> list[dict[str, Any]]:
+    """Count, for each reference between two ingested tables, filled fields that lead nowhere."""
+    found = []
+    with connect(memory_mb, threads) as connection:
+        for path in sorted(folders):
+            columns = {column.name for column in TABLES[path].used}
+            for column, target in TABLES[path].references:
+                if target not in folders or column not in columns:
+                    continue
+                row = connection.execute(
+                    f"""
+                    SELECT count(*), count(*) FILTER (WHERE {column} NOT IN
+                        (SELECT {column} FROM read_parquet($target) WHERE {column} IS NOT NULL))
+                    FROM read_parquet($source) WHERE {column} IS NOT NULL
+                    """,
+                    {"source": _shards(folders[path]), "target": _shards(folders[target])},
+                ).fetchone()
+                assert row is not None
+                found.append(
+                    {
+                        "table": path,
+                        "column": column,
+                        "references": target,
+                        "rows": int(row[0]),
+                        "orphans": int(row[1]),
+                    }
+                )
+    return found
+
+
+def _shards(folder: Path) -> list[str]:
+    return [str(path) for path in sorted(folder.glob("[0-9]*.parquet"))]

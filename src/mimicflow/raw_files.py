@@ -1,0 +1,193 @@
+"""Finding a raw table's file and knowing what it is before it is read.
+
+Everything that can be told from a file's first bytes is told here, in one sentence each: a page
+saved instead of a file, the wrong ending, the wrong delimiter, a foreign encoding.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import zlib
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.errors import InputError, TableError
+from mimicflow.tables import Table
+
+SYNTHETIC_MARKER = "SYNTHETIC"
+"""Name of the file by which a folder says that its tables are made up."""
+
+_CHECKSUMS = "SHA256SUMS.txt"
+_GZIP_MAGIC = b"\x1f\x8b"
+_HEAD_BYTES = 1 << 16
+_DOWNLOAD_AGAIN = "download the file again and compare it with SHA256SUMS.txt of the release"
+
+
+def find_raw_file(folder: str | Path, table: Table) -> Path:
+    """Return the file of a table, ``<folder>/<table>.csv.gz`` or ``.csv``.
+
+    Raises
+    ------
+    InputError
+        When there is none, or more than one.
+    """
+    folder = Path(folder)
+    names = [f"{table.name}.csv.gz", f"{table.name}.csv"]
+    present = [folder / name for name in names if (folder / name).is_file()]
+    if len(present) == 1:
+        return present[0]
+    if present:
+        raise InputError(
+            f"both {names[0]} and {names[1]} are there, and they may differ",
+            file=folder,
+            remedy="keep the one that you mean",
+        )
+    expected = folder / (names[0] if table.compressed else names[1])
+    nested = [path for path in (folder / table.module / name for name in names) if path.is_file()]
+    remedy = (
+        f"put {' or '.join(names)} into the folder, or correct data.{table.module} in the config"
+    )
+    if nested:
+        remedy = f"set data.{table.module} in the config to {nested[0].parent}"
+    elif not folder.is_dir():
+        remedy = f"there is no such folder: correct data.{table.module} in the config"
+    raise InputError("the file is missing", file=expected, remedy=remedy)
+
+
+def read_header(file: Path) -> list[str]:
+    """Return the column names of a raw file, after looking whether it is a CSV file at all.
+
+    Raises
+    ------
+    TableError
+        Empty file, web page, wrong ending, truncated, not UTF-8, wrong delimiter, repeated column.
+    """
+    head = _head(file)
+    if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)", head, re.IGNORECASE):
+        raise TableError(
+            "this is a web page, not a table (often a login page saved under the table's name)",
+            file=file,
+            remedy="log in where the data come from and download the file again",
+        )
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
+        raise TableError(
+            "this is not UTF-8 text", file=file, remedy="save it as CSV in UTF-8 without zero bytes"
+        )
+    first_line = re.split(rb"\r\n|\n|\r", head, maxsplit=1)[0]
+    try:
+        text = first_line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"the header is not UTF-8 text ({error.reason} at byte {error.start})",
+            file=file,
+            row=1,
+            remedy="save it as CSV in UTF-8",
+        ) from error
+    columns = next(csv.reader([text]), [])
+    _check_header(file, text, columns)
+    return columns
+
+
+def _head(file: Path) -> bytes:
+    """Return the first bytes, decompressed, when the ending tells the truth about compression."""
+    with open(file, "rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if not head:
+        raise TableError("the file is empty", file=file, remedy=_DOWNLOAD_AGAIN)
+    if file.suffix != ".gz":
+        if head.startswith(_GZIP_MAGIC):
+            raise TableError(
+                "the file is compressed, but its name ends in .csv",
+                file=file,
+                remedy=f"rename it to {file.name}.gz",
+            )
+        return head
+    if not head.startswith(_GZIP_MAGIC):
+        if head.lstrip().startswith(b"<"):
+            return head  # a web page: told by the caller
+        raise TableError(
+            "the name ends in .gz, but the file is not compressed with gzip",
+            file=file,
+            remedy=f"if it is plain CSV, rename it to {file.stem}; else {_DOWNLOAD_AGAIN}",
+        )
+    try:
+        with gzip.open(file) as stream:
+            head = stream.read(_HEAD_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        # Short files end before the buffer is full; what can be read still shows what it is.
+        head = zlib.decompressobj(31).decompress(head)
+    if not head:
+        raise TableError("the file holds nothing", file=file, remedy=_DOWNLOAD_AGAIN)
+    return head
+
+
+def _check_header(file: Path, text: str, columns: list[str]) -> None:
+    if len(columns) < 2:
+        for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if delimiter in text:
+                raise TableError(
+                    f"the columns are separated by {name}, not commas",
+                    file=file,
+                    row=1,
+                    remedy="save it with commas, as the release has it",
+                )
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if repeated:
+        raise TableError(
+            f"the header repeats {', '.join(repeated)}",
+            file=file,
+            row=1,
+            remedy="keep each column once",
+        )
+
+
+def expected_checksum(file: Path) -> str | None:
+    """Return the SHA-256 that ``SHA256SUMS.txt`` beside or above the file gives it, if any."""
+    for folder in file.absolute().parents[:3]:
+        sums = folder / _CHECKSUMS
+        if sums.is_file():
+            name = file.absolute().relative_to(folder).as_posix()
+            for line in sums.read_text(encoding="utf-8").splitlines():
+                digest, _, listed = line.partition(" ")
+                if listed.strip().lstrip("*").removeprefix("./") == name:
+                    return digest.lower()
+    return None
+
+
+def check_checksum(file: Path, digest: str) -> bool:
+    """Return whether a release's list vouches for the file; false when no list names it.
+
+    Raises
+    ------
+    TableError
+        When the list names another checksum: the file is damaged or was changed.
+    """
+    expected = expected_checksum(file)
+    if expected is not None and expected != digest:
+        raise TableError(
+            f"the file differs from its entry in {_CHECKSUMS}: it is damaged or was changed",
+            file=file,
+            remedy=f"download it again; if the change is yours, remove its line from {_CHECKSUMS}",
+        )
+    return expected is not None
+
+
+def is_synthetic(file: Path) -> bool:
+    """Return whether the file lies in a folder of the synthetic hospital."""
+    return any((folder / SYNTHETIC_MARKER).is_file() for folder in file.absolute().parents[:2])
+
+
+def match_release(table_path: str, rows: int) -> str:
+    """Return the public release whose table has exactly this many rows, else ``unknown``."""
+    known = _releases()
+    match = known[(known["table"] == table_path) & (known["rows"] == rows)]["release"]
+    return str(match.iloc[0]) if len(match) else "unknown"
+
+
+@cache
+def _releases() -> pd.DataFrame:
+    return pd.read_csv(Path(__file__).parent / "tables" / "versions.csv")

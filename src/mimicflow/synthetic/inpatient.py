@@ -1,0 +1,248 @@
+"""Tables of the hospital and of intensive care, laboratory aside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mimicflow.synthetic.draws import pick_weighted, poisson_rows, vocabulary
+from mimicflow.synthetic.emergency import coded
+from mimicflow.synthetic.population import DAY, Chunk, unique_ids
+from mimicflow.synthetic.visits import Visits, icd_version
+from mimicflow.synthetic.writing import Columns
+
+_NEVER = np.iinfo(np.int64).max
+
+
+def patients(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/patients``."""
+    names = ("subject_id", "gender", "anchor_age", "anchor_year", "anchor_year_group")
+    death = pa.array(visits.death // DAY * DAY, mask=visits.death == _NEVER)
+    return {**{name: chunk.patients[name].to_numpy() for name in names}, "dod": death}
+
+
+def admissions(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/admissions``."""
+    rng = chunk.stream("admissions")
+    frame = visits.admissions
+    n, people = len(frame), chunk.patients.iloc[frame["patient"]]
+    emergency = (frame["stay"] >= 0).to_numpy()
+    stays = chunk.stays.iloc[np.where(emergency, frame["stay"], 0)]
+    observed = np.where(rng.random(n) < 0.25, "OBSERVATION ADMIT", "EW EMER.")
+    dies = frame["dies"].to_numpy()
+    place = np.where(dies, "DIED", frame["discharge_location"])
+    arrival = np.where(emergency, "EMERGENCY ROOM", "PHYSICIAN REFERRAL")
+    return {
+        "subject_id": frame["subject_id"].to_numpy(),
+        "hadm_id": frame["hadm_id"].to_numpy(),
+        "admittime": frame["admittime"].to_numpy(),
+        "dischtime": frame["dischtime"].to_numpy(),
+        "deathtime": pa.array(frame["dischtime"].to_numpy(), mask=~dies),
+        "admission_type": np.where(emergency, observed, "ELECTIVE"),
+        "admit_provider_id": provider(rng, n),
+        "admission_location": arrival,
+        "discharge_location": place,
+        **{name: people[name].to_numpy() for name in ("insurance", "language", "marital_status")},
+        "race": people["race"].to_numpy(),
+        "edregtime": pa.array(stays["intime"].to_numpy(), mask=~emergency),
+        "edouttime": pa.array(stays["outtime"].to_numpy(), mask=~emergency),
+        "hospital_expire_flag": dies.astype(np.int64),
+    }
+
+
+def provider(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Draw provider ids, one of 800."""
+    ids = np.array([f"P{number:05d}" for number in range(17, 800 * 31, 31)], object)
+    return ids[rng.integers(0, len(ids), n)]
+
+
+def diagnoses_icd(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/diagnoses_icd``: the frail have more codes, and graver ones."""
+    rng = chunk.stream("diagnoses")
+    frame, codes = visits.admissions, vocabulary("diagnoses", ("icd9", "icd10"))
+    burden = (frame["frailty"] + 0.4 * frame["illness"]).to_numpy()
+    admission = poisson_rows(rng, np.minimum(9 * np.exp(0.35 * burden), 35))
+    severe = np.outer(0.8 * burden[admission], codes["severity"])
+    code = pick_weighted(rng, severe, codes["weight"].to_numpy(float))
+    return _codes_of_admissions(chunk, frame, codes, admission, code)
+
+
+def procedures_icd(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/procedures_icd``."""
+    rng = chunk.stream("procedures")
+    frame, codes = visits.admissions, vocabulary("procedures", ("icd9", "icd10"))
+    intensive = np.isin(np.arange(len(frame)), visits.icustays["admission"])
+    admission = poisson_rows(rng, np.where(intensive, 2.2, 0.5))
+    code = rng.choice(len(codes), len(admission), p=codes["weight"] / codes["weight"].sum())
+    columns = _codes_of_admissions(chunk, frame, codes, admission, code)
+    row = columns.pop("row")
+    start, end = frame["admittime"].to_numpy()[row], frame["dischtime"].to_numpy()[row]
+    day = (start + rng.random(len(row)) * (end - start)).astype(np.int64) // DAY * DAY
+    return {**columns, "chartdate": day}
+
+
+def _codes_of_admissions(
+    chunk: Chunk, frame: pd.DataFrame, codes: pd.DataFrame, admission: np.ndarray, code: np.ndarray
+) -> dict:
+    version = icd_version(
+        chunk, frame["patient"].to_numpy()[admission], frame["dischtime"].to_numpy()[admission]
+    )
+    rows = pd.DataFrame({"admission": admission, **coded(codes, code, version)})
+    rows = rows.drop_duplicates(ignore_index=True)
+    row = rows["admission"].to_numpy()
+    return {
+        "subject_id": frame["subject_id"].to_numpy()[row],
+        "hadm_id": frame["hadm_id"].to_numpy()[row],
+        "seq_num": rows.groupby("admission").cumcount().to_numpy() + 1,
+        "icd_code": rows["icd_code"].to_numpy(),
+        "icd_version": rows["icd_version"].to_numpy(),
+        "row": row,
+    }
+
+
+def prescriptions(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/prescriptions``: orders of the ward, several GSNs in one field at times."""
+    rng = chunk.stream("prescriptions")
+    drugs = vocabulary("drugs", ("gsn", "etccode", "etc_other", "ndc", "drug"))
+    frame = visits.admissions
+    burden = (frame["frailty"] + 0.4 * frame["illness"]).to_numpy()
+    admission = poisson_rows(rng, np.minimum(13 * np.exp(0.3 * burden), 80))
+    logit = np.outer(frame["illness"].to_numpy()[admission], drugs["illness"])
+    logit += np.outer(frame["frailty"].to_numpy()[admission], drugs["comorbidity"])
+    drug = pick_weighted(rng, logit, drugs["inpatient"].to_numpy(float))
+    start, end = frame["admittime"].to_numpy()[admission], frame["dischtime"].to_numpy()[admission]
+    begin = start + (rng.beta(0.6, 2, len(drug)) * (end - start)).astype(np.int64)
+    begin -= begin % 3600
+    stop = begin + (rng.random(len(drug)) * (end - begin)).astype(np.int64) // 3600 * 3600
+    # One order in fifty has no start: MIMIC leaves it empty.
+    dated = rng.random(len(drug)) >= 0.002
+    first_id = chunk.number * 1_000_000 + 1
+    listed = drugs.iloc[drug]
+    return {
+        "subject_id": frame["subject_id"].to_numpy()[admission],
+        "hadm_id": frame["hadm_id"].to_numpy()[admission],
+        "pharmacy_id": first_id + np.arange(len(drug)),
+        "order_provider_id": provider(rng, len(drug)),
+        "starttime": pa.array(begin, mask=~dated),
+        "stoptime": pa.array(stop, mask=~dated),
+        "drug_type": "MAIN",
+        "drug": listed["drug"].to_numpy(object),
+        "gsn": listed["gsn"].to_numpy(object),
+        "ndc": listed["ndc"].to_numpy(object),
+        "dose_val_rx": listed["dose"].map("{:g}".format).to_numpy(object),
+        "dose_unit_rx": listed["unit"].to_numpy(object),
+        "doses_per_24_hrs": rng.integers(1, 5, len(drug)).astype(float),
+        "route": listed["route"].to_numpy(object),
+    }
+
+
+def transfers(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/transfers``: emergency department, wards, intensive care, discharge."""
+    rng = chunk.stream("transfers")
+    stays, frame = chunk.stays[visits.alive], visits.admissions
+    hadm_of_stay = pd.Series(frame["hadm_id"].to_numpy(), index=frame["stay"])
+    hadm_of_stay = hadm_of_stay[hadm_of_stay.index >= 0].astype("Int64")
+    ed = pd.DataFrame(
+        {
+            "subject_id": stays["subject_id"],
+            "hadm_id": hadm_of_stay.reindex(stays.index).to_numpy(),
+            "transfer_id": stays["stay_id"],
+            "eventtype": "ED",
+            "careunit": "Emergency Department",
+            "intime": stays["intime"],
+            "outtime": stays["outtime"],
+        }
+    )
+    ids = unique_ids(rng, 30_000_000, chunk.number, 2 * len(frame), part=1, parts=2)
+    owner = frame[["subject_id", "hadm_id"]]
+    ward = owner.assign(
+        transfer_id=ids[: len(frame)], eventtype="admit", careunit=frame["careunit"],
+        intime=frame["admittime"], outtime=frame["dischtime"],
+    )  # fmt: skip
+    leaving = owner.assign(
+        transfer_id=ids[len(frame) :], eventtype="discharge", careunit="",
+        intime=frame["dischtime"], outtime=pd.NA,
+    )  # fmt: skip
+    icu = visits.icustays
+    intensive = owner.iloc[icu["admission"]].reset_index(drop=True).assign(
+        transfer_id=icu["stay_id"], eventtype="transfer", careunit=icu["careunit"],
+        intime=icu["intime"], outtime=icu["outtime"],
+    )  # fmt: skip
+    rows = pd.concat([part.astype({"hadm_id": "Int64", "outtime": "Int64"})
+                      for part in (ed, ward, intensive, leaving)])  # fmt: skip
+    rows = rows.sort_values(["subject_id", "intime", "transfer_id"], kind="stable")
+    return {name: pa.array(rows[name], from_pandas=True) for name in rows.columns}
+
+
+def icustays(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``icu/icustays``."""
+    frame = visits.icustays
+    owner = visits.admissions.iloc[frame["admission"]]
+    return {
+        "subject_id": owner["subject_id"].to_numpy(),
+        "hadm_id": owner["hadm_id"].to_numpy(),
+        "stay_id": frame["stay_id"].to_numpy(),
+        "first_careunit": frame["careunit"].to_numpy(),
+        "last_careunit": frame["careunit"].to_numpy(),
+        "intime": frame["intime"].to_numpy(),
+        "outtime": frame["outtime"].to_numpy(),
+        "los": (frame["outtime"] - frame["intime"]).to_numpy() / DAY,
+    }
+
+
+def procedureevents(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``icu/procedureevents``."""
+    rng = chunk.stream("procedureevents")
+    items = vocabulary("intensive_items", ("label", "abbreviation", "unitname"))
+    frame = visits.icustays
+    stay, item = np.nonzero(rng.random((len(frame), len(items))) < items["weight"].to_numpy())
+    owner = visits.admissions.iloc[frame["admission"].to_numpy()[stay]]
+    into, out = frame["intime"].to_numpy()[stay], frame["outtime"].to_numpy()[stay]
+    start = (into + rng.beta(0.7, 3, len(stay)) * (out - into)).astype(np.int64) // 60 * 60
+    wanted = items["minutes"].to_numpy(float)[item] * np.exp(0.5 * rng.standard_normal(len(stay)))
+    end = np.minimum(start + np.maximum(wanted, 1).astype(np.int64) * 60, np.maximum(out, start + 60))
+    order = chunk.number * 10_000 + 1 + np.arange(len(stay))
+    return {
+        "subject_id": owner["subject_id"].to_numpy(),
+        "hadm_id": owner["hadm_id"].to_numpy(),
+        "stay_id": frame["stay_id"].to_numpy()[stay],
+        "caregiver_id": rng.integers(1000, 99_999, len(stay)),
+        "starttime": start,
+        "endtime": end // 60 * 60,
+        "storetime": end // 60 * 60 + rng.integers(0, 90, len(stay)) * 60,
+        "itemid": items["itemid"].to_numpy(np.int64)[item],
+        "value": (end // 60 - start // 60).astype(float),
+        "valueuom": "min",
+        "orderid": order,
+        "linkorderid": order,
+        "ordercategoryname": items["category"].str[2:].to_numpy(object)[item],
+        "statusdescription": "FinishedRunning",
+    }
+
+
+def dictionaries() -> dict[str, Columns]:
+    """Rows of the tables that explain codes: ``d_labitems``, ``d_items``, ``d_icd_*``."""
+    labs = vocabulary("laboratory", ("label",))
+    names = ("itemid", "label", "fluid", "category")
+    found = {"hosp/d_labitems": {name: labs[name].to_numpy() for name in names}}
+    items = vocabulary("intensive_items", ("label", "abbreviation", "unitname"))
+    names = ("itemid", "label", "abbreviation", "linksto", "category", "unitname", "param_type")
+    found["icu/d_items"] = {name: items[name].to_numpy() for name in names}
+    for name in ("diagnoses", "procedures"):
+        codes = vocabulary(name, ("icd9", "icd10"))
+        both = pd.concat(
+            pd.DataFrame(
+                {
+                    "icd_code": codes[f"icd{version}"],
+                    "icd_version": version,
+                    "long_title": codes[f"title{version}"],
+                }
+            )
+            for version in (9, 10)
+        ).drop_duplicates(["icd_code", "icd_version"])
+        both = both.sort_values(["icd_code", "icd_version"])
+        found[f"hosp/d_icd_{name}"] = {column: both[column].to_numpy() for column in both}
+    return found
+
+

@@ -1,0 +1,183 @@
+"""Laboratory results: drawn in the emergency department and on the wards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mimicflow.synthetic.draws import vocabulary
+from mimicflow.synthetic.population import DAY, HOUR, Chunk
+from mimicflow.synthetic.visits import Visits
+from mimicflow.synthetic.writing import Columns
+
+_IDS_PER_CHUNK = 1_000_000
+_MAX_WARD_DAYS = 14
+_TURNAROUND_MINUTES = 27
+
+
+def labevents(chunk: Chunk, visits: Visits, dirt: float) -> Columns:
+    """Rows of ``hosp/labevents``, by specimen; text results and other dirt included.
+
+    Parameters
+    ----------
+    chunk, visits
+        The people and what happened to them.
+    dirt : float
+        Share of rows with a cancelled result, a result stored before it was drawn, or a twin
+        under another id.
+    """
+    rng = chunk.stream("labevents")
+    items = vocabulary("laboratory", ("label",))
+    specimens = _specimens(rng, chunk, visits)
+    specimen, item = _ordered(rng, specimens, items)
+    if dirt:
+        twice = np.where(rng.random(len(specimen)) < dirt / 3, 2, 1)
+        specimen, item = np.repeat(specimen, twice), np.repeat(item, twice)
+        copy_of = np.repeat(np.arange(len(twice)), twice)
+        first = np.append(True, copy_of[1:] != copy_of[:-1])
+    n = len(specimen)
+    columns = _results(rng, specimens, items, specimen, item)
+    charttime = specimens["time"].to_numpy()[specimen]
+    wait = (_TURNAROUND_MINUTES * np.exp(0.4 * rng.standard_normal(len(specimens))))[specimen]
+    storetime = charttime + (wait * 60).astype(np.int64) // 60 * 60
+    if dirt:
+        early = rng.random(n) < dirt / 3
+        storetime[early] = charttime[early] - 600
+        columns = _cancelled(rng, columns, rng.random(n) < dirt / 3)
+        original = np.maximum.accumulate(np.where(first, np.arange(n), 0))
+        storetime = storetime[original]
+        columns = {name: _take(values, original) for name, values in columns.items()}
+    hadm = specimens["hadm_id"].to_numpy()[specimen]
+    start = chunk.number * _IDS_PER_CHUNK + 1
+    return {
+        "labevent_id": np.arange(start, start + n),
+        "subject_id": specimens["subject_id"].to_numpy()[specimen],
+        "hadm_id": pa.array(hadm, mask=hadm == 0),
+        "specimen_id": start + specimen,
+        "charttime": charttime,
+        "storetime": storetime,
+        **columns,
+    }
+
+
+def _take(values: np.ndarray | pa.Array, rows: np.ndarray) -> np.ndarray | pa.Array:
+    return values.take(pa.array(rows)) if isinstance(values, pa.Array) else values[rows]
+
+
+def _specimens(rng: np.random.Generator, chunk: Chunk, visits: Visits) -> pd.DataFrame:
+    """One row per blood draw: first and repeated ones in the ED, every morning on the ward."""
+    stays = chunk.stays[visits.alive]
+    arrival, predicted = stays["intime"].to_numpy(), stays["prediction_time"].to_numpy()
+    n = len(stays)
+    wait = (0.38 + 0.22 * np.exp(0.6 * rng.standard_normal(n))) * HOUR
+    length = (stays["outtime"] - stays["intime"]).to_numpy()
+    first = arrival + np.minimum(wait, 0.8 * length).astype(np.int64)
+    # Serial troponins are drawn together with the serial ECGs, most often shortly before them.
+    again = rng.random(n) < np.where(stays["n_ecg"] > 1, 0.55, 0.15)
+    serial = predicted - (rng.uniform(17, 62, n) * 60).astype(np.int64)
+    later = first + rng.uniform(2.5, 4, n) * HOUR
+    repeat = np.where((stays["n_ecg"] > 1) & (serial > first), serial, later).astype(np.int64)
+    again &= repeat < stays["outtime"].to_numpy()
+    ed = pd.DataFrame(
+        {
+            "patient": stays["patient"].to_numpy(),
+            "illness": chunk.hidden["illness"].to_numpy()[visits.alive],
+            "hadm_id": 0,
+        }
+    )
+    ward = _ward_draws(rng, visits.admissions)
+    both = pd.concat(
+        [ed.assign(time=first, order="order_ed"),
+         ed.assign(time=repeat, order="repeat_ed")[again],
+         ward.assign(order="inpatient")],
+        ignore_index=True,
+    )  # fmt: skip
+    both["time"] -= both["time"] % 60
+    both["subject_id"] = chunk.patients["subject_id"].to_numpy()[both["patient"]]
+    both["frailty"] = chunk.patients["frailty"].to_numpy()[both["patient"]]
+    both["male"] = (chunk.patients["gender"] == "M").to_numpy()[both["patient"]]
+    return both.sort_values(["patient", "time"], kind="stable", ignore_index=True)
+
+
+def _ward_draws(rng: np.random.Generator, admissions: pd.DataFrame) -> pd.DataFrame:
+    start, end = admissions["admittime"].to_numpy(), admissions["dischtime"].to_numpy()
+    days = np.minimum((end - start) // DAY + 1, _MAX_WARD_DAYS)
+    admission = np.repeat(np.arange(len(admissions)), days)
+    day = np.arange(len(admission)) - np.repeat(np.cumsum(days) - days, days)
+    morning = (start[admission] // DAY + 1 + day) * DAY + 5 * HOUR
+    time = morning + rng.integers(0, 120, len(day)) * 60
+    inside = time < end[admission]
+    admission = admission[inside]
+    recovering = admissions["illness"].to_numpy()[admission] * 0.9 ** day[inside]
+    return pd.DataFrame(
+        {
+            "patient": admissions["patient"].to_numpy()[admission],
+            "illness": recovering,
+            "hadm_id": admissions["hadm_id"].to_numpy()[admission],
+            "time": time[inside],
+        }
+    )
+
+
+def _ordered(
+    rng: np.random.Generator, specimens: pd.DataFrame, items: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of specimens and items of all results; the sick are tested a little more."""
+    kinds = ["order_ed", "repeat_ed", "inpatient"]
+    share = items[kinds].to_numpy(np.float32).T
+    kind = pd.Categorical(specimens["order"], kinds).codes
+    more = np.float32(0.06) * np.tanh(specimens["illness"].to_numpy(np.float32))[:, None]
+    chance = share[kind] + more * share[kind]
+    return np.nonzero(rng.random(chance.shape, dtype=np.float32) < chance)
+
+
+def _results(
+    rng: np.random.Generator,
+    specimens: pd.DataFrame,
+    items: pd.DataFrame,
+    specimen: np.ndarray,
+    item: np.ndarray,
+) -> dict:
+    """Values, units, reference ranges and flags of the results."""
+    def of(name: str) -> np.ndarray:
+        return items[name].to_numpy(float)[item]
+
+    score = of("illness") * specimens["illness"].to_numpy()[specimen]
+    score += of("comorbidity") * specimens["frailty"].to_numpy()[specimen]
+    score += of("noise") * rng.standard_normal(len(item))
+    raw = of("center") + of("spread") * score
+    raw = np.where(of("log") == 1, np.exp(np.clip(raw, -8, 12)), np.maximum(raw, 0.1))
+    scale = 10.0 ** of("decimals")
+    value = np.round(raw * scale) / scale
+    below = value < of("limit")  # NaN where the method has no limit of detection
+    upper, lower = of("upper"), of("lower")
+    abnormal = ((value > upper) | (value < lower)) & ~below
+    limits = "<" + items["limit"].map("{:g}".format)
+    text = pc.if_else(
+        pa.array(below), pa.array(limits.to_numpy(object)).take(pa.array(item)),
+        pa.array(value).cast(pa.string()),
+    )  # fmt: skip
+    words = items["unit"].to_numpy(object)
+    return {
+        "itemid": items["itemid"].to_numpy(np.int64)[item],
+        "value": text,
+        "valuenum": np.where(below, np.nan, value),
+        "valueuom": pa.DictionaryArray.from_arrays(pa.array(item, pa.int32()), pa.array(words)),
+        "ref_range_lower": lower,
+        "ref_range_upper": upper,
+        "flag": pa.DictionaryArray.from_arrays(
+            pa.array(abnormal.astype(np.int32)), pa.array(["", "abnormal"])
+        ),
+        "priority": pa.DictionaryArray.from_arrays(
+            pa.array((specimens["order"] != "inpatient").to_numpy(np.int32)[specimen]),
+            pa.array(["ROUTINE", "STAT"]),
+        ),
+    }
+
+
+def _cancelled(rng: np.random.Generator, columns: dict, rows: np.ndarray) -> dict:
+    """Replace results by the mark of removed text."""
+    marked = pc.if_else(pa.array(rows), "___", columns["value"])
+    return columns | {"value": marked, "valuenum": np.where(rows, np.nan, columns["valuenum"])}

@@ -1,0 +1,190 @@
+"""The cohort, step by step, on stays small enough to follow by eye."""
+
+import pandas as pd
+import pytest
+from hand_made import cohort, table
+
+from mimicflow.errors import CohortError, ConfigError
+
+PATIENTS = table("""
+    subject_id  gender  anchor_age  anchor_year
+    1           F       60          2148
+    2           M       50          2150
+""")
+ADMISSIONS = table("""
+    subject_id  hadm_id  admittime         dischtime
+    1           20       2150-01-01 15:00  2150-01-05 10:00
+""")
+STAYS = table("""
+    subject_id  hadm_id  stay_id  intime            outtime           gender  disposition
+    1           20       30       2150-01-01 10:00  2150-01-01 20:00  F       ADMITTED
+    1           -        31       2151-06-01 10:00  2151-06-01 20:00  F       HOME
+    2           -        32       2150-02-01 10:00  2150-02-01 20:00  M       HOME
+    2           -        33       2150-03-01 10:00  2150-03-01 20:00  M       ELOPED
+""")
+ECGS = table("""
+    subject_id  study_id  ecg_time
+    1           400       2150-01-01 10:30
+    1           401       2150-01-01 13:00
+    1           402       2151-06-01 10:00
+    2           403       2150-02-01 10:10
+    2           404       2150-03-01 10:10
+    2           405       2150-05-01 10:10   # in no stay
+""")
+
+
+def triage(**complaints):
+    """Triage rows: complaints by stay (``stay_30="..."``), chest pain otherwise."""
+    given = {int(name.removeprefix("stay_")): text for name, text in complaints.items()}
+    rows = [(stay, 3, given.get(stay, "Chest pain")) for stay in (30, 31, 32, 33)]
+    return pd.DataFrame(rows, columns=["stay_id", "acuity", "chiefcomplaint"])
+
+
+def build(options=None, edstays=STAYS, ecgs=ECGS, complaints=None, **more):
+    return cohort(
+        options,
+        **{
+            "edstays": edstays,
+            "machine_measurements": ecgs,
+            "triage": triage() if complaints is None else complaints,
+            "patients": PATIENTS,
+            "admissions": ADMISSIONS,
+            **more,
+        },
+    )
+
+
+def test_a_stay_is_predicted_at_its_last_ecg():
+    stays, ecgs, _ = build()
+    assert stays["stay_id"].tolist() == [30, 31, 32]
+    first = stays.iloc[0]
+    assert first["prediction_time"] == pd.Timestamp("2150-01-01 13:00")
+    assert (first["n_ecg"], first["n_ecg_used"], first["study_id"]) == (2, 2, 401)
+    assert first["age"] == 62  # 60 in 2148
+    assert stays["label"].tolist() == [1, 0, 0]
+    assert ecgs["study_id"].tolist() == [400, 401, 402, 403]
+    assert ecgs["hours_before"].tolist() == [2.5, 0, 0, 0]
+
+
+def test_attrition_counts_rows_stays_and_patients_of_every_step():
+    _, _, attrition = build()
+    counts = attrition[["rows", "stays", "patients"]]
+    assert counts.loc["ed_stays"].tolist() == [4, 4, 2]
+    assert counts.loc["ecg_in_stay"].tolist() == [5, 4, 2]
+    assert counts.loc["readable_ecgs"].tolist() == [5, 4, 2]
+    assert counts.loc["candidates"].tolist() == [3, 3, 2]
+    assert counts.loc["cohort"].tolist() == [3, 3, 2]
+    assert counts.loc["of_which_multi_ecg"].tolist() == [1, 1, 1]
+    assert counts.loc["of_which_positive"].tolist() == [1, 1, 1]
+    assert counts.loc["of_which_predicted_after_admission"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("ecg_time", "inside"),
+    [
+        ("2150-02-01 10:00:00", True),  # both ends belong to the stay
+        ("2150-02-01 20:00:00", True),
+        ("2150-02-01 09:59:59", False),
+        ("2150-02-01 20:00:01", False),
+    ],
+)
+def test_an_ecg_lies_between_arrival_and_departure(ecg_time, inside):
+    ecgs = pd.concat(
+        [
+            ECGS.head(1),
+            pd.DataFrame({"subject_id": ["2"], "study_id": ["410"], "ecg_time": [ecg_time]}),
+        ]
+    )
+    stays, _, _ = build(ecgs=ecgs)
+    assert (32 in stays["stay_id"].tolist()) == inside
+
+
+@pytest.mark.parametrize(
+    ("complaint", "enters"),
+    [
+        ("L CHEST PAIN", True),
+        ("Dyspnea on exertion", True),
+        ("presyncope", True),
+        ("BRADYCARDIAC?", True),
+        ("c/p", True),
+        ("SOB", False),
+        ("Shortness of breath", False),
+        ("Fall", False),
+        (None, False),
+    ],
+)
+def test_the_complaint_decides(complaint, enters):
+    stays, _, _ = build(complaints=triage(stay_32=complaint))
+    assert (32 in stays["stay_id"].tolist()) == enters
+
+
+def test_the_sixth_ecg_predicts_when_there_are_more():
+    hours = range(10, 18)
+    ecgs = pd.DataFrame(
+        {
+            "subject_id": 1,
+            "study_id": range(400, 408),
+            "ecg_time": [f"2150-01-01 {h}:00" for h in hours],
+        }
+    )
+    stays, sequence, _ = build(ecgs=ecgs)
+    assert stays["study_id"].tolist() == [405]
+    assert stays["n_ecg"].tolist() == [6]
+    assert sequence["position"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert sequence["hours_before"].tolist() == [5, 4, 3, 2, 1, 0]
+    # What is recorded after the sixth changes nothing.
+    again, same, _ = build(ecgs=ecgs.head(6))
+    pd.testing.assert_frame_equal(stays, again)
+    pd.testing.assert_frame_equal(sequence, same)
+
+
+def test_unreadable_ecgs_are_dropped_before_the_sequence_is_formed():
+    stays, ecgs, attrition = build(readable=[400, 402, 404])
+    assert stays["stay_id"].tolist() == [30, 31]
+    assert stays["study_id"].tolist() == [400, 402]
+    assert ecgs["study_id"].tolist() == [400, 402]
+    assert attrition.loc["readable_ecgs", ["rows", "stays"]].tolist() == [3, 3]
+    assert attrition.loc["lost_without_readable_ecg", ["rows", "stays"]].tolist() == [1, 1]
+
+
+def test_an_ecg_in_two_overlapping_stays_belongs_to_the_later_arrival():
+    edstays = table("""
+        subject_id  stay_id  intime            outtime           gender  disposition
+        1           30       2150-01-01 10:00  2150-01-01 20:00  F       ADMITTED
+        1           31       2150-01-01 12:00  2150-01-01 22:00  F       HOME
+    """)
+    stays, ecgs, attrition = build(edstays=edstays)
+    assert stays["stay_id"].tolist() == [30, 31]
+    assert ecgs[["stay_id", "study_id"]].to_numpy().tolist() == [[30, 400], [31, 401]]
+    assert attrition.loc["shared_ecgs", "rows"] == 2
+
+
+def test_ecgs_of_the_same_second_are_ordered_by_study():
+    ecgs = table("""
+        subject_id  study_id  ecg_time
+        1           402       2150-01-01 11:00
+        1           401       2150-01-01 11:00
+    """)
+    assert build(ecgs=ecgs)[0]["study_id"].tolist() == [402]
+
+
+def test_without_record_or_patient_or_triage_there_is_no_stay():
+    record_list = table("""
+        subject_id  study_id  ecg_time          path
+        1           402       2151-06-01 10:00  files/402
+    """)
+    assert build(record_list=record_list)[0]["stay_id"].tolist() == [31]
+    assert build(patients=PATIENTS.head(1))[0]["stay_id"].tolist() == [30, 31]
+    assert build(complaints=triage().head(1))[0]["stay_id"].tolist() == [30]
+
+
+def test_an_empty_cohort_stops_with_the_steps_that_emptied_it():
+    with pytest.raises(CohortError, match="no stay is left") as raised:
+        build(readable=[])
+    assert "readable_ecgs" in str(raised.value)
+    assert "What to do" in str(raised.value)
+
+
+def test_a_prediction_beyond_the_longest_sequence_is_refused():
+    with pytest.raises(ConfigError, match="at most 4"):
+        build({"prediction_ecg": 5, "max_ecgs": 4})

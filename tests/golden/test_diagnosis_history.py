@@ -1,0 +1,88 @@
+"""Diagnoses of earlier admissions. The stay: arrival 2150-01-01 10:00, prediction 12:00."""
+
+import logging
+
+from hand_made import extract, spine, table
+
+ADMISSIONS = table("""
+    subject_id  hadm_id  admittime         dischtime
+    1           20       2149-05-01 10:00  2149-05-09 10:00
+    1           21       2149-12-31 10:00  2150-01-01 10:00   # discharged as the stay begins
+    1           22       2149-12-30 10:00  -
+    2           23       2149-05-01 10:00  2149-05-09 10:00
+""")
+
+
+def diagnosis_history(diagnoses, **options):
+    return extract(
+        "diagnosis_history", spine(), options, admissions=ADMISSIONS, diagnoses_icd=diagnoses
+    ).iloc[0]
+
+
+def set_bins(features):
+    return sorted(name for name, value in features.filter(like="pmh_").items() if value == 1)
+
+
+def test_icd_9_gives_its_ccs_number_and_icd_10_its_body_system():
+    features = diagnosis_history(
+        table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        4019      9     # essential hypertension, CCS 98: no column
+        1           20       2        4280      9     # heart failure, CCS 108
+        1           20       3        0088      9     # viral enteritis: the leading zeros matter
+        1           20       4        E8859     9     # fall, CCS 2603
+        1           20       5        I10       10    # circulatory
+        """)
+    )
+    # 0088 is CCS 135, which the list of published columns leaves out, like 98.
+    assert set_bins(features) == ["pmh_108", "pmh_2603", "pmh_CIR"]
+    assert features["n_pmh_bins"] == 3
+    assert features["n_pmh_rows"] == 5
+
+
+def test_only_admissions_that_ended_before_arrival_count():
+    features = diagnosis_history(
+        table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           21       1        4280      9
+        1           22       1        4280      9
+        2           23       1        4280      9
+        """)
+    )
+    assert set_bins(features) == []
+    assert features["n_pmh_bins"] == 0
+
+
+def test_a_bin_coded_twice_is_one_bin():
+    features = diagnosis_history(
+        table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        4280      9
+        1           20       2        42830     9
+        """)
+    )
+    assert (features["n_pmh_bins"], features["n_pmh_rows"]) == (1, 2)
+
+
+def test_mental_health_gets_the_older_categories():
+    features = diagnosis_history(
+        table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        30301     9     # alcohol dependence
+        1           20       2        29620     9     # depression
+        """)
+    )
+    assert set_bins(features) == ["pmh_066", "pmh_069"]
+
+
+def test_codes_without_bin_and_bins_without_column_are_told(caplog):
+    with caplog.at_level(logging.INFO):
+        diagnosis_history(
+            table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        99999     9
+        1           20       2        4019      9
+        """)
+        )
+    assert "1 ICD-9 codes in no CCS or CCSR list" in caplog.text
+    assert "1 rows in bin 098, which has no column" in caplog.text

@@ -1,0 +1,133 @@
+"""Drugs given in the stay, ordered in the past year, and taken at home.
+
+The stay: arrival 2150-01-01 10:00, prediction 12:00.
+"""
+
+import pandas as pd
+import pytest
+from hand_made import extract, gsn_etc, spine, table
+
+CLASSES = table("""
+    subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
+    9           99       004321  1       00000263  Loop Diuretics
+    9           99       005555  1       00005723  Opioids
+    9           99       006666  1       00006450  Vitamins
+""")
+
+
+def ed_medications(pyxis, dictionary=CLASSES):
+    return extract("ed_medications", spine(), pyxis=pyxis, dictionary=dictionary).iloc[0]
+
+
+def history(prescriptions, stays=None):
+    stays = spine() if stays is None else stays
+    return extract(
+        "medication_history", stays, prescriptions=prescriptions, dictionary=CLASSES
+    ).iloc[0]
+
+
+def set_flags(features):
+    return [name for name, value in features.items() if name.startswith(("etc2_", "etc3_")) and value == 1]
+
+
+def test_a_dispensed_drug_sets_its_blocks_of_100_and_1000():
+    features = ed_medications(
+        table("""
+        stay_id  charttime         gsn
+        30       2150-01-01 11:00  004321
+        """)
+    )
+    assert set_flags(features) == ["etc3_00000200", "etc2_00000000"]
+    assert features["n_pyxis_total"] == 1
+
+
+def test_all_mapped_rows_are_counted_until_the_prediction_without_lower_bound():
+    features = ed_medications(
+        table("""
+        stay_id  charttime            gsn
+        30       2149-12-31 09:00:00  004321   # no lower bound
+        30       2150-01-01 12:00:00  004321
+        30       2150-01-01 12:00:00  005555   # the same dispense, second GSN
+        30       2150-01-01 12:00:01  006666   # too late
+        30       2150-01-01 11:00:00  999999   # no class known
+        31       2150-01-01 11:00:00  006666   # another stay
+        """)
+    )
+    assert features["n_pyxis_total"] == 3
+    assert set_flags(features) == [
+        *("etc3_00000200", "etc3_00005700"),
+        *("etc2_00000000", "etc2_00005000"),
+    ]
+
+
+@pytest.mark.parametrize("gsn", ["4321", "004321", " 004321 ", "999999 004321", "004321 005555 "])
+def test_codes_are_padded_and_the_first_mapped_of_several_is_taken(gsn):
+    features = ed_medications(
+        pd.DataFrame({"stay_id": [30], "charttime": ["2150-01-01 11:00"], "gsn": [gsn]})
+    )
+    assert set_flags(features) == ["etc3_00000200", "etc2_00000000"]
+    assert features["n_pyxis_total"] == 1
+
+
+def test_the_dictionary_takes_the_first_listed_class_then_the_lowest(tmp_path):
+    dictionary = pd.read_parquet(
+        gsn_etc(
+            tmp_path,
+            table("""
+        subject_id  stay_id  gsn   etc_rn  etccode  etcdescription
+        1           30       77    2       100      second
+        1           30       77    1       300      first, high
+        1           30       77    1       200      first, low
+        1           30       88    1       -        no class
+        1           30       -     1       400      no drug
+        """),
+        )
+    )
+    assert dictionary.to_numpy().tolist() == [["000077", "00000200", "first, low"]]
+
+
+def test_orders_of_the_past_year_are_counted_by_block():
+    features = history(
+        table("""
+        subject_id  starttime            gsn
+        1           2149-01-01 10:00:00  004321    # 365 days before arrival: in
+        1           2149-01-01 09:59:59  004321    # a second too early
+        1           2149-07-01 08:00:00  004321
+        1           2149-07-01 08:00:00  005555
+        1           2150-01-01 10:00:00  005555    # arrival itself: out
+        1           2149-07-01 08:00:00  999999    # no class known
+        2           2149-07-01 08:00:00  005555    # somebody else
+        """)
+    )
+    assert features["n_chronic_meds"] == 3
+    assert features["hxETC2_00000000"] == 2
+    assert features["hxETC2_00005000"] == 1
+    assert features.filter(like="hxETC2").sum() == 3
+
+
+def test_an_order_outside_the_seven_blocks_counts_in_the_total():
+    dictionary = table("""
+        subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
+        9           99       004321  1       00007001  New class
+    """)
+    prescriptions = table("""
+        subject_id  starttime         gsn
+        1           2149-07-01 08:00  004321
+    """)
+    features = extract(
+        "medication_history", spine(), prescriptions=prescriptions, dictionary=dictionary
+    ).iloc[0]
+    assert features["n_chronic_meds"] == 1
+    assert features.filter(like="hxETC2").sum() == 0
+
+
+def test_home_medications_are_the_different_drugs_reconciled_until_the_prediction():
+    medrecon = table("""
+        subject_id  stay_id  charttime         name        gsn     etc_rn
+        1           30       2150-01-01 10:30  furosemide  004321  1
+        1           30       2150-01-01 10:30  furosemide  004321  2
+        1           30       2150-01-01 10:30  herbal tea  -       1
+        1           30       2150-01-01 12:30  aspirin     001111  1
+    """)
+    features = extract("home_medications", spine(), medrecon=medrecon).iloc[0]
+    assert features["n_home_meds"] == 2

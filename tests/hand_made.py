@@ -1,0 +1,174 @@
+"""Tiny tables written by hand, and the real functions run on them: for tests a clinician can read."""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from mimicflow import features as feature_module
+from mimicflow.cohort import build_cohort
+from mimicflow.tables import TABLES
+from mimicflow.vitals import assemble_vitals, build_vitals
+
+CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
+OPTIONS: dict[str, Any] = {**CONFIG["cohort"], **CONFIG["features"], **CONFIG["vitals"]}
+"""The default options of cohort, features and vitals."""
+
+DTYPES = {
+    "integer": "Int64",
+    "number": "float64",
+    "text": "string",
+    "timestamp": "datetime64[us]",
+    "date": "datetime64[us]",
+}
+SCHEMAS = {name.partition("/")[2]: table for name, table in TABLES.items()}
+
+SPINE: dict[str, Any] = {
+    "stay_id": 30,
+    "subject_id": 1,
+    "hadm_id": None,
+    "intime": "2150-01-01 10:00",
+    "outtime": "2150-01-01 20:00",
+    "prediction_time": "2150-01-01 12:00",
+    "label": 1,
+    "disposition": "ADMITTED",
+    "n_ecg": 1,
+    "n_ecg_used": 1,
+    "study_id": 400,
+    "gender": "F",
+    "race": "WHITE",
+    "arrival_transport": "WALK IN",
+    "acuity": 3.0,
+    "chiefcomplaint": "Chest pain",
+    "age": 60,
+}
+"""A stay of the cohort; tests name only the columns that matter to them."""
+
+
+def table(text: str) -> pd.DataFrame:
+    """Read a table drawn with blanks: two or more between columns, ``-`` for an empty field."""
+    lines = [line.split("#")[0].strip() for line in text.strip().splitlines()]
+    rows = "\n".join(re.sub(r"\s{2,}", "\t", line) for line in lines if line)
+    return pd.read_csv(io.StringIO(rows), sep="\t", dtype=str, na_values="-", keep_default_na=False)
+
+
+def spine(*stays: Mapping[str, Any], **columns: Any) -> pd.DataFrame:
+    """Return cohort rows: one of the given columns, or one per mapping."""
+    rows = pd.DataFrame([{**SPINE, **stay} for stay in (stays or (columns,))])
+    for column in ("intime", "outtime", "prediction_time"):
+        rows[column] = pd.to_datetime(rows[column]).astype("datetime64[us]")
+    return rows.astype(
+        {"hadm_id": "Int64", "label": "int8", "acuity": "float64", "chiefcomplaint": "string"}
+    )
+
+
+def typed(name: str, rows: pd.DataFrame | None) -> pd.DataFrame:
+    """Give a hand-made table the official columns and types of ``name``; absent ones are empty."""
+    columns = SCHEMAS[name].used
+    rows = pd.DataFrame(columns=[]) if rows is None else rows
+    unknown = set(rows.columns) - {column.name for column in columns}
+    assert not unknown, f"{name} has no column {unknown}"
+    return pd.DataFrame(
+        {
+            column.name: _convert(rows[column.name], column.type)
+            if column.name in rows
+            else pd.Series([None] * len(rows), index=rows.index, dtype=DTYPES[column.type])
+            for column in columns
+        }
+    )
+
+
+def _convert(values: pd.Series, kind: str) -> pd.Series:
+    if kind in ("timestamp", "date"):
+        return pd.to_datetime(values, format="mixed").astype(DTYPES[kind])
+    if kind == "text":
+        return values.astype("string")
+    return pd.to_numeric(values).astype(DTYPES[kind])
+
+
+def write(rows: pd.DataFrame, folder: Path, name: str) -> Path:
+    """Write a table as Parquet and return its path."""
+    path = folder / f"{name}.parquet"
+    rows.to_parquet(path, index=False)
+    return path
+
+
+def gsn_etc(folder: Path, medrecon: pd.DataFrame | None) -> Path:
+    """Build the drug dictionary from a hand-made medrecon."""
+    feature_module.build_gsn_etc(
+        write(typed("medrecon", medrecon), folder, "medrecon"), folder / "gsn_etc.parquet"
+    )
+    return folder / "gsn_etc.parquet"
+
+
+def extract(
+    concept: str,
+    stays: pd.DataFrame,
+    options: Mapping[str, Any] | None = None,
+    shard: int = 0,
+    shards: int = 1,
+    dictionary: pd.DataFrame | None = None,
+    **tables: pd.DataFrame,
+) -> pd.DataFrame:
+    """Run one concept on hand-made tables; one row per stay (or reading), by stay_id.
+
+    ``dictionary`` is the medrecon from which drug classes are learned.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = {
+            needed: write(typed(needed, tables.get(needed)), folder, needed)
+            for needed in feature_module.TABLES[concept]
+            if needed != "gsn_etc"
+        }
+        if "gsn_etc" in feature_module.TABLES[concept]:
+            paths["gsn_etc"] = gsn_etc(folder, dictionary)
+        paths["spine"] = write(stays, folder, "spine")
+        output = folder / "features.parquet"
+        run = {**OPTIONS, **(options or {})}
+        if concept == "vitalsigns":
+            build_vitals(paths, run, folder / "shard.parquet", shard=shard, shards=shards)
+            assemble_vitals(folder / "shard.parquet", output)
+        else:
+            feature_module.extract(concept, paths, run, output, shard=shard, shards=shards)
+        return pd.read_parquet(output)
+
+
+def cohort(
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    readable: list[int] | None = None,
+    **tables: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Build the cohort of hand-made tables: stays, ECGs, attrition (indexed by step).
+
+    Without ``record_list`` every measured ECG has a record; without ``readable`` all can be read.
+    """
+    measured = typed("machine_measurements", tables["machine_measurements"])
+    if "record_list" not in tables:
+        listed = measured[["subject_id", "study_id", "ecg_time"]]
+        tables["record_list"] = listed.assign(path="files/" + listed["study_id"].astype(str))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        needed = (
+            *("edstays", "triage", "patients", "admissions"),
+            *("machine_measurements", "record_list"),
+        )
+        paths = {each: write(typed(each, tables.get(each)), folder, each) for each in needed}
+        studies = measured["study_id"] if readable is None else pd.Series(readable)
+        records = write(studies.astype("int64").to_frame("study_id"), folder, "records")
+        outputs = {each: folder / f"{each}.out" for each in ("stays", "ecgs", "attrition")}
+        run = {**CONFIG["cohort"], **(options or {})}
+        build_cohort(paths, records, run, seed, **outputs)
+        return (
+            pd.read_parquet(outputs["stays"]),
+            pd.read_parquet(outputs["ecgs"]),
+            pd.read_csv(outputs["attrition"]).set_index("step"),
+        )

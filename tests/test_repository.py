@@ -1,0 +1,92 @@
+"""Facts that are told in more than one place agree."""
+
+import ast
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+
+@pytest.fixture(scope="module")
+def locked(repository):
+    lines = (repository / "requirements.lock").read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def test_the_lock_satisfies_pyproject(repository, locked):
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+
+    for line in project["dependencies"] + project["optional-dependencies"]["dev"]:
+        requirement = Requirement(line)
+        version = locked[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{line} is locked at {version}"
+
+
+def test_the_locked_versions_are_the_installed_ones(locked):
+    from importlib.metadata import version
+
+    different = {
+        name: (pin, version(name)) for name, pin in locked.items() if version(name).split("+")[0] != pin
+    }
+    assert different == {}
+
+
+@pytest.mark.parametrize("environment", ["cpu", "gpu"])
+def test_environments_pin_what_the_lock_pins(repository, locked, environment):
+    content = yaml.safe_load((repository / f"envs/{environment}.yaml").read_text())
+    pins = next(entry["pip"] for entry in content["dependencies"] if isinstance(entry, dict))
+
+    assert pins
+    for pin in pins:
+        name, version = pin.split("==")
+        assert locked[canonicalize_name(name)] == version
+
+
+def test_each_rule_has_its_adapter_and_each_adapter_its_rule(repository):
+    rules = {
+        name
+        for file in (repository / "rules").glob("*.smk")
+        for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)
+    }
+    scripts = {file.stem for file in (repository / "workflow/scripts").glob("*.py")}
+
+    assert rules == scripts
+
+
+def test_adapters_hold_no_logic(repository):
+    for file in (repository / "workflow/scripts").glob("*.py"):
+        text = file.read_text()
+        tree = ast.parse(text)
+        assert len(text.splitlines()) <= 30, file.name
+        assert not any(
+            isinstance(node, ast.For | ast.While | ast.If | ast.FunctionDef)
+            for node in ast.walk(tree)
+        ), file.name
+        assert "snakemake.config" not in text, file.name
+
+
+def test_the_package_knows_nothing_of_snakemake(repository):
+    for file in (repository / "src").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) snakemake", file.read_text(), re.M), file
+
+
+def test_rules_name_the_code_that_their_adapter_uses(repository):
+    """The modules that an adapter imports are among those that its rule's ``code=`` names."""
+    for file in (repository / "rules").glob("*.smk"):
+        for block in re.split(r"^rule ", file.read_text(), flags=re.M)[1:]:
+            rule = block.split(":")[0]
+            script = (repository / f"workflow/scripts/{rule}.py").read_text()
+            used = set(re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)) - {"scripting"}
+            named = set(re.findall(r'"([\w./]+)"', re.search(r"code=sources\((.*?)\),\n", block, re.S)[1]))
+            assert used <= named, f"{rule} uses {used - named} without naming it"
+
+
+def test_files_stay_short(repository):
+    for folder in ("src", "rules", "workflow", "tests", "benchmarks"):
+        for file in (repository / folder).rglob("*"):
+            if file.suffix in {".py", ".smk", ".sql"}:
+                assert len(file.read_text().splitlines()) <= 420, file

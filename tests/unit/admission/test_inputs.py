@@ -1,0 +1,145 @@
+"""What the network sees of a stay, worked out by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mimicflow.admission.inputs import (
+    HIGHEST_Z,
+    RAW_VITALS,
+    REFERENCE,
+    AdmissionInputs,
+    InputOptions,
+    Preprocessor,
+)
+from mimicflow.admission.model import ModelConfig
+from mimicflow.errors import CohortError, InputError
+from mimicflow.learning.configs import parse
+
+from .conftest import MODEL  # type: ignore[import-not-found]
+
+CONFIG = parse(ModelConfig, MODEL, "model")
+
+
+@pytest.fixture(scope="module")
+def data(hospital: Any) -> AdmissionInputs:
+    return AdmissionInputs(hospital.files, CONFIG, InputOptions())
+
+
+def test_354_static_inputs_in_the_order_of_the_reference(data: AdmissionInputs) -> None:
+    assert data.static.shape == (72, 354)
+    assert data.preprocessor.features == pd.read_csv(REFERENCE)["name"].tolist()
+    training = data.static[data.rows("train")].numpy()
+    age = data.preprocessor.features.index("age")
+    assert training[:, age].mean() == pytest.approx(0, abs=1e-6)
+    assert training[:, age].std(ddof=1) == pytest.approx(1, abs=1e-6)
+
+
+def test_missing_laboratory_values_are_the_training_mean(
+    hospital: Any, data: AdmissionInputs
+) -> None:
+    missing = pd.read_parquet(hospital.files.final_ecgs)["crp_peak"].isna().to_numpy()
+    column = data.static[:, data.preprocessor.features.index("crp_peak")].numpy()
+    assert (column[missing] == 0).all() and (column[~missing] != 0).all()
+
+
+def test_missing_acuity_is_the_median(hospital: Any, data: AdmissionInputs) -> None:
+    raw = pd.read_parquet(hospital.files.final_ecgs)["acuity"]
+    column = data.static[:, data.preprocessor.features.index("acuity")].numpy()
+    like_median = raw == data.preprocessor.acuity_median
+    assert set(column[raw.isna()]) == set(column[like_median])
+
+
+def test_the_17_values_of_a_vital_sign_row(data: AdmissionInputs) -> None:
+    preprocessor = data.preprocessor
+    mean = preprocessor.vitals_scaler.mean
+    sd = preprocessor.vitals_scaler.sd
+    row = [-0.5, *mean[:4], np.nan, mean[5] + 2 * sd[5], mean[6], 1, 0, 1]
+    values = preprocessor.vitals(np.array([row]))[0]
+    assert values.shape == (17,)
+    np.testing.assert_allclose(values[[0, 1, 2, 3, 4, 6]], [0, 0, 0, 0, 0, 2], atol=1e-5)
+    assert np.isfinite(values[5]), "imputed"
+    assert values[7:].tolist() == [0, 1, 0, 1, 1, 1, 1, 1, 0, 1]
+
+
+def test_the_triage_row_counts_from_arrival(hospital: Any, data: AdmissionInputs) -> None:
+    # Stay 30003 has four rows: triage on arrival, then after 40, 60 and 80 of 120 minutes.
+    hours = data.vitals[3, :, 0]
+    np.testing.assert_allclose(hours[:4], [2, 80 / 60, 1, 40 / 60], rtol=1e-6)
+    assert data.n_vitals[3] == 4 and (data.vitals[3, 4:] == 0).all()
+
+
+def test_only_the_last_rows_are_used(hospital: Any) -> None:
+    data = AdmissionInputs(hospital.files, CONFIG, InputOptions(max_rows=2))
+    np.testing.assert_allclose(data.vitals[3, :, 0], [1, 40 / 60], rtol=1e-6)
+
+
+def test_ecgs_are_placed_oldest_first(hospital: Any, data: AdmissionInputs) -> None:
+    ecgs = pd.read_parquet(hospital.files.cohort_ecgs).query("stay_id == 30005")
+    placed = data.ecg_index[5]
+    assert data.study_ids[placed].tolist() == ecgs["study_id"].tolist()
+    assert data.hours[5].tolist() == [1.0, 0.5, 0.0]
+
+
+def test_each_distinct_ecg_of_a_batch_is_asked_for_once(data: AdmissionInputs) -> None:
+    asked: list[np.ndarray] = []
+
+    def ecgs(rows: np.ndarray) -> torch.Tensor:
+        asked.append(rows)
+        return torch.from_numpy(rows).float()
+
+    batch = data.batch(np.array([5, 0, 5]), ecgs)
+    assert len(asked) == 1 and len(asked[0]) == 4
+    assert batch.ecgs is not None and batch.ecg_index is not None
+    real = batch.ecg_index >= 0
+    found = batch.ecgs[batch.ecg_index[real]].long()
+    assert torch.equal(found, data.ecg_index[[5, 0, 5]][real])
+
+
+def test_the_order_of_the_rows_in_the_tables_is_of_no_account(
+    hospital: Any, data: AdmissionInputs, tmp_path: Path
+) -> None:
+    shuffled = hospital
+    for name, path in vars(hospital.files).items():
+        frame = pd.read_parquet(path).sample(frac=1, random_state=3)
+        shuffled = shuffled.with_table(name, frame, tmp_path)
+    again = AdmissionInputs(shuffled.files, CONFIG, InputOptions())
+    for name in ("static", "vitals", "n_vitals", "ecg_index", "hours", "labels"):
+        torch.testing.assert_close(getattr(again, name), getattr(data, name), rtol=0, atol=1e-5)
+
+
+def test_a_constant_column_cannot_outweigh_all_others() -> None:
+    reference = pd.read_csv(REFERENCE)
+    static = pd.DataFrame(1.0, index=range(3), columns=reference["name"])
+    vitals = np.ones((3, len(RAW_VITALS)))
+    training = np.ones(3, dtype=bool)
+    fitted = Preprocessor.fit(static, training, vitals, training, InputOptions())
+    assert (fitted.static_scaler.sd == 1e-8).all()
+    later = fitted.static(static.assign(age=2.0))
+    assert later.max() == HIGHEST_Z
+
+
+@pytest.mark.parametrize("column", ["age", "missing_acuity"])
+def test_only_laboratory_values_and_acuity_may_be_missing(
+    hospital: Any, tmp_path: Path, column: str
+) -> None:
+    static = pd.read_parquet(hospital.files.final_ecgs).astype({column: float})
+    static.loc[5, column] = np.nan
+    with pytest.raises(InputError, match=f"'{column}' is missing"):
+        AdmissionInputs(
+            hospital.with_table("final_ecgs", static, tmp_path).files, CONFIG, InputOptions()
+        )
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [("cohort_ecgs", "1 stays without an ECG"), ("vitals", "1 stays have no vital-sign row")],
+)
+def test_a_stay_without_rows(hospital: Any, tmp_path: Path, table: str, message: str) -> None:
+    frame = pd.read_parquet(getattr(hospital.files, table)).query("stay_id != 30005")
+    with pytest.raises(CohortError, match=message):
+        AdmissionInputs(hospital.with_table(table, frame, tmp_path).files, CONFIG, InputOptions())

@@ -1,0 +1,260 @@
+"""Reading of single records: equal to wfdb, fixed leads, refusals with their reasons."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mimicflow.ecg.records import LEADS, is_flat, read_record
+from mimicflow.errors import RecordError
+
+
+def reason_of(folder: Path, path: str | None = "r") -> str:
+    with pytest.raises(RecordError) as caught:
+        read_record(folder, path)
+    return caught.value.reason
+
+
+def by_wfdb(file: Path) -> np.ndarray:
+    record = wfdb.rdrecord(str(file))
+    names = [name.upper() for name in record.sig_name]
+    return record.p_signal[:, [names.index(lead.upper()) for lead in LEADS]].T
+
+
+def test_equals_wfdb_on_open_records(shared_data):
+    headers = sorted((shared_data / "ecg-12lead").rglob("*.hea"))
+    assert len(headers) == 40
+    for file in headers:
+        path = file.with_suffix("").relative_to(shared_data / "ecg-12lead")
+        record = read_record(shared_data / "ecg-12lead", str(path))
+        np.testing.assert_array_equal(record.signals, by_wfdb(file.with_suffix("")))
+        assert record.sampling_rate == 500
+
+
+def test_open_hybrid_folder(shared_data):
+    folder = shared_data / "open-ed-hybrid" / "ecg"
+    records, refused = {}, {}
+    for row in pd.read_csv(folder / "record_list.csv").itertuples():
+        try:
+            records[row.study_id] = read_record(folder, row.path)
+        except RecordError as error:
+            refused[row.study_id] = error.reason
+    assert refused == {
+        101779888: "signal_missing",
+        104821039: "signal_empty",
+        103042653: "header_corrupt",
+    }
+    flat = records[109795468]
+    assert [lead for lead, here in zip(LEADS, flat.lead_mask, strict=True) if not here] == ["V3"]
+    with_gaps = records[107293809]
+    assert np.isnan(with_gaps.signals[1, 1000:1500]).all()
+    assert np.isnan(with_gaps.signals[10, 4800:]).all()
+    assert np.isnan(with_gaps.signals).sum() == 700
+    assert with_gaps.lead_mask.all()
+    assert records[105445796].signals.shape == (12, 4000)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(12)), case=st.sampled_from([str, str.upper, str.lower]))
+def test_order_and_case_of_leads_in_the_file_do_not_matter(write_record, tmp_path, order, case):
+    raw = np.random.default_rng(1).integers(-400, 400, (12, 600))
+    write_record("a", raw)
+    write_record("b", raw[order], leads=[case(LEADS[i]) for i in order])
+    expected = read_record(tmp_path / "ecg", "a").signals
+    np.testing.assert_array_equal(read_record(tmp_path / "ecg", "b").signals, expected)
+    np.testing.assert_array_equal(expected, raw / 200)
+
+
+@pytest.mark.parametrize("scale", ["1000.0(-12)/mV", "0(5)/mV", "200/mV", "4.88e2(3)/mV", "200"])
+def test_gain_and_baseline_as_wfdb(write_record, tmp_path, scale):
+    raw = np.random.default_rng(2).integers(-3000, 3000, (12, 700))
+    raw[3, 100:110] = -32768
+    write_record(raw=raw, scale=scale)
+    signals = read_record(tmp_path / "ecg", "r").signals
+    np.testing.assert_array_equal(signals, by_wfdb(tmp_path / "ecg" / "r"))
+    assert np.isnan(signals).sum() == 10
+
+
+def test_microvolts_become_millivolts(write_record, tmp_path):
+    raw = np.random.default_rng(0).integers(-400, 400, (12, 1000))
+    for name, scale in (("a", "1(0)/uV"), ("b", "1(0)/µV"), ("c", "1000(0)/mV")):
+        write_record(name, raw, scale=scale)
+    a, b, c = (read_record(tmp_path / "ecg", name).signals for name in "abc")
+    np.testing.assert_allclose(a, c, rtol=1e-12)
+    np.testing.assert_array_equal(a, b)
+
+
+def test_length_may_be_left_to_the_file(write_record, tmp_path):
+    write_record(record_line="r 12 500")
+    assert read_record(tmp_path / "ecg", "r").signals.shape == (12, 1000)
+    write_record(record_line="r 12")  # 250 Hz is the default of WFDB
+    assert read_record(tmp_path / "ecg", "r").sampling_rate == 250
+
+
+@pytest.mark.parametrize("fmt", ["80", "212", "24", "32"])
+def test_other_formats_through_wfdb(tmp_path, fmt):
+    signals = np.cumsum(np.random.default_rng(3).normal(0, 0.01, (1200, 12)), axis=0)
+    names = [lead.upper() for lead in reversed(LEADS)]
+    wfdb.wrsamp(
+        "r", 300, ["mV"] * 12, names, signals, fmt=[fmt] * 12, adc_gain=[100.0] * 12,
+        baseline=[0] * 12, write_dir=str(tmp_path),
+    )  # fmt: skip
+    record = read_record(tmp_path, "r")
+    np.testing.assert_array_equal(record.signals, by_wfdb(tmp_path / "r"))
+    assert record.sampling_rate == 300
+
+
+def test_multi_segment_record_through_wfdb(write_record, tmp_path):
+    raw = np.random.default_rng(4).integers(-400, 400, (12, 1000))
+    write_record("s1", raw[:, :600])
+    write_record("s2", raw[:, 600:])
+    (tmp_path / "ecg" / "m.hea").write_text("m/2 12 500 1000\ns1 600\ns2 400\n")
+    np.testing.assert_array_equal(read_record(tmp_path / "ecg", "m").signals, raw / 200)
+
+
+def test_missing_leads_are_zeros_until_half_are_missing(write_record, tmp_path):
+    write_record("a", leads=[*LEADS[:3], *LEADS[5:]])
+    record = read_record(tmp_path / "ecg", "a")
+    np.testing.assert_array_equal(~record.lead_mask, np.isin(LEADS, ["aVR", "aVF"]))
+    assert not record.signals[3:5].any()
+    write_record("b", leads=LEADS[:6])
+    assert read_record(tmp_path / "ecg", "b").lead_mask.sum() == 6
+    write_record("c", leads=LEADS[:5])
+    assert reason_of(tmp_path / "ecg", "c") == "leads_missing"
+
+
+def test_other_signals_are_ignored(write_record, tmp_path):
+    raw = np.random.default_rng(5).integers(-400, 400, (13, 600))
+    write_record(raw=raw, leads=["RESP", *LEADS])
+    np.testing.assert_array_equal(read_record(tmp_path / "ecg", "r").signals, raw[1:] / 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"record_line": "r twelve 500 1000"}, "header_corrupt"),
+        ({"record_line": "r 13 500 1000"}, "header_corrupt"),
+        ({"record_line": "r 0 500 1000"}, "header_corrupt"),
+        ({"record_line": "r 12 500 -1"}, "header_corrupt"),
+        ({"record_line": "r/30 12 500 1000"}, "header_corrupt"),
+        ({"fmt": "x16"}, "header_corrupt"),
+        ({"scale": "nan(0)/mV"}, "header_corrupt"),
+        ({"scale": "mV"}, "header_corrupt"),
+        ({"leads": ("I", *LEADS)}, "header_corrupt"),
+        ({"record_line": "r 12 nan 1000"}, "header_corrupt"),
+        ({"record_line": "r 12 0 1000"}, "rate_invalid"),
+        ({"record_line": "r 12 1e9 1000"}, "rate_invalid"),
+        ({"scale": "200(0)/mmHg"}, "units_unknown"),
+        ({"record_line": "r 12 500 1001"}, "signal_truncated"),
+        ({"record_line": "r 12 500 4000000"}, "signal_truncated"),
+        ({"record_line": "r 12 500 999999999999"}, "signal_huge"),
+        ({"record_line": "r 12 2000 1000"}, "signal_short"),
+        ({"fmt": "16+30000"}, "signal_truncated"),
+        ({"fmt": "212", "record_line": "r 12 500 40000"}, "signal_unreadable"),
+        ({"dat": "other.dat"}, "signal_missing"),
+        ({"raw": np.zeros((12, 600))}, "all_flat"),
+        ({"raw": np.full((12, 600), -32768)}, "all_flat"),
+        ({"raw": np.zeros((12, 0)), "record_line": "r 12 500 600"}, "signal_empty"),
+        ({"dat": "../r.dat"}, "path_outside"),
+        ({"dat": "/etc/passwd"}, "path_outside"),
+        ({"dat": "sub/r.dat"}, "path_outside"),
+    ],
+)
+def test_damaged_records_are_refused_with_a_reason(write_record, tmp_path, arguments, reason):
+    write_record(**arguments)
+    assert reason_of(tmp_path / "ecg") == reason
+
+
+def test_long_file_without_length_is_refused_before_it_is_read(write_record, tmp_path):
+    write_record(record_line="r 12 500")
+    os.truncate(tmp_path / "ecg" / "r.dat", 2 * 60_000_000)  # sparse
+    assert reason_of(tmp_path / "ecg") == "signal_huge"
+
+
+def test_headers_that_are_no_text(write_record, tmp_path):
+    write_record()
+    header = tmp_path / "ecg" / "r.hea"
+    for content in (b"", b"# only a comment\n", b"\xff\xfe\x00" * 50, b"9" * 2_000_000):
+        header.write_bytes(content)
+        assert reason_of(tmp_path / "ecg") == "header_corrupt"
+    header.unlink()
+    assert reason_of(tmp_path / "ecg") == "header_missing"
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_header_never_raises_anything_else(write_record, tmp_path, data):
+    write_record(raw=np.random.default_rng(0).integers(-400, 400, (12, 600)))
+    file = tmp_path / "ecg" / "r.hea"
+    header = bytearray(file.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        header[data.draw(st.integers(0, 60))] = data.draw(st.integers(0, 255))
+    file.write_bytes(bytes(header))
+    try:
+        record = read_record(tmp_path / "ecg", "r")
+    except RecordError as error:
+        assert error.reason
+    else:
+        assert record.signals.shape[0] == 12
+        assert record.signals.dtype == np.float64
+
+
+@pytest.mark.parametrize("path", [None, "", float("nan")])
+def test_no_path(tmp_path, path):
+    assert reason_of(tmp_path, path) == "path_missing"
+
+
+def test_paths_cannot_leave_the_folder(write_record, tmp_path):
+    write_record()
+    folder = tmp_path / "ecg"
+    (folder / "sub").mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for suffix in (".hea", ".dat"):
+        (outside / f"r{suffix}").write_bytes((folder / f"r{suffix}").read_bytes())
+    (folder / "link").symlink_to(outside)
+    (folder / "l.hea").symlink_to(outside / "r.hea")
+    for path in (
+        str(folder / "r"),
+        "../outside/r",
+        "sub/../r",
+        "sub/../../outside/r",
+        "link/r",
+        "l",
+        "a\0b",
+    ):
+        assert reason_of(folder, path) == "path_outside", path
+    (folder / "r.dat").unlink()
+    (folder / "r.dat").symlink_to(outside / "r.dat")
+    assert reason_of(folder) == "path_outside"
+
+
+def test_folder_itself_may_be_a_link(write_record, tmp_path):
+    write_record()
+    (tmp_path / "link").symlink_to(tmp_path / "ecg")
+    assert read_record(tmp_path / "link", "r").lead_mask.all()
+
+
+def test_segments_cannot_leave_the_folder(write_record, tmp_path):
+    write_record("s1")
+    header = tmp_path / "ecg" / "m.hea"
+    header.write_text("m/2 12 500 2000\ns1 1000\n../s1 1000\n")
+    assert reason_of(tmp_path / "ecg", "m") == "path_outside"
+    write_record("s2", dat="../s2.dat")
+    header.write_text("m/2 12 500 2000\ns1 1000\ns2 1000\n")
+    assert reason_of(tmp_path / "ecg", "m") == "path_outside"
+
+
+def test_what_the_system_cannot_read_is_a_damaged_record(tmp_path):
+    assert reason_of(tmp_path, "x" * 300) == "file_unreadable"
+
+
+def test_is_flat():
+    gap = np.array([[1, np.nan, 1], [1, np.nan, 2], [np.nan, np.nan, np.inf]])
+    np.testing.assert_array_equal(is_flat(gap), [True, False, True])
+    np.testing.assert_array_equal(is_flat(np.array([[2.0, 2.0], [2.0, 3.0]])), [True, False])

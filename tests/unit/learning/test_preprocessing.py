@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer
+
+from mimicflow.learning.preprocessing import (
+    SMALLEST_SD,
+    ChainedImputer,
+    Scaler,
+    calibrated,
+    fit_temperature,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def vitals(seed: int, n: int = 300, share_missing: float = 0.3) -> np.ndarray:
+    """Six correlated columns with values missing at random."""
+    generator = np.random.default_rng(seed)
+    mixed = generator.normal(size=(n, 6)) @ generator.normal(size=(6, 6))
+    values = 90 + 10 * mixed
+    values[generator.random(values.shape) < share_missing] = np.nan
+    return values
+
+
+def test_scaler_by_hand() -> None:
+    scaler = Scaler.fit(np.array([[1.0, 5.0, np.nan], [3.0, 5.0, np.nan], [np.nan, 5.0, np.nan]]))
+    np.testing.assert_allclose(scaler.mean, [2, 5, 0])
+    np.testing.assert_allclose(scaler.sd, [2**0.5, SMALLEST_SD, SMALLEST_SD])
+    scaled = scaler.transform(np.array([[2 + 2**0.5, 5.0, np.nan]]))
+    np.testing.assert_allclose(scaled, [[1, 0, np.nan]])
+
+
+@given(st.integers(0, 10_000), st.floats(0, 0.7))
+@settings(max_examples=8, deadline=None)
+def test_the_imputer_equals_scikit_learn(seed: int, share_missing: float) -> None:
+    training = vitals(seed, 120, share_missing)
+    later = vitals(seed + 1, 40, share_missing)
+    later[0] = np.nan
+    reference = IterativeImputer(random_state=0, keep_empty_features=True).fit(training)
+
+    ours = ChainedImputer.fit(training)
+
+    for values in (training, later):
+        np.testing.assert_allclose(
+            ours.transform(values), reference.transform(values), rtol=0, atol=1e-9
+        )
+
+
+def test_the_imputer_survives_saving() -> None:
+    fitted = ChainedImputer.fit(vitals(0))
+    again = ChainedImputer.from_state(fitted.state())
+    assert np.array_equal(fitted.transform(vitals(1)), again.transform(vitals(1)))
+
+
+def test_observed_values_stay_and_rows_do_not_mix() -> None:
+    fitted, values = ChainedImputer.fit(vitals(0)), vitals(2)
+    filled = fitted.transform(values)
+    observed = ~np.isnan(values)
+    assert np.array_equal(filled[observed], values[observed]) and np.isfinite(filled).all()
+    np.testing.assert_allclose(fitted.transform(values[3:4]), filled[3:4], rtol=0, atol=1e-9)
+
+
+def test_a_column_never_measured_is_zero() -> None:
+    values = vitals(0)
+    values[:, 2] = np.nan
+    filled = ChainedImputer.fit(values).transform(values)
+    assert np.isfinite(filled).all() and (filled[:, 2] == 0).all()
+
+
+def test_nothing_measured_at_all() -> None:
+    fitted = ChainedImputer.fit(np.full((4, 6), np.nan))
+    assert (fitted.transform(np.full((2, 6), np.nan)) == 0).all()
+
+
+def test_scaler_survives_saving() -> None:
+    scaler = Scaler.fit(vitals(0))
+    again = Scaler.from_state(scaler.state())
+    assert np.array_equal(scaler.mean, again.mean) and np.array_equal(scaler.sd, again.sd)
+
+
+def test_temperature_finds_the_scale_of_overconfident_logits() -> None:
+    generator = np.random.default_rng(0)
+    true_logits = generator.normal(0, 2, 20_000)
+    labels = generator.random(20_000) < calibrated(true_logits, 1.0)
+    assert fit_temperature(3 * true_logits, labels) == pytest.approx(3, rel=0.05)
+
+
+def test_temperature_stays_within_limits_when_classes_separate() -> None:
+    assert fit_temperature(np.array([-1.0, 1.0]), np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
+    assert fit_temperature(np.array([1.0, -1.0]), np.array([0, 1])) == pytest.approx(20, rel=0.01)

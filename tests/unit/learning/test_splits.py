@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mimicflow.errors import CohortError, ConfigError
+from mimicflow.learning.splits import assign_parts, split_patients
+
+
+def cohort(n_patients: int = 200) -> pd.DataFrame:
+    """Two stays of each patient; a quarter of the patients is admitted in one of them."""
+    patients = np.repeat(np.arange(n_patients), 2)
+    labels = ((patients % 4 == 0) & (np.arange(2 * n_patients) % 2 == 1)).astype(int)
+    return pd.DataFrame(
+        {"stay_id": 1000 + np.arange(2 * n_patients), "subject_id": patients, "label": labels}
+    )
+
+
+def split(frame: pd.DataFrame, folder: Path, seed: int = 0) -> pd.DataFrame:
+    frame.to_parquet(folder / "stays.parquet")
+    split_patients(folder / "stays.parquet", 0.2, 0.1, seed, folder / "spine.parquet")
+    return pd.read_parquet(folder / "spine.parquet")
+
+
+def test_patients_are_never_in_two_parts(tmp_path: Path) -> None:
+    spine = split(cohort(), tmp_path)
+    assert (spine.groupby("subject_id")["split"].nunique() == 1).all()
+    assert list(spine) == ["stay_id", "subject_id", "label", "split"]
+
+
+def test_shares_hold_within_each_outcome(tmp_path: Path) -> None:
+    patients = (
+        split(cohort(), tmp_path).groupby("subject_id").agg({"label": "max", "split": "first"})
+    )
+    counts = patients.groupby("label")["split"].value_counts().to_dict()
+    assert counts == {
+        (0, "train"): 105,
+        (0, "test"): 30,
+        (0, "validation"): 15,
+        (1, "train"): 35,
+        (1, "test"): 10,
+        (1, "validation"): 5,
+    }
+
+
+def test_the_order_of_rows_is_of_no_account_but_the_seed_is(tmp_path: Path) -> None:
+    first = split(cohort(), tmp_path)
+    shuffled = split(cohort().sample(frac=1, random_state=1), tmp_path)
+    pd.testing.assert_frame_equal(first, shuffled)
+    assert (split(cohort(), tmp_path, seed=1)["split"] != first["split"]).any()
+
+
+def test_three_patients_of_each_outcome_are_enough() -> None:
+    patients, labels = pd.Series(range(6)), pd.Series([0, 0, 0, 1, 1, 1])
+    parts = assign_parts(patients, labels, 0.2, 0.1, seed=0)
+    assert parts.groupby(labels).value_counts().tolist() == [1] * 6
+
+
+@pytest.mark.parametrize("labels", [[0] * 10, [1] * 10, [0] * 8 + [1] * 2])
+def test_too_few_of_one_outcome(tmp_path: Path, labels: list[int]) -> None:
+    frame = pd.DataFrame({"stay_id": range(10), "subject_id": range(10), "label": labels})
+    with pytest.raises(CohortError, match=r"stays.parquet: only \d patients have outcome"):
+        split(frame, tmp_path)
+    assert not (tmp_path / "spine.parquet").exists()
+
+
+@pytest.mark.parametrize(("test", "validation"), [(0.0, 0.1), (0.2, 0.0), (0.6, 0.4)])
+def test_impossible_shares(test: float, validation: float) -> None:
+    with pytest.raises(ConfigError, match=r"split\.test"):
+        assign_parts(pd.Series([1]), pd.Series([1]), test, validation, 0)

@@ -1,0 +1,340 @@
+"""Every key that gives back a published behaviour: what ours does, what the old one did.
+
+The rows are those of the list of known defects; each case is the smallest that shows the difference.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+from hand_made import OPTIONS, cohort, extract, spine, table
+
+from mimicflow.concepts import REFERENCE
+from mimicflow.errors import CohortError
+from mimicflow.features import assemble_static_features
+
+PATIENTS = table("""
+    subject_id  anchor_age  anchor_year
+    1           60          2150
+""")
+
+
+def ecgs(*times, first_study=400):
+    return pd.DataFrame(
+        {
+            "subject_id": 1,
+            "study_id": range(first_study, first_study + len(times)),
+            "ecg_time": [f"2150-01-0{time}" for time in times],
+        }
+    )
+
+
+STAYS = table("""
+    subject_id  hadm_id  stay_id  intime            outtime           disposition
+    1           -        30       2150-01-01 10:00  2150-01-01 20:00  HOME
+    1           20       31       2150-01-02 10:00  2150-01-02 20:00  ADMITTED
+    1           -        32       2150-01-03 10:00  2150-01-03 20:00  ELOPED
+""")
+ADMISSIONS = table("""
+    subject_id  hadm_id  admittime         dischtime
+    1           20       2150-01-02 11:30  2150-01-05 10:00
+""")
+
+
+def stays_of(options, times, column="stay_id", complaint="Chest pain", edstays=STAYS):
+    triage = pd.DataFrame({"stay_id": [30, 31, 32], "chiefcomplaint": complaint})
+    stays, _, _ = cohort(
+        options,
+        edstays=edstays,
+        triage=triage,
+        patients=PATIENTS,
+        admissions=ADMISSIONS,
+        machine_measurements=ecgs(*times),
+    )
+    return stays[column].tolist()
+
+
+EIGHT = [f"1 1{hour}:00" for hour in range(8)]
+TWO_ONE = ["1 11:00", "1 12:00", "2 11:00"]  # stay 30 has two ECGs, stay 31 one
+WITH_ELOPED = [*TWO_ONE, "3 11:00", "3 12:00", "3 13:00"]  # and stay 32 three
+
+
+def n_ecg(options):
+    return stays_of(options, EIGHT, "n_ecg")
+
+
+def prediction_study(options):
+    return stays_of(options, TWO_ONE, "study_id")
+
+
+def chosen(options):
+    return stays_of(options, ["1 11:00", "2 11:00", "2 12:00"])  # the later stay has more
+
+
+def chosen_among_eloped(options):
+    return stays_of({"stays_per_patient": "most_ecgs", **options}, WITH_ELOPED)
+
+
+def after_admission(options):
+    return stays_of(options, ["2 11:00", "2 12:00"], "study_id")
+
+
+def label(options):
+    return stays_of(options, TWO_ONE, "label")
+
+
+def just_before_arrival(options):
+    return stays_of(options, ["1 09:50", "2 11:00"])
+
+
+def shared(options):
+    overlapping = table("""
+        subject_id  stay_id  intime            outtime           disposition
+        1           30       2150-01-01 10:00  2150-01-01 20:00  HOME
+        1           31       2150-01-01 11:00  2150-01-01 20:00  ADMITTED
+    """)
+    return stays_of(options, ["1 12:00"], edstays=overlapping)
+
+
+
+def complaint_enters(complaint):
+    def enters(options):
+        # A second stay with a plain complaint, so that the cohort is never empty.
+        triage = pd.DataFrame({"stay_id": [30, 31], "chiefcomplaint": [complaint, "Chest pain"]})
+        stays, _, _ = cohort(
+            options,
+            edstays=STAYS,
+            triage=triage,
+            patients=PATIENTS,
+            machine_measurements=ecgs(*TWO_ONE),
+        )
+        return 30 in stays["stay_id"].tolist()
+
+    return enters
+
+
+LABS = table("""
+    subject_id  itemid  charttime         storetime         value      valuenum
+    1           51003   2150-01-01 11:00  2150-01-01 12:30  -          0.4     # stored too late
+    1           51222   2150-01-01 10:30  2150-01-01 11:00  -          13.0    # CBC haemoglobin
+    1           51088   2150-01-01 10:30  2150-01-01 11:00  -          9.0     # urine magnesium
+    1           50912   2150-01-01 10:30  2150-01-01 11:00  HEMOLYZED  -
+    1           50813   2150-01-01 10:30  2150-01-01 11:00  <0.5       -
+""")
+
+
+def labs(*columns):
+    return lambda options: [
+        extract("ed_labs", spine(), options, labevents=LABS).iloc[0][name] for name in columns
+    ]
+
+
+def diagnoses(codes, *columns, dischtime="2149-12-30 10:00"):
+    rows = pd.DataFrame(codes, columns=["icd_code", "icd_version"])
+    rows = rows.assign(subject_id=1, hadm_id=20, seq_num=range(1, len(rows) + 1))
+    admissions = pd.DataFrame({"subject_id": [1], "hadm_id": [20], "dischtime": [dischtime]})
+    return lambda options: [
+        extract(
+            "diagnosis_history", spine(), options, diagnoses_icd=rows, admissions=admissions
+        ).iloc[0][name]
+        for name in columns
+    ]
+
+
+def earlier_stay_ends_after_arrival(options):
+    edstays = table("""
+        subject_id  stay_id  intime            outtime           disposition
+        1           29       2150-01-01 08:00  2150-01-01 11:00  HOME
+    """)
+    features = extract("prior_stays", spine(), options, edstays=edstays).iloc[0]
+    return features[["n_prior_stays", "previous_home", "first_stay"]].tolist()
+
+
+def presyncope(options):
+    features = extract("ed_stay", spine(chiefcomplaint="Presyncope"), options).iloc[0]
+    return features[["Presyncope", "Syncope"]].tolist()
+
+
+def vitals(options):
+    triage = table("""
+        stay_id  temperature  heartrate  o2sat  pain
+        30       37.5         999        0      15
+    """)
+    reading = extract("vitalsigns", spine(), options, triage=triage).iloc[0]
+    values = reading[["temperature", "heartrate", "o2sat", "pain"]].tolist()
+    return [None if math.isnan(value) else round(value, 1) for value in values]
+
+
+def assembled(options, features, tmp_path, stays):
+    """Put hand-made parts together; every static feature that is not given is 0."""
+    listed = pd.read_csv(REFERENCE / "static_features.csv")["name"]
+    given = {"stay_id": stays["stay_id"], **dict.fromkeys(listed, 0), **features}
+    pd.DataFrame(given).to_parquet(tmp_path / "part.parquet")
+    stays.to_parquet(tmp_path / "stays.parquet")
+    pd.DataFrame(
+        {
+            "stay_id": stays["stay_id"],
+            "position": 1,
+            "study_id": 400,
+            "ecg_time": stays["prediction_time"],
+            "path": "files/400",
+        }
+    ).to_parquet(tmp_path / "ecgs.parquet")
+    assemble_static_features(
+        {"parts": tmp_path / "part.parquet"},
+        tmp_path / "stays.parquet",
+        tmp_path / "ecgs.parquet",
+        {**OPTIONS, **options},
+        tmp_path / "final.parquet",
+    )
+    return pd.read_parquet(tmp_path / "final.parquet")
+
+
+THREE = spine({"stay_id": 30}, {"stay_id": 31}, {"stay_id": 32})
+ACUITY = {"acuity": [2.0, None, 3.0], "missing_acuity": [0, 1, 0]}
+
+
+@dataclass(frozen=True)
+class Switch:
+    row: str
+    key: str
+    ours: Any
+    old: Any
+    shows: Callable[[dict[str, Any]], Any]
+    expected: Any
+    expected_old: Any
+
+
+SWITCHES = [
+    Switch("2", "count_ecgs", "until_prediction", "whole_stay", n_ecg, [6], [8]),
+    Switch("3", "prediction_ecg", "last", 1, prediction_study, [401, 402], [400, 402]),
+    Switch("3", "prediction_ecg", "last", 2, prediction_study, [401, 402], [401]),
+    Switch("4", "stays_per_patient", "all", "most_ecgs", chosen, [30, 31], [31]),
+    Switch("4", "stays_per_patient", "all", "first", chosen, [30, 31], [30]),
+    Switch("5", "disposition_filter", "before_choice", "after_choice", chosen_among_eloped, [30], []),
+    Switch("9", "after_admission", "keep", "exclude", after_admission, [401], [400]),
+    Switch("16", "positive_class", "ADMITTED", "HOME", label, [0, 1], [1, 0]),
+    Switch("24", "ecg_tolerance_minutes", 0, 15, just_before_arrival, [31], [30, 31]),
+    Switch("24", "shared_ecg", "latest_intime", "every_stay", shared, [31], [30, 31]),
+    Switch("25", "complaint_match", "substring", "word", complaint_enters("CPAP"), True, False),
+    Switch("25", "complaint_match", "substring", "word", complaint_enters("R/O CP"), True, True),
+    Switch("25", "complaint_sob", False, True, complaint_enters("SOB"), False, True),
+    Switch("25", "complaint_sob", False, True, complaint_enters("not sober"), False, False),
+    Switch("25", "syncope_flag", "not_presyncope", "any", presyncope, [1, 0], [1, 1]),
+    Switch(
+        "6",
+        *("availability", "storetime", "charttime"),
+        *(labs("tropT_missing", "hgb_first"), [1, 13.0], [0, 13.0]),
+    ),
+    Switch("26", "lab_items", "ours", "published", labs("hgb_missing", "mg_missing"), [0, 1], [1, 0]),
+    Switch(
+        "27",
+        *("lab_text", "half_limit", "zero"),
+        *(labs("lact_first", "creat_missing"), [0.25, 1], [0.0, 0]),
+    ),
+    Switch(
+        "8",
+        *("diagnosis_lag_days", 7, 0),
+        *(diagnoses([("I10", 10)], "pmh_CIR"), [0], [1]),
+    ),
+    Switch(
+        "12",
+        *("icd_padding", "none", "five"),
+        *(diagnoses([("I10", 10), ("4280", 9), ("42830", 9)], "pmh_CIR", "n_pmh_rows"), [1, 3], [0, 1]),
+    ),
+    Switch(
+        "13",
+        *("icd_lookup_key", "version_and_code", "code"),
+        # E8020 is a pedal cyclist's accident in ICD-9 and a disorder of metabolism in ICD-10.
+        *(diagnoses([("E8020", 10)], "pmh_END", "n_pmh_rows"), [1, 1], [1, 2]),
+    ),
+    Switch(
+        "14",
+        *("n_pmh_bins", "distinct", "rows"),
+        *(diagnoses([("4280", 9), ("42830", 9)], "n_pmh_bins", "n_pmh_rows"), [1, 2], [2, 2]),
+    ),
+    Switch(
+        "prior stays",
+        *("prior_stays_before", "intime", "prediction_time"),
+        *(earlier_stay_ends_after_arrival, [0, 0, 1], [0, 1, 0]),
+    ),
+    Switch("31", "ranges", "plausible", "none", vitals, [99.5, None, None, -1], [37.5, 999, 0, 15]),
+]
+
+
+@pytest.mark.parametrize("switch", SWITCHES, ids=[f"row {s.row}, {s.key} {s.old}" for s in SWITCHES])
+def test_a_switch_gives_the_behaviour_of_its_row(switch):
+    def shown(value):
+        try:
+            return switch.shows({switch.key: value})
+        except CohortError:
+            return []
+
+    assert shown(switch.ours) == switch.expected
+    assert shown(switch.old) == switch.expected_old
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("training_mean", None), ("zero", 0.0)], ids=["ours", "published"]
+)
+def test_missing_labs(value, expected):
+    features = extract("ed_labs", spine(), {"missing_labs": value}).iloc[0]
+    shown = features[["tropT_first", "tropT_peak"]]
+    assert shown.isna().all() if expected is None else (shown == expected).all()
+    assert features["tropT_missing"] == 1
+
+
+def test_random_choice_of_a_stay_hangs_on_the_seed_alone():
+    def choice(seed):
+        stays, _, _ = cohort(
+            {"stays_per_patient": "random"},
+            seed,
+            edstays=STAYS,
+            triage=pd.DataFrame({"stay_id": [30, 31], "chiefcomplaint": "Chest pain"}),
+            patients=PATIENTS,
+            machine_measurements=ecgs(*TWO_ONE),
+        )
+        return stays["stay_id"].item()
+
+    choices = [choice(seed) for seed in range(8)]
+    assert set(choices) == {30, 31}
+    assert choices[:2] == [choice(0), choice(1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "acuity"),
+    [("training", [2.0, None, 3.0]), ("all", [2.0, 2.5, 3.0])],
+    ids=["ours leaves it to training", "published fills with the median of all rows"],
+)
+def test_row_10_acuity_median(tmp_path, value, acuity):
+    table = assembled({"acuity_median": value}, ACUITY, tmp_path, THREE)
+    assert [None if math.isnan(x) else x for x in table["acuity"]] == acuity
+    assert table["missing_acuity"].tolist() == [0, 1, 0]
+
+
+def test_row_11_fill_whole_table_loses_what_was_missing(tmp_path):
+    ours = assembled({"fill": "own_columns"}, ACUITY, tmp_path, THREE)
+    old = assembled({"fill": "whole_table"}, ACUITY, tmp_path, THREE)
+    assert ours["path_1"].isna().all()
+    assert ours["missing_acuity"].tolist() == [0, 1, 0]
+    assert old["path_1"].tolist() == ["0", "0", "0"]
+    assert old["acuity"].tolist() == [2, 0, 3]
+    assert old["missing_acuity"].tolist() == [0, 0, 0]
+
+
+def test_row_28_drug_class_names_stand_beside_the_blocks(tmp_path):
+    etcdesc = {"etcdesc": [["Opioids"], [], ["Loop Diuretics", "Opioids"]], **ACUITY}
+    ours = assembled({"etc_descriptions": False}, etcdesc, tmp_path, THREE)
+    beside = assembled({"etc_descriptions": True}, etcdesc, tmp_path, THREE)
+    assert not [name for name in ours if name.startswith("etcdesc")]
+    assert beside["etcdesc_Opioids"].tolist() == [1, 0, 1]
+    assert beside["etcdesc_Loop Diuretics"].tolist() == [0, 0, 1]
+
+
+def test_row_30_home_medications_are_an_extra_column_at_the_end(tmp_path):
+    table = assembled({}, {"n_home_meds": [4, 0, 1], **ACUITY}, tmp_path, THREE)
+    assert table.columns[-1] == "n_home_meds"
+    assert table["n_home_meds"].tolist() == [4, 0, 1]

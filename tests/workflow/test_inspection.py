@@ -1,0 +1,68 @@
+"""What can be seen and refused before any job runs."""
+
+import pytest
+import yaml
+
+from .conftest import copy_repository
+
+
+@pytest.fixture(scope="module")
+def fresh(repository, tmp_path_factory):
+    return copy_repository(repository, tmp_path_factory.mktemp("fresh") / "mimicflow")
+
+
+def test_a_dry_run_on_a_fresh_clone_shows_the_whole_dag(fresh):
+    planned = fresh.planned()
+
+    assert planned["train_model"] == 4
+    assert planned["pretrain_encoder"] == planned["build_cohort"] == 1
+    assert planned["ingest_table"] == 12
+
+
+def test_the_main_job_needs_one_model_only(fresh):
+    planned = fresh.planned("results/all_stays_model.pth")
+
+    assert planned["train_model"] == 1
+    assert "fit_baseline" not in planned
+
+
+@pytest.mark.parametrize("option", ["--dag", "--rulegraph"])
+def test_graphs_can_be_drawn(fresh, option):
+    run = fresh.snakemake(option)
+
+    assert run.returncode == 0
+    assert "digraph snakemake_dag" in run.stdout
+    assert "pretrain_encoder" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"cohort": {"max_ecg": 6}}, "did you mean 'max_ecgs'?"),
+        ({"models": {"all_stays_model": {"epoch": 1}}}, "did you mean 'epochs'?"),
+        ({"seed": "zero"}, "'zero' is not of type 'integer'"),
+        ({"cohort": {"stays_per_patient": "some"}}, "is not one of"),
+    ],
+)
+def test_a_wrong_key_or_value_stops_before_any_job(fresh, overlay, message):
+    file = fresh.folder / "wrong.yaml"
+    file.write_text(yaml.safe_dump(overlay))
+
+    run = fresh.snakemake("--configfile", str(file))
+
+    assert run.returncode != 0
+    assert message in run.stdout + run.stderr
+    assert not (fresh.folder / "results").exists()
+
+
+def test_a_missing_raw_table_is_named_with_what_to_do(fresh):
+    file = fresh.folder / "nowhere.yaml"
+    file.write_text(yaml.safe_dump({"data": {"hosp": "nowhere/hosp"}}))
+
+    run = fresh.snakemake("--configfile", str(file))
+
+    text = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "nowhere/hosp/" in text
+    assert "set data.hosp" in text
+    assert not (fresh.folder / "results").exists()

@@ -1,0 +1,128 @@
+"""The whole DAG on presets/tiny.yaml with the real Snakemake."""
+
+import filecmp
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from .conftest import copy_repository
+
+TINY = ("--configfile", "presets/tiny.yaml")
+MODELS = (
+    "all_stays_ECGonly",
+    "multi_stays_ECGonly",
+    "all_stays_model",
+    "multiple_ECG_stays_model",
+)
+# Logs and benchmarks tell times.
+TELLS_TIME = {"logs", "benchmarks"}
+
+
+@pytest.fixture(scope="module")
+def results(tiny_run) -> Path:
+    return tiny_run.folder / "results"
+
+
+def test_a_second_run_has_nothing_to_do(tiny_run):
+    run = tiny_run.snakemake(*TINY)
+
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_the_published_files_are_there(results):
+    for subset in ("all", "multi"):
+        for name in ("best.pth", "roc_prc.npz", "loss.png", "metrics.csv", "confusion.csv"):
+            assert (results / f"outputs/gru/{subset}_performance/{subset}_stays_{name}").is_file()
+        for name in ("best_model.pth", "roc_prc_data.npz", "loss.png", "metrics.csv"):
+            assert (results / f"{subset}_performance/{subset}_stays_{name}").is_file()
+    for name in (
+        "All_features_ROCPRC_data.npz",
+        "all_stays_ECGonly_ROCPRC.npz",
+        "multi_stays_ECGonly_ROCPRC.npz",
+        "combined_performance/combined_roc_prc_data.npz",
+        "combined_performance/combined_roc.png",
+        "combined_performance/combined_prc.png",
+    ):
+        assert (results / name).is_file(), name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models_load_without_unpickling(results, model):
+    content = torch.load(results / f"{model}.pth", weights_only=True)
+
+    assert {"model", "threshold"} <= set(content)
+
+
+def test_only_test_patients_are_scored(results):
+    comparison = pd.read_csv(results / "admission/comparison.csv")
+    spine = pd.read_parquet(results / "cohort/spine.parquet")
+    test = spine[spine["split"] == "test"]
+
+    all_stays = comparison[comparison["stays"] == "all"]
+    assert set(all_stays["n"]) == {len(test)}
+    assert set(all_stays["events"]) == {int(test["label"].sum())}
+    assert set(comparison["data"]) == {"synthetic"}
+
+
+def test_no_patient_is_on_two_sides(results):
+    spine = pd.read_parquet(results / "cohort/spine.parquet")
+
+    assert spine.groupby("subject_id")["split"].nunique().max() == 1
+    assert set(spine["split"]) == {"train", "validation", "test"}
+
+
+def test_the_manifest_tells_every_table_and_calls_it_synthetic(results):
+    manifest = json.loads((results / "manifest.json").read_text())
+
+    tables = manifest["tables"]
+    assert {"hosp/labevents", "ed/edstays", "ecg/record_list"} <= set(tables)
+    assert all(table["version"] == "synthetic" for table in tables.values())
+    assert all(len(table["sha256"]) == 64 and table["rows"] > 0 for table in tables.values())
+
+
+def test_broken_records_are_excluded_and_listed(results):
+    excluded = pd.read_csv(results / "ecg/excluded.csv")
+    dirt = pd.read_parquet(results / "synthetic/dirt.parquet")
+
+    unreadable = set(dirt.loc[dirt["kind"].isin(["absent_dat", "truncated_dat"]), "study_id"])
+    assert set(excluded["study_id"]) == unreadable
+    assert excluded["reason"].notna().all()
+
+
+def test_csv_is_made_on_demand(tiny_run, results):
+    run = tiny_run.snakemake(
+        *TINY, "results/final_ecgs.csv", "results/vitals_long_cleaned.csv"
+    )
+
+    assert run.returncode == 0, run.stderr
+    for name in ("final_ecgs", "vitals_long_cleaned"):
+        assert list(pd.read_csv(results / f"{name}.csv").columns) == list(
+            pd.read_parquet(results / f"{name}.parquet").columns
+        )
+        (results / f"{name}.csv").unlink()
+
+
+def test_the_same_bytes_when_run_again_elsewhere(tiny_run, repository, tmp_path):
+    again = copy_repository(repository, tmp_path / "elsewhere")
+    run = again.snakemake(*TINY)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+    def produced(folder):
+        return {
+            path.relative_to(folder)
+            for path in folder.rglob("*")
+            if path.is_file() and not TELLS_TIME & set(path.relative_to(folder).parts)
+        }
+
+    ours, theirs = tiny_run.folder / "results", again.folder / "results"
+    files = produced(ours)
+    assert files == produced(theirs)
+    _, different, unreadable = filecmp.cmpfiles(
+        ours, theirs, [str(path) for path in files], shallow=False
+    )
+    assert (different, unreadable) == ([], [])
+    assert len(files) > 100

@@ -1,0 +1,13 @@
+"""Adapter of rule assemble_static_features."""
+
+from mimicflow.features import assemble_static_features
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    assemble_static_features(
+        {name: snakemake.input[name] for name in snakemake.params.concepts},
+        snakemake.input.stays,
+        snakemake.input.ecgs,
+        snakemake.params.options,
+        snakemake.output[0],
+    )

@@ -1,0 +1,23 @@
+"""Adapter of rule build_cohort."""
+
+from mimicflow.cohort import build_cohort
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    build_cohort(
+        tables={
+            "edstays": snakemake.input.edstays,
+            "triage": snakemake.input.triage,
+            "patients": snakemake.input.patients,
+            "admissions": snakemake.input.admissions,
+            "record_list": snakemake.input.record_list,
+            "machine_measurements": snakemake.input.machine_measurements,
+        },
+        records=snakemake.input.records,
+        options=snakemake.params.cohort,
+        seed=snakemake.params.seed,
+        stays=snakemake.output.stays,
+        ecgs=snakemake.output.ecgs,
+        attrition=snakemake.output.attrition,
+        memory_mb=snakemake.resources.mem_mb,
+    )

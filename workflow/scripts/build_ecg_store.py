@@ -1,0 +1,19 @@
+"""Adapter of rule build_ecg_store."""
+
+from mimicflow.ecg.store import build_store
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    options = snakemake.params.ecg
+    build_store(
+        snakemake.params.folder,
+        snakemake.input.record_list,
+        snakemake.output.store,
+        snakemake.output.index,
+        snakemake.output.excluded,
+        sampling_rate=options["sampling_rate"],
+        seconds=options["seconds"],
+        cleaning=options["cleaning"],
+        powerline=options["powerline"],
+        dtype=options["dtype"],
+    )

@@ -1,0 +1,12 @@
+"""Adapter of rule build_manifest."""
+
+from mimicflow.manifest import build_manifest
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    build_manifest(
+        snakemake.input.reports,
+        snakemake.output[0],
+        memory_mb=snakemake.resources.mem_mb,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,12 @@
+"""Adapter of rule build_pretraining_targets."""
+
+from mimicflow.ecg.targets import build_targets
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    build_targets(
+        snakemake.input.measurements,
+        snakemake.input.records,
+        snakemake.output.targets,
+        snakemake.output.labels,
+    )

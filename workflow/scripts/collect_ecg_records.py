@@ -1,0 +1,13 @@
+"""Adapter of rule collect_ecg_records."""
+
+from mimicflow.ecg.store import collect_records
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    collect_records(
+        snakemake.input.indices,
+        snakemake.input.excluded,
+        snakemake.output.records,
+        snakemake.output.excluded,
+        snakemake.params.max_damaged_share,
+    )

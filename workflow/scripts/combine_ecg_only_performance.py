@@ -1,0 +1,15 @@
+"""Adapter of rule combine_ecg_only_performance."""
+
+from mimicflow.admission.published import write_combined
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_combined(
+        snakemake.input.all_stays,
+        snakemake.input.multi_stays,
+        outputs=dict(snakemake.output.items()),
+        title="ECG-only models",
+        draws=snakemake.params.evaluation["bootstrap_draws"],
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+    )

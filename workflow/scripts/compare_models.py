@@ -1,0 +1,17 @@
+"""Adapter of rule compare_models."""
+
+from mimicflow.evaluation.comparison import compare
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    compare(
+        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
+        snakemake.params.stays,
+        snakemake.input.published,
+        snakemake.output.table,
+        snakemake.output.figure,
+        draws=snakemake.params.evaluation["bootstrap_draws"],
+        seed=snakemake.params.seed,
+        threshold=snakemake.params.evaluation["threshold"],
+        synthetic=snakemake.params.synthetic,
+    )

@@ -1,0 +1,19 @@
+"""Adapter of rule extract_ed_medications."""
+
+from mimicflow.features import extract
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    extract(
+        "ed_medications",
+        tables={
+            "spine": snakemake.input.spine,
+            "pyxis": snakemake.input.pyxis,
+            "gsn_etc": snakemake.input.gsn_etc,
+        },
+        options=snakemake.params.options,
+        output=snakemake.output[0],
+        shard=int(snakemake.wildcards.shard),
+        shards=snakemake.params.shards,
+        memory_mb=snakemake.resources.mem_mb,
+    )

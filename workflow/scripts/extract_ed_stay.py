@@ -1,0 +1,17 @@
+"""Adapter of rule extract_ed_stay."""
+
+from mimicflow.features import extract
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    extract(
+        "ed_stay",
+        tables={
+            "spine": snakemake.input.spine,
+        },
+        options=snakemake.params.options,
+        output=snakemake.output[0],
+        shard=int(snakemake.wildcards.shard),
+        shards=snakemake.params.shards,
+        memory_mb=snakemake.resources.mem_mb,
+    )

@@ -1,0 +1,19 @@
+"""Adapter of rule extract_medication_history."""
+
+from mimicflow.features import extract
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    extract(
+        "medication_history",
+        tables={
+            "spine": snakemake.input.spine,
+            "prescriptions": snakemake.input.prescriptions,
+            "gsn_etc": snakemake.input.gsn_etc,
+        },
+        options={},
+        output=snakemake.output[0],
+        shard=int(snakemake.wildcards.shard),
+        shards=snakemake.params.shards,
+        memory_mb=snakemake.resources.mem_mb,
+    )

@@ -1,0 +1,17 @@
+"""Adapter of rule fit_random_forest."""
+
+from mimicflow.admission.baselines import fit_baseline
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    fit_baseline(
+        "random_forest",
+        snakemake.wildcards.subset,
+        snakemake.input.final_ecgs,
+        snakemake.input.spine,
+        options=snakemake.params.options,
+        outputs=dict(snakemake.output.items()),
+        acuity_median=snakemake.params.acuity_median,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,19 @@
+"""Adapter of rule pretrain_encoder."""
+
+from mimicflow.ecg.pretraining import pretrain
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    pretrain(
+        snakemake.input.targets,
+        snakemake.input.labels,
+        (snakemake.input.stores, snakemake.input.indices),
+        snakemake.input.spine,
+        width=snakemake.params.encoder["width"],
+        depth=snakemake.params.encoder["depth"],
+        pretraining=snakemake.params.pretraining,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+        output=snakemake.output.model,
+        history=snakemake.output.history,
+    )

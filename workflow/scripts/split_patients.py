@@ -1,0 +1,13 @@
+"""Adapter of rule split_patients."""
+
+from mimicflow.learning.splits import split_patients
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    split_patients(
+        snakemake.input.stays,
+        test=snakemake.params.split["test"],
+        validation=snakemake.params.split["validation"],
+        seed=snakemake.params.seed,
+        output=snakemake.output[0],
+    )

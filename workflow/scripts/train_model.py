@@ -1,0 +1,26 @@
+"""Adapter of rule train_model."""
+
+from mimicflow.admission.inputs import InputFiles, InputOptions
+from mimicflow.admission.train import OutputFiles, train
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    source, made, chosen = snakemake.input, snakemake.output, snakemake.params
+    train(
+        snakemake.wildcards.model,
+        model=chosen.model,
+        encoder=chosen.encoder,
+        options=InputOptions(**chosen.preprocessing),
+        threshold=chosen.threshold,
+        inputs=InputFiles(
+            spine=source.spine,
+            cohort_ecgs=source.ecgs,
+            final_ecgs=source.final_ecgs,
+            vitals=source.vitals,
+        ),
+        pretrained=source.pretrained,
+        store=(source.stores, source.indices),
+        outputs=OutputFiles(**dict(made.items())),
+        seed=chosen.seed,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,20 @@
+"""Adapter of rule write_multimodal_performance."""
+
+from mimicflow.admission.published import write_performance
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_performance(
+        "multimodal",
+        f"Multimodal, {snakemake.wildcards.subset} stays",
+        snakemake.input.predictions,
+        snakemake.input.history,
+        snakemake.input.confusion,
+        snakemake.input.checkpoint,
+        outputs=dict(snakemake.output.items()),
+        draws=snakemake.params.evaluation["bootstrap_draws"],
+        seed=snakemake.params.seed,
+        threshold=snakemake.params.evaluation["threshold"],
+        positive_class=snakemake.params.positive_class,
+        synthetic=snakemake.params.synthetic,
+    )
