@@ -15,7 +15,6 @@ rule build_ecg_store:
     output:
         store="results/ecg/store/{shard}.npy",
         index="results/ecg/store/{shard}.parquet",
-        metadata="results/ecg/store/{shard}.json",
         excluded="results/ecg/excluded/{shard}.parquet",
     log:
         "results/logs/build_ecg_store/{shard}.log",

@@ -43,7 +43,10 @@ rule extract_ed_stay:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=options("features", "syncope_flag"),
+        options={
+            **options("cohort", "complaint_match", "complaint_sob"),
+            **options("features", "syncope_flag"),
+        },
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_stay.py"

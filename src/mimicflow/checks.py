@@ -63,14 +63,18 @@ def take_out_broken(
         n_duplicates = _take_out_duplicates(connection, table, names)
     if n_duplicates:
         warnings.append(f"{n_duplicates} exact copies of rows dropped")
-    row = connection.execute("SELECT coalesce(sum(copies), 0) FROM broken").fetchone()
-    return int(row[0]) if row else 0, n_duplicates, warnings
+    n_broken = _scalar(connection, "SELECT coalesce(sum(copies), 0) FROM broken")
+    return n_broken, n_duplicates, warnings
 
 
 def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Return the number of rows of a table, or of a table with its condition."""
-    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-    return int(row[0]) if row else 0
+    return _scalar(connection, f"SELECT count(*) FROM {relation}")
+
+
+def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    # All of the result is fetched: an unfinished one would block the connection.
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _names(columns: Sequence[Column]) -> str:
@@ -82,16 +86,14 @@ def _take_out_faulty(
 ) -> None:
     """Move rows with an empty required field or an implausible date; the first fault counts."""
     first, last = _PLAUSIBLE_YEARS
-    faults = [
-        (f'"{column.name}" IS NULL', column.name, EMPTY)
-        for column in columns
-        if not column.nullable and column.name not in absent
-    ] + [
-        (f'coalesce(year("{column.name}"), {first}) NOT BETWEEN {first} AND {last}',)
-        + (column.name, IMPLAUSIBLE)
-        for column in columns
-        if column.type in ("timestamp", "date")
-    ]
+    faults = []
+    for column in columns:
+        name = f'"{column.name}"'
+        if not column.nullable and column.name not in absent:
+            faults.append((f"{name} IS NULL", column.name, EMPTY))
+        if column.type in ("timestamp", "date"):
+            outside = f"coalesce(year({name}) NOT BETWEEN {first} AND {last}, false)"
+            faults.append((outside, column.name, IMPLAUSIBLE))
     if not faults:
         return
     any_fault = " OR ".join(condition for condition, _, _ in faults)
@@ -136,7 +138,4 @@ def _take_out_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, na
         "WHERE position > 1",
         {"key": " ".join(table.key), "reason": CONTRADICTION},
     )
-    row = connection.execute(
-        "SELECT sum(copies) - count(*) FROM candidates WHERE position = 1"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return _scalar(connection, "SELECT sum(copies) - count(*) FROM candidates WHERE position = 1")

@@ -1,9 +1,9 @@
 """Raw CSV(.gz) tables to typed, sorted Parquet shards by patient, checked against ``tables/``.
 
 DuckDB reads the file once, on all threads; rows that it cannot read come back with their line and
-their reason. What only the typed values can show (a required field that is empty, an implausible date, a
-key that occurs twice) is looked for afterwards (``mimicflow.checks``), and the lines of such rows,
-which are rare, are found in a second reading of the file (``mimicflow.rejects``).
+their reason. What only the typed values can show (a required field that is empty, an implausible
+date, a key that occurs twice) is looked for afterwards (``mimicflow.checks``), and the lines of
+such rows, which are rare, are found in a second reading of the file (``mimicflow.rejects``).
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ def ingest(
         ThreadPoolExecutor(1) as background,
         connect(_duckdb_memory(memory_mb), threads) as connection,
         _all_or_nothing(Path(output_folder)) as folder,
+        _memory_explained(file),
     ):
         digest = background.submit(sha256, file)
         reading = _Reading(table, file, header, connection, max_reject_share)
@@ -136,6 +137,18 @@ def ingest(
 def _duckdb_memory(memory_mb: int) -> int:
     """Return DuckDB's part of a step's memory: Python, its libraries and the writer need theirs."""
     return max(memory_mb // 2, 128)
+
+
+@contextmanager
+def _memory_explained(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise InputError(
+            "the table cannot be read within the memory of the step",
+            file=file,
+            remedy="give the rule more mem_mb, or free space in the temporary folder",
+        ) from error
 
 
 @contextmanager
@@ -182,11 +195,11 @@ def _load(reading: _Reading) -> None:
     """Fill the table ``rows`` with the readable rows, typed; rejects come to ``reject_errors``."""
     connection, table = reading.connection, reading.table
     present = {column.name: column for column in table.used if column.name in reading.header}
-    # Columns that nobody uses stay text: whatever they hold, it rejects no row.
-    types = {
-        name: DUCKDB_TYPES[present[name].type] if name in present else "VARCHAR"
-        for name in reading.header
-    }
+    # Columns that nobody uses stay text: whatever they are called or hold, it rejects no row.
+    types = dict(
+        (name, DUCKDB_TYPES[present[name].type]) if name in present else (f"unused{i}", "VARCHAR")
+        for i, name in enumerate(reading.header)
+    )
     selected = ", ".join(
         f'"{c.name}"' if c.name in present else f'NULL::{DUCKDB_TYPES[c.type]} AS "{c.name}"'
         for c in reading.columns
@@ -210,12 +223,8 @@ def _load(reading: _Reading) -> None:
                     "compression": "gzip" if reading.file.suffix == ".gz" else "none",
                 },
             )
-    except duckdb.OutOfMemoryException as error:
-        raise InputError(
-            "the table does not fit into the memory of the step",
-            file=reading.file,
-            remedy="give the rule more mem_mb, or free space in the temporary folder",
-        ) from error
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise _unreadable(reading.file, error) from error
     reading.rows = _rows_scanned(profile) if items else checks.count(connection, "rows")
@@ -321,13 +330,13 @@ def _write_shards(reading: _Reading, folder: Path, shards: int) -> list[int]:
     counts = []
     for shard in range(shards if reading.table.by_patient else 1):
         where = f"WHERE subject_id % {shards} = {shard}" if reading.table.by_patient else ""
-        row = reading.connection.execute(
+        target = str(folder / f"{shard}.parquet").replace("'", "''")
+        written = reading.connection.execute(
             f"COPY (SELECT {names} FROM rows {where} ORDER BY {names}) "
-            f"TO '{folder / f'{shard}.parquet'}' "
+            f"TO '{target}' "
             f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP_ROWS})"
-        ).fetchone()
-        assert row is not None
-        counts.append(int(row[0]))
+        ).fetchall()
+        counts.append(int(written[0][0]))
     return counts
 
 

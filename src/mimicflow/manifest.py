@@ -77,22 +77,21 @@ def _references(folders: dict[str, Path], memory_mb: int, threads: int) -> list[
             for column, target in TABLES[path].references:
                 if target not in folders or column not in columns:
                     continue
-                row = connection.execute(
+                [(rows, orphans)] = connection.execute(
                     f"""
                     SELECT count(*), count(*) FILTER (WHERE {column} NOT IN
                         (SELECT {column} FROM read_parquet($target) WHERE {column} IS NOT NULL))
                     FROM read_parquet($source) WHERE {column} IS NOT NULL
                     """,
                     {"source": _shards(folders[path]), "target": _shards(folders[target])},
-                ).fetchone()
-                assert row is not None
+                ).fetchall()
                 found.append(
                     {
                         "table": path,
                         "column": column,
                         "references": target,
-                        "rows": int(row[0]),
-                        "orphans": int(row[1]),
+                        "rows": int(rows),
+                        "orphans": int(orphans),
                     }
                 )
     return found

@@ -7,7 +7,6 @@ saved instead of a file, the wrong ending, the wrong delimiter, a foreign encodi
 from __future__ import annotations
 
 import csv
-import gzip
 import re
 import zlib
 from functools import cache
@@ -115,11 +114,12 @@ def _head(file: Path) -> bytes:
             remedy=f"if it is plain CSV, rename it to {file.stem}; else {_DOWNLOAD_AGAIN}",
         )
     try:
-        with gzip.open(file) as stream:
-            head = stream.read(_HEAD_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        # Short files end before the buffer is full; what can be read still shows what it is.
-        head = zlib.decompressobj(31).decompress(head)
+        # Not gzip.open: it refuses a short file that is cut off before showing what is there.
+        head = zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
+    except zlib.error as error:
+        raise TableError(
+            f"the compressed file is damaged ({error})", file=file, remedy=_DOWNLOAD_AGAIN
+        ) from error
     if not head:
         raise TableError("the file holds nothing", file=file, remedy=_DOWNLOAD_AGAIN)
     return head

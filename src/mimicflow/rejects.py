@@ -99,12 +99,17 @@ def locate(
         f'TRY_CAST(nullif(raw."{name}", \'\') AS {kind}) IS NOT DISTINCT FROM broken."{name}"'
         for name, kind in present
     )
+    # A field that is filled but not of its type is not the empty field of a broken row.
+    typed = " AND ".join(
+        f'(broken."{name}" IS NOT NULL OR nullif(raw."{name}", \'\') IS NULL)'
+        for name, _ in present
+    )
     found: list[tuple[str, int, str, str, str]] = []
     for raw in _chunks(file, len(header), positions):
         connection.register("raw", raw)
         matches = connection.execute(
             'SELECT raw."?line", broken."column", broken.reason, raw."?text" '
-            f"FROM raw JOIN broken ON {same}"
+            f"FROM raw JOIN broken ON {same} WHERE {typed}"
         ).fetchall()
         connection.unregister("raw")
         found += [(file.name, *match) for match in matches]

@@ -299,9 +299,9 @@ def test_random_choice_of_a_stay_hangs_on_the_seed_alone():
         )
         return stays["stay_id"].item()
 
-    choices = [choice(seed) for seed in range(8)]
+    choices = [choice(seed) for seed in range(4)]
     assert set(choices) == {30, 31}
-    assert choices[:2] == [choice(0), choice(1)]
+    assert choice(0) == choices[0]
 
 
 @pytest.mark.parametrize(

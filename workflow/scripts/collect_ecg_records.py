@@ -9,5 +9,5 @@ with rule_log(snakemake.log[0]):
         snakemake.input.excluded,
         snakemake.output.records,
         snakemake.output.excluded,
-        snakemake.params.max_damaged_share,
+        max_damaged_share=snakemake.params.max_damaged_share,
     )

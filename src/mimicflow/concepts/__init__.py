@@ -19,6 +19,9 @@ from mimicflow.database import connect
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "reference"
 
+# Read as text; reference.sql gives them their types.
+_REFERENCE_TABLES = ("complaints", "labs", "static_features", "vital_ranges")
+
 # A file of one table, or its shards.
 Paths = str | Path | Sequence[str | Path]
 
@@ -62,10 +65,9 @@ def opened(
             connection.read_parquet(as_list(paths)).create_view(name)
         for key, value in options.items():
             connection.execute(f'SET VARIABLE "{key}" = ?', [value])
-        for path in sorted(REFERENCE.glob("*.csv")):
-            connection.read_csv(str(path), header=True, all_varchar=True).create_view(
-                f"reference_{path.stem}"
-            )
+        for name in _REFERENCE_TABLES:
+            text = connection.read_csv(str(REFERENCE / f"{name}.csv"), header=True, all_varchar=True)
+            text.create_view(f"reference_{name}")
         connection.execute(sql("reference"))
         connection.execute(sql("macros"))
         yield connection

@@ -93,11 +93,11 @@ def _moving_average(signals: np.ndarray, taps: int) -> np.ndarray:
     """Average forwards and backwards, as ``filtfilt`` with ``taps`` equal weights does."""
     if taps <= 1:
         return signals
-    extended = _odd_extension(signals, taps)
-    forwards = uniform_filter1d(extended, taps, axis=-1)
+    averaged = _odd_extension(signals, taps)
     # An even number of taps has no middle: the second pass leans to the other side.
-    backwards = uniform_filter1d(forwards, taps, axis=-1, origin=taps % 2 - 1)
-    return np.asarray(backwards[..., taps:-taps])
+    for origin in (0, taps % 2 - 1):
+        uniform_filter1d(averaged, taps, axis=-1, output=averaged, origin=origin)
+    return np.asarray(averaged[..., taps:-taps])
 
 
 def _odd_extension(signals: np.ndarray, n: int) -> np.ndarray:

@@ -123,15 +123,18 @@ def _read(root: Path, path: str) -> Record:
             segment_file = _inside(root, header_file.parent, segment + ".hea", same_folder=True)
             _signal_files(root, segment_file, _read_header(segment_file))
         values, names, units = _read_with_wfdb(header_file)
+        rows = _lead_rows(names, header_file)
+        values = values[rows[rows >= 0]]
     else:
         files = _signal_files(root, header_file, header)
-        names = [signal.name for signal in header.signals]
         units = [signal.units for signal in header.signals]
+        rows = _lead_rows([signal.name for signal in header.signals], header_file)
         if _is_fast(header):
-            values = _read_format_16(files[0], header)
+            values = _read_format_16(files[0], header, rows[rows >= 0])
         else:
-            values, *_ = _read_with_wfdb(header_file)
-    return _to_leads(values, names, units, header.sampling_rate, header_file)
+            values = _read_with_wfdb(header_file)[0][rows[rows >= 0]]
+    units = [units[row] for row in rows if row >= 0]
+    return _to_leads(values, rows >= 0, units, header.sampling_rate, header_file)
 
 
 def _inside(root: Path, folder: Path, name: str, *, same_folder: bool = False) -> Path:
@@ -242,8 +245,8 @@ def _is_fast(header: Header) -> bool:
     )
 
 
-def _read_format_16(file: Path, header: Header) -> np.ndarray:
-    """Return (signals, samples) physical values, computed in the order of `wfdb`."""
+def _read_format_16(file: Path, header: Header, rows: np.ndarray) -> np.ndarray:
+    """Return the physical values of some signals, computed in the order of `wfdb`."""
     offset, n_signals = header.signals[0].byte_offset, header.n_signals
     available = max(0, file.stat().st_size - offset) // (2 * n_signals)
     n_samples = header.n_samples or available
@@ -254,11 +257,12 @@ def _read_format_16(file: Path, header: Header) -> np.ndarray:
     if n_samples * n_signals > _MAX_VALUES:
         raise RecordError(f"{n_samples} samples", reason="signal_huge", file=file)
     raw = np.fromfile(file, dtype="<i2", count=n_samples * n_signals, offset=offset)
-    raw = raw.reshape(n_samples, n_signals).T
-    values = raw.astype(np.float64, order="C")
-    values -= np.array([[signal.baseline] for signal in header.signals])
-    values /= np.array([[signal.gain] for signal in header.signals])
-    values[raw == _NOT_RECORDED] = np.nan
+    raw = raw.reshape(n_samples, n_signals).T[rows]
+    values = raw.astype(np.float64)
+    values -= np.array([[header.signals[row].baseline] for row in rows])
+    values /= np.array([[header.signals[row].gain] for row in rows])
+    if n_samples and raw.min() == _NOT_RECORDED:
+        values[raw == _NOT_RECORDED] = np.nan
     return values
 
 
@@ -274,30 +278,34 @@ def _read_with_wfdb(header_file: Path) -> tuple[np.ndarray, list[str], list[str]
     return np.ascontiguousarray(record.p_signal.T), record.sig_name, record.units
 
 
-def _to_leads(
-    values: np.ndarray, names: list[str], units: list[str], sampling_rate: float, file: Path
-) -> Record:
-    """Put the signals of a file into the order of `LEADS`, in mV."""
+def _lead_rows(names: list[str], file: Path) -> np.ndarray:
+    """Find the row of each of the `LEADS` among the signals of a file: (12,) int, -1 for none."""
     position = {name.upper(): row for row, name in enumerate(names)}
-    rows = [position.get(lead.upper(), -1) for lead in LEADS]
-    present = np.array([row >= 0 for row in rows])
-    if present.sum() < MIN_LEADS:
-        raise RecordError(
-            f"{present.sum()} of 12 leads (signals: {', '.join(names)})",
-            reason="leads_missing",
-            file=file,
-        )
+    rows = np.array([position.get(lead.upper(), -1) for lead in LEADS])
+    n_leads = int((rows >= 0).sum())
+    if n_leads < MIN_LEADS:
+        message = f"{n_leads} of 12 leads (signals: {', '.join(names)})"
+        raise RecordError(message, reason="leads_missing", file=file)
     if len(position) < len(names):
         raise RecordError("two signals of one name", reason="header_corrupt", file=file)
-    to_mv = [_UNITS_TO_MV.get(units[row].lower()) for row in rows if row >= 0]
+    return rows
+
+
+def _to_leads(
+    values: np.ndarray, present: np.ndarray, units: list[str], sampling_rate: float, file: Path
+) -> Record:
+    """Complete the leads that a file has, with their units, to all 12 in mV."""
+    to_mv = [_UNITS_TO_MV.get(unit.lower()) for unit in units]
     if None in to_mv:
         raise RecordError(f"units {sorted(set(units))}", reason="units_unknown", file=file)
     if values.shape[1] < MIN_SECONDS * sampling_rate:
         raise RecordError(f"{values.shape[1]} samples", reason="signal_short", file=file)
-    signals = values[rows]
-    signals[~present] = 0.0
     if set(to_mv) != {1.0}:
-        signals[present] *= np.array(to_mv)[:, None]
+        values = values * np.array(to_mv)[:, None]
+    signals = values
+    if not present.all():
+        signals = np.zeros((len(LEADS), values.shape[1]))
+        signals[present] = values
     lead_mask = ~is_flat(signals)
     if not lead_mask.any():
         raise RecordError("all leads are flat", reason="all_flat", file=file)

@@ -12,6 +12,7 @@ from mimicflow.synthetic.visits import Visits, icd_version
 from mimicflow.synthetic.writing import Columns
 
 _VITAL_NOISE = 0.3
+_PAIN_SCORES = [0.34, 0.03, 0.06, 0.08, 0.08, 0.09, 0.08, 0.08, 0.08, 0.03, 0.05]  # of 0 to 10
 _ACUITY_LIMITS = [-1.45, -0.3, 0.85, 1.9]  # of the illness: levels 5, 4, 3, 2, 1
 
 
@@ -67,17 +68,11 @@ def vital_numbers(rng: np.random.Generator, terms: pd.DataFrame) -> dict[str, np
 def pain_text(rng: np.random.Generator, n: int) -> np.ndarray:
     """Pain as typed: numbers, ranges, words, nothing."""
     form = choose(rng, "pain", n)
-    low = rng.choice(11, n, p=[0.34, 0.03, 0.06, 0.08, 0.08, 0.09, 0.08, 0.08, 0.08, 0.03, 0.05])
-    numbers = low.astype(str).astype(object)
-    higher = np.minimum(low + 2, 10).astype(str).astype(object)
-    words = form.copy()
-    for token, text in (("{n}", numbers), ("{m}", higher)):
-        for unique in {word for word in words if token in word and word in set(form)}:
-            del unique
-        words = np.array(
-            [word.replace(token, value) for word, value in zip(words, text, strict=True)], object
-        )
-    return words
+    score = rng.choice(11, n, p=_PAIN_SCORES)
+    text = form.copy()
+    for row in np.flatnonzero(np.char.find(form.astype(str), "{n}") >= 0):
+        text[row] = form[row].format(n=score[row], m=min(score[row] + 2, 10))
+    return text
 
 
 def triage_and_vitalsign(

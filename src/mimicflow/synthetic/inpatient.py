@@ -65,7 +65,9 @@ def diagnoses_icd(chunk: Chunk, visits: Visits) -> Columns:
     admission = poisson_rows(rng, np.minimum(9 * np.exp(0.35 * burden), 35))
     severe = np.outer(0.8 * burden[admission], codes["severity"])
     code = pick_weighted(rng, severe, codes["weight"].to_numpy(float))
-    return _codes_of_admissions(chunk, frame, codes, admission, code)
+    columns = _codes_of_admissions(chunk, frame, codes, admission, code)
+    del columns["row"]
+    return columns
 
 
 def procedures_icd(chunk: Chunk, visits: Visits) -> Columns:

@@ -32,34 +32,25 @@ def labevents(chunk: Chunk, visits: Visits, dirt: float) -> Columns:
     items = vocabulary("laboratory", ("label",))
     specimens = _specimens(rng, chunk, visits)
     specimen, item = _ordered(rng, specimens, items)
-    if dirt:
-        twice = np.where(rng.random(len(specimen)) < dirt / 3, 2, 1)
-        specimen, item = np.repeat(specimen, twice), np.repeat(item, twice)
-        copy_of = np.repeat(np.arange(len(twice)), twice)
-        first = np.append(True, copy_of[1:] != copy_of[:-1])
     n = len(specimen)
-    columns = _results(rng, specimens, items, specimen, item)
     charttime = specimens["time"].to_numpy()[specimen]
     wait = (_TURNAROUND_MINUTES * np.exp(0.4 * rng.standard_normal(len(specimens))))[specimen]
     storetime = charttime + (wait * 60).astype(np.int64) // 60 * 60
-    if dirt:
-        early = rng.random(n) < dirt / 3
-        storetime[early] = charttime[early] - 600
-        columns = _cancelled(rng, columns, rng.random(n) < dirt / 3)
-        original = np.maximum.accumulate(np.where(first, np.arange(n), 0))
-        storetime = storetime[original]
-        columns = {name: _take(values, original) for name, values in columns.items()}
+    kind = rng.random(n) / dirt if dirt else np.full(n, np.inf)
+    storetime = np.where(kind < 1 / 3, charttime - 600, storetime)
     hadm = specimens["hadm_id"].to_numpy()[specimen]
     start = chunk.number * _IDS_PER_CHUNK + 1
-    return {
-        "labevent_id": np.arange(start, start + n),
+    columns = {
         "subject_id": specimens["subject_id"].to_numpy()[specimen],
         "hadm_id": pa.array(hadm, mask=hadm == 0),
         "specimen_id": start + specimen,
         "charttime": charttime,
         "storetime": storetime,
-        **columns,
+        **_results(rng, specimens, items, specimen, item, (kind >= 1 / 3) & (kind < 2 / 3)),
     }
+    rows = np.repeat(np.arange(n), np.where((kind >= 2 / 3) & (kind < 1), 2, 1))
+    columns = {name: _take(values, rows) for name, values in columns.items()}
+    return {"labevent_id": np.arange(start, start + len(rows)), **columns}
 
 
 def _take(values: np.ndarray | pa.Array, rows: np.ndarray) -> np.ndarray | pa.Array:
@@ -139,8 +130,10 @@ def _results(
     items: pd.DataFrame,
     specimen: np.ndarray,
     item: np.ndarray,
+    cancelled: np.ndarray,
 ) -> dict:
-    """Values, units, reference ranges and flags of the results."""
+    """Values, units, reference ranges and flags of the results; ``___`` where cancelled."""
+
     def of(name: str) -> np.ndarray:
         return items[name].to_numpy(float)[item]
 
@@ -159,11 +152,12 @@ def _results(
         pa.array(below), pa.array(limits.to_numpy(object)).take(pa.array(item)),
         pa.array(value).cast(pa.string()),
     )  # fmt: skip
+    text = pc.if_else(pa.array(cancelled), "___", text)
     words = items["unit"].to_numpy(object)
     return {
         "itemid": items["itemid"].to_numpy(np.int64)[item],
         "value": text,
-        "valuenum": np.where(below, np.nan, value),
+        "valuenum": np.where(below | cancelled, np.nan, value),
         "valueuom": pa.DictionaryArray.from_arrays(pa.array(item, pa.int32()), pa.array(words)),
         "ref_range_lower": lower,
         "ref_range_upper": upper,
@@ -176,8 +170,3 @@ def _results(
         ),
     }
 
-
-def _cancelled(rng: np.random.Generator, columns: dict, rows: np.ndarray) -> dict:
-    """Replace results by the mark of removed text."""
-    marked = pc.if_else(pa.array(rows), "___", columns["value"])
-    return columns | {"value": marked, "valuenum": np.where(rows, np.nan, columns["valuenum"])}

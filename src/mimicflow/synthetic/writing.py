@@ -20,6 +20,7 @@ Columns = Mapping[str, Any]
 
 _NEEDS_QUOTES = '[",\r\n]'
 _COMPRESSION = 1
+_COMMA, _END, _QUOTE, _NOTHING = (pa.scalar(mark, pa.large_string()) for mark in (",", "\n", '"', ""))
 
 
 def csv_rows(table: Table, columns: Columns) -> bytes:
@@ -48,10 +49,9 @@ def csv_rows(table: Table, columns: Columns) -> bytes:
     if n == 0:
         return b""
     fields = [_as_text(columns.get(column.name), column.type, n) for column in table.columns]
-    fields[-1] = pc.binary_join_element_wise(fields[-1], "\n", "", null_handling="replace")
-    lines = pc.binary_join_element_wise(*fields, ",", null_handling="replace")
-    lines = lines.combine_chunks() if isinstance(lines, pa.ChunkedArray) else lines
-    return bytes(lines.buffers()[2])
+    last = pc.binary_join_element_wise(fields[-1], _END, _NOTHING, null_handling="replace")
+    lines = pc.binary_join_element_wise(*fields[:-1], last, _COMMA, null_handling="replace")
+    return lines.buffers()[2].to_pybytes()  # the rows lie end to end
 
 
 def _as_text(values: Any, kind: str, n: int) -> pa.Array | pa.Scalar:
@@ -87,9 +87,7 @@ def _quoted(text: pa.Array) -> pa.Array:
     if not pc.any(special).as_py():
         return text
     doubled = pc.replace_substring(text, '"', '""')
-    quote = pa.scalar('"', pa.large_string())
-    empty = pa.scalar("", pa.large_string())
-    return pc.if_else(special, pc.binary_join_element_wise(quote, doubled, quote, empty), text)
+    return pc.if_else(special, pc.binary_join_element_wise(_QUOTE, doubled, _QUOTE, _NOTHING), text)
 
 
 @contextlib.contextmanager

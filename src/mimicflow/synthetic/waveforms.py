@@ -1,0 +1,123 @@
+"""WFDB records of the hospital's 12-lead ECGs, some of them damaged on purpose."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.synthetic.cardiology import ecg_parameters, record_path
+from mimicflow.synthetic.courses import draw_moments
+from mimicflow.synthetic.draws import PATIENTS_PER_CHUNK, stream
+from mimicflow.synthetic.electrocardiogram import LEADS, N_SAMPLES, SAMPLING_RATE, draw_waveform
+from mimicflow.synthetic.population import draw_chunk
+from mimicflow.synthetic.visits import draw_visits
+
+UNITS_PER_MV = 200
+NAN_SAMPLE = -32768
+DEFECTS = ("missing_lead", "flat_lead", "nan_samples", "truncated", "absent")
+
+
+def make_waveforms(
+    folder: str | Path,
+    n_patients: int,
+    seed: int,
+    dirt: float = 0.01,
+    processes: int = 1,
+    shard: int = 0,
+    shards: int = 1,
+) -> int:
+    """Write the WFDB records of the hospital's ECGs below ``folder/ecg/files``.
+
+    A record depends on the seed and its own id only: chunks, shards and processes change nothing.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder of the hospital, as given to ``make_hospital``.
+    n_patients, seed, dirt
+        As given to ``make_hospital``.
+    processes : int
+        Chunks of patients written at the same time.
+    shard, shards : int
+        Write only patients with ``subject_id % shards == shard``.
+
+    Returns
+    -------
+    int
+        Records written.
+    """
+    (Path(folder) / "ecg" / "files").mkdir(parents=True, exist_ok=True)
+    starts = range(0, n_patients, PATIENTS_PER_CHUNK)
+    arguments = (repeat(str(folder)), starts, repeat(n_patients), repeat(seed), repeat(dirt),
+                 repeat(shard), repeat(shards))  # fmt: skip
+    if processes == 1:
+        return sum(map(_write_chunk, *arguments))
+    with ProcessPoolExecutor(processes) as pool:
+        return sum(pool.map(_write_chunk, *arguments))
+
+
+def _write_chunk(
+    folder: str, start: int, n_patients: int, seed: int, dirt: float, shard: int, shards: int
+) -> int:
+    n = min(PATIENTS_PER_CHUNK, n_patients - start)
+    chunk = draw_chunk(seed, start // PATIENTS_PER_CHUNK, n)
+    visits = draw_visits(chunk)
+    parameters = ecg_parameters(chunk, visits, draw_moments(chunk))
+    defects = draw_defects(parameters["study_id"].to_numpy(), seed, dirt)
+    mine = (parameters["subject_id"] % shards == shard).to_numpy()
+    parameters = parameters[mine].reset_index(drop=True)
+    defects = defects[mine]
+    paths = record_path(parameters["subject_id"], parameters["study_id"])
+    for ecg, path, defect in zip(
+        parameters.itertuples(index=False), paths, defects, strict=True
+    ):
+        rng = stream(seed, "waveform", int(ecg.study_id))
+        write_record(Path(folder) / "ecg" / path, ecg, draw_waveform(ecg, rng), defect, rng)
+    return len(parameters)
+
+
+def draw_defects(study_id: np.ndarray, seed: int, dirt: float) -> np.ndarray:
+    """Name what is wrong with each record, "" for nothing, shape (n,)."""
+    kinds = np.array(["", *DEFECTS], object)
+    if len(study_id) == 0:
+        return np.array([], object)
+    rng = stream(seed, "defects", int(study_id[0]))
+    kind = np.where(rng.random(len(study_id)) < dirt, rng.integers(1, 6, len(study_id)), 0)
+    return kinds[kind]
+
+
+def write_record(
+    path: Path, ecg: Any, signal: np.ndarray, defect: str, rng: np.random.Generator
+) -> None:
+    """Write ``<path>.hea`` and ``<path>.dat`` in WFDB format 16, with the defect if any."""
+    samples = np.clip(np.rint(signal * UNITS_PER_MV), -32767, 32767).astype("<i2")
+    leads = list(LEADS)
+    lead = int(rng.integers(6, 12))
+    if defect == "missing_lead":
+        samples, leads = np.delete(samples, lead, axis=0), leads[:lead] + leads[lead + 1 :]
+    elif defect == "flat_lead":
+        samples[lead] = 0
+    elif defect == "nan_samples":
+        samples[lead, 1000:1500] = NAN_SAMPLE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".hea").write_text(_header(path.name, ecg, samples, leads))
+    if defect == "absent":
+        return
+    content = samples.T.tobytes()
+    path.with_suffix(".dat").write_bytes(content[: len(content) // 3] if defect == "truncated" else content)
+
+
+def _header(name: str, ecg: Any, samples: np.ndarray, leads: list[str]) -> str:
+    time = pd.Timestamp(ecg.time, unit="s")
+    lines = [f"{name} {len(leads)} {SAMPLING_RATE} {N_SAMPLES} {time:%H:%M:%S %d/%m/%Y}"]
+    checksums = samples.sum(axis=1, dtype=np.int64) & 0xFFFF
+    lines += [
+        f"{name}.dat 16 {UNITS_PER_MV}.0(0)/mV 16 0 {row[0]} {checksum} 0 {lead}"
+        for row, checksum, lead in zip(samples, checksums, leads, strict=True)
+    ]
+    return "\n".join([*lines, f"# <subject_id>: {ecg.subject_id}"]) + "\n"

@@ -1,0 +1,62 @@
+"""The schemas are consistent, and the open demo has exactly these columns in this order."""
+
+import csv
+import gzip
+
+import pandas as pd
+import pytest
+
+from mimicflow import tables
+from mimicflow.raw_files import match_release
+from mimicflow.tables import TABLES
+
+TYPES = {"integer", "number", "text", "timestamp", "date"}
+
+
+@pytest.mark.parametrize("path", TABLES)
+def test_schema_is_consistent(path):
+    table = TABLES[path]
+    names = [column.name for column in table.columns]
+    assert table.path == path
+    assert len(names) == len(set(names))
+    assert {column.type for column in table.columns} <= TYPES
+    assert set(table.key) <= set(names)
+    for column, target in table.references:
+        assert column in names
+        assert column in [c.name for c in TABLES[target].columns]
+    if table.used:  # a key can only be checked when it is read
+        assert set(table.key) <= {column.name for column in table.used}
+
+
+def test_codes_are_text():
+    for table in TABLES.values():
+        for column in table.columns:
+            if column.name in {"gsn", "etccode", "icd_code", "ndc"}:
+                assert column.type == "text"
+
+
+def test_by_patient():
+    assert TABLES["hosp/labevents"].by_patient
+    assert not TABLES["hosp/d_labitems"].by_patient
+
+
+@pytest.mark.parametrize("path", TABLES)
+def test_columns_of_the_open_demo(path, shared_data):
+    table = TABLES[path]
+    source = "mimic-iv-demo-2.2" if table.module in ("hosp", "icu") else "open-ed-hybrid"
+    ending = ".csv.gz" if table.compressed else ".csv"
+    file = shared_data / source / table.module / f"{table.name}{ending}"
+    if not file.exists():
+        pytest.skip(f"the open demo lacks {path}")
+    with (gzip.open if table.compressed else open)(file, "rt") as stream:
+        assert next(csv.reader(stream)) == [column.name for column in table.columns]
+
+
+def test_releases_name_known_tables_once():
+    known = pd.read_csv(tables.__path__[0] + "/versions.csv")
+    assert set(known["table"]) <= set(TABLES)
+    assert not known.duplicated(["table", "release"]).any()
+    assert not known.duplicated(["table", "rows"]).any()
+    assert match_release("hosp/patients", 364627) == "MIMIC-IV 3.1"
+    assert match_release("ed/edstays", 425087) == "MIMIC-IV-ED 2.2"
+    assert match_release("ed/edstays", 425086) == "unknown"
