@@ -64,7 +64,8 @@ COPY (
             AS order_provider_id,
         strftime(charttime, '%Y-%m-%d %H:%M:%S') AS charttime,
         strftime(charttime + to_minutes((30 + g % 90)::BIGINT), '%Y-%m-%d %H:%M:%S') AS storetime,
-        CASE WHEN h % 20 = 0 THEN '___' ELSE ((h % 2000) / 10.0)::DECIMAL(6, 1)::VARCHAR END AS value,
+        CASE WHEN h % 20 = 0 THEN '___' ELSE ((h % 2000) / 10.0)::DECIMAL(6, 1)::VARCHAR END
+            AS value,
         CASE WHEN h % 20 <> 0 THEN ((h % 2000) / 10.0)::DECIMAL(6, 1) END AS valuenum,
         ['mg/dL', 'mEq/L', '%', 'K/uL', 'g/dL'][1 + (g % 5)::INT] AS valueuom,
         (g % 22) * 1.5 AS ref_range_lower,

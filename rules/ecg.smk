@@ -60,7 +60,6 @@ rule build_pretraining_targets:
     """Seven measurements and 75 report labels per ECG, as the device printed them."""
     input:
         measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
-        record_list=shards("results/tables/ecg/record_list/{shard}.parquet"),
         records="results/ecg/records.parquet",
         code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
     output:

@@ -16,12 +16,14 @@ rule make_hospital:
         ed=synthetic_tables("ed", ".csv.gz"),
         ecg=synthetic_tables("ecg", ".csv"),
         truth="results/synthetic/truth.parquet",
+        dirt="results/synthetic/dirt.parquet",
     log:
         "results/logs/make_hospital.log",
     benchmark:
         "results/benchmarks/make_hospital.tsv"
     conda:
         "../envs/cpu.yaml"
+    threads: 2
     resources:
         mem_mb=1500,
         runtime="30m",

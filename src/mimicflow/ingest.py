@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -248,6 +249,7 @@ def _profile(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
         output = Path(folder) / "profile.json"
         connection.execute("PRAGMA enable_profiling = 'json'")
         connection.execute(f"PRAGMA profiling_output = '{output}'")
+        connection.execute(f"SET enable_progress_bar = {sys.stdout.isatty()}")
         profile: dict[str, Any] = {}
         try:
             yield profile

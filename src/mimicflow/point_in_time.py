@@ -23,6 +23,6 @@ def keep_known_events(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT events.*
         FROM events
         JOIN spine USING (stay_id)
-        WHERE events.event_time <= spine.prediction_time
+        WHERE events.available_time <= spine.prediction_time
         """
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -47,10 +47,11 @@ def unreadable_rows(connection: duckdb.DuckDBPyConnection, file: Path) -> pd.Dat
         FROM reject_errors
         """
     ).fetchall()
-    rows = [
-        (file.name, line, column, _reason(kind, message), text)
+    rows = {
+        # A row of the wrong length has no column at fault: DuckDB names each one that is absent.
+        (file.name, line, "" if "COLUMNS" in kind else column, _reason(kind, message), text)
         for line, column, kind, message, text in found
-    ]
+    }
     return _frame(rows)
 
 
@@ -61,7 +62,7 @@ def _reason(kind: str, message: str) -> str:
     return _TYPE_REASONS.get(duckdb_type, "not of the column's type")
 
 
-def _frame(rows: Sequence[tuple[str, int, str, str, str]]) -> pd.DataFrame:
+def _frame(rows: Iterable[tuple[str, int, str, str, str]]) -> pd.DataFrame:
     frame = pd.DataFrame(sorted(rows, key=lambda row: row[1:]), columns=list(COLUMNS))
     return frame.astype({"line": "int64"} | {name: "str" for name in COLUMNS if name != "line"})
 

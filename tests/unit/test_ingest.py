@@ -183,7 +183,7 @@ def test_rejected_rows_with_line_column_reason_and_text(raw, out, name):
     found = list(rejects[["line", "column", "reason"]].itertuples(index=False, name=None))
     assert found == [
         (5, "subject_id", "not an integer"),
-        (12, "anchor_year_group", "too few fields"),
+        (12, "", "too few fields"),
         (22, "", "too many fields"),
         (32, "gender", "empty"),
         (42, "dod", "not a plausible date"),

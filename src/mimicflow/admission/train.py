@@ -245,6 +245,15 @@ def train(
         "inputs": asdict(options),
         "signal": waveforms.signal,
     }
+    training = Training(
+        epochs=config.epochs,
+        score="val_auc",
+        maximise=True,
+        patience=config.patience,
+        decay=config.learning_rate_decay,
+        resume=resume_path(outputs.weights),
+        fingerprint=fingerprint([*vars(inputs).values(), pretrained, *store[1]], resolved),
+    )
     with repeatable(seed, threads) as device:
         network = build(settings, config, data, pretrained, waveforms).to(device)
         ecgs = _source(network, data, waveforms, cache_mb)
@@ -252,35 +261,10 @@ def train(
         optimizer = torch.optim.AdamW(
             network.parameter_groups(), weight_decay=config.weight_decay, fused=True
         )
-        training = Training(
-            epochs=config.epochs,
-            score="val_auc",
-            maximise=True,
-            patience=config.patience,
-            decay=config.learning_rate_decay,
-            resume=resume_path(outputs.weights),
-            fingerprint=fingerprint([*vars(inputs).values(), pretrained, *store[1]], resolved),
-        )
         history = fit(task, optimizer, training)
         rows = data.rows("validation", "test")
         logits = task.predict(rows)
-    validation = (data.stays["split"] == "validation").to_numpy()[rows]
-    temperature = fit_temperature(logits[validation], data.labels.numpy()[rows][validation])
-    content = {
-        **resolved,
-        "temperature": temperature,
-        "features": data.preprocessor.features,
-        "preprocessor": data.preprocessor.state(),
-        "weights": network.state_dict(),
-    }
-    save_checkpoint(KIND, content, outputs.weights)
-    predictions = data.stays.iloc[rows].assign(probability=calibrated(logits, temperature))
-    columns = ["stay_id", "subject_id", "split", "label", "probability"]
-    write_parquet(predictions[columns].reset_index(drop=True), outputs.predictions)
-    _write_history(history, outputs)
-    with atomic_output(outputs.config) as temporary:
-        text = yaml.safe_dump(_lists(resolved), sort_keys=False)
-        temporary.write_text(text, encoding="utf-8")
+    _write(outputs, resolved, data, network, history, rows, logits)
 
 
 def build(
@@ -308,16 +292,45 @@ def _source(
     return EcgSource(waveforms, data.study_ids, network.encoder, stage, cache_mb)
 
 
-def _write_history(history: list[dict[str, Any]], outputs: OutputFiles) -> None:
-    """Write the curves and, with the scores derived from it, the confusion matrix per epoch."""
+def _write(
+    outputs: OutputFiles,
+    resolved: dict[str, Any],
+    data: AdmissionInputs,
+    network: AdmissionModel,
+    history: list[dict[str, Any]],
+    rows: np.ndarray,
+    logits: np.ndarray,
+) -> None:
+    """Calibrate on the validation stays among ``rows``, and write everything."""
+    validation = (data.stays["split"] == "validation").to_numpy()[rows]
+    temperature = fit_temperature(logits[validation], data.labels.numpy()[rows][validation])
+    content = {
+        **resolved,
+        "temperature": temperature,
+        "features": data.preprocessor.features,
+        "preprocessor": data.preprocessor.state(),
+        "weights": network.state_dict(),
+    }
+    save_checkpoint(KIND, content, outputs.weights)
+    predictions = data.stays.iloc[rows].assign(probability=calibrated(logits, temperature))
+    columns = ["stay_id", "subject_id", "split", "label", "probability"]
+    write_parquet(predictions[columns].reset_index(drop=True), outputs.predictions)
     frame = pd.DataFrame(history)
     write_csv(frame[HISTORY], outputs.history)
-    counts = frame[["epoch", *COUNTS]].copy()
-    counts["precision"] = counts["tp"] / (counts["tp"] + counts["fp"]).clip(lower=1)
-    counts["recall"] = counts["tp"] / (counts["tp"] + counts["fn"]).clip(lower=1)
-    errors = counts["fp"] + counts["fn"]
-    counts["f1"] = 2 * counts["tp"] / (2 * counts["tp"] + errors).clip(lower=1)
-    write_csv(counts.join(frame[["val_auc", "val_ap"]]), outputs.confusion)
+    write_csv(_confusion(frame), outputs.confusion)
+    with atomic_output(outputs.config) as temporary:
+        text = yaml.safe_dump(_lists(resolved), sort_keys=False)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _confusion(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation confusion matrix per epoch with the scores derived from it."""
+    table = history[["epoch", *COUNTS]].copy()
+    table["precision"] = table["tp"] / (table["tp"] + table["fp"]).clip(lower=1)
+    table["recall"] = table["tp"] / (table["tp"] + table["fn"]).clip(lower=1)
+    errors = table["fp"] + table["fn"]
+    table["f1"] = 2 * table["tp"] / (2 * table["tp"] + errors).clip(lower=1)
+    return table.join(history[["val_auc", "val_ap"]])
 
 
 def _lists(value: Any) -> Any:

@@ -44,6 +44,13 @@ MEASUREMENTS = (
 
 KIND = "pretrained encoder"
 EVALUATION_BATCH = 256
+HISTORY = {
+    "train_loss": "total_loss",
+    "train_bool_loss": "bool_loss",
+    "train_reg_loss": "reg_loss",
+    "val_loss": "val_total_loss",
+}
+"""Names of the history's columns as published."""
 
 
 class Waveforms(Protocol):
@@ -86,6 +93,12 @@ class _Targets:
         self.observed = torch.from_numpy(~np.isnan(scaled))
         self.measured = torch.from_numpy(np.nan_to_num(scaled))
         self.labels = torch.from_numpy(frame[vocabulary].to_numpy(np.uint8))
+        log.info(
+            "%d ECGs to pretrain on, %d to validate, %d labels",
+            len(self.training_rows),
+            len(self.validation_rows),
+            len(vocabulary),
+        )
 
 
 class PretrainingTask:
@@ -181,42 +194,34 @@ def pretrain(
     config = parse(PretrainingConfig, pretraining, "pretraining")
     waveforms = WaveformStore(*store)
     labels = _vocabulary(vocabulary)
-    table = _read_targets(targets, labels, waveforms, spine, config)
+    table = _read_targets(targets, labels, spine, config)
     frame = _Targets(table, labels, _validation_patients(table["subject_id"], config, seed))
-    log.info(
-        "pretraining on %d ECGs, validating on %d, %d labels",
-        len(frame.training_rows),
-        len(frame.validation_rows),
-        len(labels),
+    resolved = {
+        "encoder": {"width": width, "depth": list(depth)},
+        "pretraining": asdict(config),
+        "seed": seed,
+        "signal": waveforms.signal,
+    }
+    training = Training(
+        epochs=config.epochs,
+        score="val_loss",
+        maximise=False,
+        resume=resume_path(output),
+        fingerprint=fingerprint([targets, vocabulary, spine, *store[1]], resolved),
     )
     with repeatable(seed, threads) as device:
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
         task = PretrainingTask(model, waveforms, frame, config, seed, device)
         optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
-        training = Training(
-            epochs=config.epochs,
-            score="val_loss",
-            maximise=False,
-            resume=resume_path(output),
-            fingerprint=fingerprint(
-                [targets, vocabulary, spine, *store[1]],
-                [width, list(depth), asdict(config), seed, waveforms.signal],
-            ),
-        )
         rows = fit(task, optimizer, training)
     content = {
-        "encoder": {"width": width, "depth": list(depth)},
-        "pretraining": asdict(config),
-        "seed": seed,
-        "signal": waveforms.signal,
+        **resolved,
         "vocabulary": labels,
         "measurements": {"names": list(MEASUREMENTS), **frame.scaler.state()},
         "model": model.state_dict(),
     }
     save_checkpoint(KIND, content, output)
-    names = {"train_loss": "total_loss", "train_bool_loss": "bool_loss"}
-    names |= {"train_reg_loss": "reg_loss", "val_loss": "val_total_loss"}
-    write_csv(pd.DataFrame(rows).rename(columns=names), history)
+    write_csv(pd.DataFrame(rows).rename(columns=HISTORY), history)
 
 
 def load_encoder(
@@ -264,7 +269,6 @@ def _vocabulary(path: str | Path) -> list[str]:
 def _read_targets(
     path: str | Path,
     labels: list[str],
-    waveforms: Waveforms,
     spine: str | Path,
     config: PretrainingConfig,
 ) -> pd.DataFrame:

@@ -35,6 +35,7 @@ def ecg_parameters(chunk: Chunk, visits: Visits, moments: pd.DataFrame) -> pd.Da
     people = chunk.patients.iloc[patient].reset_index(drop=True)
     rate = np.clip(80 * np.exp(0.22 * looks["heart_rate"]), 34, 190)
     rr = 60_000 / rate
+    pr = people["pr"] + 8 * rng.standard_normal(n)
     qtc = 415 + 14 * looks["qrs_duration"] + 16 * rng.standard_normal(n)
     frame = pd.DataFrame(
         {
@@ -47,7 +48,7 @@ def ecg_parameters(chunk: Chunk, visits: Visits, moments: pd.DataFrame) -> pd.Da
             "rate": rate,
             "rr": rr,
             "qrs": np.clip(98 * np.exp(0.155 * looks["qrs_duration"]), 62, 190),
-            "pr": np.clip(people["pr"] + 8 * rng.standard_normal(n), 100, np.minimum(300, 0.3 * rr)),
+            "pr": np.clip(pr, 100, np.minimum(300, 0.3 * rr)),
             "qtc": qtc,
             "qt": np.clip(qtc * np.cbrt(rr / 1000), 240, 0.72 * rr + 60),
             "axis": np.clip(32 - 36 * looks["qrs_axis"], -100, 170),

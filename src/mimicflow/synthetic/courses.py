@@ -75,7 +75,8 @@ def _ecg_times(rng: np.random.Generator, stays: pd.DataFrame) -> pd.DataFrame:
     before = np.where(position == 1, np.minimum(first, 0.9 * (predicted - arrival)), between)
     after = predicted - arrival + rng.uniform(0.05, 0.9, len(stay)) * (departure - predicted)
     offset = np.where(position > MAX_ECGS, after, before).astype(np.int64)
-    return pd.DataFrame({"stay": stay, "time": np.where(at_prediction, predicted, arrival + offset)})
+    time = np.where(at_prediction, predicted, arrival + offset)
+    return pd.DataFrame({"stay": stay, "time": time})
 
 
 def _inpatient_ecg_times(rng: np.random.Generator, stays: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +117,8 @@ def drift(
         if len(rows) == 0:
             continue
         starts = np.append(True, stay[rows][1:] != stay[rows][:-1])
-        rank = np.arange(len(rows)) - np.maximum.accumulate(np.where(starts, np.arange(len(rows)), 0))
+        order = np.arange(len(rows))
+        rank = order - np.maximum.accumulate(np.where(starts, order, 0))
         state = anchor.to_numpy(copy=True)
         reached = np.zeros(len(anchor))
         for step in range(rank.max() + 1):

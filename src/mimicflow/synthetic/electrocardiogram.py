@@ -12,7 +12,8 @@ from mimicflow.synthetic.draws import vocabulary
 SAMPLING_RATE = 500
 N_SAMPLES = 5000
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-_DRAWN_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # the other four follow from I and II
+# The other four follow from I and II.
+_DRAWN_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 _LIMB = 2
 
 _VENTRICULAR_QRS = 165.0  # ms
@@ -26,7 +27,7 @@ _BEAT_TIME = (np.arange(-_BEFORE, _AFTER) / SAMPLING_RATE * 1000).astype(np.floa
 
 @cache
 def _lead_amplitudes() -> dict[str, np.ndarray]:
-    """Amplitude of each wave in the drawn leads, relative; for limb leads their angle in radians."""
+    """Return each wave's relative amplitude in the drawn leads; of limb leads the angle (rad)."""
     table = vocabulary("leads", ("lead",)).set_index("lead").loc[list(_DRAWN_LEADS)]
     waves = {name: table[name].fillna(0).to_numpy(np.float32) for name in table}
     return waves | {"limb_angle": np.deg2rad(waves["limb_angle"])}
@@ -63,7 +64,7 @@ def draw_waveform(ecg: Any, rng: np.random.Generator) -> np.ndarray:
 
 
 def _beat_times(ecg: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of the R peaks of all beats that reach into the record; which are ventricular."""
+    """Draw the samples of all R peaks in reach of the record, and which are ventricular."""
     rr = ecg.rr / 1000 * SAMPLING_RATE
     n = int(N_SAMPLES / rr * 1.6) + 4
     spread = 0.20 if ecg.af else 0.08 if ecg.irregular else 0.015

@@ -11,7 +11,7 @@ from mimicflow.synthetic.population import HOUR, Chunk
 from mimicflow.synthetic.visits import Visits, icd_version
 from mimicflow.synthetic.writing import Columns
 
-_VITAL_NOISE = 0.3
+_VITAL_NOISE = 0.2
 _PAIN_SCORES = [0.34, 0.03, 0.06, 0.08, 0.08, 0.09, 0.08, 0.08, 0.08, 0.03, 0.05]  # of 0 to 10
 _ACUITY_LIMITS = [-1.45, -0.3, 0.85, 1.9]  # of the illness: levels 5, 4, 3, 2, 1
 
@@ -21,7 +21,7 @@ def edstays(chunk: Chunk, visits: Visits) -> Columns:
     rng = chunk.stream("edstays")
     stays, illness = chunk.stays, chunk.hidden["illness"].to_numpy()
     n = len(stays)
-    urge = illness + 0.5 * rng.standard_normal(n)
+    urge = illness + 0.35 * rng.standard_normal(n)
     arrival = np.select([urge > 2.6, urge > 0.25], ["HELICOPTER", "AMBULANCE"], "WALK IN")
     arrival = np.where(rng.random(n) < 0.04, "UNKNOWN", arrival)
     arrival = np.where(rng.random(n) < 0.01, "OTHER", arrival)
@@ -75,9 +75,7 @@ def pain_text(rng: np.random.Generator, n: int) -> np.ndarray:
     return text
 
 
-def triage_and_vitalsign(
-    chunk: Chunk, visits: Visits, moments: pd.DataFrame
-) -> tuple[dict, dict]:
+def triage_and_vitalsign(chunk: Chunk, visits: Visits, moments: pd.DataFrame) -> tuple[dict, dict]:
     """Rows of ``ed/triage`` and ``ed/vitalsign``; some first rows repeat the triage numbers."""
     rng = chunk.stream("vitals")
     looks = moments[(moments["kind"] != "ecg") & visits.alive[moments["stay"]]]
@@ -88,7 +86,7 @@ def triage_and_vitalsign(
     follows = np.flatnonzero(~at_triage & np.append(False, at_triage[:-1]))
     copied = follows[rng.random(len(follows)) < 0.15]
     values.loc[copied] = values.loc[copied - 1].to_numpy()
-    values = values.astype({name: float for name in values.columns.drop("pain")})
+    values = values.astype(dict.fromkeys(values.columns.drop("pain"), float))
     stay = looks["stay"].to_numpy()
     ids = {name: chunk.stays[name].to_numpy()[stay] for name in ("subject_id", "stay_id")}
     both = {**ids, **{name: values[name].to_numpy() for name in values.columns}}
@@ -97,7 +95,7 @@ def triage_and_vitalsign(
     rhythm = choose(rng, "rhythm", int((~at_triage).sum()))
     vitalsign |= {"charttime": looks["time"].to_numpy()[~at_triage], "rhythm": rhythm}
     illness = chunk.hidden["illness"].to_numpy()[stay[at_triage]]
-    felt = illness + 0.3 * rng.standard_normal(len(illness))
+    felt = illness + 0.2 * rng.standard_normal(len(illness))
     acuity = 5.0 - np.searchsorted(_ACUITY_LIMITS, felt)
     words = vocabulary("complaints", ("complaint",))["complaint"].to_numpy(object)
     triage |= {
@@ -173,7 +171,8 @@ def diagnosis(chunk: Chunk, visits: Visits) -> Columns:
     rng = chunk.stream("ed diagnosis")
     codes = vocabulary("diagnoses", ("icd9", "icd10"))
     stays = chunk.stays
-    stay = np.repeat(np.arange(len(stays)), np.where(visits.alive, rng.integers(1, 4, len(stays)), 0))
+    written = np.where(visits.alive, rng.integers(1, 4, len(stays)), 0)
+    stay = np.repeat(np.arange(len(stays)), written)
     severe = np.outer(chunk.hidden["illness"].to_numpy()[stay], codes["severity"])
     code = pick_weighted(rng, severe, codes["weight"].to_numpy(float))
     frame = pd.DataFrame({"stay": stay, "code": code}).drop_duplicates(ignore_index=True)
@@ -200,5 +199,3 @@ def titled(codes: pd.DataFrame, row: np.ndarray, version: np.ndarray) -> np.ndar
     """Titles of rows of a code vocabulary in the version in use."""
     nine, ten = (codes[name].to_numpy(object)[row] for name in ("title9", "title10"))
     return np.where(version == 9, nine, ten)
-
-

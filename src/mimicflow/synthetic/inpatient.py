@@ -203,7 +203,8 @@ def procedureevents(chunk: Chunk, visits: Visits) -> Columns:
     into, out = frame["intime"].to_numpy()[stay], frame["outtime"].to_numpy()[stay]
     start = (into + rng.beta(0.7, 3, len(stay)) * (out - into)).astype(np.int64) // 60 * 60
     wanted = items["minutes"].to_numpy(float)[item] * np.exp(0.5 * rng.standard_normal(len(stay)))
-    end = np.minimum(start + np.maximum(wanted, 1).astype(np.int64) * 60, np.maximum(out, start + 60))
+    planned = start + np.maximum(wanted, 1).astype(np.int64) * 60
+    end = np.minimum(planned, np.maximum(out, start + 60))
     order = chunk.number * 10_000 + 1 + np.arange(len(stay))
     return {
         "subject_id": owner["subject_id"].to_numpy(),
@@ -225,12 +226,13 @@ def procedureevents(chunk: Chunk, visits: Visits) -> Columns:
 
 def dictionaries() -> dict[str, Columns]:
     """Rows of the tables that explain codes: ``d_labitems``, ``d_items``, ``d_icd_*``."""
-    labs = vocabulary("laboratory", ("label",))
-    names = ("itemid", "label", "fluid", "category")
-    found = {"hosp/d_labitems": {name: labs[name].to_numpy() for name in names}}
+    labs = vocabulary("laboratory", ("label",))[["itemid", "label", "fluid", "category"]]
     items = vocabulary("intensive_items", ("label", "abbreviation", "unitname"))
-    names = ("itemid", "label", "abbreviation", "linksto", "category", "unitname", "param_type")
-    found["icu/d_items"] = {name: items[name].to_numpy() for name in names}
+    items = items.drop(columns=["weight", "minutes"])
+    found: dict[str, Columns] = {
+        path: {name: table[name].to_numpy() for name in table}
+        for path, table in (("hosp/d_labitems", labs), ("icu/d_items", items))
+    }
     for name in ("diagnoses", "procedures"):
         codes = vocabulary(name, ("icd9", "icd10"))
         both = pd.concat(
@@ -246,5 +248,3 @@ def dictionaries() -> dict[str, Columns]:
         both = both.sort_values(["icd_code", "icd_version"])
         found[f"hosp/d_icd_{name}"] = {column: both[column].to_numpy() for column in both}
     return found
-
-

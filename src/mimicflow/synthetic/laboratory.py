@@ -67,7 +67,7 @@ def _specimens(rng: np.random.Generator, chunk: Chunk, visits: Visits) -> pd.Dat
     first = arrival + np.minimum(wait, 0.8 * length).astype(np.int64)
     # Serial troponins are drawn together with the serial ECGs, most often shortly before them.
     again = rng.random(n) < np.where(stays["n_ecg"] > 1, 0.55, 0.15)
-    serial = predicted - (rng.uniform(17, 62, n) * 60).astype(np.int64)
+    serial = predicted - (rng.uniform(19, 62, n) * 60).astype(np.int64)
     later = first + rng.uniform(2.5, 4, n) * HOUR
     repeat = np.where((stays["n_ecg"] > 1) & (serial > first), serial, later).astype(np.int64)
     again &= repeat < stays["outtime"].to_numpy()
@@ -121,7 +121,8 @@ def _ordered(
     kind = pd.Categorical(specimens["order"], kinds).codes
     more = np.float32(0.06) * np.tanh(specimens["illness"].to_numpy(np.float32))[:, None]
     chance = share[kind] + more * share[kind]
-    return np.nonzero(rng.random(chance.shape, dtype=np.float32) < chance)
+    specimen, item = np.nonzero(rng.random(chance.shape, dtype=np.float32) < chance)
+    return specimen, item
 
 
 def _results(
@@ -169,4 +170,3 @@ def _results(
             pa.array(["ROUTINE", "STAT"]),
         ),
     }
-

@@ -167,7 +167,7 @@ def _draw_stays(rng: np.random.Generator, number: int, patients: pd.DataFrame) -
 
 
 def _complaint_shares(complaints: pd.DataFrame) -> np.ndarray:
-    """A third of the visits come with words outside the cohort's."""
+    """Give a third of the visits words outside the cohort's."""
     within = complaints["cohort"] == 1
     outside = shares(complaints["weight"].where(~within, 0)) / 3
     return outside + shares(complaints["weight"].where(within, 0)) * 2 / 3
@@ -191,9 +191,7 @@ def _draw_outcomes(
     eligible = rng.random(n) < _ELIGIBLE_SHARE
     home_or_admitted = np.where(rng.random(n) < probability["p_everything"], "ADMITTED", "HOME")
     if permute_labels:
-        shuffled = home_or_admitted[eligible]
-        stream_of_shuffle = np.random.default_rng(rng.integers(2**63))
-        home_or_admitted[eligible] = stream_of_shuffle.permutation(shuffled)
+        home_or_admitted[eligible] = rng.permutation(home_or_admitted[eligible])
         probability.loc[:] = truth.BASE_RATE
     disposition = np.where(eligible, home_or_admitted, choose(rng, "disposition", n))
     return stays.assign(

@@ -1,7 +1,7 @@
 """The known probability of admission: which hidden terms enter it, and what each side can know.
 
-A stay has a hidden severity ``g`` that is standard normal. Every term of ``vocabulary/terms.csv`` is
-``x = loading * g + sqrt(1 - loading^2) * e`` with its own independent ``e``. The log-odds of
+A stay has a hidden severity ``g`` that is standard normal. Every term of ``vocabulary/terms.csv``
+is ``x = loading * g + sqrt(1 - loading^2) * e`` with its own independent ``e``. The log-odds of
 admission are a weighted sum of the terms. Terms marked ``ecg`` can be read off the waveform, terms
 marked ``tables`` off vital signs, laboratory values and codes, heart rate off both. Given ``g`` the
 terms are independent, so that what one side knows follows from Bayes' rule and one integral.

@@ -105,9 +105,7 @@ def _draw_admissions(rng: np.random.Generator, chunk: Chunk) -> pd.DataFrame:
     return both
 
 
-def _draw_icustays(
-    rng: np.random.Generator, number: int, admissions: pd.DataFrame
-) -> pd.DataFrame:
+def _draw_icustays(rng: np.random.Generator, number: int, admissions: pd.DataFrame) -> pd.DataFrame:
     logit = np.where(admissions["stay"] >= 0, -1.9, -2.2)
     logit = logit + 0.5 * admissions["illness"] + 0.2 * admissions["frailty"]
     admission = np.flatnonzero(rng.random(len(admissions)) < expit(logit))
@@ -146,7 +144,7 @@ def _draw_deaths(
     np.minimum.at(death, expired["patient"].to_numpy(), expired["outtime"].to_numpy())
 
     first = icustays.drop_duplicates("patient")
-    within_year = rng.random(len(first)) < expit(-1.72 + risk[first["patient"]])
+    within_year = rng.random(len(first)) < expit(-2.12 + risk[first["patient"]])
     left = admissions["dischtime"].to_numpy()[first["admission"]]
     later = left + (rng.beta(0.8, 1.6, len(first)) * 350 * DAY).astype(np.int64) + DAY
     np.minimum.at(death, first["patient"].to_numpy()[within_year], later[within_year])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def make_waveforms(
     n_patients: int,
     seed: int,
     dirt: float = 0.01,
+    permute_labels: bool = False,
     processes: int = 1,
     shard: int = 0,
     shards: int = 1,
@@ -39,7 +40,7 @@ def make_waveforms(
     ----------
     folder : path-like
         Folder of the hospital, as given to ``make_hospital``.
-    n_patients, seed, dirt
+    n_patients, seed, dirt, permute_labels
         As given to ``make_hospital``.
     processes : int
         Chunks of patients written at the same time.
@@ -53,19 +54,20 @@ def make_waveforms(
     """
     (Path(folder) / "ecg" / "files").mkdir(parents=True, exist_ok=True)
     starts = range(0, n_patients, PATIENTS_PER_CHUNK)
-    arguments = (repeat(str(folder)), starts, repeat(n_patients), repeat(seed), repeat(dirt),
-                 repeat(shard), repeat(shards))  # fmt: skip
+    write = partial(_write_chunk, Path(folder), n_patients, seed, dirt, permute_labels,
+                    shard, shards)  # fmt: skip
     if processes == 1:
-        return sum(map(_write_chunk, *arguments))
+        return sum(map(write, starts))
     with ProcessPoolExecutor(processes) as pool:
-        return sum(pool.map(_write_chunk, *arguments))
+        return sum(pool.map(write, starts))
 
 
 def _write_chunk(
-    folder: str, start: int, n_patients: int, seed: int, dirt: float, shard: int, shards: int
-) -> int:
+    folder: Path, n_patients: int, seed: int, dirt: float, permute_labels: bool,
+    shard: int, shards: int, start: int,
+) -> int:  # fmt: skip
     n = min(PATIENTS_PER_CHUNK, n_patients - start)
-    chunk = draw_chunk(seed, start // PATIENTS_PER_CHUNK, n)
+    chunk = draw_chunk(seed, start // PATIENTS_PER_CHUNK, n, permute_labels)
     visits = draw_visits(chunk)
     parameters = ecg_parameters(chunk, visits, draw_moments(chunk))
     defects = draw_defects(parameters["study_id"].to_numpy(), seed, dirt)
@@ -73,11 +75,9 @@ def _write_chunk(
     parameters = parameters[mine].reset_index(drop=True)
     defects = defects[mine]
     paths = record_path(parameters["subject_id"], parameters["study_id"])
-    for ecg, path, defect in zip(
-        parameters.itertuples(index=False), paths, defects, strict=True
-    ):
+    for ecg, path, defect in zip(parameters.itertuples(index=False), paths, defects, strict=True):
         rng = stream(seed, "waveform", int(ecg.study_id))
-        write_record(Path(folder) / "ecg" / path, ecg, draw_waveform(ecg, rng), defect, rng)
+        write_record(folder / "ecg" / path, ecg, draw_waveform(ecg, rng), defect, rng)
     return len(parameters)
 
 
@@ -109,7 +109,9 @@ def write_record(
     if defect == "absent":
         return
     content = samples.T.tobytes()
-    path.with_suffix(".dat").write_bytes(content[: len(content) // 3] if defect == "truncated" else content)
+    if defect == "truncated":
+        content = content[: len(content) // 3]
+    path.with_suffix(".dat").write_bytes(content)
 
 
 def _header(name: str, ecg: Any, samples: np.ndarray, leads: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Fast, deterministic CSV in the official columns: every row is joined by Arrow, never by Python."""
+"""Fast, deterministic CSV in the official columns: rows are joined by Arrow, not by Python."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Columns = Mapping[str, Any]
 
 _NEEDS_QUOTES = '[",\r\n]'
 _COMPRESSION = 1
-_COMMA, _END, _QUOTE, _NOTHING = (pa.scalar(mark, pa.large_string()) for mark in (",", "\n", '"', ""))
+_COMMA, _END, _QUOTE, _NOTHING = (
+    pa.scalar(mark, pa.large_string()) for mark in (",", "\n", '"', "")
+)
 
 
 def csv_rows(table: Table, columns: Columns) -> bytes:
@@ -112,12 +114,10 @@ def hospital_files(folder: Path, tables: list[str]) -> Iterator[dict[str, Binary
             table = TABLES[path]
             name = f"{path}.csv.gz" if table.compressed else f"{path}.csv"
             temporary = stack.enter_context(atomic_output(folder / name))
-            stream: BinaryIO = stack.enter_context(open(temporary, "wb"))
+            stream: Any = stack.enter_context(open(temporary, "wb"))
             if table.compressed:
                 # Without name and time of writing, so that the same rows give the same bytes.
-                stream = stack.enter_context(
-                    gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0)  # type: ignore[arg-type]
-                )
+                stream = stack.enter_context(gzip.GzipFile("", "wb", _COMPRESSION, stream, 0))
             stream.write((",".join(column.name for column in table.columns) + "\n").encode())
             streams[path] = stream
         yield streams
