@@ -96,13 +96,12 @@ rule pretrain_encoder:
         "results/benchmarks/pretrain_encoder.tsv"
     conda:
         "../envs/gpu.yaml"
-    threads: 2
     resources:
         mem_mb=4000,
         runtime="2d",
         gpu=1,
     params:
-        encoder=lookup("encoder", within=config),
+        encoder=options("encoder", "width", "depth"),
         pretraining=lookup("pretraining", within=config),
         seed=config["seed"],
     script:

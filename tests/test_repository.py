@@ -30,7 +30,9 @@ def test_the_locked_versions_are_the_installed_ones(locked):
     from importlib.metadata import version
 
     different = {
-        name: (pin, version(name)) for name, pin in locked.items() if version(name).split("+")[0] != pin
+        name: (pin, version(name))
+        for name, pin in locked.items()
+        if version(name).split("+")[0] != pin
     }
     assert different == {}
 
@@ -80,8 +82,12 @@ def test_rules_name_the_code_that_their_adapter_uses(repository):
         for block in re.split(r"^rule ", file.read_text(), flags=re.M)[1:]:
             rule = block.split(":")[0]
             script = (repository / f"workflow/scripts/{rule}.py").read_text()
-            used = set(re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)) - {"scripting"}
-            named = set(re.findall(r'"([\w./]+)"', re.search(r"code=sources\((.*?)\),\n", block, re.S)[1]))
+            used = set(re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)) - {
+                "scripting"
+            }
+            named = set(
+                re.findall(r'"([\w./]+)"', re.search(r"code=sources\((.*?)\),\n", block, re.S)[1])
+            )
             assert used <= named, f"{rule} uses {used - named} without naming it"
 
 

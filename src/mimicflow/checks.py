@@ -14,6 +14,7 @@ from mimicflow.tables import Column, Table
 
 EMPTY = "empty"
 IMPLAUSIBLE = "not a plausible date"
+NEGATIVE = "negative"  # such a patient would have no shard
 CONTRADICTION = "another row has the same key"
 
 _PLAUSIBLE_YEARS = (1900, 2300)  # MIMIC's shifted dates lie in 2100-2211
@@ -22,7 +23,7 @@ _PLAUSIBLE_YEARS = (1900, 2300)  # MIMIC's shifted dates lie in 2100-2211
 def take_out_broken(
     connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]
 ) -> tuple[int, int, list[str]]:
-    """Check required fields, dates and keys; keep one of several exact copies of a keyed row.
+    """Check required fields, patients, dates and keys; drop exact copies of rows with a key.
 
     Parameters
     ----------
@@ -84,13 +85,18 @@ def _names(columns: Sequence[Column]) -> str:
 def _take_out_faulty(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], absent: Sequence[str]
 ) -> None:
-    """Move rows with an empty required field or an implausible date; the first fault counts."""
+    """Move rows with an empty required field, a negative patient or an implausible date.
+
+    Of several faults in a row the first counts.
+    """
     first, last = _PLAUSIBLE_YEARS
     faults = []
     for column in columns:
         name = f'"{column.name}"'
         if not column.nullable and column.name not in absent:
             faults.append((f"{name} IS NULL", column.name, EMPTY))
+        if column.name == "subject_id":
+            faults.append((f"coalesce({name} < 0, false)", column.name, NEGATIVE))
         if column.type in ("timestamp", "date"):
             outside = f"coalesce(year({name}) NOT BETWEEN {first} AND {last}, false)"
             faults.append((outside, column.name, IMPLAUSIBLE))

@@ -288,6 +288,8 @@ def _reject(reading: _Reading) -> pd.DataFrame:
     unreadable = rejects.unreadable_rows(reading.connection, reading.file)
     n_unreadable = unreadable["line"].nunique()
     reading.rows += n_unreadable
+    if checks.count(reading.connection, "reject_errors") >= _MAX_LISTED_REJECTS:
+        reading.max_reject_share = 0.0  # the list is cut off there, so the share is not known
     _check_share(reading, n_unreadable, unreadable)
     n_broken, reading.duplicates, warnings = checks.take_out_broken(
         reading.connection, reading.table, reading.columns

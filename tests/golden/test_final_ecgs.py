@@ -35,7 +35,10 @@ def parts(tmp_path_factory):
 
 def final_ecgs(parts, output, **options):
     assemble_static_features(
-        {concept: [parts / f"{concept}_{shard}.parquet" for shard in range(2)] for concept in STATIC},
+        {
+            concept: [parts / f"{concept}_{shard}.parquet" for shard in range(2)]
+            for concept in STATIC
+        },
         parts / "stays.parquet",
         parts / "ecgs.parquet",
         {**OPTIONS, **options},

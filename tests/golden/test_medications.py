@@ -27,7 +27,11 @@ def history(prescriptions, stays=None):
 
 
 def set_flags(features):
-    return [name for name, value in features.items() if name.startswith(("etc2_", "etc3_")) and value == 1]
+    return [
+        name
+        for name, value in features.items()
+        if name.startswith(("etc2_", "etc3_")) and value == 1
+    ]
 
 
 def test_a_dispensed_drug_sets_its_blocks_of_100_and_1000():

@@ -39,7 +39,10 @@ def test_every_key_of_the_schema_is_in_config_yaml_and_described(config, schema)
     [
         (("seeed",), "'seeed', did you mean 'seed'?"),
         (("cohort", "max_ecg"), "'cohort.max_ecg', did you mean 'max_ecgs'?"),
-        (("models", "all_stays_model", "epoch"), "'models.all_stays_model.epoch', did you mean 'epochs'?"),
+        (
+            ("models", "all_stays_model", "epoch"),
+            "'models.all_stays_model.epoch', did you mean 'epochs'?",
+        ),
         (("evaluation", "zzz"), "'evaluation.zzz' (valid here: threshold, bootstrap_draws)"),
     ],
 )

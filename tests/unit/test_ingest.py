@@ -8,7 +8,7 @@ import random
 import pandas as pd
 import pytest
 
-from mimicflow.errors import InputError, MimicflowError, TableError
+from mimicflow.errors import InputError, TableError
 from mimicflow.ingest import ingest
 from mimicflow.tables import TABLES
 
@@ -136,6 +136,38 @@ def test_only_listed_laboratory_items_are_kept_but_all_rows_counted(raw, out):
     assert set(frame["itemid"]) == {51222}
     assert "comments" not in frame
     assert frame.loc[frame["labevent_id"] == 8, "valuenum"].item() == 8.5
+
+
+def test_rejects_of_a_filtered_table_are_counted_and_found(raw, out):
+    lines = [lab_line(i, item=51222 if i % 4 == 0 else 50868) for i in range(400)]
+    lines[8] = lab_line(8, valuenum="high")  # kept item
+    lines[9] = lab_line(9, item=50868, charttime="yesterday")  # other item, but unreadable
+    lines[12] = lab_line(12, charttime="")
+    lines[13] = lab_line(13, item=50868, charttime="")  # never looked at
+    write(raw, "labevents.csv.gz", lines, LAB_HEADER)
+    report = ingest(raw, "hosp/labevents", out, max_reject_share=0.01)
+    assert (report["rows"], report["rows_kept"], report["rows_rejected"]) == (400, 98, 3)
+    rejects = pd.read_parquet(out / "rejects.parquet")
+    found = list(rejects[["line", "column", "reason"]].itertuples(index=False, name=None))
+    assert found == [
+        (10, "valuenum", "not a number"),
+        (11, "charttime", "not a time"),
+        (14, "charttime", "empty"),
+    ]
+    assert list(rejects["text"]) == [lines[line - 2] for line in rejects["line"]]
+
+
+def test_list_of_rejects_that_is_cut_off_stops_whatever_the_share(raw, out, monkeypatch):
+    monkeypatch.setattr("mimicflow.ingest._MAX_LISTED_REJECTS", 3)
+    write(raw, "patients.csv", broken_patients())
+    with pytest.raises(TableError, match="cannot be used"):
+        ingest(raw, "hosp/patients", out, max_reject_share=0.9)
+
+
+def test_negative_patient_has_no_shard(raw, out):
+    write(raw, "patients.csv", [*patients(9), "-7,F,30,2150,g,"])
+    assert ingest(raw, "hosp/patients", out, shards=2, max_reject_share=0.1)["rows_rejected"] == 1
+    assert pd.read_parquet(out / "rejects.parquet")["reason"].item() == "negative"
 
 
 def test_table_without_patients_is_one_file(raw, out):
@@ -456,8 +488,3 @@ def test_open_demo(path, shared_data, tmp_path):
     assert report["warnings"] == (
         ["key not checked: labevent_id is empty in every row"] if path == "hosp/labevents" else []
     )
-
-
-def test_errors_are_ours(raw, out):
-    with pytest.raises(MimicflowError):
-        ingest(raw, "hosp/patients", out)

@@ -99,7 +99,6 @@ def shared(options):
     return stays_of(options, ["1 12:00"], edstays=overlapping)
 
 
-
 def complaint_enters(complaint):
     def enters(options):
         # A second stay with a plain complaint, so that the cohort is never empty.
@@ -214,7 +213,9 @@ SWITCHES = [
     Switch("3", "prediction_ecg", "last", 2, prediction_study, [401, 402], [401]),
     Switch("4", "stays_per_patient", "all", "most_ecgs", chosen, [30, 31], [31]),
     Switch("4", "stays_per_patient", "all", "first", chosen, [30, 31], [30]),
-    Switch("5", "disposition_filter", "before_choice", "after_choice", chosen_among_eloped, [30], []),
+    Switch(
+        "5", "disposition_filter", "before_choice", "after_choice", chosen_among_eloped, [30], []
+    ),
     Switch("9", "after_admission", "keep", "exclude", after_admission, [401], [400]),
     Switch("16", "positive_class", "ADMITTED", "HOME", label, [0, 1], [1, 0]),
     Switch("24", "ecg_tolerance_minutes", 0, 15, just_before_arrival, [31], [30, 31]),
@@ -229,7 +230,9 @@ SWITCHES = [
         *("availability", "storetime", "charttime"),
         *(labs("tropT_missing", "hgb_first"), [1, 13.0], [0, 13.0]),
     ),
-    Switch("26", "lab_items", "ours", "published", labs("hgb_missing", "mg_missing"), [0, 1], [1, 0]),
+    Switch(
+        "26", "lab_items", "ours", "published", labs("hgb_missing", "mg_missing"), [0, 1], [1, 0]
+    ),
     Switch(
         "27",
         *("lab_text", "half_limit", "zero"),
@@ -243,7 +246,11 @@ SWITCHES = [
     Switch(
         "12",
         *("icd_padding", "none", "five"),
-        *(diagnoses([("I10", 10), ("4280", 9), ("42830", 9)], "pmh_CIR", "n_pmh_rows"), [1, 3], [0, 1]),
+        *(
+            diagnoses([("I10", 10), ("4280", 9), ("42830", 9)], "pmh_CIR", "n_pmh_rows"),
+            [1, 3],
+            [0, 1],
+        ),
     ),
     Switch(
         "13",
@@ -265,7 +272,9 @@ SWITCHES = [
 ]
 
 
-@pytest.mark.parametrize("switch", SWITCHES, ids=[f"row {s.row}, {s.key} {s.old}" for s in SWITCHES])
+@pytest.mark.parametrize(
+    "switch", SWITCHES, ids=[f"row {s.row}, {s.key} {s.old}" for s in SWITCHES]
+)
 def test_a_switch_gives_the_behaviour_of_its_row(switch):
     def shown(value):
         try:

@@ -60,8 +60,13 @@ def test_the_manifest_tells_what_was_read(results, shared_data):
         reversed(line.split(maxsplit=1))
         for line in (shared_data / "SHA256SUMS").read_text().splitlines()
     )
-    for path, name in (("hosp/admissions", "admissions.csv.gz"), ("hosp/patients", "patients.csv.gz")):
-        official = next(value for key, value in sums.items() if key.strip().endswith(f"hosp/{name}"))
+    for path, name in (
+        ("hosp/admissions", "admissions.csv.gz"),
+        ("hosp/patients", "patients.csv.gz"),
+    ):
+        official = next(
+            value for key, value in sums.items() if key.strip().endswith(f"hosp/{name}")
+        )
         assert tables[path]["sha256"] == official
 
 
@@ -82,9 +87,10 @@ def test_the_attrition_agrees_with_plain_pandas(results, shared_data):
     cohort = pd.read_parquet(results / "cohort/stays.parquet")
 
     assert set(cohort["stay_id"]) == set(rows["stay_id"])
-    assert cohort["label"].sum() == (
-        rows.drop_duplicates("stay_id")["disposition"] == "ADMITTED"
-    ).sum()
+    assert (
+        cohort["label"].sum()
+        == (rows.drop_duplicates("stay_id")["disposition"] == "ADMITTED").sum()
+    )
     final = pd.read_csv(results / "cohort/attrition.csv")
     assert rows["stay_id"].nunique() in set(final["stays"])
 

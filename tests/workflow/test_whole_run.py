@@ -94,9 +94,7 @@ def test_broken_records_are_excluded_and_listed(results):
 
 
 def test_csv_is_made_on_demand(tiny_run, results):
-    run = tiny_run.snakemake(
-        *TINY, "results/final_ecgs.csv", "results/vitals_long_cleaned.csv"
-    )
+    run = tiny_run.snakemake(*TINY, "results/final_ecgs.csv", "results/vitals_long_cleaned.csv")
 
     assert run.returncode == 0, run.stderr
     for name in ("final_ecgs", "vitals_long_cleaned"):

@@ -66,7 +66,9 @@ def opened(
         for key, value in options.items():
             connection.execute(f'SET VARIABLE "{key}" = ?', [value])
         for name in _REFERENCE_TABLES:
-            text = connection.read_csv(str(REFERENCE / f"{name}.csv"), header=True, all_varchar=True)
+            text = connection.read_csv(
+                str(REFERENCE / f"{name}.csv"), header=True, all_varchar=True
+            )
             text.create_view(f"reference_{name}")
         connection.execute(sql("reference"))
         connection.execute(sql("macros"))

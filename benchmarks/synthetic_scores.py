@@ -1,0 +1,91 @@
+"""How near the models come to the best that is possible, which only synthetic patients tell.
+
+python benchmarks/synthetic_scores.py                    default size and permuted labels
+python benchmarks/synthetic_scores.py --patients 30000   ten times the patients
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from _runs import copy_repository, snakemake, verdict
+from sklearn.metrics import roc_auc_score
+
+from mimicflow.evaluation.bootstrap import bootstrap, interval
+from mimicflow.evaluation.predictions import read_predictions
+
+EVERYTHING = "all_stays_model"
+OTHERS = ("all_stays_ECGonly", "random_forest_all", "lightgbm_all")
+
+
+def run(folder: Path, synthetic: dict[str, object]) -> Path:
+    """Run the whole workflow on a synthetic hospital and return its results folder."""
+    copy_repository(folder)
+    (folder / "overlay.yaml").write_text(yaml.safe_dump({"synthetic": synthetic}))
+    done = snakemake(folder, "--configfile", "overlay.yaml")
+    print(f"whole workflow: {done.seconds / 60:.1f} min, {done.memory_gib:.1f} GiB")
+    return folder / "results"
+
+
+def predictions(results: Path, model: str) -> pd.DataFrame:
+    """Return the predictions for the test patients of a model."""
+    return read_predictions(results / f"admission/{model}/predictions.parquet")
+
+
+def beside_the_oracle(results: Path, gap: float) -> list[bool]:
+    """Compare every model with the true probabilities of the same test stays."""
+    truth = pd.read_parquet(results / "synthetic/truth.parquet").set_index("stay_id")
+    scores = {}
+    for model in (EVERYTHING, *OTHERS):
+        table = predictions(results, model)
+        scores[model] = roc_auc_score(table["label"], table["probability"])
+    true = truth.loc[table["stay_id"]]
+    for column in ("p_everything", "p_ecg", "p_tables"):
+        print(f"oracle {column:<14} {roc_auc_score(table['label'], true[column]):.4f}")
+    oracle = roc_auc_score(table["label"], true["p_everything"])
+    for model, score in scores.items():
+        print(f"{model:<24} {score:.4f}  ratio to the oracle {score / oracle:.3f}")
+    met = [verdict("oracle AUROC less that of everything", oracle - scores[EVERYTHING], gap)]
+    met += [
+        verdict(f"AUROC of {other} less that of everything", scores[other] - scores[EVERYTHING], 0)
+        for other in OTHERS
+    ]
+    return met
+
+
+def permuted(results: Path, draws: int = 2000) -> list[bool]:
+    """Look for 0.5 inside every model's 99 % interval."""
+    met = []
+    for folder in sorted((results / "admission").iterdir()):
+        if not (folder / "predictions.parquet").exists():
+            continue
+        table = predictions(results, folder.name)
+        drawn = bootstrap(table["label"], table["probability"], table["subject_id"], draws=draws)
+        low, high = interval(drawn["auroc"], level=0.99)
+        inside = low <= 0.5 <= high
+        print(f"{folder.name:<28} 99 % interval {low:.3f}-{high:.3f}  {'met' if inside else 'MISSED'}")
+        met.append(inside)
+    return met
+
+
+def main() -> None:
+    """Run the workflow and print the verdicts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=3000)
+    parser.add_argument("--gap", type=float, help="allowed distance to the oracle's AUROC")
+    arguments = parser.parse_args()
+    gap = arguments.gap or (0.05 if arguments.patients < 30000 else 0.02)
+    with tempfile.TemporaryDirectory(prefix="mimicflow-bench-") as name:
+        met = beside_the_oracle(run(Path(name) / "a", {"n_patients": arguments.patients}), gap)
+        if arguments.patients <= 3000:
+            met += permuted(run(Path(name) / "b", {"permute_labels": True}))
+    sys.exit(0 if all(met) else 1)
+
+
+if __name__ == "__main__":
+    main()
