@@ -68,7 +68,9 @@ def permuted(results: Path, draws: int = 2000) -> list[bool]:
         drawn = bootstrap(table["label"], table["probability"], table["subject_id"], draws=draws)
         low, high = interval(drawn["auroc"], level=0.99)
         inside = low <= 0.5 <= high
-        print(f"{folder.name:<28} 99 % interval {low:.3f}-{high:.3f}  {'met' if inside else 'MISSED'}")
+        print(
+            f"{folder.name:<28} 99 % interval {low:.3f}-{high:.3f}  {'met' if inside else 'MISSED'}"
+        )
         met.append(inside)
     return met
 

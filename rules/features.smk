@@ -213,7 +213,7 @@ rule extract_vitalsigns:
         spine="results/cohort/stays.parquet",
         triage="results/tables/ed/triage/{shard}.parquet",
         vitalsign="results/tables/ed/vitalsign/{shard}.parquet",
-        code=sources("features", *concept("vitalsigns"), "reference/vital_ranges.csv"),
+        code=sources("vitals", *concept("vitalsigns"), "reference/vital_ranges.csv"),
     output:
         "results/features/vitalsigns/{shard}.parquet",
     log:

@@ -1,4 +1,4 @@
-"""Tiny tables written by hand, and the real functions run on them: for tests a clinician can read."""
+"""Tiny tables written by hand, and the real functions run on them, readable by a clinician."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_a_result_stored_after_the_prediction_is_not_known():
         table("""
         subject_id  itemid  charttime         storetime         valuenum
         1           51003   2150-01-01 10:05  2150-01-01 10:50  0.40
-        1           51003   2150-01-01 11:40  2150-01-01 12:20  0.90   # drawn in time, known too late
+        1           51003   2150-01-01 11:40  2150-01-01 12:20  0.90   # known too late
         """)
     )
     assert features["tropT_first"] == 0.40

@@ -66,7 +66,7 @@ def test_a_warning_tells_of_the_translation(caplog):
 
 
 def test_padding_loses_the_published_share_of_the_open_demo(shared_data, bins):
-    """46.8 % of the ICD-9 and 55.8 % of the ICD-10 rows have codes of fewer than five characters."""
+    """46.8 % of the ICD-9 and 55.8 % of the ICD-10 rows have fewer than five characters."""
     diagnoses = pd.read_csv(
         shared_data / "mimic-iv-demo-2.2/hosp/diagnoses_icd.csv.gz", dtype={"icd_code": str}
     )

@@ -41,7 +41,7 @@ def test_npz_loads_without_pickles_and_refuses_objects(tmp_path):
     with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
         assert arrays["fpr"].tolist() == [0.0, 1.0]
         assert float(arrays["auc"]) == 0.5
-    with pytest.raises(TypeError, match="names"):
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
         write_npz({"names": np.array([{}])}, tmp_path / "b.npz")
     assert not (tmp_path / "b.npz").exists()
 

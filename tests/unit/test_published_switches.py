@@ -1,6 +1,6 @@
 """Every key that gives back a published behaviour: what ours does, what the old one did.
 
-The rows are those of the list of known defects; each case is the smallest that shows the difference.
+The rows are those of the list of known defects; each case is as small as it can be.
 """
 
 import math

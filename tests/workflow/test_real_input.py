@@ -1,4 +1,4 @@
-"""The same workflow on real, open files: 100 patients of the MIMIC-IV demo with a hybrid ED and ECG part.
+"""The same workflow on real, open files: the MIMIC-IV demo with a hybrid ED and ECG part.
 
 No score means anything here; counts, exclusions and the manifest do.
 """
@@ -98,5 +98,5 @@ def test_the_attrition_agrees_with_plain_pandas(results, shared_data):
 def test_real_results_are_not_called_synthetic(results):
     tables = json.loads((results / "manifest.json").read_text())["tables"]
 
-    assert all(table["version"] != "synthetic" for table in tables.values())
+    assert all(table["release"] != "synthetic" for table in tables.values())
     assert not (results / "synthetic").exists()

@@ -43,8 +43,8 @@ def test_nothing_changed_nothing_planned(tiny_run):
     "path",
     ["src/mimicflow/ingest.py", "src/mimicflow/concepts/ed_labs.sql", "src/mimicflow/cohort.py"],
 )
-def test_touching_a_source_file_reruns_nothing(tiny_run, edited, path):
-    edited(path, lambda content: content)
+def test_touching_a_source_file_reruns_nothing(tiny_run, edited, name):
+    edited(f"src/mimicflow/{name}", lambda content: content)
 
     assert tiny_run.planned("--configfile", TINY) == {}
 

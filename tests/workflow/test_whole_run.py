@@ -80,7 +80,7 @@ def test_the_manifest_tells_every_table_and_calls_it_synthetic(results):
 
     tables = manifest["tables"]
     assert {"hosp/labevents", "ed/edstays", "ecg/record_list"} <= set(tables)
-    assert all(table["version"] == "synthetic" for table in tables.values())
+    assert all(table["release"] == "synthetic" for table in tables.values())
     assert all(len(table["sha256"]) == 64 and table["rows"] > 0 for table in tables.values())
 
 

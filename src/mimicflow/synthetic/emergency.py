@@ -13,7 +13,7 @@ from mimicflow.synthetic.writing import Columns
 
 _VITAL_NOISE = 0.15
 _PAIN_SCORES = [0.34, 0.03, 0.06, 0.08, 0.08, 0.09, 0.08, 0.08, 0.08, 0.03, 0.05]  # of 0 to 10
-_ACUITY_LIMITS = [-1.45, -0.3, 0.85, 1.9]  # of the illness: levels 5, 4, 3, 2, 1
+_ACUITY_LIMITS = [-1.3, -0.38, 0.4, 1.3]  # of the illness: levels 5, 4, 3, 2, 1
 
 
 def edstays(chunk: Chunk, visits: Visits) -> Columns:
@@ -22,7 +22,7 @@ def edstays(chunk: Chunk, visits: Visits) -> Columns:
     stays, illness = chunk.stays, chunk.hidden["illness"].to_numpy()
     n = len(stays)
     urge = illness + 0.35 * rng.standard_normal(n)
-    arrival = np.select([urge > 2.6, urge > 0.25], ["HELICOPTER", "AMBULANCE"], "WALK IN")
+    arrival = np.select([urge > 2.6, urge > 0.0], ["HELICOPTER", "AMBULANCE"], "WALK IN")
     arrival = np.where(rng.random(n) < 0.04, "UNKNOWN", arrival)
     arrival = np.where(rng.random(n) < 0.01, "OTHER", arrival)
     hadm = pd.Series(pd.NA, index=range(n), dtype="Int64")

@@ -154,12 +154,12 @@ def _results(
         pa.array(value).cast(pa.string()),
     )  # fmt: skip
     text = pc.if_else(pa.array(cancelled), "___", text)
-    words = items["unit"].to_numpy(object)
+    unit, units = pd.factorize(items["unit"])
     return {
         "itemid": items["itemid"].to_numpy(np.int64)[item],
         "value": text,
         "valuenum": np.where(below | cancelled, np.nan, value),
-        "valueuom": pa.DictionaryArray.from_arrays(pa.array(item, pa.int32()), pa.array(words)),
+        "valueuom": pa.DictionaryArray.from_arrays(pa.array(unit[item]), pa.array(units)),
         "ref_range_lower": lower,
         "ref_range_upper": upper,
         "flag": pa.DictionaryArray.from_arrays(

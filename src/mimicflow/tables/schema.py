@@ -51,7 +51,8 @@ class Table:
     key : tuple of str
         Columns that are unique and not null together; empty where the source has no key.
     references : dict
-        Column -> ``module/table`` whose column of the same name should hold it; checked as a warning.
+        Column -> ``module/table`` whose column of the same name should hold it;
+        checked as a warning.
     only_items : str or None
         Reference table (``reference/<only_items>.csv``) whose ``itemid`` are the only ones kept.
     compressed : bool

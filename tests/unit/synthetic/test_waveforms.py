@@ -67,7 +67,8 @@ def test_the_waveform_shows_rate_axis_and_repolarisation(records):
     regular = (clean["af"] == 0).to_numpy()
     for name in ("rate", "axis", "t_mv", "st_mv"):
         truth = clean[name].to_numpy()[regular]
-        print(name, np.corrcoef(seen[name].to_numpy()[regular], truth)[0, 1])
+        least = 0.7 if name == "st_mv" else 0.9  # wander hides the ST segment best
+        assert np.corrcoef(seen[name].to_numpy()[regular], truth)[0, 1] > least, name
     spread = seen["irregularity"].groupby(clean["af"].to_numpy()).median()
     assert spread[1] > 4 * spread[0]
 
