@@ -17,7 +17,9 @@ rule build_cohort:
         machine_measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
         records="results/ecg/records.parquet",
         manifest="results/manifest.json",
-        code=sources("cohort", "reference/complaints.csv"),
+        code=sources(
+            "cohort", *concept("cohort"), "reference/complaints.csv", "reference/attrition.csv"
+        ),
     output:
         stays="results/cohort/stays.parquet",
         ecgs="results/cohort/ecgs.parquet",

@@ -92,4 +92,4 @@ def test_files_stay_short(repository):
         for file in (repository / folder).rglob("*"):
             if file.suffix in {".py", ".smk", ".sql"}:
                 n_lines = len(file.read_text().splitlines())
-                    assert n_lines <= 420, f"{file} has {n_lines}"
+                assert n_lines <= 420, f"{file} has {n_lines}"
