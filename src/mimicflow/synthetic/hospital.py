@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -78,13 +78,7 @@ def make_hospital(
     ConfigError
         A number of patients or a share out of range.
     """
-    if not 1 <= n_patients <= MAX_PATIENTS:
-        raise ConfigError(
-            f"synthetic.n_patients is {n_patients}",
-            remedy=f"choose a number from 1 to {MAX_PATIENTS}",
-        )
-    if not 0 <= dirt <= 0.2:
-        raise ConfigError(f"synthetic.dirt is {dirt}", remedy="choose a share from 0 to 0.2")
+    _check_sizes(n_patients, dirt)
     folder = Path(folder)
     explained = inpatient.dictionaries()
     arguments = [
@@ -96,9 +90,8 @@ def make_hospital(
                      "ecg/record_list", "ecg/machine_measurements"})  # fmt: skip
     with ExitStack() as stack:
         streams = stack.enter_context(hospital_files(folder, tables))
-        parquets: dict[str, pq.ParquetWriter] = {}
-        places = {
-            name: stack.enter_context(atomic_output(folder / f"{name}.parquet"))
+        keep = {
+            name: stack.enter_context(_parquet(folder / f"{name}.parquet"))
             for name in ("truth", "dirt")
         }
         for path, columns in explained.items():
@@ -107,12 +100,32 @@ def make_hospital(
             for path, content in rows.items():
                 streams[path].write(content)
             for name, frame in frames.items():
-                table = pa.Table.from_pandas(frame, preserve_index=False)
-                if name not in parquets:
-                    parquets[name] = stack.enter_context(
-                        pq.ParquetWriter(places[name], table.schema)
-                    )
-                parquets[name].write_table(table)
+                keep[name](frame)
+
+
+def _check_sizes(n_patients: int, dirt: float) -> None:
+    if not 1 <= n_patients <= MAX_PATIENTS:
+        raise ConfigError(
+            f"synthetic.n_patients is {n_patients}",
+            remedy=f"choose a number from 1 to {MAX_PATIENTS}",
+        )
+    if not 0 <= dirt <= 0.2:
+        raise ConfigError(f"synthetic.dirt is {dirt}", remedy="choose a share from 0 to 0.2")
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give a function that appends frames of one schema to a Parquet file, atomically."""
+    with atomic_output(path) as temporary, ExitStack() as stack:
+        writers: list[pq.ParquetWriter] = []
+
+        def append(frame: pd.DataFrame) -> None:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            if not writers:
+                writers.append(stack.enter_context(pq.ParquetWriter(temporary, table.schema)))
+            writers[0].write_table(table)
+
+        yield append
 
 
 def _chunks(arguments: list[tuple], processes: int) -> Iterator[tuple[dict, dict]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
@@ -82,10 +80,3 @@ def test_the_interval_has_the_width_that_theory_predicts():
     variance = area * (1 - area) + (positives - 1) * (q1 - area**2)
     variance = (variance + (negatives - 1) * (q2 - area**2)) / (positives * negatives)
     assert drawn.std() == pytest.approx(np.sqrt(variance), rel=0.15)
-
-
-def test_a_thousand_draws_of_the_published_cohort_take_seconds():
-    label, probability, _ = sample(30_421)
-    start = time.process_time()
-    bootstrap(label, probability, np.arange(30_421), draws=1000)
-    assert time.process_time() - start <= 10
