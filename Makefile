@@ -36,7 +36,7 @@ report: .venv/installed all
 	$(SNAKEMAKE) --report results/report.zip
 
 dag: .venv/installed ## The rule graph of the README (needs Graphviz)
-	$(BIN)/snakemake --rulegraph all | dot -Tsvg > docs/rulegraph.svg
+	$(BIN)/snakemake all --rulegraph | dot -Tsvg > docs/rulegraph.svg
 
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.demo_data data

@@ -17,6 +17,7 @@ rule make_hospital:
         ecg=synthetic_tables("ecg", ".csv"),
         truth="results/synthetic/truth.parquet",
         dirt="results/synthetic/dirt.parquet",
+        marker="results/synthetic/SYNTHETIC",
     log:
         "results/logs/make_hospital.log",
     benchmark:

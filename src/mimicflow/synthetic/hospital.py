@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from mimicflow.errors import ConfigError
 from mimicflow.files import atomic_output
+from mimicflow.raw_files import SYNTHETIC_MARKER
 from mimicflow.synthetic import cardiology, emergency, inpatient
 from mimicflow.synthetic.courses import draw_moments
 from mimicflow.synthetic.dirt import soil
@@ -61,7 +62,8 @@ def make_hospital(
     ----------
     folder : path-like
         Receives ``hosp/ icu/ ed/ ecg/``, ``truth.parquet`` (one row per emergency stay that ended
-        in HOME or ADMITTED) and ``dirt.parquet`` (what was broken on purpose).
+        in HOME or ADMITTED), ``dirt.parquet`` (what was broken on purpose) and the empty file
+        ``SYNTHETIC``, by which readers know it.
     n_patients : int
         1 to a million.
     seed : int
@@ -101,6 +103,7 @@ def make_hospital(
                 streams[path].write(content)
             for name, frame in frames.items():
                 keep[name](frame)
+    (folder / SYNTHETIC_MARKER).touch()
 
 
 def _check_sizes(n_patients: int, dirt: float) -> None:
