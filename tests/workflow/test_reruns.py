@@ -40,8 +40,8 @@ def test_nothing_changed_nothing_planned(tiny_run):
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["src/mimicflow/ingest.py", "src/mimicflow/concepts/ed_labs.sql", "src/mimicflow/cohort.py"],
+    "name",
+    ["ingest.py", "concepts/ed_labs.sql", "cohort.py", "ecg/clean.py", "admission/train.py"],
 )
 def test_touching_a_source_file_reruns_nothing(tiny_run, edited, name):
     edited(f"src/mimicflow/{name}", lambda content: content)
@@ -56,7 +56,7 @@ def test_changing_a_concept_reruns_it_and_what_follows(tiny_run, edited):
 
     assert planned["extract_ed_labs"] == 2  # shards
     assert planned["train_model"] == 4
-    assert {"assemble_static_features", "fit_baseline", *SCORING} <= set(planned)
+    assert {"assemble_static_features", "fit_random_forest", *SCORING} <= set(planned)
     assert not {"ingest_table", "build_cohort", "pretrain_encoder", "extract_prior_stays"} & set(
         planned
     )
@@ -73,7 +73,7 @@ def test_changing_one_models_key_reruns_that_model_and_what_follows(tiny_run):
     assert set(planned) <= {
         "train_model",
         "write_multimodal_performance",
-        "write_combined_performance",
+        "combine_multimodal_performance",
         *SCORING,
     }
 
@@ -85,7 +85,7 @@ def test_changing_the_encoder_reruns_pretraining_and_the_models(tiny_run):
 
     assert planned["pretrain_encoder"] == 1
     assert planned["train_model"] == 4
-    assert not {"ingest_table", "build_ecg_store", "fit_baseline"} & set(planned)
+    assert not {"ingest_table", "build_ecg_store", "fit_lightgbm"} & set(planned)
 
 
 def test_a_comment_in_the_configuration_reruns_nothing(tiny_run, edited):
