@@ -12,6 +12,9 @@ check_keys(config, "workflow/schemas/config.schema.yaml")
 validate(config, "workflow/schemas/config.schema.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/synthetic.smk"  # a hospital to run on without credentials
 include: "rules/ingest.smk"  #    raw CSV  -> typed Parquet shards, checked

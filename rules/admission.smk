@@ -180,8 +180,18 @@ rule combine_ecg_only_performance:
         code=sources("admission.published"),
     output:
         curves="results/outputs/gru/combined_performance/combined_roc_prc_data.npz",
-        roc="results/outputs/gru/combined_performance/combined_roc.png",
-        prc="results/outputs/gru/combined_performance/combined_prc.png",
+        roc=report(
+            "results/outputs/gru/combined_performance/combined_roc.png",
+            caption="../workflow/report/combined.rst",
+            category="Admission",
+            labels={"figure": "ROC curves, ECG-only models"},
+        ),
+        prc=report(
+            "results/outputs/gru/combined_performance/combined_prc.png",
+            caption="../workflow/report/combined.rst",
+            category="Admission",
+            labels={"figure": "precision-recall curves, ECG-only models"},
+        ),
     log:
         "results/logs/combine_ecg_only_performance.log",
     benchmark:
@@ -208,8 +218,18 @@ rule combine_multimodal_performance:
     output:
         curves="results/combined_performance/combined_roc_prc_data.npz",
         final_curves="results/All_features_ROCPRC_data.npz",
-        roc="results/combined_performance/combined_roc.png",
-        prc="results/combined_performance/combined_prc.png",
+        roc=report(
+            "results/combined_performance/combined_roc.png",
+            caption="../workflow/report/combined.rst",
+            category="Admission",
+            labels={"figure": "ROC curves, multimodal models"},
+        ),
+        prc=report(
+            "results/combined_performance/combined_prc.png",
+            caption="../workflow/report/combined.rst",
+            category="Admission",
+            labels={"figure": "precision-recall curves, multimodal models"},
+        ),
     log:
         "results/logs/combine_multimodal_performance.log",
     benchmark:
@@ -234,8 +254,18 @@ rule compare_models:
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.comparison"),
     output:
-        table="results/admission/comparison.csv",
-        figure="results/admission/comparison.png",
+        table=report(
+            "results/admission/comparison.csv",
+            caption="../workflow/report/comparison.rst",
+            category="Admission",
+            labels={"table": "comparison of all models"},
+        ),
+        figure=report(
+            "results/admission/comparison.png",
+            caption="../workflow/report/comparison.rst",
+            category="Admission",
+            labels={"figure": "comparison of all models"},
+        ),
     log:
         "results/logs/compare_models.log",
     benchmark:

@@ -23,7 +23,12 @@ rule build_cohort:
     output:
         stays="results/cohort/stays.parquet",
         ecgs="results/cohort/ecgs.parquet",
-        attrition="results/cohort/attrition.csv",
+        attrition=report(
+            "results/cohort/attrition.csv",
+            caption="../workflow/report/attrition.rst",
+            category="Cohort",
+            labels={"table": "attrition"},
+        ),
     log:
         "results/logs/build_cohort.log",
     benchmark:

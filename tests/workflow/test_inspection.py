@@ -1,9 +1,15 @@
 """What can be seen and refused before any job runs."""
 
+import gzip
+import shutil
+
 import pytest
 import yaml
 
 from .conftest import copy_repository
+
+# One run serves all of these, so one worker takes them.
+pytestmark = pytest.mark.xdist_group("fresh")
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +72,33 @@ def test_a_missing_raw_table_is_named_with_what_to_do(fresh):
     assert "nowhere/hosp/" in text
     assert "set data.hosp" in text
     assert not (fresh.folder / "results").exists()
+
+
+HEADER = b"subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n"
+PATIENTS = HEADER + b"".join(b"%d,F,50,2150,2011 - 2013,\n" % i for i in range(10**4, 10**5))
+BAD_FILES = {
+    "html": (b"<!DOCTYPE html><html>Please log in</html>", "web page"),
+    "truncated": (gzip.compress(PATIENTS)[:100_000], "ends too early"),
+    "semicolons": (gzip.compress(HEADER.replace(b",", b";")), "separated by semicolons"),
+    "numbers": (gzip.compress(PATIENTS.replace(b",50,", b",fifty,")), "90000 of 90000 rows"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_raw_file_ends_in_one_clear_message_and_leaves_no_output(fresh, case):
+    content, message = BAD_FILES[case]
+    folder = fresh.folder / "bad/hosp"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "patients.csv.gz").write_bytes(content)
+    file = fresh.folder / "bad.yaml"
+    file.write_text(yaml.safe_dump({"data": {"hosp": "bad/hosp"}}))
+    target = fresh.folder / "results/tables/hosp/patients"
+
+    run = fresh.snakemake("results/tables/hosp/patients/0.parquet", "--configfile", str(file))
+
+    text = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert message in text
+    assert "patients.csv.gz" in text and "What to do" in text
+    assert [path for path in target.rglob("*") if path.is_file()] == []
+    shutil.rmtree(fresh.folder / "results")

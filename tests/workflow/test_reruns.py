@@ -6,6 +6,9 @@ import time
 import pytest
 import yaml
 
+# One run serves all of these, so one worker takes them.
+pytestmark = pytest.mark.xdist_group("tiny")
+
 TINY = "presets/tiny.yaml"
 SCORING = {"all", "compare_models"}
 

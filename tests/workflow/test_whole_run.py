@@ -10,6 +10,9 @@ import torch
 
 from .conftest import copy_repository
 
+# One run serves all of these, so one worker takes them.
+pytestmark = pytest.mark.xdist_group("tiny")
+
 TINY = ("--configfile", "presets/tiny.yaml")
 MODELS = (
     "all_stays_ECGonly",

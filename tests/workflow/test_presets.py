@@ -1,0 +1,45 @@
+"""The overlays that give back the published behaviour run from raw files to fitted models."""
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from .conftest import copy_repository
+
+pytestmark = pytest.mark.xdist_group("presets")
+
+
+@pytest.fixture(scope="module")
+def results(repository, tmp_path_factory):
+    checkout = copy_repository(repository, tmp_path_factory.mktemp("published") / "mimicflow")
+    run = checkout.snakemake(
+        *("results/all_stays_model.pth", "results/all_stays_ECGonly.pth"),
+        *("--configfile", "presets/tiny.yaml", "presets/published.yaml", "presets/seed.yaml"),
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return checkout.folder / "results"
+
+
+def test_discharge_is_the_positive_class_of_the_first_release(results):
+    stays = pd.read_parquet(results / "cohort/stays.parquet")
+
+    assert (stays["label"] == (stays["disposition"] == "HOME")).all()
+    assert stays["subject_id"].is_unique
+
+
+def test_published_fills_leave_nothing_missing(results):
+    table = pd.read_parquet(results / "final_ecgs.parquet")
+
+    assert table["missing_acuity"].eq(0).all()
+    assert table["tropT_first"].notna().all()
+    assert (table["path_5"] == "0").any()
+
+
+def test_the_switches_are_told_beside_the_model(results):
+    config = yaml.safe_load((results / "admission/all_stays_ECGonly/config.yaml").read_text())
+
+    assert config["encoder"]["stem"] == "forgotten"
+    assert config["model"]["unfreeze"] == "all"
+    assert config["signal"]["powerline"] == 50
+    assert torch.load(results / "all_stays_ECGonly.pth", weights_only=True)
