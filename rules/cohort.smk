@@ -14,7 +14,7 @@ rule build_cohort:
         patients=shards("results/tables/hosp/patients/{shard}.parquet"),
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
         record_list=shards("results/tables/ecg/record_list/{shard}.parquet"),
-        machine_measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
+        machine_measurements=shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet"),
         records="results/ecg/records.parquet",
         manifest="results/manifest.json",
         code=sources(

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from mimicflow.errors import InputError
 from mimicflow.provenance import source_files
+from mimicflow.raw_files import find_raw_file
 from mimicflow.tables import TABLES
 
 SHARDS = range(config["ingest"]["shards"])
 SYNTHETIC = config["data"]["ed"].startswith("results/synthetic")
+# Without pretraining the machine measurements are not read; the list of records has the times too.
+PRETRAINING = config["pretraining"]["patients"] != "none"
+ECG_TIMES = "ecg/machine_measurements" if PRETRAINING else "ecg/record_list"
 ADMISSION_TABLES = [
     *(
         "hosp/patients",
@@ -17,7 +20,8 @@ ADMISSION_TABLES = [
         "hosp/labevents",
     ),
     *("ed/edstays", "ed/triage", "ed/vitalsign", "ed/pyxis", "ed/medrecon"),
-    *("ecg/record_list", "ecg/machine_measurements"),
+    "ecg/record_list",
+    *(["ecg/machine_measurements"] if PRETRAINING else []),
 ]
 STATIC_CONCEPTS = [
     *(
@@ -64,27 +68,23 @@ def shards(path):
     return [path.replace("{shard}", str(shard)) for shard in SHARDS]
 
 
+def official_path(folder, table):
+    return f"{folder}/{table.name}{'.csv.gz' if table.compressed else '.csv'}"
+
+
 def raw_table(wildcards):
     """The raw file of a table, compressed or not; the synthetic hospital's when it is still to be made."""
     folder = config["data"][wildcards.module]
-    ending = ".csv" if wildcards.module == "ecg" else ".csv.gz"
-    official = f"{folder}/{wildcards.table}{ending}"
+    table = TABLES[f"{wildcards.module}/{wildcards.table}"]
     if folder.startswith("results/"):
-        return official
-    for ending in (".csv.gz", ".csv"):
-        if Path(f"{folder}/{wildcards.table}{ending}").exists():
-            return f"{folder}/{wildcards.table}{ending}"
-    raise InputError(
-        "this raw table does not exist",
-        file=official,
-        remedy=f"set data.{wildcards.module} in the configuration to the folder that holds it",
-    )
+        return official_path(folder, table)
+    return str(find_raw_file(folder, table))
 
 
-def synthetic_tables(module, ending):
+def synthetic_tables(module):
     """The raw files of a module of the synthetic hospital: every table that has a schema."""
     folder = f"results/synthetic/{module}"
-    return [f"{folder}/{table.name}{ending}" for table in TABLES.values() if table.module == module]
+    return [official_path(folder, table) for table in TABLES.values() if table.module == module]
 
 
 def waveforms(wildcards):

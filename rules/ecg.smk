@@ -56,53 +56,80 @@ rule collect_ecg_records:
         "../workflow/scripts/collect_ecg_records.py"
 
 
-rule build_pretraining_targets:
-    """Seven measurements and 75 report labels per ECG, as the device printed them."""
-    input:
-        measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
-        records="results/ecg/records.parquet",
-        code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
-    output:
-        targets="results/pretraining_ecgs.parquet",
-        labels="results/ecg/report_labels.json",
-    log:
-        "results/logs/build_pretraining_targets.log",
-    benchmark:
-        "results/benchmarks/build_pretraining_targets.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=4000,
-        runtime="30m",
-    script:
-        "../workflow/scripts/build_pretraining_targets.py"
+if PRETRAINING:
 
+    rule build_pretraining_targets:
+        """Seven measurements and 75 report labels per ECG, as the device printed them."""
+        input:
+            measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
+            records="results/ecg/records.parquet",
+            code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
+        output:
+            targets="results/pretraining_ecgs.parquet",
+            labels="results/ecg/report_labels.json",
+        log:
+            "results/logs/build_pretraining_targets.log",
+        benchmark:
+            "results/benchmarks/build_pretraining_targets.tsv"
+        conda:
+            "../envs/cpu.yaml"
+        resources:
+            mem_mb=4000,
+            runtime="30m",
+        script:
+            "../workflow/scripts/build_pretraining_targets.py"
 
-rule pretrain_encoder:
-    """ResNet-18-1D learns to read the ECG as the device did, without the test patients."""
-    input:
-        targets="results/pretraining_ecgs.parquet",
-        labels="results/ecg/report_labels.json",
-        stores=shards("results/ecg/store/{shard}.npy"),
-        indices=shards("results/ecg/store/{shard}.parquet"),
-        spine="results/cohort/spine.parquet",
-        code=sources("ecg.pretraining"),
-    output:
-        model="results/pretrained_model.pth",
-        history="results/loss_history.csv",
-    log:
-        "results/logs/pretrain_encoder.log",
-    benchmark:
-        "results/benchmarks/pretrain_encoder.tsv"
-    conda:
-        "../envs/gpu.yaml"
-    resources:
-        mem_mb=4000,
-        runtime="2d",
-        gpu=1,
-    params:
-        encoder=options("encoder", "width", "depth"),
-        pretraining=lookup("pretraining", within=config),
-        seed=config["seed"],
-    script:
-        "../workflow/scripts/pretrain_encoder.py"
+    rule pretrain_encoder:
+        """ResNet-18-1D learns to read the ECG as the device did, without the test patients."""
+        input:
+            targets="results/pretraining_ecgs.parquet",
+            labels="results/ecg/report_labels.json",
+            stores=shards("results/ecg/store/{shard}.npy"),
+            indices=shards("results/ecg/store/{shard}.parquet"),
+            spine="results/cohort/spine.parquet",
+            code=sources("ecg.pretraining"),
+        output:
+            model="results/pretrained_model.pth",
+            history="results/loss_history.csv",
+        log:
+            "results/logs/pretrain_encoder.log",
+        benchmark:
+            "results/benchmarks/pretrain_encoder.tsv"
+        conda:
+            "../envs/gpu.yaml"
+        resources:
+            mem_mb=4000,
+            runtime="2d",
+            gpu=1,
+        params:
+            encoder=options("encoder", "width", "depth"),
+            pretraining=lookup("pretraining", within=config),
+            seed=config["seed"],
+        script:
+            "../workflow/scripts/pretrain_encoder.py"
+
+else:
+
+    rule initialise_encoder:
+        """Random weights, for data without machine measurements, such as the open ECG demo."""
+        input:
+            stores=shards("results/ecg/store/{shard}.npy"),
+            indices=shards("results/ecg/store/{shard}.parquet"),
+            code=sources("ecg.pretraining", "reference/ecg_report_labels.csv"),
+        output:
+            model="results/pretrained_model.pth",
+            history="results/loss_history.csv",
+        log:
+            "results/logs/initialise_encoder.log",
+        benchmark:
+            "results/benchmarks/initialise_encoder.tsv"
+        conda:
+            "../envs/gpu.yaml"
+        resources:
+            mem_mb=2000,
+            runtime="30m",
+        params:
+            encoder=options("encoder", "width", "depth"),
+            seed=config["seed"],
+        script:
+            "../workflow/scripts/initialise_encoder.py"

@@ -11,10 +11,10 @@ rule make_hospital:
     input:
         code=sources("synthetic"),
     output:
-        hosp=synthetic_tables("hosp", ".csv.gz"),
-        icu=synthetic_tables("icu", ".csv.gz"),
-        ed=synthetic_tables("ed", ".csv.gz"),
-        ecg=synthetic_tables("ecg", ".csv"),
+        hosp=synthetic_tables("hosp"),
+        icu=synthetic_tables("icu"),
+        ed=synthetic_tables("ed"),
+        ecg=synthetic_tables("ecg"),
         truth="results/synthetic/truth.parquet",
         dirt="results/synthetic/dirt.parquet",
         marker="results/synthetic/SYNTHETIC",

@@ -48,7 +48,7 @@ def test_each_rule_has_its_adapter_and_each_adapter_its_rule(repository):
     rules = {
         name
         for file in (repository / "rules").glob("*.smk")
-        for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)
+        for name in re.findall(r"^ *rule (\w+):", file.read_text(), re.M)
     }
     scripts = {file.stem for file in (repository / "workflow/scripts").glob("*.py")}
 
@@ -75,7 +75,7 @@ def test_the_package_knows_nothing_of_snakemake(repository):
 def test_rules_name_the_code_that_their_adapter_uses(repository):
     """The modules that an adapter imports are among those that its rule's ``code=`` names."""
     for file in (repository / "rules").glob("*.smk"):
-        for block in re.split(r"^rule ", file.read_text(), flags=re.M)[1:]:
+        for block in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
             rule = block.split(":")[0]
             script = (repository / f"workflow/scripts/{rule}.py").read_text()
             used = set(re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)) - {

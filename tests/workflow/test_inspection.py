@@ -70,7 +70,7 @@ def test_a_missing_raw_table_is_named_with_what_to_do(fresh):
     text = run.stdout + run.stderr
     assert run.returncode != 0
     assert "nowhere/hosp/" in text
-    assert "set data.hosp" in text
+    assert "correct data.hosp" in text
     assert not (fresh.folder / "results").exists()
 
 

@@ -1,4 +1,6 @@
-"""The overlays that give back the published behaviour run from raw files to fitted models."""
+"""The overlays run from raw files to fitted models."""
+
+import shutil
 
 import pandas as pd
 import pytest
@@ -43,3 +45,24 @@ def test_the_switches_are_told_beside_the_model(results):
     assert config["model"]["unfreeze"] == "all"
     assert config["signal"]["powerline"] == 50
     assert torch.load(results / "all_stays_ECGonly.pth", weights_only=True)
+
+
+def test_the_demo_preset_runs_on_files_laid_out_as_downloaded(repository, shared_data, tmp_path):
+    """The ECG demo has no machine measurements; hybrid data stand in for the ED and ECG demos."""
+    checkout = copy_repository(repository, tmp_path / "demo")
+    for source, target in {
+        "mimic-iv-demo-2.2/hosp": "mimic-iv-demo/2.2/hosp",
+        "open-ed-hybrid/ed": "mimic-iv-ed-demo/2.2/ed",
+        "open-ed-hybrid/ecg": "mimic-iv-ecg-demo/0.1",
+    }.items():
+        ignored = shutil.ignore_patterns("machine_measurements.csv")
+        shutil.copytree(shared_data / source, checkout.folder / "data" / target, ignore=ignored)
+
+    run = checkout.snakemake(
+        *("results/all_stays_model.pth", "--configfile", "presets/tiny.yaml", "presets/demo.yaml")
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    encoder = torch.load(checkout.folder / "results/pretrained_model.pth", weights_only=True)
+    assert encoder["pretraining"] is None
+    assert len(pd.read_parquet(checkout.folder / "results/cohort/stays.parquet")) == 85

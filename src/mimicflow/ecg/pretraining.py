@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mimicflow.ecg import reports
 from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError, CohortError, InputError
@@ -83,7 +84,7 @@ class PretrainingConfig:
 class _Targets:
     """Targets of the ECGs of training and validation patients, as tensors."""
 
-    def __init__(self, frame: pd.DataFrame, vocabulary: list[str], validation: np.ndarray) -> None:
+    def __init__(self, frame: pd.DataFrame, labels: list[str], validation: np.ndarray) -> None:
         self.study_ids = frame["study_id"].to_numpy(np.int64)
         self.training_rows = np.flatnonzero(~validation)
         self.validation_rows = np.flatnonzero(validation)
@@ -92,12 +93,12 @@ class _Targets:
         scaled = self.scaler.transform(measured).astype(np.float32)
         self.observed = torch.from_numpy(~np.isnan(scaled))
         self.measured = torch.from_numpy(np.nan_to_num(scaled))
-        self.labels = torch.from_numpy(frame[vocabulary].to_numpy(np.uint8))
+        self.labels = torch.from_numpy(frame[labels].to_numpy(np.uint8))
         log.info(
             "%d ECGs to pretrain on, %d to validate, %d labels",
             len(self.training_rows),
             len(self.validation_rows),
-            len(vocabulary),
+            len(labels),
         )
 
 
@@ -214,14 +215,61 @@ def pretrain(
         task = PretrainingTask(model, waveforms, frame, config, seed, device)
         optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
         rows = fit(task, optimizer, training)
+    _save(model, resolved, labels, frame.scaler, output)
+    write_csv(pd.DataFrame(rows).rename(columns=HISTORY), history)
+
+
+def initialise(
+    store: tuple[Sequence[str | Path], Sequence[str | Path]],
+    *,
+    width: int,
+    depth: Sequence[int],
+    seed: int,
+    output: str | Path,
+    history: str | Path,
+) -> None:
+    """Save the encoder with random weights, for data that have nothing to pretrain on.
+
+    The open ECG demo has waveforms but no machine measurements. The file is of the same kind as
+    that of :func:`pretrain`, and says under ``pretraining`` that there was none.
+
+    Parameters
+    ----------
+    store, width, depth, seed, output
+        As in :func:`pretrain`.
+    history : path-like
+        CSV with the columns of :func:`pretrain` and no epoch.
+    """
+    log.warning("no machine measurements: the encoder is not pretrained, its weights are random")
+    labels = list(reports.vocabulary())
+    resolved = {
+        "encoder": {"width": width, "depth": list(depth)},
+        "pretraining": None,
+        "seed": seed,
+        "signal": WaveformStore(*store).signal,
+    }
+    with repeatable(seed, 1):
+        model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS))
+    unscaled = Scaler.fit(np.array([[-1.0], [0.0], [1.0]]).repeat(len(MEASUREMENTS), axis=1))
+    _save(model, resolved, labels, unscaled, output)
+    write_csv(pd.DataFrame(columns=["epoch", *HISTORY.values()]), history)
+
+
+def _save(
+    model: PretrainingModel,
+    resolved: Mapping[str, Any],
+    labels: list[str],
+    scaler: Scaler,
+    output: str | Path,
+) -> None:
+    """Write the model with all that fine-tuning must agree with."""
     content = {
         **resolved,
         "vocabulary": labels,
-        "measurements": {"names": list(MEASUREMENTS), **frame.scaler.state()},
+        "measurements": {"names": list(MEASUREMENTS), **scaler.state()},
         "model": model.state_dict(),
     }
     save_checkpoint(KIND, content, output)
-    write_csv(pd.DataFrame(rows).rename(columns=HISTORY), history)
 
 
 def load_encoder(

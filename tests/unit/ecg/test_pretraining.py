@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mimicflow.ecg.pretraining import MEASUREMENTS, load_encoder, pretrain
+from mimicflow.ecg.pretraining import MEASUREMENTS, initialise, load_encoder, pretrain
 from mimicflow.errors import CheckpointError, CohortError, InputError
 
 CONFIG: dict[str, Any] = {
@@ -177,3 +177,25 @@ def test_a_vocabulary_that_is_none(files: dict[str, Any], tmp_path: Path) -> Non
     path.write_text("{}")
     with pytest.raises(InputError, match="not a list of labels"):
         run(files | {"vocabulary": path}, tmp_path)
+
+
+def test_without_anything_to_pretrain_on_the_weights_are_random_and_said_to_be(
+    files: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = []
+    for seed in (0, 0, 1):
+        initialise(
+            files["store"],
+            width=4,
+            depth=[1, 1, 1, 1],
+            seed=seed,
+            output=tmp_path / "random.pth",
+            history=tmp_path / "history.csv",
+        )
+        encoder, content = load_encoder(tmp_path / "random.pth", width=4, depth=[1, 1, 1, 1])
+        weights.append(torch.cat([value.ravel() for value in encoder.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert content["pretraining"] is None
+    assert "not pretrained" in caplog.text
+    assert pd.read_csv(tmp_path / "history.csv").empty
