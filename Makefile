@@ -15,6 +15,8 @@ export OMP_NUM_THREADS ?= 1
 
 run: .venv/installed ## The main job, on the synthetic hospital
 	$(SNAKEMAKE) results/all_stays_model.pth
+	@echo "The model: results/all_stays_model.pth. Who it was fitted on: results/cohort/attrition.csv."
+	@echo "Scores, figures and the other models: make all, then results/admission/comparison.png."
 
 all: .venv/installed ## All four models, the baselines, figures and the comparison
 	$(SNAKEMAKE)

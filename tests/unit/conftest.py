@@ -29,3 +29,15 @@ def write_store() -> Callable[[Path, np.ndarray, np.ndarray], Store]:
         return [folder / "0.npy"], [folder / "0.parquet"]
 
     return write
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Where a test puts raw hospital tables."""
+    return tmp_path / "hosp"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where a test ingests the patients."""
+    return tmp_path / "results" / "patients"

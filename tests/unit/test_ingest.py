@@ -13,16 +13,6 @@ from mimicflow.ingest import ingest
 from mimicflow.tables import TABLES
 
 
-@pytest.fixture
-def raw(tmp_path):
-    return tmp_path / "hosp"
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "results" / "patients"
-
-
 def lab_line(i, item=51222, **fields):
     values = {
         "labevent_id": i,

@@ -10,16 +10,6 @@ from mimicflow.errors import InputError, TableError
 from mimicflow.ingest import ingest
 
 
-@pytest.fixture
-def raw(tmp_path):
-    return tmp_path / "hosp"
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "results" / "patients"
-
-
 def corrupt(raw, content, name="patients.csv.gz"):
     raw.mkdir()
     (raw / name).write_bytes(content)

@@ -57,7 +57,16 @@ def test_the_published_files_are_there(results):
 def test_models_load_without_unpickling(results, model):
     content = torch.load(results / f"{model}.pth", weights_only=True)
 
-    assert {"model", "threshold"} <= set(content)
+    carried = {
+        "weights",
+        "features",
+        "preprocessor",
+        "model",
+        "encoder",
+        "threshold",
+        "temperature",
+    }
+    assert carried <= set(content)
 
 
 def test_only_test_patients_are_scored(results):
