@@ -22,7 +22,7 @@ all: .venv/installed ## All four models, the baselines, figures and the comparis
 	$(SNAKEMAKE)
 
 test: .venv/installed lint
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadgroup --cov --cov-report=term --cov-fail-under=90 tests
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --cov --cov-report=term --cov-fail-under=90 tests
 
 lint: .venv/installed
 	$(BIN)/ruff check .

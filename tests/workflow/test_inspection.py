@@ -8,9 +8,6 @@ import yaml
 
 from .conftest import copy_repository
 
-# One run serves all of these, so one worker takes them.
-pytestmark = pytest.mark.xdist_group("fresh")
-
 
 @pytest.fixture(scope="module")
 def fresh(repository, tmp_path_factory):

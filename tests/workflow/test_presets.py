@@ -9,8 +9,6 @@ import yaml
 
 from .conftest import copy_repository
 
-pytestmark = pytest.mark.xdist_group("presets")
-
 
 @pytest.fixture(scope="module")
 def results(repository, tmp_path_factory):

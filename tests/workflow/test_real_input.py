@@ -11,9 +11,6 @@ import yaml
 
 from .conftest import copy_repository
 
-# One run serves all of these, so one worker takes them.
-pytestmark = pytest.mark.xdist_group("real")
-
 BROKEN = {101779888: "signal_missing", 104821039: "signal_empty", 103042653: "header_corrupt"}
 
 
