@@ -44,4 +44,5 @@ demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.demo_data data
 
 clean:
-	rm -rf .venv .snakemake $(filter-out results/README.md, $(wildcard results/*))
+	rm -rf .venv .snakemake
+	find results -mindepth 1 ! -path results/README.md -delete

@@ -10,6 +10,15 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mimicflow.provenance import source_files
+
+
+def rules_of(repository):
+    """Yield (rule, its text) of every rule."""
+    for file in (repository / "rules").glob("*.smk"):
+        for block in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
+            yield block.split(":")[0], block
+
 
 @pytest.fixture(scope="module")
 def locked(repository):
@@ -45,11 +54,7 @@ def test_environments_pin_what_the_lock_pins(repository, locked, environment):
 
 
 def test_each_rule_has_its_adapter_and_each_adapter_its_rule(repository):
-    rules = {
-        name
-        for file in (repository / "rules").glob("*.smk")
-        for name in re.findall(r"^ *rule (\w+):", file.read_text(), re.M)
-    }
+    rules = {rule for rule, _ in rules_of(repository)}
     scripts = {file.stem for file in (repository / "workflow/scripts").glob("*.py")}
 
     assert rules == scripts
@@ -93,3 +98,18 @@ def test_files_stay_short(repository):
             if file.suffix in {".py", ".smk", ".sql"}:
                 n_lines = len(file.read_text().splitlines())
                 assert n_lines <= 420, f"{file} has {n_lines}"
+
+
+def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
+    """Imports at the head of a module run with it; those inside a function wait for its call."""
+    checked = 0
+    for rule, block in rules_of(repository):
+        if "envs/cpu.yaml" not in block:
+            continue
+        script = (repository / f"workflow/scripts/{rule}.py").read_text()
+        modules = re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)
+        for file in source_files(*modules):
+            head = re.findall(r"^(?:from|import) (\w+)", (repository / file).read_text(), re.M)
+            assert "torch" not in head, f"rule {rule} imports torch by {file}"
+            checked += 1
+    assert checked > 50
