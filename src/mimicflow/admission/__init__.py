@@ -1,0 +1,1 @@
+"""Admission from the emergency department: inputs, network, training, baselines, result files."""
