@@ -138,8 +138,12 @@ def ingest(
 
 
 def _duckdb_memory(memory_mb: int) -> int:
-    """Return DuckDB's part of a step's memory: Python, its libraries and the writer need theirs."""
-    return max(memory_mb // 2, 128)
+    """Return DuckDB's part of a step's memory, in MB.
+
+    Python, the parser's buffers and the writer need the rest. Rows beyond this small part spill to
+    disk, which hardly costs time, and the step takes the same memory however long the table is.
+    """
+    return max(memory_mb // 6, 128)
 
 
 @contextmanager
