@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.codes import icd_bins
-from mimicflow.concepts import REFERENCE, Paths, as_list, has, opened, sql
+from mimicflow.concepts import Paths, as_list, has, opened, sql, static_features
 from mimicflow.errors import InputError
 from mimicflow.files import atomic_output, write_parquet
 from mimicflow.point_in_time import keep_known_events
@@ -190,7 +190,7 @@ def _filled(table: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
 
 def _in_published_order(table: pd.DataFrame, n_identity: int) -> pd.DataFrame:
     """Return identity, static features in order and with their types, then all other columns."""
-    listed = pd.read_csv(REFERENCE / "static_features.csv")
+    listed = static_features()
     dtypes = listed["kind"].map({"numeric": np.float64, "boolean": np.int8})
     identity, features = list(table.columns[:n_identity]), list(listed["name"])
     extra = sorted(set(table.columns) - set(identity) - set(features))

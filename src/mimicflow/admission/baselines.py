@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import yaml
 from lightgbm import LGBMClassifier
 from sklearn.ensemble import RandomForestClassifier
 
+from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.files import atomic_output, write_csv, write_parquet
 
@@ -93,12 +93,6 @@ def fit_baseline(
     _write_text(yaml.safe_dump(settings, sort_keys=False), outputs["config"])
     if kind == "lightgbm":
         _write_text(_model_text(model), outputs["model"])
-
-
-def static_features() -> pd.DataFrame:
-    """Return the table of static features (``name, kind, group``, ...), in model order."""
-    with (resources.files("mimicflow") / "reference/static_features.csv").open() as stream:
-        return pd.read_csv(stream)
 
 
 def _check_choices(

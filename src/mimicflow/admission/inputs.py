@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from mimicflow.admission.model import Batch, ModelConfig
+from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, InputError
 from mimicflow.learning.preprocessing import ChainedImputer, Scaler
+from mimicflow.vitals import VITALS
 
-REFERENCE = Path(__file__).parent.parent / "reference" / "static_features.csv"
-VITALS = ("temperature", "heartrate", "resprate", "o2sat", "sbp", "dbp")
 RAW_VITALS = ("hours", *VITALS, "pain", "sleeping", "uta", "real_pain")
 """Columns of a raw row: hours to the prediction, six vitals (NaN: not measured), pain and flags."""
 HIGHEST_Z = 100.0
@@ -101,7 +101,7 @@ class Preprocessor:
         options : InputOptions
             Whether the median and the imputer see other rows too.
         """
-        reference = pd.read_csv(REFERENCE)
+        reference = static_features()
         numeric = reference.loc[reference["kind"] == "numeric", "name"].tolist()
         median_rows = static_training if options.acuity_median == "training" else slice(None)
         imputer_rows = vitals_training if options.imputer_rows == "training" else slice(None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 
 from mimicflow.database import connect
 
@@ -34,6 +35,11 @@ def sql(name: str) -> str:
 def has(name: str) -> bool:
     """Tell whether ``concepts/<name>.sql`` exists."""
     return (FOLDER / f"{name}.sql").exists()
+
+
+def static_features() -> pd.DataFrame:
+    """Return the table of static features (``name, kind, group``, ...), in model order."""
+    return pd.read_csv(REFERENCE / "static_features.csv")
 
 
 def as_list(paths: Paths) -> list[str]:

@@ -22,6 +22,7 @@ from torch.nn import functional
 from mimicflow.ecg import reports
 from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
 from mimicflow.ecg.store import WaveformStore
+from mimicflow.ecg.targets import MEASUREMENTS
 from mimicflow.errors import CheckpointError, CohortError, InputError
 from mimicflow.files import write_csv
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
@@ -31,17 +32,6 @@ from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shu
 from mimicflow.learning.preprocessing import Scaler
 
 log = logging.getLogger(__name__)
-
-MEASUREMENTS = (
-    "rr_interval",
-    "qrs_onset",
-    "qrs_end",
-    "t_end",
-    "qrs_axis",
-    "t_axis",
-    "qrs_duration",
-)
-"""Numeric targets: times in ms, axes in degrees."""
 
 KIND = "pretrained encoder"
 EVALUATION_BATCH = 256

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.admission.inputs import REFERENCE, VITALS, InputFiles, InputOptions
+from mimicflow.admission.inputs import VITALS, InputFiles, InputOptions
 from mimicflow.admission.train import OutputFiles, train
+from mimicflow.concepts import static_features
 from mimicflow.ecg.pretraining import MEASUREMENTS, pretrain
 
 SAMPLES = 128
@@ -83,7 +84,7 @@ class Hospital:
 
 
 def _static(stays: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
-    reference = pd.read_csv(REFERENCE)
+    reference = static_features()
     static = {"stay_id": stays["stay_id"]}
     for name, kind, group in reference[["name", "kind", "group"]].itertuples(index=False):
         if kind == "numeric":

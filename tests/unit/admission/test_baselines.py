@@ -9,7 +9,8 @@ import pytest
 import yaml
 from sklearn.ensemble import RandomForestClassifier
 
-from mimicflow.admission.baselines import fit_baseline, static_features
+from mimicflow.admission.baselines import fit_baseline
+from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, ConfigError, InputError
 
 N = 240

@@ -11,12 +11,12 @@ import torch
 from mimicflow.admission.inputs import (
     HIGHEST_Z,
     RAW_VITALS,
-    REFERENCE,
     AdmissionInputs,
     InputOptions,
     Preprocessor,
 )
 from mimicflow.admission.model import ModelConfig
+from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, InputError
 from mimicflow.learning.configs import parse
 
@@ -32,7 +32,7 @@ def data(hospital: Any) -> AdmissionInputs:
 
 def test_354_static_inputs_in_the_order_of_the_reference(data: AdmissionInputs) -> None:
     assert data.static.shape == (72, 354)
-    assert data.preprocessor.features == pd.read_csv(REFERENCE)["name"].tolist()
+    assert data.preprocessor.features == static_features()["name"].tolist()
     training = data.static[data.rows("train")].numpy()
     age = data.preprocessor.features.index("age")
     assert training[:, age].mean() == pytest.approx(0, abs=1e-6)
@@ -113,7 +113,7 @@ def test_the_order_of_the_rows_in_the_tables_is_of_no_account(
 
 
 def test_a_constant_column_cannot_outweigh_all_others() -> None:
-    reference = pd.read_csv(REFERENCE)
+    reference = static_features()
     static = pd.DataFrame(1.0, index=range(3), columns=reference["name"])
     vitals = np.ones((3, len(RAW_VITALS)))
     training = np.ones(3, dtype=bool)
