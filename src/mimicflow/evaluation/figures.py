@@ -1,70 +1,19 @@
-"""Figures of scores: legible in print, told apart without colour, the same bytes every time."""
+"""Figures of scores."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.assessment import Assessment
-from mimicflow.files import atomic_output
-
-# Okabe and Ito's palette (jfly.uni-koeln.de/color), safe for colour-blind readers.
-BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
-GREY, INK = "#777777", "#222222"
-_LINES = [(BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, (0, (5, 1, 1, 1, 1, 1)))]
-
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.8,
-    "savefig.dpi": 200,
-}
-
-
-@contextlib.contextmanager
-def _figure(path: str | Path, synthetic: bool, size: tuple[float, float]) -> Iterator[Figure]:
-    """Yield an empty figure; stamp and save it, atomically and without clock or version."""
-    with mpl.rc_context(), atomic_output(path) as temporary:
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        # The stamp has a strip of its own above the layout, so that it never hides anything.
-        strip = 0.36 / size[1] if synthetic else 0.0
-        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, rect=(0, 0, 1, 1 - strip))
-        figure = Figure(figsize=size, layout=layout)
-        yield figure
-        if synthetic:
-            figure.text(
-                0.98,
-                1 - strip / 1.8,
-                "SYNTHETIC DATA – not patients",
-                horizontalalignment="right",
-                verticalalignment="center",
-                fontsize=9,
-                fontweight="bold",
-                color="white",
-                bbox={"boxstyle": "round,pad=0.35", "facecolor": VERMILION, "edgecolor": "none"},
-            )
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+from mimicflow.evaluation.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
 
 
 def draw_roc(
@@ -83,7 +32,7 @@ def draw_roc(
     title : str
         Above the axes.
     """
-    with _figure(path, synthetic, (5, 5.6)) as figure:
+    with figure_file(path, synthetic, (5, 5.6)) as figure:
         axes = _unit_square(figure, title, "False positive rate", "True positive rate")
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="Chance")
         for assessment, (colour, line) in zip(assessments, _line_styles(), strict=False):
@@ -104,7 +53,7 @@ def draw_prc(
 
     Parameters are those of `draw_roc`.
     """
-    with _figure(path, synthetic, (5, 5.6)) as figure:
+    with figure_file(path, synthetic, (5, 5.6)) as figure:
         axes = _unit_square(figure, title, "Recall (sensitivity)", "Precision (PPV)")
         for assessment, (colour, line) in zip(assessments, _line_styles(), strict=False):
             axes.axhline(assessment.prevalence, color=colour, linewidth=1, linestyle=":")
@@ -144,7 +93,7 @@ def draw_confusion(
     cells = assessment.confusion
     counts = np.array([[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    with _figure(path, synthetic, (4.6, 5.5)) as figure:
+    with figure_file(path, synthetic, (4.6, 5.5)) as figure:
         axes = figure.add_subplot()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(2, 2):
@@ -186,7 +135,7 @@ def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title
         Above the axes.
     """
     best = history.loc[history["is_best"].astype(bool), "epoch"]
-    with _figure(path, synthetic, (6, 5.6)) as figure:
+    with figure_file(path, synthetic, (6, 5.6)) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for axes, measure, label in ((upper, "loss", "Loss"), (lower, "auc", "AUROC")):
             for part, name, colour, marker in (
@@ -226,7 +175,7 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
         Whether to stamp the figure as synthetic.
     """
     rows, headings = _forest_rows(table)
-    with _figure(path, synthetic, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
+    with figure_file(path, synthetic, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _forest_panel(left, rows, "auroc", "AUROC")
         _forest_panel(right, rows, "auprc", "AUPRC")
@@ -308,7 +257,7 @@ def _unit_square(figure: Figure, title: str, horizontal: str, vertical: str) -> 
 
 def _line_styles() -> Iterator[tuple[str, object]]:
     while True:
-        yield from _LINES
+        yield from LINES
 
 
 def _legend(assessment: Assessment, score: str) -> str:
