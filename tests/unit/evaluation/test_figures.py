@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mimicflow.evaluation import figures
+from mimicflow.evaluation import canvas, figures
 from mimicflow.evaluation.assessment import Assessment, assess
 
 VERMILION = (213, 94, 0)
@@ -89,9 +89,9 @@ def test_same_bytes_again_and_a_stamp_on_synthetic_figures_only(
     assessment, history, table, tmp_path
 ):
     first = draw_all(assessment, history, table, tmp_path / "a", True)
-    with figures.mpl.rc_context({"font.size": 30, "savefig.dpi": 50}):  # a user's own style
+    with canvas.mpl.rc_context({"font.size": 30, "savefig.dpi": 50}):  # a user's own style
         again = draw_all(assessment, history, table, tmp_path / "b", True)
-        assert figures.mpl.rcParams["font.size"] == 30
+        assert canvas.mpl.rcParams["font.size"] == 30
     real = draw_all(assessment, history, table, tmp_path / "c", False)
     assert set(first) == {f"{n}.png" for n in ("roc", "prc", "confusion", "loss", "comparison")}
     for name, path in first.items():
