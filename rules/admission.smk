@@ -9,24 +9,24 @@ STEPS    train, baselines, result files per model and combined, comparison
 rule train_model:
     """One variant: its branches and stays are in the configuration; validation patients stop it."""
     input:
-        final_ecgs="results/final_ecgs.parquet",
-        vitals="results/vitals_long_cleaned.parquet",
-        ecgs="results/cohort/ecgs.parquet",
-        spine="results/cohort/spine.parquet",
-        stores=shards("results/ecg/store/{shard}.npy"),
-        indices=shards("results/ecg/store/{shard}.parquet"),
-        pretrained="results/pretrained_model.pth",
+        final_ecgs=at("final_ecgs.parquet"),
+        vitals=at("vitals_long_cleaned.parquet"),
+        ecgs=at("cohort/ecgs.parquet"),
+        spine=at("cohort/spine.parquet"),
+        stores=at(shards("ecg/store/{shard}.npy")),
+        indices=at(shards("ecg/store/{shard}.parquet")),
+        pretrained=at("pretrained_model.pth"),
         code=sources("admission.train", "admission.inputs", "reference/static_features.csv"),
     output:
-        weights="results/{model}.pth",
-        predictions="results/admission/{model}/predictions.parquet",
-        history="results/admission/{model}/history.csv",
-        confusion="results/admission/{model}/confusion.csv",
-        config="results/admission/{model}/config.yaml",
+        weights="results/{scenario}{model}.pth",
+        predictions="results/{scenario}admission/{model}/predictions.parquet",
+        history="results/{scenario}admission/{model}/history.csv",
+        confusion="results/{scenario}admission/{model}/confusion.csv",
+        config="results/{scenario}admission/{model}/config.yaml",
     log:
-        "results/logs/train_model/{model}.log",
+        "results/{scenario}logs/train_model/{model}.log",
     benchmark:
-        "results/benchmarks/train_model/{model}.tsv"
+        "results/{scenario}benchmarks/train_model/{model}.tsv"
     conda:
         "../envs/gpu.yaml"
     resources:
@@ -34,13 +34,12 @@ rule train_model:
         runtime="1d",
         gpu=1,
     params:
-        model=lookup("models/{model}", within=config),
-        encoder=lookup("encoder", within=config),
-        preprocessing={
-            **options("features", "acuity_median"),
-            **options("vitals", "imputer_rows", "max_rows"),
-        },
-        threshold=lookup("evaluation/threshold", within=config),
+        model=setting("models/{model}"),
+        encoder=setting("encoder"),
+        preprocessing=chosen(
+            features=["acuity_median"], vitals=["imputer_rows", "max_rows"], split=["stopping"]
+        ),
+        threshold=setting("evaluation/threshold"),
         seed=config["seed"],
     script:
         "../workflow/scripts/train_model.py"
@@ -49,25 +48,25 @@ rule train_model:
 rule fit_random_forest:
     """Random forest on the static features of the same patients."""
     input:
-        final_ecgs="results/final_ecgs.parquet",
-        spine="results/cohort/spine.parquet",
+        final_ecgs=at("final_ecgs.parquet"),
+        spine=at("cohort/spine.parquet"),
         code=sources("admission.baselines", "reference/static_features.csv"),
     output:
-        predictions="results/admission/random_forest_{subset}/predictions.parquet",
-        importance="results/admission/random_forest_{subset}/importance.csv",
-        config="results/admission/random_forest_{subset}/config.yaml",
+        predictions="results/{scenario}admission/random_forest_{subset}/predictions.parquet",
+        importance="results/{scenario}admission/random_forest_{subset}/importance.csv",
+        config="results/{scenario}admission/random_forest_{subset}/config.yaml",
     log:
-        "results/logs/fit_random_forest/{subset}.log",
+        "results/{scenario}logs/fit_random_forest/{subset}.log",
     benchmark:
-        "results/benchmarks/fit_random_forest/{subset}.tsv"
+        "results/{scenario}benchmarks/fit_random_forest/{subset}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=lookup("baselines/random_forest", within=config),
-        acuity_median=lookup("features/acuity_median", within=config),
+        options=setting("baselines/random_forest"),
+        acuity_median=setting("features/acuity_median"),
         seed=config["seed"],
     script:
         "../workflow/scripts/fit_random_forest.py"
@@ -76,26 +75,26 @@ rule fit_random_forest:
 rule fit_lightgbm:
     """LightGBM on the static features of the same patients."""
     input:
-        final_ecgs="results/final_ecgs.parquet",
-        spine="results/cohort/spine.parquet",
+        final_ecgs=at("final_ecgs.parquet"),
+        spine=at("cohort/spine.parquet"),
         code=sources("admission.baselines", "reference/static_features.csv"),
     output:
-        predictions="results/admission/lightgbm_{subset}/predictions.parquet",
-        importance="results/admission/lightgbm_{subset}/importance.csv",
-        config="results/admission/lightgbm_{subset}/config.yaml",
-        model="results/admission/lightgbm_{subset}/model.txt",
+        predictions="results/{scenario}admission/lightgbm_{subset}/predictions.parquet",
+        importance="results/{scenario}admission/lightgbm_{subset}/importance.csv",
+        config="results/{scenario}admission/lightgbm_{subset}/config.yaml",
+        model="results/{scenario}admission/lightgbm_{subset}/model.txt",
     log:
-        "results/logs/fit_lightgbm/{subset}.log",
+        "results/{scenario}logs/fit_lightgbm/{subset}.log",
     benchmark:
-        "results/benchmarks/fit_lightgbm/{subset}.tsv"
+        "results/{scenario}benchmarks/fit_lightgbm/{subset}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=lookup("baselines/lightgbm", within=config),
-        acuity_median=lookup("features/acuity_median", within=config),
+        options=setting("baselines/lightgbm"),
+        acuity_median=setting("features/acuity_median"),
         seed=config["seed"],
     script:
         "../workflow/scripts/fit_lightgbm.py"

@@ -15,31 +15,31 @@ rule build_cohort:
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
         record_list=shards("results/tables/ecg/record_list/{shard}.parquet"),
         machine_measurements=shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet"),
-        records="results/ecg/records.parquet",
+        records=at("ecg/records.parquet"),
         manifest="results/manifest.json",
         code=sources(
             "cohort", *concept("cohort"), "reference/complaints.csv", "reference/attrition.csv"
         ),
     output:
-        stays="results/cohort/stays.parquet",
-        ecgs="results/cohort/ecgs.parquet",
+        stays="results/{scenario}cohort/stays.parquet",
+        ecgs="results/{scenario}cohort/ecgs.parquet",
         attrition=report(
-            "results/cohort/attrition.csv",
+            "results/{scenario}cohort/attrition.csv",
             caption="../workflow/report/attrition.rst",
             category="Cohort",
             labels={"table": "attrition"},
         ),
     log:
-        "results/logs/build_cohort.log",
+        "results/{scenario}logs/build_cohort.log",
     benchmark:
-        "results/benchmarks/build_cohort.tsv"
+        "results/{scenario}benchmarks/build_cohort.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=4000,
         runtime="30m",
     params:
-        cohort=lookup("cohort", within=config),
+        cohort=setting("cohort"),
         seed=config["seed"],
     script:
         "../workflow/scripts/build_cohort.py"
@@ -48,21 +48,21 @@ rule build_cohort:
 rule split_patients:
     """Training, validation and test patients, drawn once for all models."""
     input:
-        stays="results/cohort/stays.parquet",
+        stays=at("cohort/stays.parquet"),
         code=sources("learning.splits"),
     output:
-        "results/cohort/spine.parquet",
+        "results/{scenario}cohort/spine.parquet",
     log:
-        "results/logs/split_patients.log",
+        "results/{scenario}logs/split_patients.log",
     benchmark:
-        "results/benchmarks/split_patients.tsv"
+        "results/{scenario}benchmarks/split_patients.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=1000,
         runtime="30m",
     params:
-        split=lookup("split", within=config),
+        split=chosen(split=["test", "validation", "stratified", "folds", "fold"]),
         seed=config["seed"],
     script:
         "../workflow/scripts/split_patients.py"

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from mimicflow.admission import protocols
 from mimicflow.provenance import source_files
 from mimicflow.raw_files import find_raw_file
+from mimicflow.scenarios import Scenarios
 from mimicflow.tables import TABLES
 
 SHARDS = range(config["ingest"]["shards"])
@@ -39,9 +41,12 @@ COMPARED = {
     **{name: model["stays"] for name, model in config["models"].items()},
     **{f"{kind}_{stays}": stays for kind in config["baselines"] for stays in ("all", "multi")},
 }
+# Folds, defects brought back, ablations: the same rules under results/scenarios/{name}/.
+SCENARIOS = Scenarios(config, protocols.scenarios(config))
 
 
 wildcard_constraints:
+    scenario="(scenarios/[a-z0-9_]+/)?",
     module="hosp|icu|ed|ecg",
     table="[a-z_]+",
     shard="[0-9]+",
@@ -66,6 +71,46 @@ def concept(name):
 def shards(path):
     """The path for every shard, other wildcards untouched."""
     return [path.replace("{shard}", str(shard)) for shard in SHARDS]
+
+
+def at(paths):
+    """An input function: where the rule's scenario finds files, its own or those it shares."""
+
+    def path_of_scenario(wildcards):
+        name = scenario_of(wildcards)
+        listed = [paths] if isinstance(paths, str) else paths
+        found = [f"results/{SCENARIOS.folder(name, path)}{path}" for path in listed]
+        found = [path.format(**dict(wildcards.items())) for path in found]
+        return found[0] if isinstance(paths, str) else found
+
+    return path_of_scenario
+
+
+def setting(path):
+    """A parameter: this part of the configuration, as the rule's scenario has it."""
+
+    def part_of_scenario(wildcards):
+        part = SCENARIOS.config(scenario_of(wildcards))
+        for key in path.format(**dict(wildcards.items())).split("/"):
+            part = part[key]
+        return part
+
+    return part_of_scenario
+
+
+def chosen(**sections):
+    """A parameter: these keys of these sections and no others, so that only they rerun a rule."""
+
+    def keys_of_scenario(wildcards):
+        whole = SCENARIOS.config(scenario_of(wildcards))
+        return {key: whole[section][key] for section, keys in sections.items() for key in keys}
+
+    return keys_of_scenario
+
+
+def scenario_of(wildcards):
+    """The name of the rule's scenario; empty for the configuration itself."""
+    return wildcards.scenario.removeprefix("scenarios/").rstrip("/")
 
 
 def official_path(folder, table):

@@ -13,20 +13,20 @@ rule build_ecg_store:
         waveforms=waveforms,
         code=sources("ecg.store"),
     output:
-        store="results/ecg/store/{shard}.npy",
-        index="results/ecg/store/{shard}.parquet",
-        excluded="results/ecg/excluded/{shard}.parquet",
+        store="results/{scenario}ecg/store/{shard}.npy",
+        index="results/{scenario}ecg/store/{shard}.parquet",
+        excluded="results/{scenario}ecg/excluded/{shard}.parquet",
     log:
-        "results/logs/build_ecg_store/{shard}.log",
+        "results/{scenario}logs/build_ecg_store/{shard}.log",
     benchmark:
-        "results/benchmarks/build_ecg_store/{shard}.tsv"
+        "results/{scenario}benchmarks/build_ecg_store/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=1500,
         runtime="4h",
     params:
-        ecg=lookup("ecg", within=config),
+        ecg=setting("ecg"),
         folder=config["data"]["ecg"],
     script:
         "../workflow/scripts/build_ecg_store.py"
@@ -35,23 +35,23 @@ rule build_ecg_store:
 rule collect_ecg_records:
     """The readable ECGs of all shards, and those excluded with their reasons, counted."""
     input:
-        indices=shards("results/ecg/store/{shard}.parquet"),
-        excluded=shards("results/ecg/excluded/{shard}.parquet"),
+        indices=at(shards("ecg/store/{shard}.parquet")),
+        excluded=at(shards("ecg/excluded/{shard}.parquet")),
         code=sources("ecg.store"),
     output:
-        records="results/ecg/records.parquet",
-        excluded="results/ecg/excluded.csv",
+        records="results/{scenario}ecg/records.parquet",
+        excluded="results/{scenario}ecg/excluded.csv",
     log:
-        "results/logs/collect_ecg_records.log",
+        "results/{scenario}logs/collect_ecg_records.log",
     benchmark:
-        "results/benchmarks/collect_ecg_records.tsv"
+        "results/{scenario}benchmarks/collect_ecg_records.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=1000,
         runtime="30m",
     params:
-        max_damaged_share=lookup("ecg/max_damaged_share", within=config),
+        max_damaged_share=setting("ecg/max_damaged_share"),
     script:
         "../workflow/scripts/collect_ecg_records.py"
 
@@ -62,15 +62,15 @@ if PRETRAINING:
         """Seven measurements and 75 report labels per ECG, as the device printed them."""
         input:
             measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
-            records="results/ecg/records.parquet",
+            records=at("ecg/records.parquet"),
             code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
         output:
-            targets="results/pretraining_ecgs.parquet",
-            labels="results/ecg/report_labels.json",
+            targets="results/{scenario}pretraining_ecgs.parquet",
+            labels="results/{scenario}ecg/report_labels.json",
         log:
-            "results/logs/build_pretraining_targets.log",
+            "results/{scenario}logs/build_pretraining_targets.log",
         benchmark:
-            "results/benchmarks/build_pretraining_targets.tsv"
+            "results/{scenario}benchmarks/build_pretraining_targets.tsv"
         conda:
             "../envs/cpu.yaml"
         resources:
@@ -82,19 +82,19 @@ if PRETRAINING:
     rule pretrain_encoder:
         """ResNet-18-1D learns to read the ECG as the device did, without the test patients."""
         input:
-            targets="results/pretraining_ecgs.parquet",
-            labels="results/ecg/report_labels.json",
-            stores=shards("results/ecg/store/{shard}.npy"),
-            indices=shards("results/ecg/store/{shard}.parquet"),
-            spine="results/cohort/spine.parquet",
+            targets=at("pretraining_ecgs.parquet"),
+            labels=at("ecg/report_labels.json"),
+            stores=at(shards("ecg/store/{shard}.npy")),
+            indices=at(shards("ecg/store/{shard}.parquet")),
+            spine=at("cohort/spine.parquet"),
             code=sources("ecg.pretraining"),
         output:
-            model="results/pretrained_model.pth",
-            history="results/loss_history.csv",
+            model="results/{scenario}pretrained_model.pth",
+            history="results/{scenario}loss_history.csv",
         log:
-            "results/logs/pretrain_encoder.log",
+            "results/{scenario}logs/pretrain_encoder.log",
         benchmark:
-            "results/benchmarks/pretrain_encoder.tsv"
+            "results/{scenario}benchmarks/pretrain_encoder.tsv"
         conda:
             "../envs/gpu.yaml"
         resources:
@@ -102,8 +102,8 @@ if PRETRAINING:
             runtime="2d",
             gpu=1,
         params:
-            encoder=options("encoder", "width", "depth"),
-            pretraining=lookup("pretraining", within=config),
+            encoder=chosen(encoder=["width", "depth"]),
+            pretraining=setting("pretraining"),
             seed=config["seed"],
         script:
             "../workflow/scripts/pretrain_encoder.py"
@@ -113,23 +113,23 @@ else:
     rule initialise_encoder:
         """Random weights, for data without machine measurements, such as the open ECG demo."""
         input:
-            stores=shards("results/ecg/store/{shard}.npy"),
-            indices=shards("results/ecg/store/{shard}.parquet"),
+            stores=at(shards("ecg/store/{shard}.npy")),
+            indices=at(shards("ecg/store/{shard}.parquet")),
             code=sources("ecg.pretraining", "reference/ecg_report_labels.csv"),
         output:
-            model="results/pretrained_model.pth",
-            history="results/loss_history.csv",
+            model="results/{scenario}pretrained_model.pth",
+            history="results/{scenario}loss_history.csv",
         log:
-            "results/logs/initialise_encoder.log",
+            "results/{scenario}logs/initialise_encoder.log",
         benchmark:
-            "results/benchmarks/initialise_encoder.tsv"
+            "results/{scenario}benchmarks/initialise_encoder.tsv"
         conda:
             "../envs/gpu.yaml"
         resources:
             mem_mb=2000,
             runtime="30m",
         params:
-            encoder=options("encoder", "width", "depth"),
+            encoder=chosen(encoder=["width", "depth"]),
             seed=config["seed"],
         script:
             "../workflow/scripts/initialise_encoder.py"

@@ -29,24 +29,21 @@ rule build_gsn_etc:
 rule extract_ed_stay:
     """What is known on arrival: age, sex, arrival, acuity, complaint; and the ECGs so far."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         code=sources("features", *concept("ed_stay"), "reference/complaints.csv"),
     output:
-        "results/features/ed_stay/{shard}.parquet",
+        "results/{scenario}features/ed_stay/{shard}.parquet",
     log:
-        "results/logs/extract_ed_stay/{shard}.log",
+        "results/{scenario}logs/extract_ed_stay/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_ed_stay/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_ed_stay/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options={
-            **options("cohort", "complaint_match", "complaint_sob"),
-            **options("features", "syncope_flag"),
-        },
+        options=chosen(cohort=["complaint_match", "complaint_sob"], features=["syncope_flag"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_stay.py"
@@ -55,22 +52,22 @@ rule extract_ed_stay:
 rule extract_prior_stays:
     """Earlier stays of the patient in the emergency department and how the latest ended."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         edstays="results/tables/ed/edstays/{shard}.parquet",
         code=sources("features", *concept("prior_stays")),
     output:
-        "results/features/prior_stays/{shard}.parquet",
+        "results/{scenario}features/prior_stays/{shard}.parquet",
     log:
-        "results/logs/extract_prior_stays/{shard}.log",
+        "results/{scenario}logs/extract_prior_stays/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_prior_stays/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_prior_stays/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=options("features", "prior_stays_before"),
+        options=chosen(features=["prior_stays_before"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_prior_stays.py"
@@ -79,23 +76,23 @@ rule extract_prior_stays:
 rule extract_ed_medications:
     """Drugs dispensed in the stay, by blocks of ETC ids."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         pyxis="results/tables/ed/pyxis/{shard}.parquet",
         gsn_etc="results/features/gsn_etc.parquet",
         code=sources("features", *concept("ed_medications"), "reference/static_features.csv"),
     output:
-        "results/features/ed_medications/{shard}.parquet",
+        "results/{scenario}features/ed_medications/{shard}.parquet",
     log:
-        "results/logs/extract_ed_medications/{shard}.log",
+        "results/{scenario}logs/extract_ed_medications/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_ed_medications/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_ed_medications/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=options("features", "etc_descriptions"),
+        options=chosen(features=["etc_descriptions"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_medications.py"
@@ -104,16 +101,16 @@ rule extract_ed_medications:
 rule extract_medication_history:
     """Inpatient orders of the 365 days before arrival, by blocks of ETC ids."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
         gsn_etc="results/features/gsn_etc.parquet",
         code=sources("features", *concept("medication_history"), "reference/static_features.csv"),
     output:
-        "results/features/medication_history/{shard}.parquet",
+        "results/{scenario}features/medication_history/{shard}.parquet",
     log:
-        "results/logs/extract_medication_history/{shard}.log",
+        "results/{scenario}logs/extract_medication_history/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_medication_history/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_medication_history/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -128,15 +125,15 @@ rule extract_medication_history:
 rule extract_home_medications:
     """Drugs that the patient reports to take at home; only on request."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         medrecon="results/tables/ed/medrecon/{shard}.parquet",
         code=sources("features", *concept("home_medications")),
     output:
-        "results/features/home_medications/{shard}.parquet",
+        "results/{scenario}features/home_medications/{shard}.parquet",
     log:
-        "results/logs/extract_home_medications/{shard}.log",
+        "results/{scenario}logs/extract_home_medications/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_home_medications/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_home_medications/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -151,7 +148,7 @@ rule extract_home_medications:
 rule extract_diagnosis_history:
     """Coded diagnoses of earlier admissions, in CCS and CCSR bins."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
         admissions="results/tables/hosp/admissions/{shard}.parquet",
         code=sources(
@@ -161,19 +158,19 @@ rule extract_diagnosis_history:
             "reference/static_features.csv",
         ),
     output:
-        "results/features/diagnosis_history/{shard}.parquet",
+        "results/{scenario}features/diagnosis_history/{shard}.parquet",
     log:
-        "results/logs/extract_diagnosis_history/{shard}.log",
+        "results/{scenario}logs/extract_diagnosis_history/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_diagnosis_history/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_diagnosis_history/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=options(
-            "features", "diagnosis_lag_days", "icd_padding", "icd_lookup_key", "n_pmh_bins"
+        options=chosen(
+            features=["diagnosis_lag_days", "icd_padding", "icd_lookup_key", "n_pmh_bins"]
         ),
         shards=config["ingest"]["shards"],
     script:
@@ -186,22 +183,22 @@ rule extract_ed_labs:
     A result counts from the moment it was stored, not drawn.
     """
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         labevents="results/tables/hosp/labevents/{shard}.parquet",
         code=sources("features", *concept("ed_labs"), "reference/labs.csv"),
     output:
-        "results/features/ed_labs/{shard}.parquet",
+        "results/{scenario}features/ed_labs/{shard}.parquet",
     log:
-        "results/logs/extract_ed_labs/{shard}.log",
+        "results/{scenario}logs/extract_ed_labs/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_ed_labs/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_ed_labs/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=options("features", "availability", "lab_items", "lab_text", "missing_labs"),
+        options=chosen(features=["availability", "lab_items", "lab_text", "missing_labs"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_labs.py"
@@ -210,23 +207,23 @@ rule extract_ed_labs:
 rule extract_vitalsigns:
     """Triage and bedside readings of the stay until the prediction."""
     input:
-        spine="results/cohort/stays.parquet",
+        spine=at("cohort/stays.parquet"),
         triage="results/tables/ed/triage/{shard}.parquet",
         vitalsign="results/tables/ed/vitalsign/{shard}.parquet",
         code=sources("vitals", *concept("vitalsigns"), "reference/vital_ranges.csv"),
     output:
-        "results/features/vitalsigns/{shard}.parquet",
+        "results/{scenario}features/vitalsigns/{shard}.parquet",
     log:
-        "results/logs/extract_vitalsigns/{shard}.log",
+        "results/{scenario}logs/extract_vitalsigns/{shard}.log",
     benchmark:
-        "results/benchmarks/extract_vitalsigns/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_vitalsigns/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=options("vitals", "ranges"),
+        options=chosen(vitals=["ranges"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_vitalsigns.py"
@@ -235,16 +232,16 @@ rule extract_vitalsigns:
 rule assemble_static_features:
     """All concepts beside each other, one row per stay, under the published names."""
     input:
-        **{name: shards(f"results/features/{name}/{{shard}}.parquet") for name in STATIC_CONCEPTS},
-        stays="results/cohort/stays.parquet",
-        ecgs="results/cohort/ecgs.parquet",
+        **{name: at(shards(f"features/{name}/{{shard}}.parquet")) for name in STATIC_CONCEPTS},
+        stays=at("cohort/stays.parquet"),
+        ecgs=at("cohort/ecgs.parquet"),
         code=sources("features", "reference/static_features.csv"),
     output:
-        "results/final_ecgs.parquet",
+        "results/{scenario}final_ecgs.parquet",
     log:
-        "results/logs/assemble_static_features.log",
+        "results/{scenario}logs/assemble_static_features.log",
     benchmark:
-        "results/benchmarks/assemble_static_features.tsv"
+        "results/{scenario}benchmarks/assemble_static_features.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -252,7 +249,7 @@ rule assemble_static_features:
         runtime="30m",
     params:
         concepts=STATIC_CONCEPTS,
-        options=options("features", "acuity_median", "fill", "etc_descriptions"),
+        options=chosen(features=["acuity_median", "fill", "etc_descriptions"]),
     script:
         "../workflow/scripts/assemble_static_features.py"
 
@@ -260,14 +257,14 @@ rule assemble_static_features:
 rule assemble_vitals:
     """All readings of all stays, under the published names."""
     input:
-        readings=shards("results/features/vitalsigns/{shard}.parquet"),
+        readings=at(shards("features/vitalsigns/{shard}.parquet")),
         code=sources("vitals"),
     output:
-        "results/vitals_long_cleaned.parquet",
+        "results/{scenario}vitals_long_cleaned.parquet",
     log:
-        "results/logs/assemble_vitals.log",
+        "results/{scenario}logs/assemble_vitals.log",
     benchmark:
-        "results/benchmarks/assemble_vitals.tsv"
+        "results/{scenario}benchmarks/assemble_vitals.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:

@@ -6,8 +6,7 @@ from mimicflow.scripting import rule_log
 with rule_log(snakemake.log[0]):
     split_patients(
         snakemake.input.stays,
-        test=snakemake.params.split["test"],
-        validation=snakemake.params.split["validation"],
+        options=snakemake.params.split,
         seed=snakemake.params.seed,
         output=snakemake.output[0],
     )

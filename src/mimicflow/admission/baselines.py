@@ -1,8 +1,8 @@
 """Random forest and LightGBM on the static features: what is gained without waveforms.
 
 The forest is not saved: scikit-learn has no format but pickle, and no file that we read may run
-code. Its predictions and importances are kept, and the seed makes it again. LightGBM has a text
-format. Neither is calibrated.
+code. Its predictions and importances are kept, and the seed makes it again, as
+``admission.explain_baselines`` does. LightGBM has a text format. Neither is calibrated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,17 @@ _ESTIMATORS: dict[str, Callable[..., Any]] = {
     ),
 }
 _LEAST_ECGS = {"all": 1, "multi": 2}
+
+
+class FittedBaseline(NamedTuple):
+    """A baseline with the stays that it was, or could be, asked about."""
+
+    model: Any
+    """``RandomForestClassifier`` or ``LGBMClassifier``; predicts on one thread."""
+    stays: pd.DataFrame
+    """stay_id, subject_id, split, label (and the raw features), by stay_id."""
+    values: pd.DataFrame
+    """What the model sees of each of ``stays``; columns in the order of ``static_features``."""
 
 
 def fit_baseline(
@@ -69,7 +80,49 @@ def fit_baseline(
     ConfigError, InputError, CohortError
         An unknown choice, absent or missing features, training patients of one class only.
     """
-    _check_choices(kind, stays, acuity_median, outputs)
+    check_choices(kind, stays, acuity_median)
+    _check_outputs(kind, outputs)
+    model, table, values = fit(
+        kind,
+        stays,
+        final_ecgs,
+        spine,
+        options,
+        acuity_median=acuity_median,
+        seed=seed,
+        threads=threads,
+    )
+    held_out = (table["split"] != "train").to_numpy()
+    names = static_features()["name"]
+    predictions = table.loc[held_out, ["stay_id", "subject_id", "split", "label"]].assign(
+        probability=model.predict_proba(values[held_out])[:, 1]
+    )
+    settings = {"kind": kind, "stays": stays, "seed": seed, "acuity_median": acuity_median}
+    settings |= {"options": dict(options), "features": names.tolist()}
+    write_parquet(predictions, outputs["predictions"])
+    importance = pd.DataFrame({"feature": names, "importance": training_importance(model)})
+    by_size = importance.sort_values("importance", ascending=False, kind="stable")
+    write_csv(by_size, outputs["importance"])
+    _write_text(yaml.safe_dump(settings, sort_keys=False), outputs["config"])
+    if kind == "lightgbm":
+        _write_text(_model_text(model), outputs["model"])
+
+
+def fit(
+    kind: str,
+    stays: str,
+    final_ecgs: str | Path,
+    spine: str | Path,
+    options: Mapping[str, Any],
+    *,
+    acuity_median: str,
+    seed: int,
+    threads: int,
+) -> FittedBaseline:
+    """Fit a baseline on the training patients; the same arguments give the same model.
+
+    Parameters and errors are those of `fit_baseline`.
+    """
     features = static_features()
     names = features["name"].tolist()
     table = _read_stays(final_ecgs, spine, names, _LEAST_ECGS[stays])
@@ -83,21 +136,17 @@ def fit_baseline(
     model = _ESTIMATORS[kind](**options, random_state=seed, n_jobs=threads)
     model.fit(values[training], table.loc[training, "label"].to_numpy())
     model.n_jobs = 1  # several threads would add up the trees' votes in any order
-    predictions = table.loc[~training, ["stay_id", "subject_id", "split", "label"]].assign(
-        probability=model.predict_proba(values[~training])[:, 1]
-    )
-    settings = {"kind": kind, "stays": stays, "seed": seed, "acuity_median": acuity_median}
-    settings |= {"options": dict(options), "features": names}
-    write_parquet(predictions, outputs["predictions"])
-    write_csv(_importance(model, features["name"]), outputs["importance"])
-    _write_text(yaml.safe_dump(settings, sort_keys=False), outputs["config"])
-    if kind == "lightgbm":
-        _write_text(_model_text(model), outputs["model"])
+    return FittedBaseline(model, table, values)
 
 
-def _check_choices(
-    kind: str, stays: str, acuity_median: str, outputs: Mapping[str, str | Path]
-) -> None:
+def training_importance(model: Any) -> np.ndarray:
+    """Return impurity or gain per feature as a share of all, (features,)."""
+    importance = np.asarray(model.feature_importances_, dtype=np.float64)
+    return np.asarray(importance / max(importance.sum(), np.finfo(np.float64).tiny))
+
+
+def check_choices(kind: str, stays: str, acuity_median: str) -> None:
+    """Refuse an unknown method, set of stays or source of the median (ConfigError)."""
     choices = (
         ("kind of baseline", kind, list(_ESTIMATORS)),
         ("set of stays", stays, list(_LEAST_ECGS)),
@@ -106,6 +155,9 @@ def _check_choices(
     for what, value, known in choices:
         if value not in known:
             raise ConfigError(f"unknown {what} {value!r}", remedy=f"use {' or '.join(known)}")
+
+
+def _check_outputs(kind: str, outputs: Mapping[str, str | Path]) -> None:
     needed = {"predictions", "importance", "config"} | ({"model"} if kind == "lightgbm" else set())
     if set(outputs) != needed:
         raise ConfigError(
@@ -169,14 +221,6 @@ def _refuse_missing(values: pd.DataFrame, file: str | Path) -> None:
             file=file,
             remedy="only acuity and laboratory values may be missing; see the feature rules",
         )
-
-
-def _importance(model: Any, names: pd.Series) -> pd.DataFrame:
-    """Impurity or gain per feature as a share of all, the largest first."""
-    importance = np.asarray(model.feature_importances_, dtype=np.float64)
-    share = importance / max(importance.sum(), np.finfo(np.float64).tiny)
-    frame = pd.DataFrame({"feature": names, "importance": share})
-    return frame.sort_values("importance", ascending=False, kind="stable")
 
 
 def _write_text(text: str, path: str | Path) -> None:

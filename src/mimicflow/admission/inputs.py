@@ -19,6 +19,7 @@ from mimicflow.admission.model import Batch, ModelConfig
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, InputError
 from mimicflow.learning.preprocessing import ChainedImputer, Scaler
+from mimicflow.learning.splits import stopped_by
 from mimicflow.vitals import VITALS
 
 RAW_VITALS = ("hours", *VITALS, "pain", "sleeping", "uta", "real_pain")
@@ -52,6 +53,8 @@ class InputOptions:
     """Vital-sign rows on which the imputer is fitted."""
     max_rows: int = 10
     """The last so many vital-sign rows of a stay are used."""
+    stopping: Literal["validation", "test"] = "validation"
+    """The patients that end the training; ``test``: the reported ones, which is optimistic."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,8 @@ class AdmissionInputs:
         spine = pd.read_parquet(files.spine).sort_values("stay_id", ignore_index=True)
         if config.stays == "multi":
             spine = spine[spine["n_ecg"] >= 2].reset_index(drop=True)
-        self.branches = config.branches
+        spine["split"] = stopped_by(spine["split"], options.stopping)
+        self.branches, self.stopping = config.branches, options.stopping
         self.stays = spine[["stay_id", "subject_id", "split", "label"]]
         self.labels = torch.from_numpy(spine["label"].to_numpy(np.float32))
         self._require_both_classes(files.spine)
@@ -243,9 +247,9 @@ class AdmissionInputs:
         self.vitals, self.n_vitals = self.preprocessor.sequences(raw)
 
     def _require_both_classes(self, file: str | Path) -> None:
-        for split in ("train", "validation", "test"):
+        for split in ("train", self.stopping):
             n_classes = self.stays.loc[self.stays["split"] == split, "label"].nunique()
-            if n_classes < 2 and split != "test":
+            if n_classes < 2:
                 raise CohortError(
                     f"the {split} stays of this model do not hold both outcomes",
                     file=file,

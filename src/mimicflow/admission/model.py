@@ -66,6 +66,8 @@ class ModelConfig:
     epochs: int
     patience: int
     """Epochs without a better validation AUROC."""
+    calibration: Literal["temperature", "none"] = "temperature"
+    """Fitted on the validation stays."""
 
     def __post_init__(self) -> None:
         """Require a learning rate for every part that can be trained."""

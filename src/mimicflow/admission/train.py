@@ -26,6 +26,7 @@ from mimicflow.admission.model import (
 from mimicflow.ecg.pretraining import Waveforms, load_encoder
 from mimicflow.ecg.resnet import STAGES, ResNet1d
 from mimicflow.ecg.store import WaveformStore
+from mimicflow.errors import ConfigError
 from mimicflow.files import atomic_output, write_csv, write_parquet
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
@@ -133,7 +134,8 @@ class AdmissionTask:
     ) -> None:
         self.model, self.inputs, self.ecgs = model, inputs, ecgs
         self.threshold, self.seed, self.device = threshold, seed, device
-        self.training_rows, self.validation_rows = inputs.rows("train"), inputs.rows("validation")
+        self.training_rows = inputs.rows("train")
+        self.validation_rows = inputs.rows(inputs.stopping)
         self.pos_weight = torch.ones(())
         if model.config.pos_weight == "balanced":
             labels = inputs.labels[torch.from_numpy(self.training_rows)]
@@ -234,6 +236,11 @@ def train(
     """
     settings = parse(EncoderConfig, encoder, "encoder")
     config = parse(ModelConfig, model, f"models.{name}")
+    if config.calibration != "none" and options.stopping == "test":
+        raise ConfigError(
+            f"models.{name}.calibration is {config.calibration}, but split.stopping is test",
+            remedy="set calibration to none: no patients are left to fit it on",
+        )
     waveforms = WaveformStore(*store)
     data = AdmissionInputs(inputs, config, options)
     resolved = {
@@ -302,8 +309,10 @@ def _write(
     logits: np.ndarray,
 ) -> None:
     """Calibrate on the validation stays among ``rows``, and write everything."""
-    validation = (data.stays["split"] == "validation").to_numpy()[rows]
-    temperature = fit_temperature(logits[validation], data.labels.numpy()[rows][validation])
+    temperature = 1.0
+    if network.config.calibration == "temperature":
+        validation = (data.stays["split"] == "validation").to_numpy()[rows]
+        temperature = fit_temperature(logits[validation], data.labels.numpy()[rows][validation])
     content = {
         **resolved,
         "temperature": temperature,

@@ -1,24 +1,47 @@
-"""Scores and curves of one set of predictions, all by scikit-learn.
+"""Scores, curves, operating points and thresholds of one set of predictions, by scikit-learn.
 
-AUPRC is the average precision, without interpolation. Label 1 is the positive class everywhere.
+AUPRC is the average precision, without interpolation. Label 1 is the positive class everywhere,
+and a probability of at least the threshold means label 1.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
     confusion_matrix,
+    log_loss,
     precision_recall_curve,
     precision_recall_fscore_support,
     roc_auc_score,
     roc_curve,
 )
 
-SCORES = ("auroc", "auprc", "brier")
+from mimicflow.errors import ConfigError
+
+_LOG = logging.getLogger(__name__)
+
+OPERATING_SCORES = ("sensitivity", "specificity", "ppv", "npv", "f1")
+# Rates are quotients of counts: two of them are equal or differ by far more than this.
+_ROUNDING = 1e-12
+
+
+class Estimate(NamedTuple):
+    """A score with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Return for instance ``0.911 (0.905–0.917)``."""
+        return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
 
 
 @dataclass(frozen=True)
@@ -38,7 +61,7 @@ class Curves:
 
 
 def scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Return AUROC, AUPRC and Brier score.
+    """Return AUROC, AUPRC, Brier score and log loss.
 
     Parameters
     ----------
@@ -51,6 +74,7 @@ def scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
         "auroc": float(roc_auc_score(label, probability)),
         "auprc": float(average_precision_score(label, probability)),
         "brier": float(brier_score_loss(label, probability)),
+        "log_loss": float(log_loss(label, probability, labels=[0, 1])),
     }
 
 
@@ -93,3 +117,96 @@ def confusion(
         "recall": float(recall),
         "f1": float(f1),
     }
+
+
+def operating_point(label: np.ndarray, flagged: np.ndarray) -> dict[str, float]:
+    """Return sensitivity, specificity, PPV, NPV and F1 of decisions; NaN where undefined.
+
+    Parameters
+    ----------
+    label : numpy.ndarray of shape (n,)
+        0 or 1.
+    flagged : numpy.ndarray of bool, shape (n,)
+        Who is predicted to have label 1.
+    """
+    predicted = np.asarray(flagged).astype(int)
+    tn, fp, fn, tp = confusion_matrix(label, predicted, labels=[0, 1]).ravel().tolist()
+    return {
+        "sensitivity": _share(tp, tp + fn),
+        "specificity": _share(tn, tn + fp),
+        "ppv": _share(tp, tp + fp),
+        "npv": _share(tn, tn + fn),
+        "f1": _share(2 * tp, 2 * tp + fp + fn),
+    }
+
+
+def choose_thresholds(
+    label: np.ndarray,
+    probability: np.ndarray,
+    rules: Mapping[str, bool | Sequence[float]],
+) -> dict[str, float]:
+    """Choose a threshold by each rule, on patients that are not those reported.
+
+    Only thresholds that flag somebody are looked at, each of them a probability that occurs.
+    Where several satisfy a rule, the lowest is taken: it has the highest sensitivity.
+
+    Parameters
+    ----------
+    label, probability : numpy.ndarray of shape (n,)
+        As in `scores`; of validation patients.
+    rules : mapping
+        ``youden`` (bool: the largest sensitivity + specificity), ``specificity`` and ``ppv``
+        (values to be reached at least, each in (0, 1)). For instance
+        ``{"youden": True, "specificity": [0.9], "ppv": [0.8]}``.
+
+    Returns
+    -------
+    dict of str to float
+        ``youden``, ``specificity_0.9``, ``ppv_0.8`` and so on, in the order of the rules. NaN,
+        with a warning in the log, where no threshold reaches the value.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown rule or a value outside (0, 1).
+    """
+    fpr, tpr, roc_thresholds = (
+        curve[1:] for curve in roc_curve(label, probability, drop_intermediate=False)
+    )
+    precision, _, pr_thresholds = precision_recall_curve(label, probability)
+    reached = {
+        "specificity": (1 - fpr, roc_thresholds),
+        "ppv": (precision[:-1], pr_thresholds),
+    }
+    chosen: dict[str, float] = {}
+    for rule, wanted in rules.items():
+        if rule == "youden" and isinstance(wanted, bool):
+            if wanted:
+                gain = tpr - fpr
+                chosen[rule] = float(roc_thresholds[gain >= gain.max() - _ROUNDING].min())
+        elif rule in reached and not isinstance(wanted, bool):
+            for value in wanted:
+                chosen[f"{rule}_{value:g}"] = _lowest(*reached[rule], rule, value)
+        else:
+            raise ConfigError(
+                f"unknown threshold rule {rule}: {wanted!r}",
+                remedy="use youden: true, specificity: [0.9] or ppv: [0.8]",
+            )
+    return chosen
+
+
+def _lowest(rate: np.ndarray, thresholds: np.ndarray, rule: str, value: float) -> float:
+    """Return the lowest of the thresholds at which the rate is at least the value."""
+    if not 0 < value < 1:
+        raise ConfigError(
+            f"threshold rule {rule}: {value!r} is outside (0, 1)", remedy="use for instance 0.9"
+        )
+    enough = thresholds[rate >= value - _ROUNDING]
+    if not len(enough):
+        _LOG.warning("no threshold reaches a %s of %g; its scores stay empty", rule, value)
+        return float("nan")
+    return float(enough.min())
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from mimicflow.errors import MimicflowError
 
@@ -18,79 +22,90 @@ class PredictionsError(MimicflowError):
     """A predictions table that cannot be scored."""
 
 
-def read_predictions(path: str | Path, split: str = "test") -> pd.DataFrame:
+def read_predictions(
+    path: str | Path, split: str = "test", *, key: str = "stay_id"
+) -> pd.DataFrame:
     """Read the predictions of one split.
 
     Parameters
     ----------
     path : path-like
-        Parquet with the columns ``stay_id, subject_id, split, label, probability``.
+        Parquet with the columns ``stay_id, subject_id, split, label, probability``; ``fold`` and
+        columns of groups may be there as well and are passed through.
     split : str
         Which patients: ``test`` for every reported score, ``validation`` for choices.
+    key : str
+        Column that names a row; other systems have other rows than stays.
 
     Returns
     -------
     pandas.DataFrame
-        The checked rows of the split, sorted by ``stay_id``.
+        The checked rows of the split, sorted by ``key``, and by fold within it.
 
     Raises
     ------
     PredictionsError
         When the table is not sound; the message names the file and what is wrong.
     """
-    frame = pd.read_parquet(path)
-    _check_columns(frame, path)
-    shared = frame.groupby("subject_id")["split"].nunique()
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, pa.ArrowException) as error:
+        raise PredictionsError(
+            f"cannot be read as Parquet ({type(error).__name__})", file=path, remedy=_REMEDY
+        ) from error
+    _check_columns(frame, key, path)
+    # A patient may be tested in one fold and choose thresholds in another, never both in one.
+    shared = frame.groupby([*_fold(frame), "subject_id"], dropna=False)["split"].nunique()
     if (shared > 1).any():
         raise PredictionsError(
             f"{int((shared > 1).sum())} patients are in more than one split",
             file=path,
             remedy="splits are drawn by patient; run the split and everything after it again",
         )
-    chosen = frame[frame["split"] == split]
-    return check_predictions(chosen, path).sort_values("stay_id", ignore_index=True)
+    chosen = check_predictions(frame[frame["split"] == split], path, key=key)
+    return chosen.sort_values([key, *_fold(frame)], ignore_index=True)
 
 
-def check_predictions(frame: pd.DataFrame, file: str | Path | None = None) -> pd.DataFrame:
+def check_predictions(
+    frame: pd.DataFrame, file: str | Path | None = None, *, key: str = "stay_id"
+) -> pd.DataFrame:
     """Return ``frame`` when it can be scored, else raise.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per stay: ``stay_id``, ``subject_id``, ``split``, ``label`` (0 or 1) and
-        ``probability`` (of label 1).
+        One row per stay, or per stay and fold outside the test split: ``stay_id``,
+        ``subject_id``, ``split``, ``label`` (0 or 1) and ``probability`` (of label 1).
     file : path-like, optional
         Where it came from, for the message.
+    key : str
+        Column that names a row.
 
     Raises
     ------
     PredictionsError
-        On missing columns, no rows, duplicate ids, labels other than 0 and 1, a single class,
-        or probabilities that are missing or outside [0, 1].
+        On missing columns, columns that are no numbers, no rows, duplicate ids, missing ids,
+        patients or folds, labels other than 0 and 1, a single class, or probabilities that are
+        missing or outside [0, 1].
     """
-    _check_columns(frame, file)
+    _check_columns(frame, key, file)
     if frame.empty:
         raise PredictionsError(
             "no predictions for these patients", file=file, remedy="the split needs more patients"
         )
-    faults = {
-        "occur more than once": frame["stay_id"].duplicated(),
-        "have a label that is not 0 or 1": ~frame["label"].isin([0, 1]),
-        "have no probability (NaN)": frame["probability"].isna(),
-        "have a probability outside [0, 1]": frame["probability"].notna()
-        & ~frame["probability"].between(0, 1),
-    }
-    for fault, rows in faults.items():
+    rows_are = key.removesuffix("_id") + "s"
+    for fault, rows in _faults(frame, key).items():
         if rows.any():
-            first = frame.loc[rows, "stay_id"].iloc[0]
+            first = frame.loc[rows, key].iloc[0]
             raise PredictionsError(
-                f"{int(rows.sum())} of {len(frame)} stays {fault}, the first is stay {first}",
+                f"{int(rows.sum())} of {len(frame)} {rows_are} {fault}, "
+                f"the first is {key.removesuffix('_id')} {first}",
                 file=file,
                 remedy=_REMEDY,
             )
     if frame["label"].nunique() < 2:
         raise PredictionsError(
-            f"all {len(frame)} stays have label {int(frame['label'].iloc[0])}; "
+            f"all {len(frame)} {rows_are} have label {int(frame['label'].iloc[0])}; "
             "with one class there is no AUROC or AUPRC",
             file=file,
             remedy="the split needs patients of both outcomes: use more patients or a larger share",
@@ -98,11 +113,84 @@ def check_predictions(frame: pd.DataFrame, file: str | Path | None = None) -> pd
     return frame
 
 
-def _check_columns(frame: pd.DataFrame, file: str | Path | None) -> None:
-    missing = [column for column in COLUMNS if column not in frame.columns]
+def decide(
+    predictions: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]]
+) -> pd.DataFrame:
+    """Apply to every row the thresholds that were chosen for its fold.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As `read_predictions` returns it; without a ``fold`` column all rows are of fold 0.
+    thresholds : mapping of int to mapping of str to float
+        By fold, then by rule, as `mimicflow.evaluation.metrics.choose_thresholds` returns them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column per rule, a row per prediction: 1 where the probability is at least the
+        threshold, else 0; NaN where the fold has no threshold by that rule.
+
+    Raises
+    ------
+    PredictionsError
+        When a fold has no thresholds at all.
+    """
+    fold = folds_of(predictions)
+    missing = sorted(set(fold) - set(thresholds))
+    if missing:
+        raise PredictionsError(
+            f"no thresholds were chosen for fold {', '.join(map(str, missing))}",
+            remedy="every fold needs validation patients of its own",
+        )
+    by_row = (
+        pd.DataFrame.from_dict(thresholds, orient="index").loc[fold].set_axis(predictions.index)
+    )
+    flagged = by_row.le(predictions["probability"], axis="index").astype(float)
+    return flagged.where(by_row.notna())
+
+
+def folds_of(predictions: pd.DataFrame) -> np.ndarray:
+    """Return the fold of each row, shape (n,); 0 throughout for a single split."""
+    if "fold" in predictions.columns:
+        return predictions["fold"].to_numpy()
+    return np.zeros(len(predictions), dtype=np.int64)
+
+
+def _faults(frame: pd.DataFrame, key: str) -> dict[str, pd.Series]:
+    """Return the rows that break each rule, in the order in which they are told."""
+    probability = frame["probability"]
+    test = frame["split"] == "test"
+    repeated = frame.duplicated([key, *_fold(frame)])
+    repeated |= frame[test].duplicated(key).reindex(frame.index, fill_value=False)
+    missing = {
+        f"have no {column}": frame[column].isna()
+        for column in (key, "subject_id", "split", *_fold(frame))
+    }
+    return missing | {
+        "occur more than once": repeated,
+        "have a label that is not 0 or 1": ~frame["label"].isin([0, 1]),
+        "have no probability (NaN)": probability.isna(),
+        "have a probability outside [0, 1]": probability.notna() & ~probability.between(0, 1),
+    }
+
+
+def _fold(frame: pd.DataFrame) -> list[str]:
+    return ["fold"] if "fold" in frame.columns else []
+
+
+def _check_columns(frame: pd.DataFrame, key: str, file: str | Path | None) -> None:
+    columns = [key, *COLUMNS[1:]]
+    missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise PredictionsError(
             f"columns missing: {', '.join(missing)}",
             file=file,
-            remedy=f"a predictions table has the columns {', '.join(COLUMNS)}",
+            remedy=f"a predictions table has the columns {', '.join(columns)}",
         )
+    for column in ("label", "probability", *_fold(frame)):
+        kind = frame[column].dtype
+        if not is_numeric_dtype(kind) or (is_bool_dtype(kind) and column != "label"):
+            raise PredictionsError(
+                f"column {column} holds {kind}, not numbers", file=file, remedy=_REMEDY
+            )

@@ -1,11 +1,14 @@
-"""Training, validation and test patients, drawn once."""
+"""Training, validation and test patients, drawn once for all models."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedKFold
 
 from mimicflow.errors import CohortError, ConfigError
 from mimicflow.files import write_parquet
@@ -14,7 +17,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def split_patients(
-    stays: str | Path, test: float, validation: float, seed: int, output: str | Path
+    stays: str | Path, options: Mapping[str, Any], seed: int, output: str | Path
 ) -> None:
     """Write the spine: the stays, with the part their patient belongs to.
 
@@ -22,8 +25,10 @@ def split_patients(
     ----------
     stays : path-like
         Parquet, one row per stay with ``stay_id``, ``subject_id`` and ``label`` (0 or 1).
-    test, validation : float
-        Shares of all patients; the rest trains.
+    options : mapping
+        Section ``split`` of the configuration: shares ``test`` and ``validation``,
+        ``stratified``, ``folds`` and ``fold``. Unless ``fold`` is ``none``, the test patients are
+        those of this fold, and ``validation`` is a share of the others.
     seed : int
         The draw depends on the seed and the patients only, not on the order of rows.
     output : path-like
@@ -35,26 +40,44 @@ def split_patients(
         A single class, or too few patients of one class to have one in each part.
     """
     frame = pd.read_parquet(stays).sort_values("stay_id", ignore_index=True)
+    # A patient counts as positive when any of the stays is.
+    outcomes = frame.groupby("subject_id")["label"].max().sort_index()
+    shares = {"test": options["test"], "validation": options["validation"]}
     try:
-        parts = assign_parts(frame["subject_id"], frame["label"], test, validation, seed)
+        if options["fold"] == "none":
+            parts = assign_parts(outcomes, **shares, seed=seed, stratified=options["stratified"])
+        else:
+            tested = assign_folds(outcomes, options["folds"], seed) == options["fold"]
+            parts = pd.Series("test", index=outcomes.index, name="split", dtype=object)
+            parts.update(_draw_parts(outcomes[~tested], 0.0, options["validation"], seed))
     except CohortError as error:
         raise CohortError(error.message, file=stays, remedy=error.remedy) from error
     write_parquet(frame.assign(split=frame["subject_id"].map(parts)), output)
 
 
+def stopped_by(split: pd.Series, stopping: str) -> pd.Series:
+    """Return each stay's part, as seen by a fit that the ``stopping`` part ends.
+
+    When test patients stop the training, as published, the validation patients are free to train.
+    """
+    return split.replace("validation", "train") if stopping == "test" else split
+
+
 def assign_parts(
-    patients: pd.Series, labels: pd.Series, test: float, validation: float, seed: int
+    outcomes: pd.Series, test: float, validation: float, seed: int, stratified: bool = True
 ) -> pd.Series:
-    """Draw the part of each patient, stratified by whether any of the patient's stays is positive.
+    """Draw the part of each patient.
 
     Parameters
     ----------
-    patients, labels : pandas.Series
-        Patient and label (0 or 1) of each row.
+    outcomes : pandas.Series
+        0 or 1 by patient.
     test, validation : float
-        Shares of patients. Each part gets at least one patient of either outcome.
+        Shares of patients. Stratified, each part gets at least one patient of either outcome.
     seed : int
         Of the draw.
+    stratified : bool
+        Whether each outcome is drawn apart.
 
     Returns
     -------
@@ -66,18 +89,58 @@ def assign_parts(
             f"split.test is {test} and split.validation {validation}",
             remedy="give shares above 0 that leave patients for training",
         )
-    outcomes = labels.groupby(patients).max().sort_index()
+    return _draw_parts(outcomes, test, validation, seed, stratified)
+
+
+def assign_folds(outcomes: pd.Series, folds: int, seed: int) -> pd.Series:
+    """Draw the fold of each patient, 0 to ``folds - 1``, stratified by outcome.
+
+    Parameters
+    ----------
+    outcomes : pandas.Series
+        0 or 1 by patient.
+    folds : int
+        Number of folds; each is the test part once.
+    seed : int
+        Of the draw, the same for all folds.
+
+    Raises
+    ------
+    CohortError
+        Fewer patients of one outcome than folds.
+    """
+    rarest = min(int((outcomes == outcome).sum()) for outcome in (0, 1))
+    if rarest < folds:
+        raise CohortError(
+            f"only {rarest} patients have the rarer outcome, too few for {folds} folds",
+            remedy="use more patients, or lower split.folds in config.yaml",
+        )
+    ordered = outcomes.sort_index()
+    fold = pd.Series(0, index=ordered.index, name="fold")
+    drawn = StratifiedKFold(folds, shuffle=True, random_state=seed).split(ordered, ordered)
+    for number, (_, tested) in enumerate(drawn):
+        fold.iloc[tested] = number
+    return fold
+
+
+def _draw_parts(
+    outcomes: pd.Series, test: float, validation: float, seed: int, stratified: bool = True
+) -> pd.Series:
+    """Draw the parts of `assign_parts`; there is no test part when its share is 0."""
     parts = pd.Series("train", index=outcomes.index, name="split", dtype=object)
     generator = np.random.default_rng(seed)
+    n_parts = len(SPLITS) if test else len(SPLITS) - 1
     for outcome in (0, 1):
-        drawn = generator.permutation(outcomes.index[outcomes == outcome].to_numpy())
-        if len(drawn) < len(SPLITS):
+        if (n_patients := int((outcomes == outcome).sum())) < n_parts:
             raise CohortError(
-                f"only {len(drawn)} patients have outcome {outcome}; each of training, validation "
+                f"only {n_patients} patients have outcome {outcome}; each of training, validation "
                 "and test needs one",
                 remedy="use more patients, or widen the cohort in config.yaml",
             )
-        n_test = min(max(1, round(test * len(drawn))), len(drawn) - 2)
+    groups = [outcomes == 0, outcomes == 1] if stratified else [outcomes.isin([0, 1])]
+    for group in groups:
+        drawn = generator.permutation(outcomes.index[group].to_numpy())
+        n_test = min(max(1, round(test * len(drawn))), len(drawn) - 2) if test else 0
         n_validation = min(max(1, round(validation * len(drawn))), len(drawn) - n_test - 1)
         parts[drawn[:n_test]] = "test"
         parts[drawn[n_test : n_test + n_validation]] = "validation"

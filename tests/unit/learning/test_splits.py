@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from mimicflow.errors import CohortError, ConfigError
-from mimicflow.learning.splits import assign_parts, split_patients
+from mimicflow.learning.splits import assign_folds, assign_parts, split_patients
+
+ONE_SPLIT = {"test": 0.2, "validation": 0.1, "stratified": True, "folds": 5, "fold": "none"}
 
 
 def cohort(n_patients: int = 200) -> pd.DataFrame:
@@ -17,9 +19,11 @@ def cohort(n_patients: int = 200) -> pd.DataFrame:
     )
 
 
-def split(frame: pd.DataFrame, folder: Path, seed: int = 0) -> pd.DataFrame:
+def split(frame: pd.DataFrame, folder: Path, seed: int = 0, **options: object) -> pd.DataFrame:
     frame.to_parquet(folder / "stays.parquet")
-    split_patients(folder / "stays.parquet", 0.2, 0.1, seed, folder / "spine.parquet")
+    split_patients(
+        folder / "stays.parquet", {**ONE_SPLIT, **options}, seed, folder / "spine.parquet"
+    )
     return pd.read_parquet(folder / "spine.parquet")
 
 
@@ -52,9 +56,9 @@ def test_the_order_of_rows_is_of_no_account_but_the_seed_is(tmp_path: Path) -> N
 
 
 def test_three_patients_of_each_outcome_are_enough() -> None:
-    patients, labels = pd.Series(range(6)), pd.Series([0, 0, 0, 1, 1, 1])
-    parts = assign_parts(patients, labels, 0.2, 0.1, seed=0)
-    assert parts.groupby(labels).value_counts().tolist() == [1] * 6
+    outcomes = pd.Series([0, 0, 0, 1, 1, 1])
+    parts = assign_parts(outcomes, 0.2, 0.1, seed=0)
+    assert parts.groupby(outcomes).value_counts().tolist() == [1] * 6
 
 
 @pytest.mark.parametrize("labels", [[0] * 10, [1] * 10, [0] * 8 + [1] * 2])
@@ -68,4 +72,32 @@ def test_too_few_of_one_outcome(tmp_path: Path, labels: list[int]) -> None:
 @pytest.mark.parametrize(("test", "validation"), [(0.0, 0.1), (0.2, 0.0), (0.6, 0.4)])
 def test_impossible_shares(test: float, validation: float) -> None:
     with pytest.raises(ConfigError, match=r"split\.test"):
-        assign_parts(pd.Series([1]), pd.Series([1]), test, validation, 0)
+        assign_parts(pd.Series([1]), test, validation, 0)
+
+
+def test_each_patient_is_tested_in_exactly_one_fold(tmp_path: Path) -> None:
+    spines = [split(cohort(), tmp_path, fold=fold) for fold in range(5)]
+    tested = [set(spine.loc[spine["split"] == "test", "subject_id"]) for spine in spines]
+    assert sum(map(len, tested)) == len(set().union(*tested)) == 200
+    for spine in spines:
+        assert (spine.groupby("subject_id")["split"].nunique() == 1).all()
+        patients = spine.groupby("subject_id").agg({"label": "max", "split": "first"})
+        assert patients.groupby("label")["split"].value_counts().to_dict() == {
+            (0, "train"): 108,
+            (0, "test"): 30,
+            (0, "validation"): 12,
+            (1, "train"): 36,
+            (1, "test"): 10,
+            (1, "validation"): 4,
+        }
+
+
+def test_without_strata_the_shares_hold_over_all_patients(tmp_path: Path) -> None:
+    spine = split(cohort(), tmp_path, stratified=False)
+    patients = spine.groupby("subject_id")["split"].first()
+    assert patients.value_counts().to_dict() == {"train": 140, "test": 40, "validation": 20}
+
+
+def test_folds_need_patients_of_each_outcome() -> None:
+    with pytest.raises(CohortError, match="only 4 patients have the rarer outcome"):
+        assign_folds(pd.Series([0] * 20 + [1] * 4), 5, seed=0)

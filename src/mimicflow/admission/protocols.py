@@ -1,0 +1,90 @@
+"""The scenarios of the admission system: cross-validations, defects brought back, ablations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from mimicflow.concepts import REFERENCE
+from mimicflow.scenarios import Scenario
+
+EVERYTHING = "all_stays_model"
+"""The model whose defects are priced and whose branches are removed."""
+OPTIMISTIC = frozenset({"published", "seed"})
+"""Protocols in which the reported patients have also stopped the training."""
+
+
+@cache
+def defects() -> pd.DataFrame:
+    """Return ``reference/defects.csv``: row, defect, ours, published, both overlays, note.
+
+    The overlays are mappings; empty where the default already is that side.
+    """
+    table = pd.read_csv(REFERENCE / "defects.csv", keep_default_na=False)
+    for column in ("ours_overlay", "published_overlay"):
+        table[column] = [json.loads(text) if text else {} for text in table[column]]
+    return table
+
+
+def priced_rows(config: Mapping[str, Any]) -> list[int]:
+    """Return the rows of `defects` that can be switched and whose price is asked for."""
+    table = defects()
+    switched = table["ours_overlay"].astype(bool) | table["published_overlay"].astype(bool)
+    asked = config["evaluation"]["priced_rows"]
+    rows = table.loc[switched, "row"].tolist()
+    return rows if asked == "all" else [row for row in rows if row in asked]
+
+
+def sides(row: int) -> dict[str, str]:
+    """Return the scenario of either side of a defect; empty where the default is that side."""
+    entry = defects().set_index("row").loc[row]
+    return {
+        side: f"row_{row:02d}_{side}" if entry[f"{side}_overlay"] else ""
+        for side in ("ours", "published")
+    }
+
+
+def folds(protocol: str, config: Mapping[str, Any]) -> list[str]:
+    """Return the scenarios whose test patients together are those of a protocol."""
+    if protocol == "seed":
+        return ["seed"]
+    return [f"{protocol}_{fold}" for fold in range(config["split"]["folds"])]
+
+
+def ablations(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the scenario without each branch, by the branch that is removed."""
+    branches = config["models"].get(EVERYTHING, {}).get("branches", [])
+    return {branch: f"without_{branch}" for branch in branches if len(branches) > 1}
+
+
+def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
+    """Yield every scenario of a configuration, parents first."""
+    # As published: the reported patients stop the training, and nothing is recalibrated.
+    reported_stop = _every_model(
+        {"split": {"stopping": "test"}, "models": {"*": {"calibration": "none"}}}, config
+    )
+    for fold, name in enumerate(folds("nested", config)):
+        yield Scenario(name, {"split": {"fold": fold}})
+    for parent, name in zip(folds("nested", config), folds("published", config), strict=True):
+        yield Scenario(name, reported_stop, parent)
+    single = {"fold": "none", "test": 0.1, "stratified": False, "stopping": "test"}
+    yield Scenario("seed", {**reported_stop, "split": single})
+    for branch, name in ablations(config).items():
+        kept = [other for other in config["models"][EVERYTHING]["branches"] if other != branch]
+        yield Scenario(name, {"models": {EVERYTHING: {"branches": kept}}})
+    for _, entry in defects().iterrows():
+        for side, name in sides(entry["row"]).items():
+            if name:
+                yield Scenario(name, _every_model(entry[f"{side}_overlay"], config))
+
+
+def _every_model(overlay: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace the name ``*`` under ``models`` by that of every configured model."""
+    models = overlay.get("models", {})
+    if "*" not in models:
+        return dict(overlay)
+    return {**overlay, "models": {name: dict(models["*"]) for name in config["models"]}}

@@ -1,0 +1,106 @@
+"""Calibration of all models, before and after each correction: table, diagram, figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.evaluation.bootstrap import bootstrap, interval
+from mimicflow.evaluation.calibration import calibration_scores, reliability
+from mimicflow.evaluation.calibration_figures import draw_reliability
+from mimicflow.evaluation.metrics import scores
+from mimicflow.evaluation.recalibration import FITS, recalibrate
+from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.files import write_csv
+
+SCORES = (
+    "brier",
+    "log_loss",
+    "auroc",
+    "calibration_intercept",
+    "calibration_slope",
+    "ece",
+    "ici",
+)
+"""Rows of the table. ``ici`` has no interval: a thousand curves would take an hour."""
+
+
+def calibrate_models(
+    predictions: Mapping[str, str | Path],
+    stays: Mapping[str, str],
+    published_scores: str | Path,
+    output: str | Path,
+    diagram: str | Path,
+    figure: str | Path,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+    smallest: int = 10,
+) -> None:
+    """Write how well the models are calibrated, as they are and recalibrated.
+
+    Parameters
+    ----------
+    predictions : mapping of str to path-like
+        Predictions Parquet of each model, by model name.
+    stays : mapping of str to str
+        ``all`` or ``multi``, by model name.
+    published_scores : path-like
+        CSV with the titles of the models.
+    output : path-like
+        CSV to write: ``model, title, recalibration, score, value, low, high``, a row per model,
+        correction (``none`` and, where folds have validation patients, ``temperature``,
+        ``isotonic``, ``beta``) and score of `SCORES`, with 95 % intervals.
+    diagram : path-like
+        CSV to write: ``model, title, recalibration, bin, n, events, predicted, observed, low,
+        high``.
+    figure : path-like
+        PNG to write.
+    draws, seed : int
+        Of the bootstrap by patient. The corrections are not fitted anew in each draw.
+    synthetic : bool
+        Whether the patients are synthetic.
+    smallest : int
+        Unless they are, bins are merged until each outcome comes from as many patients.
+
+    Raises
+    ------
+    ConfigError, PredictionsError
+        A model without an entry in ``stays``, a table that cannot be scored or recalibrated.
+    """
+    titles = read_titles(published_scores)
+    score_tables, bin_tables, probabilities = [], [], {}
+    for model in by_stays(predictions, stays):
+        recalibrated = recalibrate(predictions[model])
+        label, patient = recalibrated["label"].to_numpy(), recalibrated["subject_id"].to_numpy()
+        probabilities[model] = recalibrated
+        for method in ("none", *FITS):
+            if method not in recalibrated.columns:
+                continue
+            probability = recalibrated[method].to_numpy()
+            bins = reliability(
+                label, probability, patient=patient, smallest=0 if synthetic else smallest
+            )
+            drawn = bootstrap(label, probability, patient, draws, seed)
+            values = scores(label, probability) | calibration_scores(label, probability)
+            table = pd.DataFrame(
+                [
+                    (score, values[score], *interval(drawn[score]))
+                    if score in drawn and score != "ici"
+                    else (score, values[score], float("nan"), float("nan"))
+                    for score in SCORES
+                ],
+                columns=["score", "value", "low", "high"],
+            )
+            for frame, tables in ((table, score_tables), (bins, bin_tables)):
+                frame.insert(0, "recalibration", method)
+                frame.insert(0, "title", titles.get(model, model))
+                frame.insert(0, "model", model)
+                tables.append(frame)
+    measured, bins = pd.concat(score_tables), pd.concat(bin_tables)
+    write_csv(measured, output)
+    write_csv(bins, diagram)
+    draw_reliability(bins, measured, probabilities, stays, figure, synthetic=synthetic)

@@ -1,0 +1,97 @@
+"""Which counts of a table must not be shown, so that no small group can be read or worked out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Line = tuple[np.ndarray, np.ndarray, bool]
+
+HIDDEN = "hidden"
+"""Stands for a count that is not small itself but would give a small one away."""
+
+
+def to_hide(counts: np.ndarray, patients: np.ndarray, smallest: int, total: bool) -> np.ndarray:
+    """Tell which cells of a table of counts to hide.
+
+    Cells of 1 to ``smallest`` - 1 patients are hidden, and as many others as it takes that none of
+    those can be worked out from the column totals, which readers are taken to know, or from the
+    last column. Nobody is in a cell of 0: it is shown.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray
+        What the table shows, e.g. stays; (levels, columns). The levels add up to known totals, so
+        that missing values are a level.
+    patients : numpy.ndarray
+        Patients in each cell; same shape.
+    smallest : int
+        Least number of patients that may be shown.
+    total : bool
+        Whether the last column is the sum of the others.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        Same shape, True = hide.
+    """
+    counts = np.asarray(counts, dtype=float)
+    small = (np.asarray(patients) > 0) & (np.asarray(patients) < smallest)
+    lines = _lines(counts.shape, total)
+    hidden = small.copy()
+    exposed = _exposed(counts, small, hidden, lines, smallest)
+    while (helper := _next(exposed, counts, hidden)) is not None:
+        hidden.flat[helper] = True
+        exposed = _exposed(counts, small, hidden, lines, smallest)
+    # Later ones may have made earlier ones needless: the largest are given back first.
+    for cell in sorted(np.flatnonzero(hidden & ~small), key=lambda cell: -counts.flat[cell]):
+        hidden.flat[cell] = False
+        if len(_exposed(counts, small, hidden, lines, smallest)) > len(exposed):
+            hidden.flat[cell] = True
+    return hidden
+
+
+def _lines(shape: tuple[int, int], total: bool) -> list[Line]:
+    """Return cells (flat index), signs and whether it is a column, of all sums a reader knows."""
+    cells = np.arange(shape[0] * shape[1]).reshape(shape)
+    lines = [(column, np.ones(shape[0]), True) for column in cells.T]
+    if total and shape[1] > 1:
+        signs = np.r_[np.ones(shape[1] - 1), -1.0]
+        lines += [(row, signs, False) for row in cells]
+    return lines
+
+
+def _exposed(
+    counts: np.ndarray, small: np.ndarray, hidden: np.ndarray, lines: list[Line], smallest: int
+) -> list[np.ndarray]:
+    """Return the cells of every sum in which a small cell can be worked out, or nearly."""
+    solvable = _solvable(hidden, lines) & small
+    found = []
+    for cells, _, is_column in lines:
+        together = counts.flat[cells][hidden.flat[cells]].sum()
+        if (is_column and 0 < together < smallest) or solvable.flat[cells].any():
+            found.append(cells)
+    return found
+
+
+def _next(exposed: list[np.ndarray], counts: np.ndarray, hidden: np.ndarray) -> int | None:
+    """Return the smallest shown cell beside an exposed one; None where none is left to hide."""
+    for cells in exposed:
+        shown = cells[~hidden.flat[cells] & (counts.flat[cells] > 0)]
+        if shown.size:
+            return int(shown[np.argmin(counts.flat[shown])])
+    return None
+
+
+def _solvable(hidden: np.ndarray, lines: list[Line]) -> np.ndarray:
+    """Tell which hidden cells follow from the known sums: those that no solution can change."""
+    where = np.flatnonzero(hidden)
+    solvable = np.zeros_like(hidden)
+    if not where.size:
+        return solvable
+    equations = np.zeros((len(lines), hidden.size))
+    for equation, (cells, signs, _) in zip(equations, lines, strict=True):
+        equation[cells] = signs
+    _, singular, directions = np.linalg.svd(equations[:, where])
+    free = directions[(singular > 1e-9).sum() :]
+    solvable.flat[where] = np.abs(free).max(axis=0, initial=0.0) < 1e-9
+    return solvable

@@ -1,0 +1,55 @@
+"""Who the patients are: the groups in which scores are told apart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from mimicflow.concepts import REFERENCE, Paths, opened, sql
+from mimicflow.files import atomic_output
+
+_LOG = logging.getLogger(__name__)
+
+GROUPS = ("sex", "age_band", "race", "arrival", "insurance")
+"""The columns of ``groups.parquet`` beside ``stay_id``."""
+
+# What the raw value of a stay is looked up in.
+_LISTS = {"race_groups": "race", "arrivals": "arrival_transport"}
+
+
+def describe_groups(
+    spine: str | Path,
+    tables: Mapping[str, Paths],
+    output: str | Path,
+    memory_mb: int = 1000,
+) -> None:
+    """Write the group of each stay in sex, age, race, arrival and insurance.
+
+    Parameters
+    ----------
+    spine : path-like
+        Parquet, one row per stay of the cohort.
+    tables : mapping of str to path or paths
+        Parquet shards of ``admissions``.
+    output : path-like
+        Parquet, one row per stay by stay_id: stay_id and ``GROUPS``, text; "Unknown" where nothing
+        is known. A race or arrival that the reference tables do not list becomes "Other" and is
+        counted in the log.
+    memory_mb : int
+        Limit of the database, in MB.
+    """
+    with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
+        for name in (*_LISTS, "age_bands"):
+            connection.read_csv(str(REFERENCE / f"{name}.csv"), header=True).create_view(name)
+        for name, column in _LISTS.items():
+            unlisted = connection.execute(
+                f"SELECT {column}, count(*) FROM spine WHERE upper(trim({column})) NOT IN "
+                f"(SELECT {column} FROM {name}) GROUP BY ALL ORDER BY {column}"
+            ).fetchall()
+            for value, n in unlisted:
+                _LOG.warning(
+                    "%s %r of %d stays is not in reference/%s.csv: Other", column, value, n, name
+                )
+        with atomic_output(output) as path:
+            connection.sql(sql("stay_groups")).write_parquet(str(path))

@@ -1,0 +1,49 @@
+"""How tables and figures call the models and the sets of stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.errors import ConfigError
+
+STAYS = {"all": "All stays", "multi": "Stays with ≥ 2 ECGs"}
+"""Headings of the sets of stays that models are fitted and scored on."""
+
+
+def read_titles(published_scores: str | Path) -> dict[str, str]:
+    """Return the title of each model.
+
+    Parameters
+    ----------
+    published_scores : path-like
+        CSV with the columns ``model`` and ``title``; a model without a row is shown by its name.
+    """
+    table = pd.read_csv(published_scores)
+    return dict(zip(table["model"], table["title"], strict=True))
+
+
+def by_stays(models: Iterable[str], stays: Mapping[str, str]) -> list[str]:
+    """Return the models, those of the same set of stays together, their order kept within.
+
+    Parameters
+    ----------
+    models : iterable of str
+        Names of models.
+    stays : mapping of str to str
+        ``all`` or ``multi``, by model name.
+
+    Raises
+    ------
+    ConfigError
+        A model without an entry in ``stays``.
+    """
+    models = list(models)
+    unknown = [model for model in models if model not in stays]
+    if unknown:
+        raise ConfigError(
+            f"no set of stays given for {', '.join(unknown)}", remedy="name all or multi"
+        )
+    return sorted(models, key=lambda model: stays[model])

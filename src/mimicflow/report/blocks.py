@@ -1,0 +1,173 @@
+"""What a section of the page consists of: tables, charts, pictures, notes, and how figures read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+MINUS, DASH = "−", "–"
+SMALLEST_CELL = 10
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    note: str = ""  # set beside the text as a mark, read out by a screen reader
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; the first column names the row."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numeric: Sequence[bool]
+    optimistic: bool = False
+    folded: bool = False  # inside <details>
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """An interactive chart, with the table that says the same."""
+
+    caption: str
+    description: str
+    spec: dict[str, Any]
+    table: Table
+    wide: bool = False
+    kind: Literal["chart"] = "chart"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as data URI."""
+
+    caption: str
+    description: str
+    uri: str
+    wide: bool = True
+    kind: Literal["picture"] = "picture"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph, a list, a definition list or verbatim text."""
+
+    text: str = ""
+    items: Sequence[str] = ()
+    terms: Sequence[tuple[str, str]] = ()
+    verbatim: str = ""
+    kind: Literal["text"] = "text"
+
+
+Block = Table | Chart | Picture | Text
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with what stands below it."""
+
+    id: str
+    title: str
+    text: str = ""
+    blocks: Sequence[Block] = ()
+    sections: Sequence[Section] = field(default_factory=tuple)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.blocks and not self.sections
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number with a true minus sign; empty when missing.
+
+    Parameters
+    ----------
+    value : number, str or missing
+        Text passes as it is.
+    digits : int
+        Decimals of a number that is not an integer.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or pd.isna(value):
+        return ""
+    if math.isinf(value):
+        return MINUS + "∞" if value < 0 else "∞"
+    text = f"{value:.{digits}f}"
+    # A difference that rounds to zero has no sign.
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:
+    """Write ``0.911 (0.905–0.917)``; with a negative bound, ``to`` stands between the bounds."""
+    if pd.isna(value):
+        return ""
+    if pd.isna(low) or pd.isna(high):
+        return number(value, digits)
+    between = " to " if min(low, high) < 0 else DASH
+    return f"{number(value, digits)} ({number(low, digits)}{between}{number(high, digits)})"
+
+
+def with_spread(mean: Any, sd: Any, digits: int = 3) -> str:
+    """Write ``0.911 ± 0.003``."""
+    if pd.isna(mean):
+        return ""
+    return number(mean, digits) if pd.isna(sd) else f"{number(mean, digits)} ± {number(sd, digits)}"
+
+
+def count(value: Any, mask: bool = False) -> str:
+    """Write a count with thin spaces; counts of 1 to 9 as ``<10`` when they are to be masked."""
+    if pd.isna(value):
+        return ""
+    if mask and 0 < value < SMALLEST_CELL:
+        return f"<{SMALLEST_CELL}"
+    return f"{int(value):,}".replace(",", "\u202f")
+
+
+def p_value(value: Any) -> str:
+    """Write a p value with three decimals, and small ones as ``<0.001``."""
+    if pd.isna(value):
+        return ""
+    return "<0.001" if value < 0.001 else number(value, 3)
+
+
+def table(
+    caption: str,
+    columns: Iterable[tuple[str, bool]],
+    rows: Iterable[Iterable[Cell | str]],
+    **options: bool,
+) -> Table:
+    """Make a table of cells or plain texts.
+
+    Parameters
+    ----------
+    caption : str
+        Says what the rows are.
+    columns : iterable of (str, bool)
+        Heading, and whether the column holds numbers.
+    rows : iterable of iterables of Cell or str
+        As many cells as columns.
+    **options : bool
+        ``optimistic``, ``folded``.
+
+    Raises
+    ------
+    ValueError
+        A row of another length.
+    """
+    headings, numeric = zip(*columns, strict=True)
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    if any(len(row) != len(headings) for row in cells):
+        raise ValueError(f"a row of the table {caption!r} does not fit its {len(headings)} columns")
+    return Table(caption, headings, cells, numeric, **options)

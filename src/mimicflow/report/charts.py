@@ -1,0 +1,284 @@
+"""The interactive charts of the page, as Vega-Lite specifications.
+
+Each line has its own colour, dash and legend entry, so that it is told apart in print; each chart
+takes the width of its column. The page draws them as SVG without evaluating any code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
+
+COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#56B4E9"]
+DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 1], [1, 3]]
+HEIGHT, ROW_HEIGHT = 300, 26  # pixels
+
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+_CONFIG: dict[str, Any] = {
+    "font": _FONT,
+    "background": "transparent",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "domainColor": GREY,
+        "tickColor": GREY,
+        "gridColor": "#ebebeb",
+        "labelLimit": 260,
+    },
+    "legend": {
+        "labelColor": INK,
+        "labelFontSize": 12,
+        "orient": "bottom",
+        "columns": 2,
+        "labelLimit": 220,
+        "symbolType": "stroke",
+        "symbolSize": 300,
+        "symbolStrokeWidth": 2.2,
+        "title": None,
+    },
+}
+
+
+def specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[str, Any]:
+    """Return the chart as plain data, with its description for screen readers."""
+    described = chart.properties(description=description, width="container")
+    spec: dict[str, Any] = described.to_dict()
+    spec["config"] = _CONFIG
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    del spec["$schema"]  # only a web address; the bundle knows its version
+    return spec
+
+
+def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | None) -> alt.Chart:
+    """Draw ROC or precision-recall curves.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``title``, ``x``, ``y``.
+    x, y : str
+        Titles of the axes.
+    diagonal : bool
+        Whether to draw the line of chance.
+    base : float, optional
+        Height of the line of chance when it is flat.
+    """
+    lines = _lines(frame).encode(
+        x=_unit("x", x), y=_unit("y", y), tooltip=_tooltips({"title": "", "x": x, "y": y}, ".3f")
+    )
+    layers = [lines]
+    if diagonal:
+        layers.insert(0, _reference([(0.0, 0.0), (1.0, 1.0)]))
+    if base is not None:
+        layers.insert(0, _reference([(0.0, base), (1.0, base)]))
+    return alt.layer(*layers).properties(height=HEIGHT)
+
+
+def reliability(frame: pd.DataFrame) -> alt.Chart:
+    """Draw observed against predicted shares, with a choice of the recalibration.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``title``, ``predicted``, ``observed``, ``low``, ``high``, ``n``, ``events``,
+        ``recalibration``.
+    """
+    x, y = "Predicted probability", "Observed share"
+    encoded = _lines(frame).encode(
+        x=_unit("predicted", x),
+        y=_unit("observed", y),
+        tooltip=_tooltips({"title": "", "predicted": x, "observed": y}, ".3f")
+        + _tooltips({"low": "95 % from", "high": "to"}, ".3f")
+        + _tooltips({"n": "Stays", "events": "Events"}, ","),
+    )
+    bars = (
+        alt.Chart(frame)
+        .mark_rule(opacity=0.6)
+        .encode(x="predicted:Q", y="low:Q", y2="high:Q", color=_colour(frame))
+    )
+    points = encoded.mark_point(filled=True, size=36, opacity=1).encode(
+        strokeDash=alt.value([1, 0])
+    )
+    chosen, pick = _choice(frame, "recalibration", "Recalibration ")
+    layers = [layer.transform_filter(pick) if pick else layer for layer in (bars, encoded, points)]
+    chart = alt.layer(_reference([(0.0, 0.0), (1.0, 1.0)]), *layers).properties(height=HEIGHT)
+    return chart.add_params(chosen) if chosen else chart
+
+
+def decision(frame: pd.DataFrame) -> alt.Chart:
+    """Draw net benefit by threshold, with its interval as a band.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``title``, ``threshold``, ``net_benefit``, ``low``, ``high``.
+    """
+    top = float(frame["net_benefit"].max())
+    # Treating all falls without end; below this nothing can be read.
+    scale = alt.Scale(domain=[-0.25 * top, 1.08 * top], nice=False) if top > 0 else alt.Undefined
+    x, y = "Threshold probability", "Net benefit"
+    lines = _lines(frame, clip=True).encode(
+        x=alt.X("threshold:Q", title=x),
+        y=alt.Y("net_benefit:Q", title=y, scale=scale),
+        tooltip=_tooltips({"title": "", "threshold": x}, ".2f")
+        + _tooltips({"net_benefit": y, "low": "95 % from", "high": "to"}, ".3f"),
+    )
+    bands = (
+        alt.Chart(frame.dropna(subset=["low", "high"]))
+        .mark_area(opacity=0.13, clip=True)
+        .encode(x="threshold:Q", y="low:Q", y2="high:Q", color=_colour(frame))
+    )
+    return alt.layer(bands, lines).properties(height=HEIGHT)
+
+
+def forest(
+    frame: pd.DataFrame,
+    value: str,
+    line: float | None = None,
+    choose: str | None = None,
+    default: str | None = None,
+) -> alt.Chart:
+    """Draw one point with its interval per row.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``row`` (its label), ``value``, ``low``, ``high``; optionally ``beside``, a second figure
+        without interval, drawn as an open diamond.
+    value : str
+        Title of the axis.
+    line : float, optional
+        Where to draw a vertical line, such as 0 for differences.
+    choose : str, optional
+        A column of which the reader chooses one value; ``default`` is shown first.
+    """
+    order = list(dict.fromkeys(frame["row"]))
+    chosen, pick = _choice(frame, choose, "Model ", default) if choose else (None, None)
+    base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
+    y = alt.Y(
+        "row:N", sort=order, title=None, axis=alt.Axis(grid=False, ticks=False, labelPadding=8)
+    )
+    x = alt.X("value:Q", title=value, scale=alt.Scale(zero=False))
+    names = {"value": value, "low": "95 % from", "high": "to"}
+    tooltip = [alt.Tooltip("row:N", title="Row"), *_tooltips(names, ".3f")]
+    layers = [
+        base.mark_rule(color=BLUE, strokeWidth=2).encode(y=y, x=x, x2="high").transform_calculate(
+            value="datum.low"
+        ),
+        base.mark_point(color=BLUE, filled=True, size=70, opacity=1).encode(
+            y=y, x=x, tooltip=tooltip
+        ),
+    ]
+    if "beside" in frame.columns:
+        layers.append(
+            base.transform_filter("isValid(datum.beside)")
+            .mark_point(color=VERMILION, shape="diamond", size=90, strokeWidth=2)
+            .encode(y=y, x="beside:Q", tooltip=_tooltips({"row": "Row"}, "") + _beside())
+        )
+    if line is not None:
+        rule = pd.DataFrame({"value": [line]})
+        layers.insert(0, alt.Chart(rule).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="value"))
+    chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(order))
+    return chart.add_params(chosen) if chosen else chart
+
+
+def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> alt.Chart:
+    """Draw the leading features of a chosen model as bars.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``of`` (model and measure, chosen by the reader), ``feature``, ``group``, ``value``,
+        optionally ``low`` and ``high``.
+    value : str
+        Title of the axis.
+    default : str, optional
+        The first choice shown.
+    """
+    chosen, pick = _choice(frame, "of", "Model ", default)
+    base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
+    y = alt.Y(
+        "feature:N",
+        sort=alt.EncodingSortField("value", order="descending"),
+        title=None,
+        axis=alt.Axis(ticks=False, labelPadding=6),
+    )
+    names = {"feature": "Feature", "group": "Group"}
+    layers = [
+        base.mark_bar(color=BLUE, opacity=0.8).encode(
+            y=y,
+            x=alt.X("value:Q", title=value),
+            tooltip=_tooltips(names, "") + _tooltips({"value": value}, ".4f"),
+        )
+    ]
+    if "low" in frame.columns:
+        layers.append(base.mark_rule(color=INK).encode(y=y, x="low:Q", x2="high:Q"))
+    rows = int(frame.groupby("of").size().max())
+    chart = alt.layer(*layers).properties(height=20 * rows)
+    return chart.add_params(chosen) if chosen else chart
+
+
+def _lines(frame: pd.DataFrame, clip: bool = False) -> alt.Chart:
+    titles = list(dict.fromkeys(frame["title"]))
+    dash = alt.StrokeDash(
+        "title:N", scale=alt.Scale(domain=titles, range=_cycle(DASHES, len(titles)))
+    )
+    return (
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2, clip=clip)
+        .encode(color=_colour(frame), strokeDash=dash)
+    )
+
+
+def _colour(frame: pd.DataFrame) -> alt.Color:
+    titles = list(dict.fromkeys(frame["title"]))
+    scale = alt.Scale(domain=titles, range=_cycle(COLOURS, len(titles)))
+    return alt.Color("title:N", scale=scale)
+
+
+def _cycle(values: Sequence[Any], n: int) -> list[Any]:
+    return [values[i % len(values)] for i in range(n)]
+
+
+def _unit(name: str, title: str) -> Any:
+    channel = alt.X if name in ("x", "predicted") else alt.Y
+    return channel(f"{name}:Q", title=title, scale=alt.Scale(domain=[0, 1]))
+
+
+def _tooltips(titles: dict[str, str], form: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip(f"{name}:{'Q' if form else 'N'}", title=title, format=form)
+        if form and name != "title"
+        else alt.Tooltip(f"{name}:N", title=title or "Model")
+        for name, title in titles.items()
+    ]
+
+
+def _beside() -> list[alt.Tooltip]:
+    return [alt.Tooltip("beside:Q", title="Published", format=".3f")]
+
+
+def _reference(points: list[tuple[float, float]]) -> alt.Chart:
+    frame = pd.DataFrame(points, columns=["x", "y"])
+    line = alt.Chart(frame).mark_line(color=GREY, strokeWidth=1, strokeDash=[4, 3])
+    return line.encode(x="x:Q", y="y:Q")
+
+
+def _choice(
+    frame: pd.DataFrame, column: str, name: str, default: str | None = None
+) -> tuple[Any, Any]:
+    options = list(dict.fromkeys(frame[column]))
+    if len(options) < 2:
+        return None, None
+    bind = alt.binding_select(options=options, name=name)
+    chosen = alt.param(name="chosen", value=default or options[0], bind=bind)
+    return chosen, alt.datum[column] == chosen

@@ -1,0 +1,168 @@
+"""What the report reads: the files of each system, sorted by their place under the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.errors import InputError
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ProtocolFiles:
+    """Tables of one cross-validation protocol; what is None was not run."""
+
+    scores: Path | None = None
+    folds: Path | None = None
+    comparisons: Path | None = None
+    curves: Path | None = None
+    calibration: Path | None = None
+    reliability: Path | None = None
+    decision: Path | None = None
+    subgroups: Path | None = None
+
+
+@dataclass(frozen=True)
+class SystemFiles:
+    """Files of one prediction system; what is None or empty was not run."""
+
+    protocols: dict[str, ProtocolFiles] = field(default_factory=dict)
+    flow: Path | None = None
+    attrition: Path | None = None
+    table_one: Path | None = None
+    price_of_defects: Path | None = None
+    importance: Path | None = None
+    ablation: Path | None = None
+    attributions: Path | None = None
+    ecgs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class SharedFiles:
+    """Files that belong to the whole run."""
+
+    manifest: Path | None = None
+    excluded: Path | None = None
+    run: Path | None = None
+
+
+def sort_files(
+    paths: Iterable[str | Path], root: str | Path = "results"
+) -> tuple[dict[str, SystemFiles], SharedFiles]:
+    """Tell from its place under ``root`` what each file is.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
+        ``{system}/table_one.csv``, ``{system}/explanations/*``, ``cohort/flow.svg``,
+        ``cohort/attrition.csv``, ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
+    root : path-like
+        The folder of all results.
+
+    Returns
+    -------
+    systems : dict of str to SystemFiles
+        In the order of ``systems.csv``.
+    shared : SharedFiles
+
+    Raises
+    ------
+    InputError
+        A file that has no place in the report.
+    """
+    root = Path(root)
+    systems: dict[str, SystemFiles] = {}
+    shared = SharedFiles()
+    for path in sorted(map(Path, paths)):
+        parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+        match parts:
+            case ("manifest.json",) | ("run.json",):
+                shared = replace(shared, **{path.stem: path})
+            case ("ecg", "excluded.csv"):
+                shared = replace(shared, excluded=path)
+            case (cohort, "flow.svg" | "attrition.csv"):
+                system = _system_of_cohort(cohort, path)
+                known = systems.get(system, SystemFiles())
+                systems[system] = replace(known, **{path.stem: path})
+            case (system, *middle, _) if system in reference("systems").index:
+                known = systems.get(system, SystemFiles())
+                systems[system] = _with_file(known, tuple(middle), path)
+            case _:
+                raise _misplaced(path)
+    return {name: systems[name] for name in reference("systems").index if name in systems}, shared
+
+
+def _with_file(known: SystemFiles, middle: tuple[str, ...], path: Path) -> SystemFiles:
+    of_system = {item.name for item in fields(SystemFiles)} - {"protocols", "ecgs"}
+    of_protocol = {item.name for item in fields(ProtocolFiles)}
+    match middle:
+        case ("explanations",) if path.suffix == ".png" and path.stem.startswith("ecg_"):
+            return replace(known, ecgs=(*known.ecgs, path))
+        case () | ("explanations",) if path.suffix == ".csv" and path.stem in of_system:
+            return replace(known, **{path.stem: path})
+        case (protocol,) if protocol in reference("protocols").index and path.stem in of_protocol:
+            files = replace(known.protocols.get(protocol, ProtocolFiles()), **{path.stem: path})
+            return replace(known, protocols={**known.protocols, protocol: files})
+    raise _misplaced(path)
+
+
+def _system_of_cohort(cohort: str, path: Path) -> str:
+    systems = reference("systems")
+    found = systems.index[systems["cohort"] == cohort]
+    if len(found) != 1:
+        raise _misplaced(path)
+    return str(found[0])
+
+
+def _misplaced(path: Path) -> InputError:
+    return InputError(
+        "the report does not know what this file is",
+        file=path,
+        remedy="give only the files that mimicflow.report.sort_files names, under the results",
+    )
+
+
+@cache
+def reference(name: str) -> pd.DataFrame:
+    """Return one of the report's own tables of texts, indexed by its first column, as text."""
+    path = FOLDER / f"{name}.csv"
+    return pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
+
+
+def label(kind: str, key: object) -> str:
+    """Return the words for a key of a table; an unlisted key keeps its own, without underscores."""
+    labels = reference("labels")
+    found = labels.loc[(labels.index == kind) & (labels["key"] == str(key)), "label"]
+    return str(found.iloc[0]) if len(found) else str(key).replace("_", " ")
+
+
+def read_table(path: Path, *needed: str) -> pd.DataFrame:
+    """Read a result table.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or empty, or that lacks a needed column.
+    """
+    try:
+        # Only an empty cell is missing: "None" may be the name of a level.
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise InputError(
+            f"the table cannot be read: {error}", file=path, remedy="run its rule again"
+        ) from error
+    missing = [name for name in needed if name not in frame.columns]
+    if missing:
+        raise InputError(
+            f"the table lacks the columns {', '.join(missing)}",
+            file=path,
+            remedy="run its rule again with this version of mimicflow",
+        )
+    return frame

@@ -1,0 +1,87 @@
+"""Small groups can neither be read nor worked out."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mimicflow.evaluation.disclosure import to_hide
+
+
+def hidden(rows, smallest=10):
+    """Hide in a table of two outcomes; the overall column is added."""
+    counts = np.asarray(rows)
+    counts = np.column_stack([counts, counts.sum(axis=1)])
+    return to_hide(counts, counts, smallest, total=True)
+
+
+def test_nothing_is_hidden_where_nothing_is_small():
+    assert not hidden([[50, 40], [30, 10], [0, 0]]).any()
+    assert not hidden([[50, 40], [3, 1]], smallest=0).any()
+
+
+def test_a_small_cell_takes_company_in_its_row_and_column():
+    cells = hidden([[500, 400], [100, 4], [60, 50]])
+    assert cells[1, 1]
+    assert cells[:, 1].sum() == 2
+    assert (cells.sum(axis=1) != 1).all()
+    assert (cells.sum(axis=0) != 1).all()
+    assert cells.sum() == 4  # no more than it takes
+
+
+def test_two_small_cells_do_not_protect_each_other_when_their_sum_is_small():
+    cells = to_hide(np.array([[100], [3], [4]]), np.array([[100], [3], [4]]), 10, total=False)
+    assert cells.ravel().tolist() == [True, True, True]
+    cells = to_hide(np.array([[100], [8], [7]]), np.array([[100], [8], [7]]), 10, total=False)
+    assert cells.ravel().tolist() == [False, True, True]
+
+
+def test_patients_count_not_stays():
+    counts, patients = np.array([[100], [40], [12]]), np.array([[90], [30], [2]])
+    assert to_hide(counts, patients, 10, total=False).ravel().tolist() == [False, True, True]
+
+
+def test_nobody_is_shown_as_nobody():
+    assert not hidden([[50, 40], [20, 0], [12, 11]]).any()
+
+
+def solutions(counts, cells):
+    """Yield every table of non-negative numbers that a reader of the shown cells can think of."""
+    levels = len(counts)
+    totals = counts.sum(axis=0)
+    first = [range(totals[0] + 1) if cells[i, 0] else [counts[i, 0]] for i in range(levels)]
+    second = [range(totals[1] + 1) if cells[i, 1] else [counts[i, 1]] for i in range(levels)]
+    for a in itertools.product(*first):
+        if sum(a) != totals[0]:
+            continue
+        for b in itertools.product(*second):
+            if sum(b) != totals[1]:
+                continue
+            table = np.array([a, b]).T
+            shown = ~cells[:, 2]
+            if (table.sum(axis=1)[shown] == counts.sum(axis=1)[shown]).all():
+                yield np.column_stack([table, table.sum(axis=1)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(int, (3, 2), elements=st.integers(0, 9)))
+def test_no_reader_can_work_out_a_small_cell(counts):
+    smallest = 3
+    cells = hidden(counts, smallest)
+    table = np.column_stack([counts, counts.sum(axis=1)])
+    small = (table > 0) & (table < smallest)
+    assert cells[small].all()
+    possible = np.array(list(solutions(counts, cells)))
+    for level, column in np.argwhere(small):
+        # Where all of a column is small, or all in one level, its total says it anyway.
+        if np.count_nonzero(table[:, column]) > 1 and table[:, column].sum() >= 2 * smallest:
+            assert len(np.unique(possible[:, level, column])) > 1
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (4, 3)])
+def test_the_answer_has_the_shape_of_the_table(shape):
+    counts = np.ones(shape, int)
+    assert to_hide(counts, counts, 10, total=True).all()
