@@ -67,6 +67,7 @@ rule fit_random_forest:
     params:
         options=setting("baselines/random_forest"),
         acuity_median=setting("features/acuity_median"),
+        stopping=setting("split/stopping"),
         seed=config["seed"],
     script:
         "../workflow/scripts/fit_random_forest.py"
@@ -95,6 +96,7 @@ rule fit_lightgbm:
     params:
         options=setting("baselines/lightgbm"),
         acuity_median=setting("features/acuity_median"),
+        stopping=setting("split/stopping"),
         seed=config["seed"],
     script:
         "../workflow/scripts/fit_lightgbm.py"

@@ -156,12 +156,12 @@ def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def leaves(overlay: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return the dotted paths of all values of a nested mapping."""
-    paths: list[str] = []
+def leaves(overlay: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return all values of a nested mapping by their dotted paths."""
+    found: dict[str, Any] = {}
     for key, value in overlay.items():
         if isinstance(value, Mapping):
-            paths += leaves(value, f"{prefix}{key}.")
+            found |= leaves(value, f"{prefix}{key}.")
         else:
-            paths.append(f"{prefix}{key}")
-    return paths
+            found[f"{prefix}{key}"] = value
+    return found

@@ -24,7 +24,7 @@ def test_an_overlay_changes_its_keys_and_leaves_the_rest_and_the_original() -> N
         "d": 3,
     }
     assert CONFIG["a"]["b"] == 1
-    assert leaves({"a": {"b": 2, "c": {"d": 1}}, "e": []}) == ["a.b", "a.c.d", "e"]
+    assert leaves({"a": {"b": 2, "c": {"d": 1}}, "e": []}) == {"a.b": 2, "a.c.d": 1, "e": []}
 
 
 def test_a_scenario_takes_from_its_parent_what_its_keys_cannot_touch() -> None:

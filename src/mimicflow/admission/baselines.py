@@ -21,6 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.files import atomic_output, write_csv, write_parquet
+from mimicflow.learning.splits import stopped_by
 
 _ESTIMATORS: dict[str, Callable[..., Any]] = {
     "random_forest": RandomForestClassifier,
@@ -52,6 +53,7 @@ def fit_baseline(
     outputs: Mapping[str, str | Path],
     *,
     acuity_median: str = "training",
+    stopping: str = "validation",
     seed: int = 0,
     threads: int = 1,
 ) -> None:
@@ -72,6 +74,8 @@ def fit_baseline(
         LightGBM, ``model`` (text).
     acuity_median : {"training", "all"}
         Stays from which the median that replaces a missing acuity is taken.
+    stopping : {"validation", "test"}
+        ``test``: the validation patients train too, as where the test patients stop the networks.
     seed, threads : int
         The result depends on the seed only.
 
@@ -89,6 +93,7 @@ def fit_baseline(
         spine,
         options,
         acuity_median=acuity_median,
+        stopping=stopping,
         seed=seed,
         threads=threads,
     )
@@ -98,7 +103,7 @@ def fit_baseline(
         probability=model.predict_proba(values[held_out])[:, 1]
     )
     settings = {"kind": kind, "stays": stays, "seed": seed, "acuity_median": acuity_median}
-    settings |= {"options": dict(options), "features": names.tolist()}
+    settings |= {"stopping": stopping, "options": dict(options), "features": names.tolist()}
     write_parquet(predictions, outputs["predictions"])
     importance = pd.DataFrame({"feature": names, "importance": training_importance(model)})
     by_size = importance.sort_values("importance", ascending=False, kind="stable")
@@ -118,6 +123,7 @@ def fit(
     acuity_median: str,
     seed: int,
     threads: int,
+    stopping: str = "validation",
 ) -> FittedBaseline:
     """Fit a baseline on the training patients; the same arguments give the same model.
 
@@ -125,7 +131,7 @@ def fit(
     """
     features = static_features()
     names = features["name"].tolist()
-    table = _read_stays(final_ecgs, spine, names, _LEAST_ECGS[stays])
+    table = _read_stays(final_ecgs, spine, names, _LEAST_ECGS[stays], stopping)
     training = (table["split"] == "train").to_numpy()
     values = table[names].astype(np.float64)
     if kind == "random_forest":  # LightGBM has a branch of its own for missing values
@@ -167,12 +173,13 @@ def _check_outputs(kind: str, outputs: Mapping[str, str | Path]) -> None:
 
 
 def _read_stays(
-    final_ecgs: str | Path, spine: str | Path, names: list[str], least_ecgs: int
+    final_ecgs: str | Path, spine: str | Path, names: list[str], least_ecgs: int, stopping: str
 ) -> pd.DataFrame:
     """Label, split and features of the stays with enough ECGs, sorted by stay."""
     columns = ["stay_id", "subject_id", "split", "label", "n_ecg"]
     stays = pd.read_parquet(spine, columns=columns)
     stays = stays[stays["n_ecg"] >= least_ecgs].drop(columns="n_ecg")
+    stays["split"] = stopped_by(stays["split"], stopping)
     table = pd.read_parquet(final_ecgs)
     absent = [name for name in names if name not in table.columns]
     if absent:

@@ -17,9 +17,9 @@ from mimicflow.admission.model import AdmissionModel, Batch, EncoderConfig, Mode
 from mimicflow.admission.train import KIND
 from mimicflow.ecg.resnet import ResNet1d
 from mimicflow.errors import InputError
+from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights
 from mimicflow.learning.configs import parse
-from mimicflow.learning.preprocessing import calibrated
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ from mimicflow.ecg.pretraining import Waveforms, load_encoder
 from mimicflow.ecg.resnet import STAGES, ResNet1d
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.recalibration import calibrated, fit_temperature
 from mimicflow.files import atomic_output, write_csv, write_parquet
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import repeatable
 from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shuffled_batches
-from mimicflow.learning.preprocessing import calibrated, fit_temperature
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -22,15 +23,16 @@ ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3"
 RHYTHM_LEAD = "II"
 MM_PER_SECOND, MM_PER_MV = 25, 10
 SECONDS = 10.0
-WIDTH, HEIGHT = 270, 195
+WIDTH, HEIGHT = 270, 190
 """Of the page in mm, without the strip of the synthetic stamp."""
 MM_PER_INCH = 25.4
 
-_LEFT, _RIGHT, _BOTTOM, _TOP = 5, 265, 20, 180  # the grid, in mm from the lower left corner
+_LEFT, _RIGHT, _BOTTOM, _TOP = 5, 265, 25, 175  # the grid, in mm from the lower left corner
 _START = 15  # where second 0 lies
-_BASELINES = (160, 122, 84, 46)  # of the three rows and the rhythm strip; multiples of 2 mm
+_BASELINES = (150, 115, 80, 45)  # of the three rows and the rhythm strip, on strong lines
 _COLUMN = SECONDS / 4 * MM_PER_SECOND
-_TALLEST = 6.0  # mm, of the largest attribution
+_TALL = 8.0  # mm, of a bar higher than 99 of 100
+_CUT = 12.0  # mm, where still higher ones end
 _POINT = 72 / MM_PER_INCH  # points per mm
 _PAPER, _FINE, _BOLD = "#FFF8F6", "#F9DAD3", "#EBA99D"
 
@@ -61,9 +63,9 @@ def draw_paper(
     path : path-like
         PNG to write.
     attribution : ndarray of shape (12, n), optional
-        Of each sample, in log-odds: positive toward admission. Drawn as a band above the trace,
-        negative (toward discharge) as a band below it, as high as it is large: the direction is
-        told without colour. Averaged over 40 ms (1 mm of paper), for single samples flicker.
+        Of each sample, in log-odds: positive toward admission. Summed over 40 ms (1 mm of paper)
+        and drawn as bars from the isoelectric line, up where it is positive, down where it is
+        negative (toward discharge): direction and size are told without colour.
     title, note : str
         Above the paper, and below it.
     synthetic : bool
@@ -84,30 +86,24 @@ def draw_paper(
         axes = page(figure)
         _draw_grid(axes)
         recorded = np.ones(len(LEADS), bool) if lead_mask is None else np.asarray(lead_mask)
-        scale = 0.0
-        if attribution is not None:
-            attribution = _per_mm(attribution, sampling_rate)
-            scale = _draw_scale(axes, attribution)
-        for lead, baseline, x, start, seconds in _windows():
+        bars = [] if attribution is None else _bars(attribution, sampling_rate, recorded)
+        scale = _draw_legend(axes, bars) if bars else 0.0
+        for place, (lead, baseline, x, start, seconds) in enumerate(_windows()):
             row = LEADS.index(lead)
             axes.text(x + 1.5, baseline + 13, lead, fontsize=9, fontweight="bold", color=INK)
             if not recorded[row]:
                 axes.text(x + 8, baseline + 1, "not recorded", fontsize=8, color=GREY)
                 continue
+            if bars:
+                _draw_bars(axes, x, baseline, scale * bars[place])
             first, last = (round(at * sampling_rate) for at in (start, start + seconds))
-            # One more sample, so that the line reaches the next lead.
-            window = slice(first, min(last + 1, ecg.shape[1]))
-            shown = ecg[row, window]
+            shown = ecg[row, first : last + 1]  # one more, so that the line reaches the next lead
             along = x + MM_PER_SECOND * (np.arange(len(shown)) / sampling_rate)
-            trace = baseline + MM_PER_MV * shown
-            if attribution is not None:
-                _draw_bands(axes, along, trace, scale * attribution[row, window])
-            _draw_line(axes, along, trace)
-        for baseline in _BASELINES:
-            _draw_calibration(axes, baseline)
+            _draw_line(axes, along, baseline + MM_PER_MV * shown)
+        _draw_calibration(axes)
         axes.text(_LEFT, _TOP + 5, title, fontsize=12, fontweight="bold", color=INK)
-        axes.text(_LEFT, _BOTTOM - 5.5, "25 mm/s   10 mm/mV", fontsize=9, color=INK)
-        axes.text(_LEFT, _BOTTOM - 12, note, fontsize=8.5, color=INK)
+        axes.text(_LEFT, _BOTTOM - 6, "25 mm/s   10 mm/mV", fontsize=9, color=INK)
+        axes.text(_LEFT, _BOTTOM - 20, note, fontsize=9, color=INK)
 
 
 def draw_empty_paper(path: str | Path, *, title: str, message: str, synthetic: bool) -> None:
@@ -126,7 +122,12 @@ def draw_empty_paper(path: str | Path, *, title: str, message: str, synthetic: b
         axes = page(figure)
         axes.text(_LEFT, HEIGHT / 2 - 20, title, fontsize=12, fontweight="bold", color=INK)
         axes.text(
-            WIDTH / 2, HEIGHT / 4 - 10, message, fontsize=12, color=INK, horizontalalignment="center"
+            WIDTH / 2,
+            HEIGHT / 4 - 10,
+            message,
+            fontsize=12,
+            color=INK,
+            horizontalalignment="center",
         )
 
 
@@ -140,9 +141,7 @@ def page(figure: Figure) -> Axes:
     return axes
 
 
-def _require_shapes(
-    ecg: np.ndarray, sampling_rate: float, attribution: np.ndarray | None
-) -> None:
+def _require_shapes(ecg: np.ndarray, sampling_rate: float, attribution: np.ndarray | None) -> None:
     remedy = "give signals in mV with one row per lead, and a positive sampling rate"
     if ecg.ndim != 2 or ecg.shape[0] != len(LEADS) or not ecg.shape[1] or not sampling_rate > 0:
         raise InputError(
@@ -171,49 +170,67 @@ def _draw_grid(axes: Axes) -> None:
     size = (_RIGHT - _LEFT, _TOP - _BOTTOM)
     axes.add_patch(Rectangle((_LEFT, _BOTTOM), *size, facecolor=_PAPER, edgecolor="none"))
     for step, colour, width in ((1, _FINE, 0.1), (5, _BOLD, 0.18)):
-        style = {"colors": colour, "linewidths": width * _POINT}
-        axes.vlines(np.arange(_LEFT, _RIGHT + 1, step), _BOTTOM, _TOP, **style)
-        axes.hlines(np.arange(_BOTTOM, _TOP + 1, step), _LEFT, _RIGHT, **style)
+        across, along = np.arange(_LEFT, _RIGHT + 1, step), np.arange(_BOTTOM, _TOP + 1, step)
+        axes.vlines(across, _BOTTOM, _TOP, colors=colour, linewidths=width * _POINT)
+        axes.hlines(along, _LEFT, _RIGHT, colors=colour, linewidths=width * _POINT)
+
+
+def _clip(axes: Axes, artist: Artist) -> None:
+    """End what leaves the grid."""
+    grid = Rectangle((_LEFT, _BOTTOM), _RIGHT - _LEFT, _TOP - _BOTTOM, transform=axes.transData)
+    artist.set_clip_path(grid)
 
 
 def _draw_line(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    clip = Rectangle((_LEFT, _BOTTOM), _RIGHT - _LEFT, _TOP - _BOTTOM, transform=axes.transData)
     (line,) = axes.plot(x, y, color=INK, linewidth=0.3 * _POINT, solid_joinstyle="round")
-    line.set_clip_path(clip)
+    _clip(axes, line)
 
 
-def _draw_calibration(axes: Axes, baseline: float) -> None:
-    """Draw 1 mV for 0.2 s, with its feet, left of second 0."""
+def _draw_calibration(axes: Axes) -> None:
+    """Draw 1 mV for 0.2 s before each row, and marks where one lead follows another."""
     left, wide = _START - 8, 0.2 * MM_PER_SECOND
-    x = np.array([0, 1.5, 1.5, 1.5 + wide, 1.5 + wide, 3 + wide])
-    _draw_line(axes, left + x, baseline + MM_PER_MV * np.array([0, 0, 1, 1, 0, 0]))
+    x = left + np.array([0, 1.5, 1.5, 1.5 + wide, 1.5 + wide, 3 + wide])
+    for baseline in _BASELINES:
+        _draw_line(axes, x, baseline + MM_PER_MV * np.array([0, 0, 1, 1, 0, 0]))
+    changes = _START + _COLUMN * np.arange(1, 4)
+    for baseline in _BASELINES[:-1]:
+        for low in (baseline - 8, baseline + 5):
+            axes.vlines(changes, low, low + 3, colors=INK, linewidths=0.3 * _POINT)
 
 
-def _per_mm(attribution: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """Average over 1 mm of paper, and give it in log-odds per mm: (12, n)."""
-    samples = max(1, round(sampling_rate / MM_PER_SECOND))
-    kernel = np.full(samples, 1 / samples)
-    smooth = np.stack([np.convolve(lead, kernel, mode="same") for lead in attribution])
-    return np.asarray(smooth[:, : attribution.shape[1]] * sampling_rate / MM_PER_SECOND)
+def _bars(attribution: np.ndarray, sampling_rate: float, recorded: np.ndarray) -> list[np.ndarray]:
+    """Sum the attribution over each mm of paper, for each stretch of paper."""
+    bars = []
+    for lead, _, _, start, seconds in _windows():
+        row = LEADS.index(lead)
+        first, last = (round(at * sampling_rate) for at in (start, start + seconds))
+        shown = attribution[row, first:last] * recorded[row]
+        mm = (np.arange(len(shown)) * MM_PER_SECOND / sampling_rate).astype(int)
+        bars.append(np.bincount(mm, weights=shown))
+    return bars
 
 
-def _draw_scale(axes: Axes, attribution: np.ndarray) -> float:
-    """Draw the legend of the bands; return mm per unit of attribution."""
-    largest = float(np.abs(attribution).max())
-    scale = _TALLEST / largest if largest > 0 else 0.0
-    y = _BOTTOM - 6.5
+def _draw_legend(axes: Axes, bars: list[np.ndarray]) -> float:
+    """Say what the bars mean; return their mm per log-odds."""
+    heights = np.abs(np.concatenate(bars))
+    tall = float(np.quantile(heights, 0.99)) or float(heights.max())
+    y = _BOTTOM - 13
     for x, colour, words in (
-        (88, VERMILION, "band above the trace: toward admission"),
-        (156, BLUE, "band below the trace: toward discharge"),
+        (_LEFT, VERMILION, "bars upwards: toward admission"),
+        (_LEFT + 66, BLUE, "bars downwards: toward discharge"),
     ):
-        axes.add_patch(Rectangle((x, y + 0.2), 5, 2.6, facecolor=colour, edgecolor="none"))
-        axes.text(x + 6.5, y + 1, words, fontsize=9, color=INK)
-    axes.text(
-        224, y + 1, f"{_TALLEST:g} mm high: {largest:.2g} log-odds/mm", fontsize=7.5, color=INK
-    )
-    return scale
+        axes.add_patch(Rectangle((x, y - 0.3), 5, 2.6, facecolor=colour, edgecolor="none"))
+        axes.text(x + 7, y, words, fontsize=9, color=INK)
+    words = f"{_TALL:g} mm: {tall:.2g} log-odds from 40 ms; cut at {_CUT:g} mm"
+    axes.text(_LEFT + 138, y, words, fontsize=9, color=INK)
+    return _TALL / tall if tall > 0 else 0.0
 
 
-def _draw_bands(axes: Axes, x: np.ndarray, trace: np.ndarray, height: np.ndarray) -> None:
-    for colour, part in ((VERMILION, height.clip(min=0)), (BLUE, height.clip(max=0))):
-        axes.fill_between(x, trace, trace + part, color=colour, alpha=0.75, linewidth=0)
+def _draw_bars(axes: Axes, x: float, baseline: float, heights: np.ndarray) -> None:
+    edges = x + np.arange(len(heights) + 1)
+    heights = np.append(heights, 0.0).clip(-_CUT, _CUT)
+    for colour, part in ((VERMILION, heights.clip(min=0)), (BLUE, heights.clip(max=0))):
+        filled = axes.fill_between(
+            edges, baseline, baseline + part, step="post", color=colour, alpha=0.6, linewidth=0, zorder=2.5
+        )
+        _clip(axes, filled)

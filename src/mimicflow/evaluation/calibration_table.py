@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.bootstrap import bootstrap, interval
@@ -72,7 +73,9 @@ def calibrate_models(
         A model without an entry in ``stays``, a table that cannot be scored or recalibrated.
     """
     titles = read_titles(published_scores)
-    score_tables, bin_tables, probabilities = [], [], {}
+    score_tables: list[pd.DataFrame] = []
+    bin_tables: list[pd.DataFrame] = []
+    probabilities = {}
     for model in by_stays(predictions, stays):
         recalibrated = recalibrate(predictions[model])
         label, patient = recalibrated["label"].to_numpy(), recalibrated["subject_id"].to_numpy()
@@ -84,16 +87,8 @@ def calibrate_models(
             bins = reliability(
                 label, probability, patient=patient, smallest=0 if synthetic else smallest
             )
-            drawn = bootstrap(label, probability, patient, draws, seed)
-            values = scores(label, probability) | calibration_scores(label, probability)
-            table = pd.DataFrame(
-                [
-                    (score, values[score], *interval(drawn[score]))
-                    if score in drawn and score != "ici"
-                    else (score, values[score], float("nan"), float("nan"))
-                    for score in SCORES
-                ],
-                columns=["score", "value", "low", "high"],
+            table = _score_rows(
+                label, probability, bootstrap(label, probability, patient, draws, seed)
             )
             for frame, tables in ((table, score_tables), (bins, bin_tables)):
                 frame.insert(0, "recalibration", method)
@@ -103,4 +98,27 @@ def calibrate_models(
     measured, bins = pd.concat(score_tables), pd.concat(bin_tables)
     write_csv(measured, output)
     write_csv(bins, diagram)
-    draw_reliability(bins, measured, probabilities, stays, figure, synthetic=synthetic)
+    draw_reliability(
+        bins, measured, probabilities, stays, figure, synthetic=synthetic, smallest=smallest
+    )
+
+
+def _score_rows(
+    label: np.ndarray, probability: np.ndarray, drawn: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the scores; those without a value, and the index, without an interval."""
+    values = scores(label, probability) | calibration_scores(label, probability)
+    nothing = (float("nan"), float("nan"))
+    rows = [
+        (
+            score,
+            values[score],
+            *(
+                interval(drawn[score])
+                if score in drawn and not np.isnan(values[score])
+                else nothing
+            ),
+        )
+        for score in SCORES
+    ]
+    return pd.DataFrame(rows, columns=["score", "value", "low", "high"])

@@ -19,7 +19,13 @@ from mimicflow.files import atomic_output
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), safe for colour-blind readers.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 GREY, INK = "#777777", "#222222"
-LINES = [(BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, (0, (5, 1, 1, 1, 1, 1)))]
+LINES = [
+    (BLUE, "-"),
+    (VERMILION, "--"),
+    (GREEN, "-."),
+    (PURPLE, (0, (5, 1, 1, 1, 1, 1))),
+    (ORANGE, (0, (1, 1))),
+]
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine

@@ -38,14 +38,16 @@ def to_hide(counts: np.ndarray, patients: np.ndarray, smallest: int, total: bool
     small = (np.asarray(patients) > 0) & (np.asarray(patients) < smallest)
     lines = _lines(counts.shape, total)
     hidden = small.copy()
-    exposed = _exposed(counts, small, hidden, lines, smallest)
-    while (helper := _next(exposed, counts, hidden)) is not None:
+    while True:
+        helper = _next(_exposed(counts, hidden, hidden, lines, smallest), counts, hidden)
+        if helper is None or not _exposed(counts, small, hidden, lines, smallest):
+            break
         hidden.flat[helper] = True
-        exposed = _exposed(counts, small, hidden, lines, smallest)
     # Later ones may have made earlier ones needless: the largest are given back first.
+    open_lines = len(_exposed(counts, small, hidden, lines, smallest))
     for cell in sorted(np.flatnonzero(hidden & ~small), key=lambda cell: -counts.flat[cell]):
         hidden.flat[cell] = False
-        if len(_exposed(counts, small, hidden, lines, smallest)) > len(exposed):
+        if len(_exposed(counts, small, hidden, lines, smallest)) > open_lines:
             hidden.flat[cell] = True
     return hidden
 
@@ -61,10 +63,10 @@ def _lines(shape: tuple[int, int], total: bool) -> list[Line]:
 
 
 def _exposed(
-    counts: np.ndarray, small: np.ndarray, hidden: np.ndarray, lines: list[Line], smallest: int
+    counts: np.ndarray, secret: np.ndarray, hidden: np.ndarray, lines: list[Line], smallest: int
 ) -> list[np.ndarray]:
-    """Return the cells of every sum in which a small cell can be worked out, or nearly."""
-    solvable = _solvable(hidden, lines) & small
+    """Return the cells of every sum in which a secret cell can be worked out, or nearly."""
+    solvable = _solvable(hidden, lines) & secret
     found = []
     for cells, _, is_column in lines:
         together = counts.flat[cells][hidden.flat[cells]].sum()
@@ -75,11 +77,9 @@ def _exposed(
 
 def _next(exposed: list[np.ndarray], counts: np.ndarray, hidden: np.ndarray) -> int | None:
     """Return the smallest shown cell beside an exposed one; None where none is left to hide."""
-    for cells in exposed:
-        shown = cells[~hidden.flat[cells] & (counts.flat[cells] > 0)]
-        if shown.size:
-            return int(shown[np.argmin(counts.flat[shown])])
-    return None
+    cells = np.unique(np.concatenate(exposed)) if exposed else np.empty(0, int)
+    shown = cells[~hidden.flat[cells] & (counts.flat[cells] > 0)]
+    return int(shown[np.argmin(counts.flat[shown])]) if shown.size else None
 
 
 def _solvable(hidden: np.ndarray, lines: list[Line]) -> np.ndarray:

@@ -70,6 +70,8 @@ def scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     probability : numpy.ndarray of shape (n,)
         Of label 1, in [0, 1].
     """
+    # scikit-learn's log loss moves 0 and 1 inwards by the precision of the type.
+    probability = np.asarray(probability, dtype=np.float64)
     return {
         "auroc": float(roc_auc_score(label, probability)),
         "auprc": float(average_precision_score(label, probability)),

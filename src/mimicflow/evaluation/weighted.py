@@ -26,7 +26,7 @@ _STEPS = 60  # a logistic regression that has a solution needs fewer than ten
 _STEP_LENGTH = 3.0  # longer steps are shortened: far from the solution they may lead astray
 _CONVERGED = 1e-6  # steps double the digits: the error after such a step is about 1e-12
 _SINGULAR = 1e-12  # of an information matrix, relative to its diagonal
-_CELLS_AT_ONCE = 120_000  # rows x weightings that stay in the processor's cache
+_CELLS_AT_ONCE = 250_000  # rows x weightings that stay in the processor's cache
 
 
 class WeightedScores:

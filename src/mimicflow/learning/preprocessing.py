@@ -1,4 +1,4 @@
-"""What is fitted on training patients before a network sees anything: scale, imputer, calibration.
+"""What is fitted on training patients before a network sees anything: scale and imputer.
 
 Fitted objects are plain tensors, so that they are saved inside the model file.
 """
@@ -12,17 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
-from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 
 SMALLEST_SD = 1e-8
 """Takes the place of a standard deviation of 0."""
-
-TEMPERATURES = (0.05, 20.0)
-"""Where the calibration is sought; a perfectly separated sample would ask for 0."""
 
 
 @dataclass(frozen=True)
@@ -139,36 +134,3 @@ class ChainedImputer:
 def _stack(rows: Sequence[Any], width: int, dtype: Any) -> np.ndarray:
     """Stack the steps' arrays; without steps, an array of no rows."""
     return np.array(list(rows), dtype=dtype).reshape(len(rows), width)
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature that makes ``logits / temperature`` fit the labels best.
-
-    Parameters
-    ----------
-    logits, labels : ndarray
-        Of patients that were not trained on, (rows,).
-
-    Returns
-    -------
-    float
-        Minimiser of the log loss, within ``TEMPERATURES``. Ranks, hence AUROC, stay as they are.
-
-    Notes
-    -----
-    Guo et al. 2017, arXiv:1706.04599.
-    """
-    logits = np.asarray(logits, dtype=np.float64)
-    labels = np.asarray(labels, dtype=np.float64)
-
-    def log_loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0.0, scaled) - labels * scaled))
-
-    found = minimize_scalar(log_loss, bounds=np.log(TEMPERATURES), method="bounded")
-    return float(np.exp(found.x))
-
-
-def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Return probabilities of logits, (rows,), at a temperature."""
-    return expit(np.asarray(logits, dtype=np.float64) / temperature)

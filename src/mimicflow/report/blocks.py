@@ -142,6 +142,11 @@ def p_value(value: Any) -> str:
     return "<0.001" if value < 0.001 else number(value, 3)
 
 
+def in_sentence(title: str) -> str:
+    """Return a title as it reads inside a sentence: small first letter, unless it is ``ECG``."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
 def table(
     caption: str,
     columns: Iterable[tuple[str, bool]],

@@ -14,6 +14,8 @@ import pandas as pd
 
 from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
 
+_MODEL = [alt.Tooltip("title:N", title="Model")]
+
 COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#56B4E9"]
 DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 1], [1, 3]]
 HEIGHT, ROW_HEIGHT = 300, 26  # pixels
@@ -73,7 +75,7 @@ def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | No
         Height of the line of chance when it is flat.
     """
     lines = _lines(frame).encode(
-        x=_unit("x", x), y=_unit("y", y), tooltip=_tooltips({"title": "", "x": x, "y": y}, ".3f")
+        x=_unit("x", x), y=_unit("y", y), tooltip=_MODEL + _tooltips({"x": x, "y": y}, ".3f")
     )
     layers = [lines]
     if diagonal:
@@ -89,16 +91,17 @@ def reliability(frame: pd.DataFrame) -> alt.Chart:
     Parameters
     ----------
     frame : DataFrame
-        ``title``, ``predicted``, ``observed``, ``low``, ``high``, ``n``, ``events``,
-        ``recalibration``.
+        ``title``, ``predicted``, ``observed``, ``low``, ``high``, ``recalibration``, and ``n``
+        and ``events`` as text.
     """
     x, y = "Predicted probability", "Observed share"
     encoded = _lines(frame).encode(
         x=_unit("predicted", x),
         y=_unit("observed", y),
-        tooltip=_tooltips({"title": "", "predicted": x, "observed": y}, ".3f")
+        tooltip=_MODEL
+        + _tooltips({"predicted": x, "observed": y}, ".3f")
         + _tooltips({"low": "95 % from", "high": "to"}, ".3f")
-        + _tooltips({"n": "Stays", "events": "Events"}, ","),
+        + _tooltips({"n": "Stays", "events": "Events"}, ""),
     )
     bars = (
         alt.Chart(frame)
@@ -129,7 +132,8 @@ def decision(frame: pd.DataFrame) -> alt.Chart:
     lines = _lines(frame, clip=True).encode(
         x=alt.X("threshold:Q", title=x),
         y=alt.Y("net_benefit:Q", title=y, scale=scale),
-        tooltip=_tooltips({"title": "", "threshold": x}, ".2f")
+        tooltip=_MODEL
+        + _tooltips({"threshold": x}, ".2f")
         + _tooltips({"net_benefit": y, "low": "95 % from", "high": "to"}, ".3f"),
     )
     bands = (
@@ -167,13 +171,12 @@ def forest(
     y = alt.Y(
         "row:N", sort=order, title=None, axis=alt.Axis(grid=False, ticks=False, labelPadding=8)
     )
-    x = alt.X("value:Q", title=value, scale=alt.Scale(zero=False))
+    zero = alt.Scale(zero=False)
+    x, low = (alt.X(f"{name}:Q", title=value, scale=zero) for name in ("value", "low"))
     names = {"value": value, "low": "95 % from", "high": "to"}
-    tooltip = [alt.Tooltip("row:N", title="Row"), *_tooltips(names, ".3f")]
+    tooltip = _tooltips({"row": "Row"}, "") + _tooltips(names, ".3f")
     layers = [
-        base.mark_rule(color=BLUE, strokeWidth=2).encode(y=y, x=x, x2="high").transform_calculate(
-            value="datum.low"
-        ),
+        base.mark_rule(color=BLUE, strokeWidth=2).encode(y=y, x=low, x2="high:Q"),
         base.mark_point(color=BLUE, filled=True, size=70, opacity=1).encode(
             y=y, x=x, tooltip=tooltip
         ),
@@ -182,11 +185,15 @@ def forest(
         layers.append(
             base.transform_filter("isValid(datum.beside)")
             .mark_point(color=VERMILION, shape="diamond", size=90, strokeWidth=2)
-            .encode(y=y, x="beside:Q", tooltip=_tooltips({"row": "Row"}, "") + _beside())
+            .encode(
+                y=y,
+                x=alt.X("beside:Q", title=value, scale=zero),
+                tooltip=_tooltips({"row": "Row"}, "") + _tooltips({"beside": "Published"}, ".3f"),
+            )
         )
     if line is not None:
         rule = pd.DataFrame({"value": [line]})
-        layers.insert(0, alt.Chart(rule).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="value"))
+        layers.insert(0, alt.Chart(rule).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=x))
     chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(order))
     return chart.add_params(chosen) if chosen else chart
 
@@ -255,16 +262,10 @@ def _unit(name: str, title: str) -> Any:
 
 
 def _tooltips(titles: dict[str, str], form: str) -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip(f"{name}:{'Q' if form else 'N'}", title=title, format=form)
-        if form and name != "title"
-        else alt.Tooltip(f"{name}:N", title=title or "Model")
-        for name, title in titles.items()
-    ]
-
-
-def _beside() -> list[alt.Tooltip]:
-    return [alt.Tooltip("beside:Q", title="Published", format=".3f")]
+    """Return tooltips of numbers in the given form, or of texts when it is empty."""
+    if not form:
+        return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
+    return [alt.Tooltip(f"{name}:Q", title=title, format=form) for name, title in titles.items()]
 
 
 def _reference(points: list[tuple[float, float]]) -> alt.Chart:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -70,15 +70,17 @@ def solutions(counts, cells):
 @given(arrays(int, (3, 2), elements=st.integers(0, 9)))
 def test_no_reader_can_work_out_a_small_cell(counts):
     smallest = 3
+    # A known total that is small, or that stands in one level, gives itself away.
+    assume(
+        (counts.sum(axis=0) >= 2 * smallest).all() and (np.count_nonzero(counts, axis=0) > 1).all()
+    )
     cells = hidden(counts, smallest)
     table = np.column_stack([counts, counts.sum(axis=1)])
     small = (table > 0) & (table < smallest)
     assert cells[small].all()
     possible = np.array(list(solutions(counts, cells)))
     for level, column in np.argwhere(small):
-        # Where all of a column is small, or all in one level, its total says it anyway.
-        if np.count_nonzero(table[:, column]) > 1 and table[:, column].sum() >= 2 * smallest:
-            assert len(np.unique(possible[:, level, column])) > 1
+        assert len(np.unique(possible[:, level, column])) > 1
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (4, 3)])

@@ -5,13 +5,7 @@ from hypothesis import strategies as st
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 
-from mimicflow.learning.preprocessing import (
-    SMALLEST_SD,
-    ChainedImputer,
-    Scaler,
-    calibrated,
-    fit_temperature,
-)
+from mimicflow.learning.preprocessing import SMALLEST_SD, ChainedImputer, Scaler
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -79,15 +73,3 @@ def test_scaler_survives_saving() -> None:
     scaler = Scaler.fit(vitals(0))
     again = Scaler.from_state(scaler.state())
     assert np.array_equal(scaler.mean, again.mean) and np.array_equal(scaler.sd, again.sd)
-
-
-def test_temperature_finds_the_scale_of_overconfident_logits() -> None:
-    generator = np.random.default_rng(0)
-    true_logits = generator.normal(0, 2, 20_000)
-    labels = generator.random(20_000) < calibrated(true_logits, 1.0)
-    assert fit_temperature(3 * true_logits, labels) == pytest.approx(3, rel=0.05)
-
-
-def test_temperature_stays_within_limits_when_classes_separate() -> None:
-    assert fit_temperature(np.array([-1.0, 1.0]), np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
-    assert fit_temperature(np.array([1.0, -1.0]), np.array([0, 1])) == pytest.approx(20, rel=0.01)

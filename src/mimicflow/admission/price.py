@@ -1,0 +1,117 @@
+"""What each known defect of the published pipeline is worth: our rule beside the published one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.admission.protocols import defects
+from mimicflow.evaluation.bootstrap import bootstrap, interval
+from mimicflow.evaluation.calibration import calibration_scores
+from mimicflow.evaluation.metrics import scores
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.titles import read_titles
+from mimicflow.files import write_csv
+from mimicflow.scenarios import leaves
+
+SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope", "ece")
+_INDEPENDENT = 1  # added to the seed of the second table when its patients are others
+
+
+def price_of_defects(
+    predictions: Mapping[tuple[int, str], tuple[str | Path, str | Path]],
+    published_scores: str | Path,
+    output: str | Path,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+) -> None:
+    """Write the scores under either side of each defect, and their difference.
+
+    Parameters
+    ----------
+    predictions : mapping of (int, str) to pair of path-like
+        By row of ``reference/defects.csv`` and model: predictions Parquet under our rule and
+        under the published one. The same file twice says that the rule does not touch the model.
+    published_scores : path-like
+        CSV with the models' titles.
+    output : path-like
+        CSV: a line per row, model and score; rows that cannot be switched have no figures.
+        ``difference`` is published less ours; ``paired`` tells whether both sides are scored on
+        the same stays with the same labels, and hence by the same draws of patients.
+    draws, seed : int
+        Of the bootstrap by patient.
+    synthetic : bool
+        Whether the patients are synthetic.
+    """
+    titles = read_titles(published_scores)
+    data = "synthetic" if synthetic else "real"
+    lines = []
+    for _, entry in defects().iterrows():
+        head = {"row": entry["row"], "defect": entry["defect"], "key": _key(entry)}
+        head |= {"ours": entry["ours"], "published": entry["published"]}
+        tail = {"note": entry["note"], "data": data}
+        priced = [model for row, model in predictions if row == entry["row"]]
+        if not priced:
+            lines.append({**head, **tail})
+        for model in priced:
+            ours, published = predictions[entry["row"], model]
+            named = {**head, "model": model, "title": titles.get(model, model)}
+            if ours == published:
+                lines.append({**named, **tail, "note": "does not touch this model"})
+                continue
+            lines += [{**named, **line, **tail} for line in _compare(ours, published, draws, seed)]
+    write_csv(pd.DataFrame(lines, columns=_COLUMNS), output)
+
+
+_COLUMNS = [
+    *("row", "defect", "key", "ours", "published", "model", "title", "score"),
+    *(f"{side}_{end}" for side in ("ours", "published") for end in ("value", "low", "high")),
+    *("difference", "difference_low", "difference_high", "n_ours", "n_published", "paired"),
+    *("note", "data"),
+]
+
+
+def _key(entry: pd.Series) -> str:
+    """Return the configuration keys that switch a defect, for instance ``vitals.ranges: none``."""
+    overlay = entry["published_overlay"] or entry["ours_overlay"]
+    return ", ".join(f"{key}: {value}" for key, value in leaves(overlay).items())
+
+
+def _compare(
+    ours: str | Path, published: str | Path, draws: int, seed: int
+) -> list[dict[str, object]]:
+    """Score both sides; draw the same patients where both have the same stays and labels."""
+    tables = [read_predictions(path) for path in (ours, published)]
+    same = ["stay_id", "subject_id", "label"]
+    paired = tables[0][same].equals(tables[1][same])
+    seeds = [seed, seed if paired else (seed, _INDEPENDENT)]
+    drawn = [
+        bootstrap(*_columns(table), draws, own) for table, own in zip(tables, seeds, strict=True)
+    ]
+    values = [_values(table) for table in tables]
+    lines = []
+    for score in SCORES:
+        line: dict[str, object] = {"score": score}
+        for side, value, samples in zip(("ours", "published"), values, drawn, strict=True):
+            low, high = interval(samples[score])
+            line |= {f"{side}_value": value[score], f"{side}_low": low, f"{side}_high": high}
+        low, high = interval(drawn[1][score] - drawn[0][score])
+        line |= {"difference": values[1][score] - values[0][score]}
+        line |= {"difference_low": low, "difference_high": high}
+        line |= {"n_ours": len(tables[0]), "n_published": len(tables[1]), "paired": paired}
+        lines.append(line)
+    return lines
+
+
+def _columns(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tuple(table[name].to_numpy() for name in ("label", "probability", "subject_id"))
+
+
+def _values(table: pd.DataFrame) -> dict[str, float]:
+    label, probability, _ = _columns(table)
+    return scores(label, probability) | calibration_scores(label, probability)

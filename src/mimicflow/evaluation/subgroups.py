@@ -1,0 +1,207 @@
+"""How well a model works for every group of patients.
+
+Privacy. Unless the patients are synthetic, a level of a group is shown only when its events come
+from at least ``smallest`` patients and its non-events too; else its row keeps the name of the
+level and nothing more. Because the levels of a group add up to everybody, the levels that are not
+shown must together pass the same rule, and must be two or more; while they do not, the smallest
+level still shown is hidden as well. Whatever `mimicflow.evaluation.disclosure` hides of the same
+counts by outcome (in Table 1) is hidden too, so that neither table completes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.errors import InputError
+from mimicflow.evaluation.bootstrap import bootstrap, interval
+from mimicflow.evaluation.calibration import calibration_line, enough_patients
+from mimicflow.evaluation.disclosure import to_hide
+from mimicflow.evaluation.groups import GROUPS
+from mimicflow.evaluation.metrics import scores
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.subgroup_figures import draw_subgroups
+from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.files import write_csv
+
+SCORES = ("auroc", "calibration_intercept", "calibration_slope")
+
+_NOT_A_NUMBER = float("nan")
+_LAST_LEVELS = ("Other", "No earlier admission", "Unknown")
+
+
+def score_subgroups(
+    predictions: Mapping[str, str | Path],
+    stays: Mapping[str, str],
+    groups: str | Path,
+    published_scores: str | Path,
+    output: str | Path,
+    figures: Mapping[str, str | Path],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+    smallest: int = 10,
+) -> None:
+    """Write the scores of every model in every group of patients.
+
+    Parameters
+    ----------
+    predictions : mapping of str to path-like
+        Predictions Parquet of each model, by model name.
+    stays : mapping of str to str
+        ``all`` or ``multi``, by model name.
+    groups : path-like
+        Parquet with ``stay_id`` and the columns `GROUPS`.
+    published_scores : path-like
+        CSV with the titles of the models.
+    output : path-like
+        CSV to write: ``model, title, group, level, patients, n, events, score, value, low, high,
+        suppressed``. Scores are NaN where they are not defined (one class only). AUROC and
+        calibration have 95 % intervals by bootstrap of patients.
+    figures : mapping of str to path-like
+        PNG to write, by model name; models without one are not drawn.
+    draws, seed : int
+        Of the bootstrap.
+    synthetic : bool
+        Whether the patients are synthetic. Then nothing is suppressed.
+    smallest : int
+        Fewest patients that a count may stand for.
+
+    Raises
+    ------
+    ConfigError, PredictionsError, InputError
+        A model without an entry in ``stays``, a table that cannot be scored, stays without groups.
+    """
+    titles = read_titles(published_scores)
+    members = pd.read_parquet(groups).set_index("stay_id")[list(GROUPS)]
+    tables = []
+    for model in by_stays(predictions, stays):
+        read = read_predictions(predictions[model])
+        unknown = ~read["stay_id"].isin(members.index)
+        if unknown.any():
+            raise InputError(
+                f"{int(unknown.sum())} stays with predictions have no row in the groups",
+                file=groups,
+                remedy="make the groups again from the cohort that the models were fitted on",
+            )
+        everyone = read.join(members, on="stay_id")
+        table = pd.DataFrame(
+            [
+                row
+                for group in GROUPS
+                for row in _rows(everyone, group, draws, seed, 0 if synthetic else smallest)
+            ]
+        )
+        table.insert(0, "title", titles.get(model, model))
+        table.insert(0, "model", model)
+        tables.append(table)
+        if model in figures:
+            overall = _values(everyone)
+            draw_subgroups(table, overall, stays[model], figures[model], synthetic=synthetic)
+    result = pd.concat(tables)
+    counts = ["patients", "n", "events"]
+    write_csv(result.astype(dict.fromkeys(counts, "Int64")), output)
+
+
+def suppressed_levels(rows: pd.DataFrame, group: str, smallest: int) -> set[str]:
+    """Return the levels of a group that may not be shown.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        ``subject_id``, ``label`` and the column ``group``; one row per stay.
+    group : str
+        Column with the levels.
+    smallest : int
+        Fewest patients with an event, and fewest without, of a level that is shown. 0 shows all.
+    """
+    if not smallest:
+        return set()
+    by_level = {str(level): part for level, part in rows.groupby(group)}
+    elsewhere = _hidden_by_outcome(list(by_level.values()), smallest)
+    hidden = {
+        level
+        for (level, part), too in zip(by_level.items(), elsewhere, strict=True)
+        if too or not _may_be_shown(part, smallest)
+    }
+    # Smallest first, by the rarer outcome; the name decides between equals.
+    shown = sorted(by_level.keys() - hidden, key=lambda level: (_rarer(by_level[level]), level))
+    while hidden and shown and not _hides(rows[rows[group].isin(hidden)], hidden, smallest):
+        hidden.add(shown.pop(0))
+    return hidden
+
+
+def _hidden_by_outcome(parts: list[pd.DataFrame], smallest: int) -> np.ndarray:
+    """Return which levels have a cell that is hidden in a table of levels by outcome."""
+    columns = [[part[part["label"] == 0], part[part["label"] == 1], part] for part in parts]
+    counts = np.array([[len(cell) for cell in row] for row in columns])
+    patients = np.array([[cell["subject_id"].nunique() for cell in row] for row in columns])
+    return np.asarray(to_hide(counts, patients, smallest, total=True).any(axis=1))
+
+
+def _hides(together: pd.DataFrame, hidden: set[str], smallest: int) -> bool:
+    """Return whether the difference of total and shown levels gives no level away."""
+    return len(hidden) > 1 and _may_be_shown(together, smallest)
+
+
+def _may_be_shown(part: pd.DataFrame, smallest: int) -> bool:
+    return enough_patients(part["label"], part["subject_id"], smallest)
+
+
+def _rarer(part: pd.DataFrame) -> int:
+    """Return the number of patients with the rarer outcome."""
+    patients = part.groupby("label")["subject_id"].nunique()
+    return int(min(patients.get(outcome, 0) for outcome in (0, 1)))
+
+
+def _rows(
+    everyone: pd.DataFrame, group: str, draws: int, seed: int, smallest: int
+) -> Iterator[dict[str, object]]:
+    """Yield one row per level and score."""
+    hidden = suppressed_levels(everyone, group, smallest)
+    parts = {str(level): part for level, part in everyone.groupby(group)}
+    for level in sorted(parts, key=lambda level: (level in _LAST_LEVELS, level)):
+        part = parts[level]
+        suppressed = level in hidden
+        values = dict.fromkeys(SCORES, _NOT_A_NUMBER) if suppressed else _values(part)
+        drawn = {} if suppressed else _draws(part, draws, seed)
+        for score in SCORES:
+            # A score without a value has no interval, though some draws may have had one.
+            low, high = (
+                (_NOT_A_NUMBER, _NOT_A_NUMBER)
+                if np.isnan(values[score])
+                else interval(drawn[score])
+            )
+            yield {
+                "group": group,
+                "level": level,
+                "patients": None if suppressed else part["subject_id"].nunique(),
+                "n": None if suppressed else len(part),
+                "events": None if suppressed else int(part["label"].sum()),
+                "score": score,
+                "value": values[score],
+                "low": low,
+                "high": high,
+                "suppressed": suppressed,
+            }
+
+
+def _draws(part: pd.DataFrame, draws: int, seed: int) -> dict[str, np.ndarray]:
+    label, probability = part["label"].to_numpy(), part["probability"].to_numpy()
+    return bootstrap(label, probability, part["subject_id"].to_numpy(), draws, seed)
+
+
+def _values(part: pd.DataFrame) -> dict[str, float]:
+    """Return the scores; NaN where they are not defined."""
+    label, probability = part["label"].to_numpy(), part["probability"].to_numpy()
+    line = calibration_line(label, probability)
+    auroc = scores(label, probability)["auroc"] if part["label"].nunique() > 1 else _NOT_A_NUMBER
+    return {
+        "auroc": auroc,
+        "calibration_intercept": line.intercept,
+        "calibration_slope": line.slope,
+    }

@@ -1,0 +1,51 @@
+"""Who was looked at: the flow of patients and the cohort by outcome."""
+
+from __future__ import annotations
+
+from mimicflow.report.blocks import Block, Picture, Section, count, table
+from mimicflow.report.chapters import section
+from mimicflow.report.chapters.models import System
+from mimicflow.report.images import data_uri
+from mimicflow.report.inputs import read_table
+
+
+def flow(system: System) -> Section:
+    """Return the flow of patients as figure and table, whichever there is."""
+    blocks: list[Block] = []
+    if system.files.flow is not None:
+        description = "Flow of patients from all stays to the cohort; the table gives its numbers."
+        blocks.append(Picture("Flow of patients.", description, data_uri(system.files.flow)))
+    if system.files.attrition is not None:
+        frame = read_table(system.files.attrition, "description", "rows", "stays", "patients")
+        columns = [("Step", False), ("Rows", True), ("Stays", True), ("Patients", True)]
+        rows = [
+            [
+                row["description"],
+                *(count(row[name], system.mask) for name in ("rows", "stays", "patients")),
+            ]
+            for _, row in frame.iterrows()
+        ]
+        blocks.append(table("What is left after each step of the cohort.", columns, rows))
+    return section("flow", blocks, prefix=f"{system.name}-")
+
+
+def table_one(system: System) -> Section:
+    """Return the cohort by outcome, its cells as they stand in the file."""
+    path = system.files.table_one
+    if path is None:
+        return section("table_one", prefix=f"{system.name}-")
+    frame = read_table(path, "variable", "level").astype(str).replace("nan", "")
+    rest = [name for name in frame.columns if name not in ("variable", "level")]
+    columns = [("Characteristic", False)] + [(_heading(name), True) for name in rest]
+    rows = [
+        [": ".join(part for part in (row["variable"], row["level"]) if part)]
+        + [row[name] for name in rest]
+        for _, row in frame.iterrows()
+    ]
+    caption = "Characteristics of the cohort by outcome."
+    return section("table_one", [table(caption, columns, rows)], prefix=f"{system.name}-")
+
+
+def _heading(name: str) -> str:
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]

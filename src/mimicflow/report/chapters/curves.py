@@ -1,0 +1,173 @@
+"""Curves: ROC, precision-recall, calibration, net benefit, each with the table that says the same.
+
+Charts are drawn for the protocol to judge by, the first that has the file; optimistic ones are
+given as tables.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.report import charts
+from mimicflow.report.blocks import (
+    Block,
+    Chart,
+    Section,
+    Table,
+    count,
+    in_sentence,
+    number,
+    table,
+    with_interval,
+)
+from mimicflow.report.chapters import section
+from mimicflow.report.chapters.models import SCORES, Protocol, System, by_stays, caption_of
+from mimicflow.report.inputs import label, read_table
+
+GRID = np.linspace(0, 1, 21)  # where a curve is read off for its table
+KINDS = {
+    "roc": ("ROC curve", "1 − specificity", "Sensitivity"),
+    "pr": ("Precision–recall curve", "Sensitivity (recall)", "PPV (precision)"),
+}
+
+
+def discrimination(system: System) -> Section:
+    """Return ROC and precision-recall curves."""
+    blocks: list[Block] = []
+    for protocol, path in list(system.with_file("curves"))[:1]:
+        frame = read_table(path, "model", "curve", "x", "y")
+        frame = frame.assign(title=frame["model"].map(system.title))
+        shares = _shares_of_events(protocol)
+        for stays, part in by_stays(system, frame):
+            for kind, (title, x, y) in KINDS.items():
+                shown = part[part["curve"] == kind].drop(columns="curve").round({"x": 4, "y": 4})
+                if shown.empty:
+                    continue
+                share = shares.get(part["model"].iloc[0]) if kind == "pr" else None
+                caption = caption_of(protocol, stays, in_sentence(title))
+                if share is not None:
+                    caption += " Dotted: the share of events."
+                names = ", ".join(dict.fromkeys(shown["title"]))
+                description = f"{title} of {names}. {y} against {x}."
+                chart = charts.curves(shown.drop(columns="model"), x, y, kind == "roc", share)
+                blocks.append(
+                    Chart(
+                        caption,
+                        description,
+                        charts.specification(chart, description),
+                        _read_off(protocol, shown, caption, x, y),
+                    )
+                )
+    return section("curves", blocks, prefix=f"{system.name}-")
+
+
+def _shares_of_events(protocol: Protocol) -> dict[str, float]:
+    if protocol.files.scores is None:
+        return {}
+    scores = read_table(protocol.files.scores, "model", "n", "events").drop_duplicates("model")
+    return dict(zip(scores["model"], scores["events"] / scores["n"], strict=True))
+
+
+def _read_off(protocol: Protocol, frame: pd.DataFrame, caption: str, x: str, y: str) -> Table:
+    values = []
+    for _, part in frame.groupby("model", sort=False):
+        highest = part.groupby("x")["y"].max()  # a vertical step has several heights
+        values.append(np.interp(GRID, highest.index.to_numpy(), highest.to_numpy()))
+    titles = list(dict.fromkeys(frame["title"]))
+    rows = [
+        [number(at, 2), *map(number, row)]
+        for at, row in zip(GRID, np.column_stack(values), strict=True)
+    ]
+    columns = [(x, True)] + [(f"{title}: {in_sentence(y)}", True) for title in titles]
+    text = f"{caption} Read off in steps of 0.05."
+    return table(text, columns, rows, optimistic=protocol.optimistic)
+
+
+def calibration(system: System) -> Section:
+    """Return reliability, and the scores before and after recalibration."""
+    blocks: list[Block] = []
+    for protocol, path in list(system.with_file("reliability"))[:1]:
+        frame = read_table(path, "model", "recalibration", "bin", "predicted", "observed")
+        frame = frame.assign(title=frame["model"].map(system.title)).round(4)
+        for name in ("n", "events"):
+            frame[name] = [count(value, system.mask) for value in frame[name]]
+        for stays, part in by_stays(system, frame):
+            caption = caption_of(
+                protocol, stays, "observed share by tenth of the predicted probability"
+            )
+            description = f"Calibration curves of {', '.join(dict.fromkeys(part['title']))}."
+            shown = part.drop(columns=["model", "bin"]).replace(
+                {"recalibration": {key: label("recalibration", key) for key in _kinds(part)}}
+            )
+            spec = charts.specification(charts.reliability(shown), description)
+            blocks.append(Chart(caption, description, spec, _bins(protocol, part, caption)))
+    for protocol, path in system.with_file("calibration"):
+        frame = read_table(path, "model", "recalibration", "score", "value", "low", "high")
+        for stays, part in by_stays(system, frame):
+            blocks.append(_recalibrated(system, protocol, stays, part))
+    return section("calibration", blocks, prefix=f"{system.name}-")
+
+
+def _kinds(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["recalibration"]))
+
+
+def _bins(protocol: Protocol, frame: pd.DataFrame, caption: str) -> Table:
+    columns = [("Model", False), ("Recalibration", False), ("Tenth", True), ("Stays", True)]
+    columns += [("Events", True), ("Predicted", True), ("Observed (95 % CI)", True)]
+    rows = [
+        [
+            row.title,
+            label("recalibration", row.recalibration),
+            str(row.bin),
+            row.n,
+            row.events,
+            number(row.predicted),
+            with_interval(row.observed, row.low, row.high),
+        ]
+        for row in frame.itertuples()
+    ]
+    return table(caption, columns, rows, optimistic=protocol.optimistic)
+
+
+def _recalibrated(system: System, protocol: Protocol, stays: str, frame: pd.DataFrame) -> Table:
+    names = [name for name in SCORES if name in set(frame["score"])]
+    columns = [("Model", False), ("Recalibration", False)]
+    columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
+    rows = []
+    for (model, kind), part in frame.groupby(["model", "recalibration"], sort=False):
+        values = part.drop_duplicates("score").set_index("score").reindex(names)
+        texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
+        rows.append([system.title(model), label("recalibration", kind), *texts])
+    caption = caption_of(protocol, stays, "before and after recalibration on inner predictions")
+    return table(caption, columns, rows, optimistic=protocol.optimistic)
+
+
+def decision(system: System) -> Section:
+    """Return net benefit by threshold."""
+    blocks: list[Block] = []
+    for protocol, path in list(system.with_file("decision"))[:1]:
+        frame = read_table(path, "model", "stays", "threshold", "net_benefit", "low", "high")
+        frame = frame.assign(title=frame["model"].map(system.title)).round(5)
+        for stays, part in by_stays(system, frame):
+            caption = caption_of(protocol, stays, "net benefit with 95 % band")
+            description = f"Decision curves of {', '.join(dict.fromkeys(part['title']))}."
+            columns = ["title", "threshold", "net_benefit", "low", "high"]
+            spec = charts.specification(charts.decision(part[columns]), description)
+            blocks.append(Chart(caption, description, spec, _benefits(protocol, part, caption)))
+    return section("decision", blocks, prefix=f"{system.name}-")
+
+
+def _benefits(protocol: Protocol, frame: pd.DataFrame, caption: str) -> Table:
+    in_steps = np.isclose(frame["threshold"] * 20, (frame["threshold"] * 20).round(), atol=1e-4)
+    shown = frame[in_steps] if in_steps.any() else frame
+    titles = list(dict.fromkeys(shown["title"]))
+    columns = [("Threshold", True)] + [(f"{title} (95 % CI)", True) for title in titles]
+    rows = []
+    for threshold, part in shown.groupby("threshold"):
+        by_title = part.drop_duplicates("title").set_index("title")
+        entries = by_title.reindex(titles)[["net_benefit", "low", "high"]]
+        texts = [with_interval(*entry) for entry in entries.to_numpy()]
+        rows.append([number(threshold, 2), *texts])
+    return table(caption, columns, rows, optimistic=protocol.optimistic)

@@ -1,0 +1,321 @@
+"""How well the models predict: scores, folds, comparisons, subgroups, price of defects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.report import charts
+from mimicflow.report.blocks import (
+    DASH,
+    SMALLEST_CELL,
+    Block,
+    Cell,
+    Chart,
+    Section,
+    Table,
+    count,
+    number,
+    p_value,
+    table,
+    with_interval,
+    with_spread,
+)
+from mimicflow.report.chapters import section
+from mimicflow.report.chapters.models import (
+    SCORES,
+    Protocol,
+    System,
+    by_stays,
+    caption_of,
+    difference,
+)
+from mimicflow.report.inputs import label, read_table
+
+# The columns of the table that a reader sees first; all others are in the whole table below it.
+MAIN = ["auroc", "auprc", "brier", "calibration_intercept", "calibration_slope"]
+HIDDEN = f"<{SMALLEST_CELL}"
+
+
+def scores(system: System) -> Section:
+    """Return the scores of all models beside the published ones, one part per protocol."""
+    parts = []
+    for place, (protocol, path) in enumerate(system.with_file("scores")):
+        frame = read_table(
+            path, "model", "title", "stays", "score", "value", "low", "high", "interval"
+        )
+        blocks: list[Block] = []
+        if place == 0:
+            blocks.append(_auroc_chart(system, protocol, frame))
+        blocks += [
+            _main_scores(system, protocol, stays, part) for stays, part in by_stays(system, frame)
+        ]
+        blocks.append(_all_scores(system, protocol, frame))
+        parts.append(
+            Section(
+                f"{system.name}-scores-{protocol.name}", protocol.title, protocol.text, blocks
+            )
+        )
+    return section("scores", sections=parts, prefix=f"{system.name}-")
+
+
+def one_interval(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep one row per model and score: of several intervals the bootstrap's."""
+    plain = frame[frame["threshold_rule"].isna()] if "threshold_rule" in frame else frame
+    order = (plain["interval"] != "bootstrap").astype(int)
+    first = plain.assign(order=order).sort_values("order", kind="stable")
+    return first.drop_duplicates(["model", "score"]).sort_index().drop(columns="order")
+
+
+def _main_scores(system: System, protocol: Protocol, stays: str, frame: pd.DataFrame) -> Table:
+    wide = one_interval(frame).set_index(["model", "score"])
+    present = [name for name in MAIN if name in wide.index.get_level_values("score")]
+    columns = [("Model", False), ("Patients", True), ("Stays", True), ("Events", True)]
+    for name in present:
+        columns.append((f"{label('score', name)} (95 % CI)", True))
+        if wide.xs(name, level="score")["published"].notna().any():
+            columns += [("Fold mean ± SD", True), (f"Published {label('score', name)}", True)]
+    rows = []
+    for model in dict.fromkeys(frame["model"]):
+        some = wide.loc[model].iloc[0]
+        row = [system.title(model)]
+        row += [count(some[name], system.mask) for name in ("patients", "n", "events")]
+        for name in present:
+            entry = wide.loc[(model, name)] if (model, name) in wide.index else None
+            known = entry is not None
+            row.append(with_interval(*entry[["value", "low", "high"]]) if known else "")
+            if wide.xs(name, level="score")["published"].notna().any():
+                row.append(with_spread(entry["fold_mean"], entry["fold_sd"]) if known else "")
+                row.append((number(entry["published"]) or DASH) if known else "")
+        rows.append(row)
+    caption = caption_of(protocol, stays, "main scores")
+    return table(caption, columns, rows, optimistic=protocol.optimistic)
+
+
+def _all_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
+    columns = [("Model", False), ("Score", False), ("Threshold chosen by", False)]
+    columns += [("Value (95 % CI)", True), ("Interval", False)]
+    columns += [("Fold mean ± SD", True), ("Published", True)]
+    rows = [
+        [
+            system.full_title(row.model),
+            label("score", row.score),
+            "" if pd.isna(row.threshold_rule) else label("rule", row.threshold_rule),
+            with_interval(row.value, row.low, row.high),
+            "" if pd.isna(row.interval) else label("interval", row.interval),
+            with_spread(row.fold_mean, row.fold_sd),
+            number(row.published),
+        ]
+        for row in frame.itertuples()
+    ]
+    caption = caption_of(protocol, "", "every score")
+    return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
+
+
+def _auroc_chart(system: System, protocol: Protocol, frame: pd.DataFrame) -> Chart:
+    auroc = one_interval(frame).query("score == 'auroc'")
+    points = pd.DataFrame(
+        {
+            "row": auroc["model"].map(system.full_title),
+            **{name: auroc[name] for name in ("value", "low", "high")},
+            "beside": auroc["published"],
+        }
+    )
+    rows = [
+        [row.row, with_interval(row.value, row.low, row.high), number(row.beside) or DASH]
+        for row in points.itertuples()
+    ]
+    caption = f"AUROC with 95 % interval (dot) and published value (diamond). {protocol.title}."
+    description = f"Dot plot of the AUROC of {len(points)} models beside the published values."
+    columns = [("Model", False), ("AUROC (95 % CI)", True), ("Published", True)]
+    data = table("AUROC beside the published value", columns, rows, optimistic=protocol.optimistic)
+    spec = charts.specification(charts.forest(points, "AUROC"), description)
+    return Chart(caption, description, spec, data, wide=True)
+
+
+def folds(system: System) -> Section:
+    """Return the score of each fold and their mean ± SD."""
+    blocks: list[Block] = []
+    for protocol, path in system.with_file("folds"):
+        frame = read_table(path, "model", "fold", "score", "value")
+        numbers = sorted(frame["fold"].unique())
+        columns = [("Model", False), ("Score", False)]
+        columns += [(f"Fold {fold + 1}", True) for fold in numbers] + [("Mean ± SD", True)]
+        for names, folded in ((("auroc", "auprc"), False), (None, True)):
+            main = frame["score"].isin(("auroc", "auprc"))
+            part = frame[main] if names else frame[~main]
+            values = part.pivot_table(
+                index=["model", "score"], columns="fold", values="value", sort=False
+            ).reindex(columns=numbers)
+            rows = [
+                [system.full_title(model), label("score", score), *map(number, row)]
+                + [with_spread(row.mean(), row.std())]
+                for (model, score), row in values.iterrows()
+            ]
+            what = "AUROC and AUPRC of each fold" if names else "other scores of each fold"
+            if rows:
+                caption = caption_of(protocol, "", what)
+                options = {"optimistic": protocol.optimistic, "folded": folded}
+                blocks.append(table(caption, columns, rows, **options))
+    return section("folds", blocks, prefix=f"{system.name}-")
+
+
+def comparisons(system: System) -> Section:
+    """Return the pairwise differences of AUROC."""
+    blocks: list[Block] = []
+    for protocol, path in system.with_file("comparisons"):
+        frame = read_table(path, "model_a", "title_a", "difference", "clustered_p")
+        columns = [("First model", False), ("Second model", False), ("Stays", True)]
+        columns += [("Patients", True), ("AUROC of first", True), ("AUROC of second", True)]
+        columns += [("Difference (95 % CI)", True), ("P", True)]
+        columns += [("95 % CI by patient", True), ("P by patient", True)]
+        for stays, part in by_stays(system, frame.rename(columns={"model_a": "model"})):
+            rows = [
+                [
+                    row.title_a,
+                    row.title_b,
+                    count(row.n, system.mask),
+                    count(row.patients, system.mask),
+                    number(row.auroc_a),
+                    number(row.auroc_b),
+                    difference(
+                        with_interval(row.difference, row.low, row.high),
+                        row.clustered_low,
+                        row.clustered_high,
+                    ),
+                    p_value(row.p),
+                    f"{number(row.clustered_low)} to {number(row.clustered_high)}",
+                    p_value(row.clustered_p),
+                ]
+                for row in part.itertuples()
+            ]
+            caption = caption_of(protocol, stays, "differences of AUROC")
+            blocks.append(table(caption, columns, rows, optimistic=protocol.optimistic))
+    return section("comparisons", blocks, prefix=f"{system.name}-")
+
+
+def subgroups(system: System) -> Section:
+    """Return AUROC and calibration by group of patients, without the small groups."""
+    blocks: list[Block] = []
+    for place, (protocol, path) in enumerate(system.with_file("subgroups")):
+        frame = read_table(path, "model", "group", "level", "score", "value", "suppressed")
+        models = list(dict.fromkeys(frame["model"]))
+        first = system.leading if system.leading in models else models[0]
+        tables = {
+            model: _subgroup_table(system, protocol, model, frame[frame["model"] == model])
+            for model in sorted(models, key=lambda model: model != first)
+        }
+        if place == 0:
+            blocks.append(_subgroup_chart(system, protocol, frame, first, tables[first]))
+            del tables[first]
+        blocks += tables.values()
+    return section("subgroups", blocks, prefix=f"{system.name}-")
+
+
+def _subgroup_table(system: System, protocol: Protocol, model: str, frame: pd.DataFrame) -> Table:
+    names = [name for name in SCORES if name in set(frame["score"])]
+    columns = [("Group", False), ("Patients", True), ("Stays", True), ("Events", True)]
+    columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
+    rows = []
+    for (group, level), part in frame.groupby(["group", "level"], sort=False):
+        hidden = bool(part["suppressed"].any())
+        some = part.iloc[0]
+        row = [f"{label('group', group)}: {level}"]
+        for name in ("patients", "n", "events"):
+            row.append(HIDDEN if hidden else count(some[name], system.mask))
+        values = part.drop_duplicates("score").set_index("score")
+        for name in names:
+            entry = values.loc[name] if name in values.index else None
+            missing = hidden or entry is None
+            row.append(DASH if missing else with_interval(*entry[["value", "low", "high"]]))
+        rows.append(row)
+    caption = caption_of(protocol, system.full_title(model), "by group of patients")
+    if frame["suppressed"].any():
+        caption += (
+            f" {HIDDEN}: under ten patients, or hidden so that such a group cannot be worked out."
+        )
+    return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
+
+
+def _subgroup_chart(
+    system: System, protocol: Protocol, frame: pd.DataFrame, first: str, data: Table
+) -> Chart:
+    shown = frame[(frame["score"] == "auroc") & ~frame["suppressed"].astype(bool)]
+    points = pd.DataFrame(
+        {
+            "row": [
+                f"{label('group', row.group)}: {row.level}" for row in shown.itertuples()
+            ],
+            "of": shown["model"].map(system.full_title).to_numpy(),
+            **{name: shown[name].to_numpy() for name in ("value", "low", "high")},
+        }
+    )
+    description = f"Dot plot of the AUROC with 95 % interval in {points['row'].nunique()} groups."
+    chart = charts.forest(points, "AUROC", choose="of", default=system.full_title(first))
+    caption = f"AUROC with 95 % interval by group. {protocol.title}."
+    return Chart(caption, description, charts.specification(chart, description), data, wide=True)
+
+
+def price_of_defects(system: System, path: Path) -> Section:
+    """Return what each decision of the published pipeline is worth."""
+    frame = read_table(path, "row", "defect", "score", "difference", "difference_low")
+    order = frame["row"].astype(str).str.extract(r"(\d+)", expand=False).astype(float)
+    frame = frame.assign(order=order).sort_values("order", kind="stable")
+    names = [name for name in SCORES if name in set(frame["score"])]
+    tables = [
+        _defect_table(system, name, frame[frame["score"] == name], folded=place > 0)
+        for place, name in enumerate(names)
+    ]
+    blocks: list[Block] = [_defect_chart(frame, names[0], tables[0]), *tables[1:]]
+    return section("defects", blocks, prefix=f"{system.name}-")
+
+
+def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool) -> Table:
+    columns = [("Row and defect", False), ("Ours", False), ("Published", False), ("Model", False)]
+    columns += [("With our rule (95 % CI)", True), ("With the published rule (95 % CI)", True)]
+    columns += [("Difference (95 % CI)", True), ("Stays", True), ("Same stays", False)]
+    columns += [("Note", False)]
+    rows: list[Sequence[Cell | str]] = [
+        [
+            f"{row.row}. {row.defect}",
+            _option(row.ours),
+            _option(row.published),
+            row.title,
+            with_interval(row.ours_value, row.ours_low, row.ours_high),
+            with_interval(row.published_value, row.published_low, row.published_high),
+            difference(
+                with_interval(row.difference, row.difference_low, row.difference_high),
+                row.difference_low,
+                row.difference_high,
+            ),
+            f"{count(row.n_ours, system.mask)} / {count(row.n_published, system.mask)}",
+            "yes" if row.paired else "no",
+            "" if pd.isna(row.note) else row.note,
+        ]
+        for row in frame.itertuples()
+    ]
+    caption = f"{label('score', score)} with our rule and with the published one (optimistic)."
+    return table(caption, columns, rows, folded=folded)
+
+
+def _defect_chart(frame: pd.DataFrame, score: str, data: Table) -> Chart:
+    shown = frame[(frame["score"] == score) & frame["difference"].notna()]
+    points = pd.DataFrame(
+        {
+            "row": [f"{row.row}. {row.defect} ({row.title})" for row in shown.itertuples()],
+            "value": shown["difference"].to_numpy(),
+            "low": shown["difference_low"].to_numpy(),
+            "high": shown["difference_high"].to_numpy(),
+        }
+    )
+    name = label("score", score)
+    description = f"Dot plot of the difference of {name} of {len(points)} decisions."
+    chart = charts.forest(points, f"Difference of {name}, ours minus published", line=0.0)
+    caption = f"Difference of {name} between our rule and the published one, with 95 % interval."
+    return Chart(caption, description, charts.specification(chart, description), data, wide=True)
+
+
+def _option(value: object) -> str:
+    return "" if pd.isna(value) else str(value)

@@ -1,0 +1,156 @@
+"""The run itself: data and their quality, code, packages, machine, time, memory, configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from mimicflow.errors import InputError
+from mimicflow.report.blocks import (
+    DASH,
+    SMALLEST_CELL,
+    Block,
+    Section,
+    Text,
+    count,
+    number,
+    table,
+)
+from mimicflow.report.chapters import section
+from mimicflow.report.inputs import read_table
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    InputError
+        A missing file or one that holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"the file cannot be read: {error}", file=path, remedy="run its rule again"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError("the file holds no object", file=path, remedy="run its rule again")
+    return content
+
+
+def quality(path: Path, mask: bool) -> Section:
+    """Return what was read and rejected of each raw table, and the references that lead nowhere."""
+    manifest = read_json(path)
+    blocks: list[Block] = []
+    if manifest["warnings"]:
+        warnings = [_masked(text) if mask else text for text in manifest["warnings"]]
+        blocks.append(Text(f"{len(warnings)} warnings:", items=warnings))
+    columns = [("Table", False), ("Rows", True), ("Kept", True), ("Rejected", True)]
+    columns += [("Duplicates", True), ("Columns missing", False)]
+    rows = [
+        [
+            name,
+            *(
+                count(entry[key], mask)
+                for key in ("rows", "rows_kept", "rows_rejected", "rows_duplicate")
+            ),
+            ", ".join(entry["columns_missing"]) or DASH,
+        ]
+        for name, entry in sorted(manifest["tables"].items())
+    ]
+    blocks.append(table("Rows of each raw table.", columns, rows))
+    columns = [("Table", False), ("Column", False), ("Refers to", False), ("Rows", True)]
+    columns += [("Without a match", True)]
+    rows = [
+        [entry["table"], entry["column"], entry["references"]]
+        + [count(entry["rows"], mask), count(entry["orphans"], mask)]
+        for entry in manifest["references"]
+    ]
+    if rows:
+        blocks.append(table("References between tables.", columns, rows, folded=True))
+    return section("quality", blocks)
+
+
+def _masked(warning: str) -> str:
+    """Hide counts under ten in a warning; numbers inside words and decimals stay."""
+    return re.sub(r"(?<![\w.,/-])[1-9](?![\w.,/%-])", f"<{SMALLEST_CELL}", warning)
+
+
+def excluded(path: Path, mask: bool) -> Section:
+    """Return how many ECGs were left out for each reason; never which."""
+    reasons = read_table(path, "reason")["reason"].value_counts()
+    reasons = reasons.sort_index().sort_values(ascending=False, kind="stable")
+    rows = [[str(name).replace("_", " "), count(n, mask)] for name, n in reasons.items()]
+    # A total beside a hidden count would give it away.
+    if not (mask and (reasons < SMALLEST_CELL).any()):
+        rows.append(["All", count(reasons.sum())])
+    columns = [("Reason", False), ("ECGs", True)]
+    return section("excluded", [table("ECGs left out by reason.", columns, rows)])
+
+
+def data_versions(path: Path) -> Section:
+    """Return release, size and checksum of each raw file."""
+    columns = [("File", False), ("Release", False), ("Megabytes", True), ("SHA-256", False)]
+    columns += [("Listed checksum", False)]
+    rows = [
+        [
+            f"{name.partition('/')[0]}/{entry['file']}",
+            entry["release"],
+            number(entry["bytes"] / 1e6, 1),
+            entry["sha256"],
+            "agrees" if entry["sha256_verified"] else "none",
+        ]
+        for name, entry in sorted(read_json(path)["tables"].items())
+    ]
+    return section("data", [table("Raw files of this run.", columns, rows)])
+
+
+def run_sections(path: Path) -> list[Section]:
+    """Return code, machine, time and memory, and configuration from the description of the run."""
+    run = read_json(path)
+    code, machine = run["code"], run["machine"]
+    changed = {True: " (with changes)", False: "", None: ""}[code["changed"]]
+    terms = [
+        ("mimicflow", code["version"]),
+        ("Commit", f"{code['commit'] or 'unknown'}{changed}"),
+        ("Python", code["python"]),
+        ("Seed", DASH if run["seed"] is None else str(run["seed"])),
+    ]
+    packages = table(
+        "Packages.", [("Package", False), ("Version", True)], list(run["packages"].items())
+    )
+    hardware = [
+        ("System", machine["system"]),
+        ("Processor", machine["processor"]),
+        ("Cores", str(machine["cores"])),
+        ("Memory", f"{number(machine['memory_gb'], 1)} GB"),
+        ("GPU", ", ".join(machine["gpus"]) or "none"),
+    ]
+    columns = [("Rule", False), ("Jobs", True), ("Seconds", True), ("CPU seconds", True)]
+    columns += [("Largest memory, MB", True)]
+    rows = [
+        [entry["rule"], count(entry["jobs"]), number(entry["seconds"], 1)]
+        + [number(entry["cpu_seconds"], 1), number(entry["max_memory_mb"], 0)]
+        for entry in sorted(run["rules"], key=lambda entry: (-entry["seconds"], entry["rule"]))
+    ]
+    total = pd.DataFrame(run["rules"])
+    text = ""
+    if rows:
+        text = (
+            f"{count(total['jobs'].sum())} jobs of {len(rows)} rules, "
+            f"{number(total['seconds'].sum() / 60, 1)} minutes of work in all."
+        )
+    config = yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True)
+    parts = [
+        section("software", [Text(terms=terms), packages]),
+        section("machine", [Text(terms=hardware)]),
+        section("rules", [Text(text), table("Work of each rule.", columns, rows)] if rows else []),
+        section("config", [Text(verbatim=config)]),
+    ]
+    return [part for part in parts if not part.empty]
