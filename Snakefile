@@ -22,6 +22,8 @@ include: "rules/ecg.smk"  #       WFDB     -> clean waveform store -> pretrained
 include: "rules/cohort.smk"  #    shards   -> who, when, what happened
 include: "rules/features.smk"  #  shards   -> what was known by then
 include: "rules/admission.smk"  # all of it -> the four GRU variants, scored
+include: "rules/evaluation.smk"  # folds pooled, scored, compared, calibrated
+include: "rules/explanations.smk"  # what drives a prediction, what a defect is worth
 
 
 rule all:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
+from mimicflow.evaluation.grids import probability_grid
 from mimicflow.provenance import source_files
 from mimicflow.raw_files import find_raw_file
 from mimicflow.scenarios import Scenarios
@@ -36,16 +37,43 @@ STATIC_CONCEPTS = [
     ),
     *(["home_medications"] if config["features"]["home_medications"] else []),
 ]
+BASELINES = [f"{kind}_{stays}" for kind in config["baselines"] for stays in ("all", "multi")]
 # Everything that is scored, with the stays that it is scored on.
 COMPARED = {
     **{name: model["stays"] for name, model in config["models"].items()},
-    **{f"{kind}_{stays}": stays for kind in config["baselines"] for stays in ("all", "multi")},
+    **{name: name.rpartition("_")[2] for name in BASELINES},
 }
 # Folds, defects brought back, ablations: the same rules under results/scenarios/{name}/.
 SCENARIOS = Scenarios(config, protocols.scenarios(config))
+# What is cross-validated of each system: late fusion is the mean of two of the others.
+FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
+EVALUATED = {"admission": {**COMPARED, **FUSED}}
+MAIN_MODEL = {"admission": protocols.EVERYTHING}
+ABLATIONS = protocols.ablations(config)
+THRESHOLD_PROBABILITIES = probability_grid(**config["evaluation"]["net_benefit"])
+
+
+def prediction_of_scenario(name, model):
+    """Where the predictions of a scenario lie: its own, or those of what it does not touch."""
+    path = f"admission/{model}/predictions.parquet"
+    return f"results/{SCENARIOS.folder(name, path)}{path}"
+
+
+# By row and model: the predictions under our rule and under the published one.
+PRICED = {
+    (row, model): tuple(
+        prediction_of_scenario(name, model) for name in protocols.sides(row).values()
+    )
+    for row in protocols.priced_rows(config)
+    for model in protocols.PRICED
+}
 
 
 wildcard_constraints:
+    kind="|".join(config["baselines"]),
+    system="admission",
+    protocol="nested|published|seed",
+    member="|".join(COMPARED),
     scenario="(scenarios/[a-z0-9_]+/)?",
     module="hosp|icu|ed|ecg",
     table="[a-z_]+",
@@ -111,6 +139,32 @@ def chosen(**sections):
 def scenario_of(wildcards):
     """The name of the rule's scenario; empty for the configuration itself."""
     return wildcards.scenario.removeprefix("scenarios/").rstrip("/")
+
+
+def predictions_of_folds(wildcards):
+    """The predictions of a model in every fold of a protocol."""
+    names = protocols.folds(wildcards.protocol, config)
+    return [prediction_of_scenario(name, wildcards.member) for name in names]
+
+
+def pooled_predictions(wildcards):
+    """The out-of-fold predictions of every model of a system."""
+    path = f"results/{wildcards.system}/{wildcards.protocol}/{{}}/predictions.parquet"
+    return [path.format(model) for model in EVALUATED[wildcards.system]]
+
+
+def evaluated(wildcards):
+    """The models of a system, in the order of `pooled_predictions`, with their stays."""
+    return EVALUATED[wildcards.system]
+
+
+def main_model(wildcards):
+    return MAIN_MODEL[wildcards.system]
+
+
+def is_optimistic(wildcards):
+    """Whether the reported patients have also stopped the training."""
+    return wildcards.protocol in protocols.OPTIMISTIC
 
 
 def official_path(folder, table):

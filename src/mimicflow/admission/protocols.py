@@ -13,7 +13,9 @@ from mimicflow.concepts import REFERENCE
 from mimicflow.scenarios import Scenario
 
 EVERYTHING = "all_stays_model"
-"""The model whose defects are priced and whose branches are removed."""
+"""The model with all branches: it is explained, and trained without each of them."""
+PRICED = (EVERYTHING, "random_forest_all")
+"""The models under which defects are priced: one that sees all, one that sees tables only."""
 OPTIMISTIC = frozenset({"published", "seed"})
 """Protocols in which the reported patients have also stopped the training."""
 

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.metrics import Curves, confusion, curves, scores
-from mimicflow.evaluation.predictions import check_predictions
+from mimicflow.evaluation.calibration import integrated_calibration_index
+from mimicflow.evaluation.delong import auroc_interval
+from mimicflow.evaluation.metrics import OPERATING_SCORES, Curves, Estimate, confusion, curves
+from mimicflow.evaluation.predictions import check_predictions, folds_of
+from mimicflow.evaluation.thresholds import decide
+from mimicflow.evaluation.weighted import plain_scores
 
+__all__ = ["Assessment", "Estimate", "assess", "fold_scores"]
 
-class Estimate(NamedTuple):
-    """A score with its confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Return for instance ``0.911 (0.905–0.917)``."""
-        return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
+_NO_DRAWS = np.array([])
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Scores, curves and confusion of one predictions table."""
+    """Scores, curves and confusion of one predictions table.
+
+    ``scores`` are by name, with intervals of the bootstrap by patient (the integrated calibration
+    index, ``ici``, has none); ``delong`` is the AUROC
+    with DeLong's interval, clustered by patient; ``decisions`` are the scores at each threshold
+    rule, by rule and name.
+    """
 
     name: str
     patients: int
     n: int
     events: int
     scores: dict[str, Estimate]
+    delong: Estimate
+    decisions: dict[str, dict[str, Estimate]]
     curves: Curves
     confusion: dict[str, float]
     threshold: float
@@ -52,8 +57,10 @@ def assess(
     seed: int = 0,
     level: float = 0.95,
     threshold: float = 0.5,
+    thresholds: Mapping[int, Mapping[str, float]] | None = None,
+    key: str = "stay_id",
 ) -> Assessment:
-    """Score a predictions table.
+    """Score a predictions table, the rows of all its folds together.
 
     Parameters
     ----------
@@ -67,28 +74,108 @@ def assess(
         Of the intervals.
     threshold : float
         Of the confusion matrix.
+    thresholds : mapping of int to mapping of str to float, optional
+        Chosen thresholds by fold and rule, as
+        `mimicflow.evaluation.thresholds.choose_by_fold` returns them.
+    key : str
+        Column that names a row.
 
     Raises
     ------
     PredictionsError
         When the table cannot be scored.
     """
-    check_predictions(predictions)
-    label = predictions["label"].to_numpy()
-    probability = predictions["probability"].to_numpy()
-    patient = predictions["subject_id"].to_numpy()
-    drawn = bootstrap(label, probability, patient, draws, seed)
+    check_predictions(predictions, key=key)
+    label, probability, patient = _arrays(predictions)
+    flagged = decide(predictions, thresholds) if thresholds else None
+    rules = [] if flagged is None else list(flagged.columns)
+    decisions = None if flagged is None else flagged.to_numpy()
+    values = _values(label, probability, decisions)
+    drawn = bootstrap(label, probability, patient, draws, seed, decisions)
     return Assessment(
         name=name,
         patients=predictions["subject_id"].nunique(),
         n=len(label),
         events=int(label.sum()),
         scores={
-            score: Estimate(value, *interval(drawn[score], level))
-            for score, value in scores(label, probability).items()
+            # The index is a smoothing by itself: it is not smoothed again in every draw.
+            score: Estimate(float(value), *interval(drawn.get(score, _NO_DRAWS), level))
+            for score, value in values.items()
+            if score not in OPERATING_SCORES
+        },
+        delong=auroc_interval(label, probability, level, patient),
+        decisions={
+            rule: {
+                score: Estimate(
+                    float(values[score][column]), *interval(drawn[score][:, column], level)
+                )
+                for score in OPERATING_SCORES
+            }
+            for column, rule in enumerate(rules)
         },
         curves=curves(label, probability),
         confusion=confusion(label, probability, threshold),
         threshold=threshold,
         level=level,
     )
+
+
+def fold_scores(
+    predictions: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]] | None = None
+) -> pd.DataFrame:
+    """Score every fold by itself.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As `mimicflow.evaluation.predictions.read_predictions` returns it; without a ``fold``
+        column it is a single fold 0.
+    thresholds : mapping of int to mapping of str to float, optional
+        As `assess` takes them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``fold, patients, n, events, score, threshold_rule, value``; NaN where a fold leaves a
+        score undefined.
+    """
+    rows = []
+    for fold, part in predictions.groupby(folds_of(predictions)):
+        label, probability, _ = _arrays(part)
+        flagged = decide(part, thresholds) if thresholds else None
+        values = _values(label, probability, None if flagged is None else flagged.to_numpy())
+        found = {
+            (score, ""): float(value)
+            for score, value in values.items()
+            if score not in OPERATING_SCORES
+        }
+        for column, rule in enumerate([] if flagged is None else flagged.columns):
+            found["threshold", rule] = (thresholds or {})[fold][rule]
+            found |= {(score, rule): float(values[score][column]) for score in OPERATING_SCORES}
+        size = {
+            "fold": int(fold),
+            "patients": part["subject_id"].nunique(),
+            "n": len(part),
+            "events": int(label.sum()),
+        }
+        rows += [
+            size | {"score": score, "threshold_rule": rule, "value": value}
+            for (score, rule), value in found.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def _arrays(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        predictions["label"].to_numpy(dtype=np.int64),
+        predictions["probability"].to_numpy(dtype=np.float64),
+        predictions["subject_id"].to_numpy(),
+    )
+
+
+def _values(
+    label: np.ndarray, probability: np.ndarray, flagged: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return every score, decisions by column."""
+    values = plain_scores(label, probability, flagged)
+    return values | {"ici": np.asarray(integrated_calibration_index(label, probability))}

@@ -42,6 +42,7 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": 9,
     "lines.linewidth": 1.8,
     "savefig.dpi": 200,
+    "svg.hashsalt": "mimicflow",
 }
 
 
@@ -52,7 +53,7 @@ def figure_file(path: str | Path, synthetic: bool, size: tuple[float, float]) ->
     Parameters
     ----------
     path : path-like
-        PNG to write.
+        PNG or SVG to write, by its suffix.
     synthetic : bool
         Whether to stamp the figure as synthetic.
     size : tuple of float
@@ -78,4 +79,8 @@ def figure_file(path: str | Path, synthetic: bool, size: tuple[float, float]) ->
                 color="white",
                 bbox={"boxstyle": "round,pad=0.35", "facecolor": VERMILION, "edgecolor": "none"},
             )
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        if temporary.suffix == ".svg":
+            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            figure.savefig(temporary, format="svg", metadata=nothing)
+        else:
+            figure.savefig(temporary, format="png", metadata={"Software": None})

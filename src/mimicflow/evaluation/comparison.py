@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.figures import draw_comparison
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.titles import by_stays, read_titles
 from mimicflow.files import write_csv
 
 _LOG = logging.getLogger(__name__)
@@ -56,18 +56,14 @@ def compare(
     ConfigError, PredictionsError
         A model without an entry in ``stays``, a table that cannot be scored.
     """
-    unknown = [model for model in predictions if model not in stays]
-    if unknown:
-        raise ConfigError(
-            f"no set of stays given for {', '.join(unknown)}", remedy="name all or multi"
-        )
+    titles = read_titles(published_scores)
     published = pd.read_csv(published_scores).set_index("model")
     rows = []
-    for model in sorted(predictions, key=lambda name: stays[name]):  # stable: order is kept within
+    for model in by_stays(predictions, stays):
         known = published.loc[model].to_dict() if model in published.index else {}
         assessment = assess(
             read_predictions(predictions[model]),
-            str(known.get("title", model)),
+            titles.get(model, model),
             draws=draws,
             seed=seed,
             threshold=threshold,

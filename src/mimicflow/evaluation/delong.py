@@ -23,8 +23,10 @@ from mimicflow.evaluation.metrics import Estimate
 
 
 class AurocDifference(NamedTuple):
-    """Difference of two AUROCs with its interval, standard normal statistic and p value."""
+    """Two AUROCs, their difference with its interval, standard normal statistic and p value."""
 
+    first: float
+    second: float
     difference: float
     low: float
     high: float
@@ -136,7 +138,13 @@ def compare_aurocs(
         z = difference / error
     margin = float(norm.isf((1 - level) / 2)) * error
     return AurocDifference(
-        difference, difference - margin, difference + margin, z, float(2 * norm.sf(abs(z)))
+        first=float(aurocs[0]),
+        second=float(aurocs[1]),
+        difference=difference,
+        low=difference - margin,
+        high=difference + margin,
+        z=z,
+        p=float(2 * norm.sf(abs(z))),
     )
 
 

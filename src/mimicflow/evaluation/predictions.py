@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +53,9 @@ def read_predictions(
             f"cannot be read as Parquet ({type(error).__name__})", file=path, remedy=_REMEDY
         ) from error
     _check_columns(frame, key, path)
+    _check_cells(
+        frame, _missing(frame, key), path, key
+    )  # or grouping and choice would pass over them
     # A patient may be tested in one fold and choose thresholds in another, never both in one.
     shared = frame.groupby([*_fold(frame), "subject_id"], dropna=False)["split"].nunique()
     if (shared > 1).any():
@@ -93,61 +95,16 @@ def check_predictions(
         raise PredictionsError(
             "no predictions for these patients", file=file, remedy="the split needs more patients"
         )
-    rows_are = key.removesuffix("_id") + "s"
-    for fault, rows in _faults(frame, key).items():
-        if rows.any():
-            first = frame.loc[rows, key].iloc[0]
-            raise PredictionsError(
-                f"{int(rows.sum())} of {len(frame)} {rows_are} {fault}, "
-                f"the first is {key.removesuffix('_id')} {first}",
-                file=file,
-                remedy=_REMEDY,
-            )
+    _check_cells(frame, _faults(frame, key), file, key)
     if frame["label"].nunique() < 2:
+        row, label = key.removesuffix("_id"), int(frame["label"].iloc[0])
         raise PredictionsError(
-            f"all {len(frame)} {rows_are} have label {int(frame['label'].iloc[0])}; "
+            f"all {len(frame)} {row}s have label {label}; "
             "with one class there is no AUROC or AUPRC",
             file=file,
             remedy="the split needs patients of both outcomes: use more patients or a larger share",
         )
     return frame
-
-
-def decide(
-    predictions: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]]
-) -> pd.DataFrame:
-    """Apply to every row the thresholds that were chosen for its fold.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        As `read_predictions` returns it; without a ``fold`` column all rows are of fold 0.
-    thresholds : mapping of int to mapping of str to float
-        By fold, then by rule, as `mimicflow.evaluation.metrics.choose_thresholds` returns them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A column per rule, a row per prediction: 1 where the probability is at least the
-        threshold, else 0; NaN where the fold has no threshold by that rule.
-
-    Raises
-    ------
-    PredictionsError
-        When a fold has no thresholds at all.
-    """
-    fold = folds_of(predictions)
-    missing = sorted(set(fold) - set(thresholds))
-    if missing:
-        raise PredictionsError(
-            f"no thresholds were chosen for fold {', '.join(map(str, missing))}",
-            remedy="every fold needs validation patients of its own",
-        )
-    by_row = (
-        pd.DataFrame.from_dict(thresholds, orient="index").loc[fold].set_axis(predictions.index)
-    )
-    flagged = by_row.le(predictions["probability"], axis="index").astype(float)
-    return flagged.where(by_row.notna())
 
 
 def folds_of(predictions: pd.DataFrame) -> np.ndarray:
@@ -163,16 +120,33 @@ def _faults(frame: pd.DataFrame, key: str) -> dict[str, pd.Series]:
     test = frame["split"] == "test"
     repeated = frame.duplicated([key, *_fold(frame)])
     repeated |= frame[test].duplicated(key).reindex(frame.index, fill_value=False)
-    missing = {
-        f"have no {column}": frame[column].isna()
-        for column in (key, "subject_id", "split", *_fold(frame))
-    }
-    return missing | {
+    return _missing(frame, key) | {
         "occur more than once": repeated,
         "have a label that is not 0 or 1": ~frame["label"].isin([0, 1]),
         "have no probability (NaN)": probability.isna(),
         "have a probability outside [0, 1]": probability.notna() & ~probability.between(0, 1),
     }
+
+
+def _missing(frame: pd.DataFrame, key: str) -> dict[str, pd.Series]:
+    return {
+        f"have no {column}": frame[column].isna()
+        for column in (key, "subject_id", "split", *_fold(frame))
+    }
+
+
+def _check_cells(
+    frame: pd.DataFrame, faults: dict[str, pd.Series], file: str | Path | None, key: str
+) -> None:
+    row = key.removesuffix("_id")
+    for fault, rows in faults.items():
+        if rows.any():
+            first = frame.loc[rows, key].iloc[0]
+            raise PredictionsError(
+                f"{int(rows.sum())} of {len(frame)} {row}s {fault}, the first is {row} {first}",
+                file=file,
+                remedy=_REMEDY,
+            )
 
 
 def _fold(frame: pd.DataFrame) -> list[str]:

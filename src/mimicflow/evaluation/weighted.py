@@ -169,6 +169,18 @@ class WeightedScores:
         )
 
 
+def plain_scores(
+    label: np.ndarray, probability: np.ndarray, flagged: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return every score of rows that all count once, each a scalar or of shape (k,).
+
+    Parameters are those of `WeightedScores`.
+    """
+    together = np.zeros(len(label), dtype=np.int64)
+    once = WeightedScores(label, probability, together, flagged)(np.ones((1, 1)))
+    return {score: values[0] for score, values in once.items()}
+
+
 def _logistic(
     weights: np.ndarray,
     observed: np.ndarray,
@@ -196,6 +208,8 @@ def _logistic(
     """
     fits, q = observed.shape
     fitted = np.tile(start, (fits, 1))
+    if np.isnan(start).any():  # what all rows together do not determine, no part of them does
+        return fitted
     products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
     active = np.arange(fits)
     for _ in range(_STEPS):

@@ -109,7 +109,7 @@ def test_it_says_what_tableone_says(write, tables):
             smd = found["smd"]
         else:
             expected = cells.loc[f"{variable.variable}, n (%)"]
-            rows = ours[ours["variable"].str.startswith(variable.label)]
+            rows = ours[ours["variable"] == f"{variable.label}, n (%)"]
             smd = rows["smd"].iloc[0]
             for found in rows.itertuples():
                 level = "1" if variable.kind == "flag" else found.level

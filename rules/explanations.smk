@@ -1,0 +1,188 @@
+"""What drives a prediction: features, branches, and moments of the ECG.
+
+INPUTS   fitted models and baselines, the cohort's tables
+OUTPUTS  results/admission/explanations, results/admission/price_of_defects.csv
+STEPS    importance per fold and over folds, integrated gradients, models without a branch,
+         models under each published defect
+"""
+
+
+rule explain_baseline:
+    """Permutation and SHAP importance of a baseline on the test patients of a fold."""
+    input:
+        final_ecgs=at("final_ecgs.parquet"),
+        spine=at("cohort/spine.parquet"),
+        code=sources("admission.explain_baselines", "reference/static_features.csv"),
+    output:
+        "results/{scenario}admission/explanations/{kind}_{subset}.csv",
+    log:
+        "results/{scenario}logs/explain_baseline/{kind}_{subset}.log",
+    benchmark:
+        "results/{scenario}benchmarks/explain_baseline/{kind}_{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=3000,
+        runtime="4h",
+    params:
+        options=setting("baselines/{kind}"),
+        acuity_median=setting("features/acuity_median"),
+        repeats=lookup("explanations/permutation_repeats", within=config),
+        shap_rows=lookup("explanations/shap_rows", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/explain_baseline.py"
+
+
+rule combine_importance:
+    """Importance of each feature over the folds, and the leading ones drawn."""
+    input:
+        folds=collect(
+            "results/scenarios/{fold}/admission/explanations/{baseline}.csv",
+            baseline=BASELINES,
+            fold=protocols.folds("nested", config),
+        ),
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("evaluation.importance"),
+    output:
+        table="results/admission/explanations/importance.csv",
+        training=report(
+            "results/admission/explanations/importance_training.png",
+            caption="../workflow/report/importance.rst",
+            category="admission",
+            labels={"figure": "feature importance, impurity and gain"},
+        ),
+        permutation=report(
+            "results/admission/explanations/importance_permutation.png",
+            caption="../workflow/report/importance.rst",
+            category="admission",
+            labels={"figure": "feature importance, permutation"},
+        ),
+        shap=report(
+            "results/admission/explanations/importance_shap.png",
+            caption="../workflow/report/importance.rst",
+            category="admission",
+            labels={"figure": "feature importance, SHAP"},
+        ),
+    log:
+        "results/logs/combine_importance.log",
+    benchmark:
+        "results/benchmarks/combine_importance.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        baselines=BASELINES,
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/combine_importance.py"
+
+
+rule explain_model:
+    """Integrated gradients of the multimodal model: static features, and four ECGs on paper."""
+    input:
+        weights="results/all_stays_model.pth",
+        final_ecgs="results/final_ecgs.parquet",
+        vitals="results/vitals_long_cleaned.parquet",
+        ecgs="results/cohort/ecgs.parquet",
+        spine="results/cohort/spine.parquet",
+        stores=shards("results/ecg/store/{shard}.npy"),
+        indices=shards("results/ecg/store/{shard}.parquet"),
+        code=sources("admission.explain", "admission.inputs", "reference/static_features.csv"),
+    output:
+        attributions="results/admission/explanations/attributions.csv",
+        true_positive="results/admission/explanations/ecg_true_positive.png",
+        false_positive="results/admission/explanations/ecg_false_positive.png",
+        true_negative="results/admission/explanations/ecg_true_negative.png",
+        false_negative="results/admission/explanations/ecg_false_negative.png",
+    log:
+        "results/logs/explain_model.log",
+    benchmark:
+        "results/benchmarks/explain_model.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="4h",
+        gpu=1,
+    params:
+        preprocessing={
+            **options("features", "acuity_median"),
+            **options("vitals", "imputer_rows", "max_rows"),
+            **options("split", "stopping"),
+        },
+        rows=lookup("explanations/attribution_rows", within=config),
+        steps=lookup("explanations/attribution_steps", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/explain_model.py"
+
+
+rule ablate_branches:
+    """The multimodal model trained anew without ECGs, vital signs or static features."""
+    input:
+        full="results/admission/all_stays_model/predictions.parquet",
+        removed=collect(
+            "results/scenarios/{name}/admission/all_stays_model/predictions.parquet",
+            name=ABLATIONS.values(),
+        ),
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("admission.ablation"),
+    output:
+        table="results/admission/explanations/ablation.csv",
+        figure=report(
+            "results/admission/explanations/ablation.png",
+            caption="../workflow/report/ablation.rst",
+            category="admission",
+            labels={"figure": "branch ablation"},
+        ),
+    log:
+        "results/logs/ablate_branches.log",
+    benchmark:
+        "results/benchmarks/ablate_branches.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        branches=list(ABLATIONS),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/ablate_branches.py"
+
+
+rule price_defects:
+    """What each known defect of the published pipeline is worth, our rule beside the published."""
+    input:
+        predictions=[path for pair in PRICED.values() for path in pair],
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("admission.price", "reference/defects.csv"),
+    output:
+        report(
+            "results/admission/price_of_defects.csv",
+            caption="../workflow/report/price_of_defects.rst",
+            category="admission",
+            labels={"table": "price of defects"},
+        ),
+    log:
+        "results/logs/price_defects.log",
+    benchmark:
+        "results/benchmarks/price_defects.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="1h",
+    params:
+        predictions=PRICED,
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/price_defects.py"

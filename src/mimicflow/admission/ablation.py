@@ -1,0 +1,152 @@
+"""What each branch of the network is worth: the same network trained without it, same stays.
+
+Training without a branch is a rule like any training; here the predictions are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from mimicflow.evaluation.bootstrap import bootstrap, interval
+from mimicflow.evaluation.canvas import BLUE, GREY, INK, figure_file
+from mimicflow.evaluation.metrics import Estimate, scores
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.files import write_csv
+
+SCORES = ("auroc", "auprc", "brier")
+BRANCHES = {"ecg": "ECG", "vitals": "vital signs", "static": "static data"}
+"""Branch -> its name for readers."""
+COLUMNS = [
+    *("model", "title", "removed", "patients", "n", "events", "score", "value", "low", "high"),
+    *("full_value", "difference", "difference_low", "difference_high"),
+]
+
+
+def ablate(
+    model: str,
+    title: str,
+    full: str | Path,
+    removed: Mapping[str, str | Path],
+    output: str | Path,
+    figure: str | Path,
+    *,
+    draws: int,
+    seed: int,
+    synthetic: bool,
+) -> None:
+    """Compare a model with the same model trained without one of its branches.
+
+    Parameters
+    ----------
+    model, title : str
+        Name of the whole model, and its name for readers.
+    full : path-like
+        Predictions table of the whole model.
+    removed : mapping of str to path-like
+        Branch (ecg, vitals, static) -> predictions of the model without it, for the same stays.
+    output : path-like
+        CSV: for each branch and score the value without the branch with its 95 % interval, the
+        value of the whole model, and the difference (without less whole) with its interval.
+    figure : path-like
+        PNG: AUROC of each model, and its difference to the whole one.
+    draws, seed : int
+        Of the bootstrap by patient. All models are scored on the same drawn patients, which makes
+        the differences paired.
+    synthetic : bool
+        Whether to stamp the figure as synthetic.
+
+    Raises
+    ------
+    PredictionsError
+        A table that cannot be scored, or that holds other stays or outcomes than that of the whole
+        model.
+    """
+    whole = read_predictions(full)
+    whole_scores, whole_draws = _scored(whole, draws, seed)
+    rows = []
+    for branch, path in removed.items():
+        table = read_predictions(path)
+        _require_same_stays(table, whole, path)
+        values, drawn = _scored(table, draws, seed)
+        for score in SCORES:
+            low, high = interval(drawn[score])
+            difference = interval(drawn[score] - whole_draws[score])
+            rows.append(
+                {
+                    "model": model,
+                    "title": title,
+                    "removed": branch,
+                    "patients": table["subject_id"].nunique(),
+                    "n": len(table),
+                    "events": int(table["label"].sum()),
+                    "score": score,
+                    "value": values[score],
+                    "low": low,
+                    "high": high,
+                    "full_value": whole_scores[score],
+                    "difference": values[score] - whole_scores[score],
+                    "difference_low": difference[0],
+                    "difference_high": difference[1],
+                }
+            )
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    write_csv(frame, output)
+    reference = Estimate(whole_scores["auroc"], *interval(whole_draws["auroc"]))
+    _draw(frame[frame["score"] == "auroc"], reference, title, figure, synthetic)
+
+
+def _scored(
+    table: pd.DataFrame, draws: int, seed: int
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Return the scores, and those of every draw."""
+    label, probability, patient = (
+        table[name].to_numpy() for name in ("label", "probability", "subject_id")
+    )
+    return scores(label, probability), bootstrap(label, probability, patient, draws, seed)
+
+
+def _require_same_stays(table: pd.DataFrame, whole: pd.DataFrame, file: str | Path) -> None:
+    columns = ["stay_id", "subject_id", "label"]
+    if not np.array_equal(table[columns].to_numpy(), whole[columns].to_numpy()):
+        raise PredictionsError(
+            f"holds {len(table)} test stays, which are not the {len(whole)} of the whole model",
+            file=file,
+            remedy="train both on the same split and set of stays",
+        )
+
+
+def _draw(
+    frame: pd.DataFrame, reference: Estimate, title: str, path: str | Path, synthetic: bool
+) -> None:
+    """Draw AUROC and difference of each model without a branch, the whole model first."""
+    places = np.arange(len(frame) + 1)
+    names = ["whole model", *(f"without {BRANCHES.get(name, name)}" for name in frame["removed"])]
+    with figure_file(path, synthetic, (9, 1.6 + 0.45 * len(places))) as figure:
+        left, right = figure.subplots(1, 2, sharey=True)
+        values = np.vstack([reference, frame[["value", "low", "high"]].to_numpy()])
+        differences = frame[["difference", "difference_low", "difference_high"]].to_numpy()
+        for axes, at, estimates in ((left, places, values), (right, places[1:], differences)):
+            value, low, high = estimates.T
+            axes.hlines(at, low, high, colors=INK, linewidth=1.6)
+            axes.plot(value, at, "s", color=BLUE, markersize=6)
+            form = "{:.3f}" if axes is left else "{:+.3f}"
+            for place, (mean, *ends) in zip(at, estimates, strict=True):
+                words = [form.format(number).replace("-", "−") for number in (mean, *ends)]
+                axes.annotate(
+                    f"{words[0]} ({words[1]} to {words[2]})", (mean, place), (0, 7),
+                    textcoords="offset points", horizontalalignment="center", fontsize=8,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+                )  # fmt: skip
+            axes.margins(x=0.35)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+        left.axvline(reference.value, color=GREY, linewidth=1, linestyle=":")
+        right.axvline(0, color=GREY, linewidth=1, linestyle=":")
+        left.set_yticks(places, names)
+        left.set(ylim=(len(frame) + 0.4, -0.7), xlabel="AUROC (95 % CI)", title=title)
+        right.set_xlabel("Difference to the whole model (95 % CI)")
+        right.tick_params(axis="y", length=0)

@@ -1,0 +1,287 @@
+"""The tables that the report reads: scores, folds, curves and pairwise comparisons of models."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
+from mimicflow.evaluation.delong import compare_aurocs
+from mimicflow.evaluation.metrics import Curves
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.thresholds import choose_by_fold
+from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.files import write_csv
+
+_LOG = logging.getLogger(__name__)
+
+RULES: Mapping[str, bool | Sequence[float]] = {"youden": True, "specificity": [0.9], "ppv": [0.8]}
+OUTPUTS = ("scores", "folds", "curves")
+POINTS = 200
+"""Points kept of each curve: as many as can be seen."""
+_TEST = ("difference", "low", "high", "z", "p")
+
+
+def score_models(
+    predictions: Mapping[str, str | Path],
+    published_scores: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    stays: Mapping[str, str],
+    rules: Mapping[str, bool | Sequence[float]] = RULES,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    optimistic: bool = False,
+    synthetic: bool = False,
+    key: str = "stay_id",
+) -> None:
+    """Write every score of every model: pooled over folds, by fold, and as curves.
+
+    Parameters
+    ----------
+    predictions : mapping of str to path-like
+        Predictions Parquet of each model, by model name.
+    published_scores : path-like
+        CSV ``model, title, auroc, auprc, source``; models without a row are shown by name.
+    outputs : mapping of str to path-like
+        Any of ``scores`` (a row per model, score and threshold rule; AUROC twice, with the
+        interval of the bootstrap and with DeLong's, both clustered by patient), ``folds`` (a row
+        per model, fold and score) and ``curves`` (points ``x, y`` of ``roc`` and ``pr``).
+    stays : mapping of str to str
+        ``all`` or ``multi``, by model name.
+    rules : mapping
+        How thresholds are chosen, see `mimicflow.evaluation.metrics.choose_thresholds`. They are
+        chosen on the validation patients of each fold; models without such patients have none.
+    draws, seed, level
+        Of the bootstrap by patient.
+    optimistic : bool
+        Whether the protocol let the reported patients stop training.
+    synthetic : bool
+        Whether the patients are synthetic.
+    key : str
+        Column that names a row.
+
+    Raises
+    ------
+    ConfigError, PredictionsError
+        An unknown output, a model without an entry in ``stays``, a table that cannot be scored.
+    """
+    unknown = sorted(set(outputs) - set(OUTPUTS))
+    if unknown:
+        raise ConfigError(
+            f"unknown output {', '.join(unknown)}", remedy=f"use any of {', '.join(OUTPUTS)}"
+        )
+    titles = read_titles(published_scores)
+    published = pd.read_csv(published_scores).set_index("model")[["auroc", "auprc"]]
+    parts: dict[str, list[pd.DataFrame]] = {output: [] for output in OUTPUTS}
+    for model in by_stays(predictions, stays):
+        table = read_predictions(predictions[model], key=key)
+        thresholds = choose_by_fold(predictions[model], rules, key=key)
+        if not thresholds:
+            _LOG.info("%s has no validation patients, so no thresholds are chosen", model)
+        assessment = assess(
+            table,
+            titles.get(model, model),
+            draws=draws,
+            seed=seed,
+            level=level,
+            thresholds=thresholds,
+            key=key,
+        )
+        folds = fold_scores(table, thresholds)
+        known = published.loc[model].to_dict() if model in published.index else {}
+        labels = {"stays": stays[model], "optimistic": optimistic, "data": _data(synthetic)}
+        parts["scores"].append(score_rows(model, assessment, folds, known, labels))
+        parts["folds"].append(folds.assign(model=model)[["model", *folds.columns]])
+        parts["curves"].append(_curve_points(model, assessment.curves))
+    for output, path in outputs.items():
+        write_csv(pd.concat(parts[output], ignore_index=True), path)
+
+
+def score_rows(
+    model: str,
+    assessment: Assessment,
+    folds: pd.DataFrame,
+    published: Mapping[Any, float],
+    labels: Mapping[str, object],
+) -> pd.DataFrame:
+    """Return the rows of one model in the table of scores.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model; its title is the assessment's.
+    assessment : Assessment
+        Of all folds together.
+    folds : pandas.DataFrame
+        As `mimicflow.evaluation.assessment.fold_scores` returns it.
+    published : mapping
+        Published values by score.
+    labels : mapping
+        ``stays``, ``optimistic`` and ``data``, the same in all rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model, title, stays, patients, n, events, score, threshold_rule, value, low, high,
+        interval, fold_mean, fold_sd, published, optimistic, data``. ``fold_sd`` needs two folds.
+        A threshold has as value the mean over the folds that it was chosen in.
+    """
+    found = [(name, "", "bootstrap", *of) for name, of in assessment.scores.items()]
+    found.insert(1, ("auroc", "", "delong", *assessment.delong))
+    by_score = folds.groupby(["score", "threshold_rule"])["value"]
+    # Not over some of the folds: where one has no value, the mean has none.
+    spread = by_score.agg(
+        fold_mean=lambda values: values.mean(skipna=False),
+        fold_sd=lambda values: values.std(ddof=1, skipna=False),
+    )
+    for rule, decisions in assessment.decisions.items():
+        threshold = spread.at[("threshold", rule), "fold_mean"]
+        found.append(("threshold", rule, "", threshold, np.nan, np.nan))
+        found += [(score, rule, "bootstrap", *of) for score, of in decisions.items()]
+    columns = ["score", "threshold_rule", "interval", "value", "low", "high"]
+    rows = pd.DataFrame(found, columns=columns)
+    rows.loc[rows["low"].isna(), "interval"] = ""
+    rows = rows.join(spread, on=["score", "threshold_rule"]).assign(
+        model=model,
+        title=assessment.name,
+        patients=assessment.patients,
+        n=assessment.n,
+        events=assessment.events,
+        published=rows["score"].map(published),
+        **labels,
+    )
+    first = ["model", "title", "stays", "patients", "n", "events", "score", "threshold_rule"]
+    last = ["value", "low", "high", "interval", "fold_mean", "fold_sd"]
+    return rows[[*first, *last, "published", "optimistic", "data"]]
+
+
+def compare_pairs(
+    predictions: Mapping[str, str | Path],
+    stays: Mapping[str, str],
+    published_scores: str | Path,
+    output: str | Path,
+    *,
+    synthetic: bool = False,
+    level: float = 0.95,
+    key: str = "stay_id",
+) -> None:
+    """Write the paired DeLong tests of all pairs of models of the same set of stays.
+
+    Parameters
+    ----------
+    predictions, stays, published_scores, synthetic, level, key
+        As in `score_models`.
+    output : path-like
+        CSV to write: ``stays``, name and title of both models, ``n, patients``, both AUROCs,
+        ``difference`` (a less b) with its interval, ``z`` and two-sided ``p``, rows taken as
+        independent and (``clustered_``) clustered by patient.
+
+    Raises
+    ------
+    ConfigError, PredictionsError
+        A model without an entry in ``stays``; models of the same set that were not tested on the
+        same rows, or disagree on a patient or a label.
+    """
+    titles = read_titles(published_scores)
+    rows = [
+        {
+            "stays": stays[a],
+            "model_a": a,
+            "title_a": titles.get(a, a),
+            "model_b": b,
+            "title_b": titles.get(b, b),
+            **_compare(first, second, level),
+            "data": _data(synthetic),
+        }
+        for a, first, b, second in _pairs(predictions, stays, key)
+    ]
+    numbers = [
+        "n",
+        "patients",
+        "auroc_a",
+        "auroc_b",
+        *_TEST,
+        *(f"clustered_{n}" for n in _TEST[1:]),
+    ]
+    columns = ["stays", "model_a", "title_a", "model_b", "title_b", *numbers, "data"]
+    write_csv(pd.DataFrame(rows, columns=columns), output)
+
+
+def _pairs(
+    predictions: Mapping[str, str | Path], stays: Mapping[str, str], key: str
+) -> Iterator[tuple[str, pd.DataFrame, str, pd.DataFrame]]:
+    """Yield the pairs of models of the same stays, once it is sure that they are comparable."""
+    tables = {
+        model: read_predictions(predictions[model], key=key)
+        for model in by_stays(predictions, stays)
+    }
+    for a, b in combinations(tables, 2):
+        if stays[a] != stays[b]:
+            continue
+        same = [key, "subject_id", "label"]
+        if not np.array_equal(tables[a][same].to_numpy(), tables[b][same].to_numpy()):
+            shared = len(tables[a][same].merge(tables[b][same], on=same))
+            raise PredictionsError(
+                f"not the rows of {predictions[a]}: {len(tables[b])} and {len(tables[a])} rows, "
+                f"{shared} of them with the same {key}, patient and label",
+                file=predictions[b],
+                remedy=f"models of {stays[a]!r} stays are compared on the same stays; "
+                "run all of them again on the same cohort and folds",
+            )
+        yield a, tables[a], b, tables[b]
+
+
+def _compare(first: pd.DataFrame, second: pd.DataFrame, level: float) -> dict[str, float]:
+    label, patient = first["label"].to_numpy(), first["subject_id"].to_numpy()
+    both = first["probability"].to_numpy(), second["probability"].to_numpy()
+    rowwise = compare_aurocs(label, *both, level)
+    clustered = compare_aurocs(label, *both, level, patient)
+    return {
+        "n": len(label),
+        "patients": len(np.unique(patient)),
+        "auroc_a": rowwise.first,
+        "auroc_b": rowwise.second,
+        **{name: getattr(rowwise, name) for name in _TEST},
+        **{f"clustered_{name}": getattr(clustered, name) for name in _TEST[1:]},
+    }
+
+
+def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most ``points`` points of a curve, its ends included, evenly along its length.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of shape (n,)
+        The curve, in the order in which it is drawn.
+    points : int
+        At least 2.
+    """
+    if len(x) <= points:
+        return x, y
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
+    return x[kept], y[kept]
+
+
+def _curve_points(model: str, curves: Curves) -> pd.DataFrame:
+    drawn = {
+        "roc": thin(curves.fpr, curves.tpr),
+        # From the highest threshold to the lowest, as the ROC curve.
+        "pr": thin(curves.recall[::-1], curves.precision[::-1]),
+    }
+    return pd.concat(
+        [pd.DataFrame({"model": model, "curve": c, "x": x, "y": y}) for c, (x, y) in drawn.items()]
+    )
+
+
+def _data(synthetic: bool) -> str:
+    return "synthetic" if synthetic else "real"

@@ -1,0 +1,167 @@
+"""The page: chapters in order, put into one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mimicflow.errors import ConfigError
+from mimicflow.files import atomic_output
+from mimicflow.report.blocks import Block, Chart, Section, Table, table
+from mimicflow.report.chapters import cohort, curves, explanations, performance, run, section
+from mimicflow.report.chapters.models import System
+from mimicflow.report.inputs import FOLDER, SharedFiles, SystemFiles, reference
+
+LIMIT = 5_000_000  # bytes
+log = logging.getLogger(__name__)
+
+
+def build_report(
+    title: str,
+    systems: Mapping[str, SystemFiles],
+    shared: SharedFiles,
+    output: str | Path,
+    synthetic: bool,
+) -> None:
+    """Write the report as one HTML page that opens offline.
+
+    A section is there only if its files are given. Only aggregates are shown; unless the data are
+    synthetic, counts under ten are hidden.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the page.
+    systems : mapping of str to SystemFiles
+        Key of ``systems.csv`` -> files, in the order of the page.
+    shared : SharedFiles
+        Files of the whole run.
+    output : path-like
+        The page.
+    synthetic : bool
+        Whether the data are synthetic: the page says so on top.
+
+    Raises
+    ------
+    ConfigError
+        A system of which ``systems.csv`` knows nothing.
+    InputError
+        A file that is missing or not what it should be.
+    """
+    unknown = sorted(set(systems) - set(reference("systems").index))
+    if unknown:
+        raise ConfigError(
+            f"the report has no words for {', '.join(unknown)}",
+            file=FOLDER / "systems.csv",
+            remedy="add a row that says what is predicted, for whom and when",
+        )
+    known = [System(name, files, mask=not synthetic) for name, files in systems.items()]
+    chapters = [chapter for chapter in _chapters(known, shared, synthetic) if not chapter.empty]
+    specs = {block.id: block.spec for block in _blocks(chapters) if isinstance(block, Chart)}
+    page = _render(title, known, chapters, specs, synthetic)
+    size = len(page.encode("utf-8"))
+    if size > LIMIT:
+        log.warning("the page has %.1f MB, above the %.0f MB it should have", size / 1e6, LIMIT / 1e6)
+    with atomic_output(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _chapters(systems: list[System], shared: SharedFiles, synthetic: bool) -> Iterator[Section]:
+    summary = performance.main_results(systems)
+    yield section("summary", summary)
+    for system in systems:
+        parts = [part for part in _system_sections(system) if not part.empty]
+        yield Section(f"system-{system.name}", system.words["title"], sections=parts)
+    parts = []
+    if shared.manifest is not None:
+        parts.append(run.quality(shared.manifest, mask=not synthetic))
+    if shared.excluded is not None:
+        parts.append(run.excluded(shared.excluded, mask=not synthetic))
+    yield section("data_quality", sections=parts)
+    parts = [] if shared.manifest is None else [run.data_versions(shared.manifest)]
+    if shared.run is not None:
+        parts += run.run_sections(shared.run)
+    yield section("run", sections=parts)
+
+
+def _system_sections(system: System) -> Iterator[Section]:
+    files = system.files
+    yield cohort.flow(system)
+    yield cohort.table_one(system)
+    yield performance.scores(system)
+    yield curves.discrimination(system)
+    yield curves.calibration(system)
+    yield curves.decision(system)
+    yield performance.comparisons(system)
+    yield performance.folds(system)
+    yield performance.subgroups(system)
+    if files.price_of_defects is not None:
+        yield performance.price_of_defects(system, files.price_of_defects)
+    if files.importance is not None:
+        yield explanations.importance(system, files.importance)
+    if files.ablation is not None:
+        yield explanations.ablation(system, files.ablation)
+    if files.attributions is not None:
+        yield explanations.attributions(system, files.attributions)
+    yield explanations.ecgs(system)
+
+
+def _blocks(sections: list[Section]) -> Iterator[Block]:
+    for part in sections:
+        yield from part.blocks
+        yield from _blocks(list(part.sections))
+
+
+def _render(
+    title: str,
+    systems: list[System],
+    chapters: list[Section],
+    specs: dict[str, dict[str, Any]],
+    synthetic: bool,
+) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    scripts = [_template("page.js")]
+    if specs:  # the bundle is most of the page's weight
+        scripts.insert(0, _bundle())
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        systems=systems,
+        chapters=chapters,
+        synthetic=synthetic,
+        style=Markup(_template("style.css")),
+        scripts=[Markup(script) for script in scripts],
+        hashes=Markup(" ".join(map(_hash, scripts))),
+        # "<" would let a text end the script element
+        specs=Markup(json.dumps(specs, separators=(",", ":")).replace("<", "\\u003c")),
+    )
+
+
+def _template(name: str) -> str:
+    return (FOLDER / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script, fit to stand inside an element."""
+    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

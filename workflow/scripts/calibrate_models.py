@@ -1,0 +1,18 @@
+"""Adapter of rule calibrate_models."""
+
+from mimicflow.evaluation.calibration_table import calibrate_models
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    calibrate_models(
+        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
+        snakemake.params.stays,
+        snakemake.input.published,
+        snakemake.output.calibration,
+        snakemake.output.reliability,
+        snakemake.output.figure,
+        draws=snakemake.params.draws,
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+        smallest=snakemake.params.smallest,
+    )

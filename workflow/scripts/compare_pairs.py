@@ -1,0 +1,13 @@
+"""Adapter of rule compare_pairs."""
+
+from mimicflow.evaluation.tables import compare_pairs
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    compare_pairs(
+        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
+        snakemake.params.stays,
+        snakemake.input.published,
+        snakemake.output[0],
+        synthetic=snakemake.params.synthetic,
+    )

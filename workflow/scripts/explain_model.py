@@ -1,0 +1,26 @@
+"""Adapter of rule explain_model."""
+
+from mimicflow.admission.explain import ExplanationFiles, explain_model
+from mimicflow.admission.inputs import InputFiles, InputOptions
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    source = snakemake.input
+    explain_model(
+        "all_stays_model",
+        source.weights,
+        InputFiles(
+            spine=source.spine,
+            cohort_ecgs=source.ecgs,
+            final_ecgs=source.final_ecgs,
+            vitals=source.vitals,
+        ),
+        InputOptions(**snakemake.params.preprocessing),
+        (source.stores, source.indices),
+        ExplanationFiles(**dict(snakemake.output.items())),
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+        rows=snakemake.params.rows,
+        steps=snakemake.params.steps,
+        synthetic=snakemake.params.synthetic,
+    )

@@ -1,0 +1,17 @@
+"""Adapter of rule score_models."""
+
+from mimicflow.evaluation.tables import score_models
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    score_models(
+        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
+        snakemake.input.published,
+        outputs=dict(snakemake.output.items()),
+        stays=snakemake.params.stays,
+        rules=snakemake.params.rules,
+        draws=snakemake.params.draws,
+        seed=snakemake.params.seed,
+        optimistic=snakemake.params.optimistic,
+        synthetic=snakemake.params.synthetic,
+    )

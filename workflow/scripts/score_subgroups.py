@@ -1,0 +1,18 @@
+"""Adapter of rule score_subgroups."""
+
+from mimicflow.evaluation.subgroups import score_subgroups
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    score_subgroups(
+        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
+        snakemake.params.stays,
+        snakemake.input.groups,
+        snakemake.input.published,
+        snakemake.output.subgroups,
+        {snakemake.params.drawn: snakemake.output.figure},
+        draws=snakemake.params.draws,
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+        smallest=snakemake.params.smallest,
+    )
