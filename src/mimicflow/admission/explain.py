@@ -29,9 +29,9 @@ from mimicflow.ecg.paper import draw_empty_paper, draw_paper
 from mimicflow.ecg.resnet import STAGES
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError
+from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.files import write_csv
 from mimicflow.learning.devices import repeatable
-from mimicflow.learning.preprocessing import calibrated
 
 log = logging.getLogger(__name__)
 

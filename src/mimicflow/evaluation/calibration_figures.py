@@ -149,5 +149,5 @@ def _histogram(axes: Axes, recalibrated: pd.DataFrame, smallest: int) -> None:
         )
     axes.set_xlabel("Predicted probability")
     axes.tick_params(labelbottom=True)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=2))

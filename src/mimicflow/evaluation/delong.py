@@ -2,8 +2,9 @@
 
 DeLong et al. 1988 (doi 10.2307/2531595): an AUROC is the mean, over the positives, of the share of
 negatives that each outranks (its structural component), and likewise over the negatives; the
-covariance of several AUROCs follows from the covariances of these components. Midranks give all
-components after sorting (Sun and Xu 2014, doi 10.1109/LSP.2014.2337313), in O(n log n).
+covariance of several AUROCs follows from the covariances of these components. Sorting each class
+gives all of them in O(n log n), as the midranks of Sun and Xu do (2014, doi
+10.1109/LSP.2014.2337313).
 
 Given the patient of each row, Obuchowski's estimator for clustered data is taken (1997, doi
 10.2307/2533958): components are summed within patients, which are then the independent units.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from mimicflow.evaluation.metrics import Estimate
 
@@ -55,26 +56,23 @@ def delong_covariance(
         NaN when a class has a single row, or a single patient.
     """
     label = np.asarray(label) == 1
-    components = _components(label, np.asarray(probability).reshape(len(label), -1))
-    positives = int(label.sum())
-    negatives = len(label) - positives
-    aurocs = components[label].mean(axis=0)
+    positive, negative = np.flatnonzero(label), np.flatnonzero(~label)
+    scores = np.asarray(probability).reshape(len(label), -1).T
+    shares = [_components(score[positive], score[negative]) for score in scores]
+    one, other = (np.stack(of_class) for of_class in zip(*shares, strict=True))
+    aurocs = one.mean(axis=1)
     # Deviations as shares of their class: their sums are those of the AUROC's error.
-    error = (components - aurocs) / np.where(label, positives, negatives)[:, None]
+    one = (one - aurocs[:, None]) / len(positive)
+    other = (other - aurocs[:, None]) / len(negative)
     if patient is None:
-        one, other = error[label], error[~label]
-        covariance = _outer(one, one, positives) + _outer(other, other, negatives)
-        return aurocs, covariance
-    unit = np.unique(patient, return_inverse=True)[1]
-    one, other = (_sum_by(unit, error * rows[:, None]) for rows in (label, ~label))
-    both = _outer(one, other, int(unit.max()) + 1)
-    covariance = (
-        _outer(one, one, len(np.unique(unit[label])))
-        + _outer(other, other, len(np.unique(unit[~label])))
-        + both
-        + both.T
-    )
-    return aurocs, covariance
+        return aurocs, _products(one, one, len(positive)) + _products(other, other, len(negative))
+    units, unit = np.unique(patient, return_inverse=True)
+    with_one, with_other = (len(np.unique(unit[rows])) for rows in (positive, negative))
+    one = _sum_by(unit[positive], one, len(units))
+    other = _sum_by(unit[negative], other, len(units))
+    both = _products(one, other, len(units))
+    within = _products(one, one, with_one) + _products(other, other, with_other)
+    return aurocs, within + both + both.T
 
 
 def auroc_interval(
@@ -148,22 +146,25 @@ def compare_aurocs(
     )
 
 
-def _components(label: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _components(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the share of the other class that each row is on the right side of, ties half."""
-    components = np.empty(scores.shape)
-    positives, negatives = label.sum(), (~label).sum()
-    for model, score in enumerate(scores.T):
-        among_all = rankdata(score)
-        components[label, model] = (among_all[label] - rankdata(score[label])) / negatives
-        components[~label, model] = 1 - (among_all[~label] - rankdata(score[~label])) / positives
-    return components
+    (m,), (n,) = positive.shape, negative.shape
+    rank_positive, rank_negative = np.argsort(positive), np.argsort(negative)
+    above, below = positive[rank_positive], negative[rank_negative]
+    outranked = [np.searchsorted(below, above, side) for side in ("left", "right")]
+    of_positive, of_negative = np.empty(m), np.empty(n)
+    of_positive[rank_positive] = sum(outranked) / (2 * n)
+    # A negative is outranked by all positives that outrank more negatives than lie below it.
+    not_above = sum(np.cumsum(np.bincount(found, minlength=n)[:n]) for found in outranked)
+    of_negative[rank_negative] = 1 - not_above / (2 * m)
+    return of_positive, of_negative
 
 
-def _outer(one: np.ndarray, other: np.ndarray, units: int) -> np.ndarray:
+def _products(one: np.ndarray, other: np.ndarray, units: int) -> np.ndarray:
     """Return the sum of products over independent units, unbiased; NaN for a single unit."""
     factor = units / (units - 1) if units > 1 else np.nan
-    return factor * (one.T @ other)
+    return factor * (one @ other.T)
 
 
-def _sum_by(unit: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.bincount(unit, weights=column) for column in values.T])
+def _sum_by(unit: np.ndarray, values: np.ndarray, units: int) -> np.ndarray:
+    return np.stack([np.bincount(unit, weights=row, minlength=units) for row in values])

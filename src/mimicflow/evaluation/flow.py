@@ -8,6 +8,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -260,7 +261,7 @@ class _Chart:
         lefts = [self.MARGIN + 0.2 + k * (each + gap) for k in range(self.columns)]
         middles = [left + each / 2 for left in lefts]
         bar, top = y + self.GAP, y + 2 * self.GAP
-        style = {"color": INK, "linewidth": 1.1, "solid_capstyle": "projecting"}
+        style: dict[str, Any] = {"color": INK, "linewidth": 1.1, "solid_capstyle": "projecting"}
         axes.plot([centre, centre], [y, bar], **style)
         axes.plot([min(*middles, centre), max(*middles, centre)], [bar, bar], **style)
         for part, left, middle in zip(self.divided, lefts, middles, strict=False):

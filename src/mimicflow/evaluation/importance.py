@@ -143,7 +143,7 @@ def draw_importance(
                 boosted = ((table["model"] == model) & (table["measure"] == "gain")).any()
                 label += ", log-odds" if boosted else ", probability"
             if n_folds > 1:
-                label += f" (mean ± SD over {n_folds} folds)"
+                label += f"\n(mean ± SD over {n_folds} folds)"
             _panel(axes, of_model.nsmallest(top, "rank"), label)
         for axes in panels[len(models) :]:
             axes.set_axis_off()

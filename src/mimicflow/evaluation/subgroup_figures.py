@@ -63,7 +63,7 @@ def draw_subgroups(
                 tick.set_fontweight("bold")
         panels[0].set_ylim(len(lines) - 0.4, -0.6)
         title = table["title"].iloc[0]
-        figure.suptitle(f"{title}: {STAYS.get(stays, stays).lower()}", fontweight="bold")
+        figure.suptitle(f"{title} – {STAYS.get(stays, stays)}", fontweight="bold")
         panels[0].set_title(
             "Events of stays", loc="right", x=-0.06, fontsize=9, fontweight="normal"
         )

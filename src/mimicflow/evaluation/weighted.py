@@ -23,9 +23,10 @@ import numpy as np
 from mimicflow.evaluation.calibration import BINS, clipped_logit, quantile_bins
 
 _STEPS = 60  # a logistic regression that has a solution needs fewer than ten
-_STEP_LENGTH = 3.0  # longer steps are shortened: far from the solution they may lead astray
+_STEP_LENGTH = 5.0  # in log odds; longer steps are shortened: they may lead astray
 _CONVERGED = 1e-6  # steps double the digits: the error after such a step is about 1e-12
 _SINGULAR = 1e-12  # of an information matrix, relative to its diagonal
+_VANISHED = 1e-9  # rows that are still in doubt: with none the classes are apart, the fit endless
 _CELLS_AT_ONCE = 250_000  # rows x weightings that stay in the processor's cache
 
 
@@ -210,6 +211,7 @@ def _logistic(
     fitted = np.tile(start, (fits, 1))
     if np.isnan(start).any():  # what all rows together do not determine, no part of them does
         return fitted
+    reach = np.abs(design).max(axis=0)  # turns a step into the largest change of log odds
     products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
     active = np.arange(fits)
     for _ in range(_STEPS):
@@ -223,7 +225,7 @@ def _logistic(
         spread *= np.subtract(1, expected, out=expected)
         information = (spread @ products).reshape(-1, q, q)
         step = _solve(information, gradient)
-        length = np.abs(step).max(axis=1)
+        length = (np.abs(step) * reach).max(axis=1)
         step *= np.minimum(1, _STEP_LENGTH / np.maximum(length, _CONVERGED))[:, None]
         fitted[active] += step
         active = active[length > _CONVERGED]  # NaN, without a solution, compares as False
@@ -236,7 +238,8 @@ def _logistic(
 def _solve(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Solve each system of one or two equations; NaN where it is singular."""
     diagonal = np.diagonal(information, axis1=1, axis2=2).prod(axis=1)
-    singular = ~(np.linalg.det(information) > _SINGULAR * diagonal) | (diagonal == 0)
+    vanished = ~(information[:, 0, 0] > _VANISHED)
+    singular = vanished | ~(np.linalg.det(information) > _SINGULAR * diagonal)
     solvable = np.where(singular[:, None, None], np.eye(gradient.shape[1]), information)
     step = np.linalg.solve(solvable, gradient[:, :, None])[:, :, 0]
     return np.where(singular[:, None], np.nan, step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +22,16 @@ class Cell:
     text: str
     note: str = ""  # set beside the text as a mark, read out by a screen reader
     strong: bool = False
+    code: bool = False  # a long word that may break anywhere
+    inner: bool = False  # the name of a row below the name of its group
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; the first column names the row."""
+    """A table with its caption; the first column names the row.
+
+    A row of a single cell is the heading of the rows below it.
+    """
 
     caption: str
     columns: Sequence[str]
@@ -33,6 +40,11 @@ class Table:
     optimistic: bool = False
     folded: bool = False  # inside <details>
     kind: Literal["table"] = "table"
+
+    @property
+    def marked(self) -> str:
+        """What the mark beside some cells means; empty without marks."""
+        return next((cell.note for row in self.rows for cell in row if cell.note), "")
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,12 @@ class Chart:
     table: Table
     wide: bool = False
     kind: Literal["chart"] = "chart"
+
+    @property
+    def id(self) -> str:
+        """A name made from the contents: the same chart has the same name on every page."""
+        content = json.dumps([self.caption, self.spec], sort_keys=True).encode("utf-8")
+        return f"chart-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
@@ -162,7 +180,7 @@ def table(
     columns : iterable of (str, bool)
         Heading, and whether the column holds numbers.
     rows : iterable of iterables of Cell or str
-        As many cells as columns.
+        As many cells as columns, or one cell: a heading of the rows below it.
     **options : bool
         ``optimistic``, ``folded``.
 
@@ -173,6 +191,6 @@ def table(
     """
     headings, numeric = zip(*columns, strict=True)
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    if any(len(row) != len(headings) for row in cells):
+    if any(len(row) not in (1, len(headings)) for row in cells):
         raise ValueError(f"a row of the table {caption!r} does not fit its {len(headings)} columns")
     return Table(caption, headings, cells, numeric, **options)

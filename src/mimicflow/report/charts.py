@@ -14,11 +14,17 @@ import pandas as pd
 
 from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
 
+_FIFTHS = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f")
 _MODEL = [alt.Tooltip("title:N", title="Model")]
 
 COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#56B4E9"]
 DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 1], [1, 3]]
-HEIGHT, ROW_HEIGHT = 300, 26  # pixels
+HEIGHT, ROW_HEIGHT = 300, 28  # pixels
+# Long names of rows are set in lines of at most so many characters; the page says how many.
+_WRAP = alt.param(name="wrap", value=46)
+_WRAPPED = (
+    "split(trim(replace(datum.label, regexp('(.{1,' + wrap + '})( |$)', 'g'), '$1\\n')), '\\n')"
+)
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 _CONFIG: dict[str, Any] = {
@@ -26,6 +32,9 @@ _CONFIG: dict[str, Any] = {
     "background": "transparent",
     "view": {"stroke": None},
     "axis": {
+        "labelFlush": False,
+        "labelSeparation": 8,
+        "labelOverlap": "greedy",
         "labelColor": INK,
         "titleColor": INK,
         "labelFontSize": 12,
@@ -34,7 +43,7 @@ _CONFIG: dict[str, Any] = {
         "domainColor": GREY,
         "tickColor": GREY,
         "gridColor": "#ebebeb",
-        "labelLimit": 260,
+        "labelLimit": 320,
     },
     "legend": {
         "labelColor": INK,
@@ -139,7 +148,7 @@ def decision(frame: pd.DataFrame) -> alt.Chart:
     bands = (
         alt.Chart(frame.dropna(subset=["low", "high"]))
         .mark_area(opacity=0.13, clip=True)
-        .encode(x="threshold:Q", y="low:Q", y2="high:Q", color=_colour(frame))
+        .encode(x="threshold:Q", y="low:Q", y2="high:Q", fill=_colour(frame, alt.Fill))
     )
     return alt.layer(bands, lines).properties(height=HEIGHT)
 
@@ -168,9 +177,8 @@ def forest(
     order = list(dict.fromkeys(frame["row"]))
     chosen, pick = _choice(frame, choose, "Model ", default) if choose else (None, None)
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
-    y = alt.Y(
-        "row:N", sort=order, title=None, axis=alt.Axis(grid=False, ticks=False, labelPadding=8)
-    )
+    axis = alt.Axis(grid=False, ticks=False, labelPadding=8, labelExpr=_WRAPPED)
+    y = alt.Y("row:N", sort=order, title=None, axis=axis)
     zero = alt.Scale(zero=False)
     x, low = (alt.X(f"{name}:Q", title=value, scale=zero) for name in ("value", "low"))
     names = {"value": value, "low": "95 % from", "high": "to"}
@@ -194,7 +202,7 @@ def forest(
     if line is not None:
         rule = pd.DataFrame({"value": [line]})
         layers.insert(0, alt.Chart(rule).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=x))
-    chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(order))
+    chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(order)).add_params(_WRAP)
     return chart.add_params(chosen) if chosen else chart
 
 
@@ -205,7 +213,7 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> alt.Cha
     ----------
     frame : DataFrame
         ``of`` (model and measure, chosen by the reader), ``feature``, ``group``, ``value``,
-        optionally ``low`` and ``high``.
+        optionally ``low`` and ``high``; the largest first.
     value : str
         Title of the axis.
     default : str, optional
@@ -215,7 +223,7 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> alt.Cha
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
     y = alt.Y(
         "feature:N",
-        sort=alt.EncodingSortField("value", order="descending"),
+        sort=None,  # as the rows come
         title=None,
         axis=alt.Axis(ticks=False, labelPadding=6),
     )
@@ -246,10 +254,11 @@ def _lines(frame: pd.DataFrame, clip: bool = False) -> alt.Chart:
     )
 
 
-def _colour(frame: pd.DataFrame) -> alt.Color:
+def _colour(frame: pd.DataFrame, channel: Any = alt.Color) -> Any:
     titles = list(dict.fromkeys(frame["title"]))
     scale = alt.Scale(domain=titles, range=_cycle(COLOURS, len(titles)))
-    return alt.Color("title:N", scale=scale)
+    # One legend is enough: that of the lines.
+    return channel("title:N", scale=scale, **({} if channel is alt.Color else {"legend": None}))
 
 
 def _cycle(values: Sequence[Any], n: int) -> list[Any]:
@@ -258,7 +267,7 @@ def _cycle(values: Sequence[Any], n: int) -> list[Any]:
 
 def _unit(name: str, title: str) -> Any:
     channel = alt.X if name in ("x", "predicted") else alt.Y
-    return channel(f"{name}:Q", title=title, scale=alt.Scale(domain=[0, 1]))
+    return channel(f"{name}:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=_FIFTHS)
 
 
 def _tooltips(titles: dict[str, str], form: str) -> list[alt.Tooltip]:

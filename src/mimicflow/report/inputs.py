@@ -103,7 +103,7 @@ def _with_file(known: SystemFiles, middle: tuple[str, ...], path: Path) -> Syste
     of_system = {item.name for item in fields(SystemFiles)} - {"protocols", "ecgs"}
     of_protocol = {item.name for item in fields(ProtocolFiles)}
     match middle:
-        case ("explanations",) if path.suffix == ".png" and path.stem.startswith("ecg_"):
+        case ("explanations",) if path.name in _ecg_names():
             return replace(known, ecgs=(*known.ecgs, path))
         case () | ("explanations",) if path.suffix == ".csv" and path.stem in of_system:
             return replace(known, **{path.stem: path})
@@ -111,6 +111,10 @@ def _with_file(known: SystemFiles, middle: tuple[str, ...], path: Path) -> Syste
             files = replace(known.protocols.get(protocol, ProtocolFiles()), **{path.stem: path})
             return replace(known, protocols={**known.protocols, protocol: files})
     raise _misplaced(path)
+
+
+def _ecg_names() -> set[str]:
+    return {f"ecg_{kind}.png" for kind in reference("labels").loc["ecg", "key"]}
 
 
 def _system_of_cohort(cohort: str, path: Path) -> str:

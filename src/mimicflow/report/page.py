@@ -17,8 +17,16 @@ from markupsafe import Markup
 
 from mimicflow.errors import ConfigError
 from mimicflow.files import atomic_output
-from mimicflow.report.blocks import Block, Chart, Section, Table, table
-from mimicflow.report.chapters import cohort, curves, explanations, performance, run, section
+from mimicflow.report.blocks import Block, Chart, Section
+from mimicflow.report.chapters import (
+    cohort,
+    curves,
+    explanations,
+    performance,
+    run,
+    section,
+    summary,
+)
 from mimicflow.report.chapters.models import System
 from mimicflow.report.inputs import FOLDER, SharedFiles, SystemFiles, reference
 
@@ -71,14 +79,15 @@ def build_report(
     page = _render(title, known, chapters, specs, synthetic)
     size = len(page.encode("utf-8"))
     if size > LIMIT:
-        log.warning("the page has %.1f MB, above the %.0f MB it should have", size / 1e6, LIMIT / 1e6)
+        log.warning(
+            "the page has %.1f MB, above the %.0f MB it should have", size / 1e6, LIMIT / 1e6
+        )
     with atomic_output(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
 def _chapters(systems: list[System], shared: SharedFiles, synthetic: bool) -> Iterator[Section]:
-    summary = performance.main_results(systems)
-    yield section("summary", summary)
+    yield summary.summary(systems)
     for system in systems:
         parts = [part for part in _system_sections(system) if not part.empty]
         yield Section(f"system-{system.name}", system.words["title"], sections=parts)

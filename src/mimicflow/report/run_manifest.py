@@ -106,7 +106,7 @@ def package_versions(distribution: str) -> dict[str, str]:
 
 def describe_machine() -> dict[str, Any]:
     """Return system, processor, cores, memory in GB and GPUs."""
-    import torch  # not at the head: only this function needs it, and it takes seconds
+    import torch  # noqa: PLC0415 - not at the head: only this function needs it, and it takes seconds
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {

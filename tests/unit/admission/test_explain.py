@@ -39,6 +39,12 @@ def run(hospital, fitted, folder, **changes):
     return outputs
 
 
+@pytest.fixture(scope="module")
+def written(hospital, fitted, tmp_path_factory):
+    """What is written about all test stays of the tiny cohort."""
+    return run(hospital, fitted, tmp_path_factory.mktemp("explained"))
+
+
 @pytest.fixture
 def opened(hospital, fitted):
     """The explained model, its inputs and its test stays."""
@@ -111,9 +117,8 @@ def test_logits_are_those_of_the_predictions_file(opened, fitted):
     assert (np.argsort(explained.logits(test)) == np.argsort(order.to_numpy())).all()
 
 
-def test_writes_table_and_figures_and_the_same_bytes_again(hospital, fitted, tmp_path):
-    outputs = run(hospital, fitted, tmp_path / "one")
-    table = pd.read_csv(outputs.attributions)
+def test_writes_table_and_figures_and_the_same_bytes_again(hospital, fitted, written, tmp_path):
+    table = pd.read_csv(written.attributions)
     assert table.columns.tolist() == ["model", "feature", "group", "mean_abs", "mean", "rank"]
     assert len(table) == 354
     assert set(table["model"]) == {"tiny"}
@@ -121,16 +126,15 @@ def test_writes_table_and_figures_and_the_same_bytes_again(hospital, fitted, tmp
     assert table["mean_abs"].is_monotonic_decreasing
     assert (table["mean"].abs() <= table["mean_abs"] + 1e-12).all()
     assert table["group"].notna().all()
-    again = run(hospital, fitted, tmp_path / "two")
-    for name, path in vars(outputs).items():
+    again = run(hospital, fitted, tmp_path)
+    for name, path in vars(written).items():
         assert path.read_bytes() == getattr(again, name).read_bytes(), name
 
 
-def test_fewer_rows_change_the_table_but_not_the_cases(hospital, fitted, tmp_path):
-    some = run(hospital, fitted, tmp_path / "some", rows=3)
-    all_of_them = run(hospital, fitted, tmp_path / "all")
-    assert some.attributions.read_bytes() != all_of_them.attributions.read_bytes()
-    assert some.true_negative.read_bytes() == all_of_them.true_negative.read_bytes()
+def test_fewer_rows_change_the_table_but_not_the_cases(hospital, fitted, written, tmp_path):
+    some = run(hospital, fitted, tmp_path, rows=3)
+    assert some.attributions.read_bytes() != written.attributions.read_bytes()
+    assert some.true_negative.read_bytes() == written.true_negative.read_bytes()
 
 
 def test_the_surest_stay_of_each_case():
@@ -163,15 +167,15 @@ def test_a_case_that_no_stay_is_gets_a_figure_that_says_so(
 
 
 def test_nothing_on_a_figure_tells_who_the_patient_is(hospital, fitted, tmp_path, monkeypatch):
-    written = []
+    texts = []
     monkeypatch.setattr(
-        explain, "draw_paper", lambda *_, title, note, **__: written.append(title + note)
+        explain, "draw_paper", lambda *_, title, note, **__: texts.append(title + note)
     )
     run(hospital, fitted, tmp_path)
     spine = pd.read_parquet(hospital.files.spine)
     ids = spine[["stay_id", "subject_id"]].astype(str).to_numpy().ravel()
-    assert written
-    assert not any(number in text for text in written for number in [*ids, "2150"])
+    assert texts
+    assert not any(number in text for text in texts for number in [*ids, "2150"])
 
 
 def test_models_without_static_data_or_ecgs(hospital, tmp_path, monkeypatch):

@@ -175,7 +175,5 @@ def test_same_bytes_and_no_paper_without_an_ecg(tmp_path):
 )
 def test_faulty_signals(tmp_path, ecg, sampling_rate, attribution, message):
     with pytest.raises(InputError, match=message):
-        draw_paper(
-            ecg, sampling_rate, tmp_path / "p.png", attribution=attribution, synthetic=False
-        )
+        draw_paper(ecg, sampling_rate, tmp_path / "p.png", attribution=attribution, synthetic=False)
     assert not list(tmp_path.iterdir())

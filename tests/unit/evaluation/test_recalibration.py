@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from betacal import BetaCalibration
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def test_smooth_corrections_keep_the_order_of_patients(method):
 
 def test_isotonic_is_flat_beyond_what_was_seen():
     correct = FITS["isotonic"](np.array([0.2, 0.4, 0.6]), np.array([0, 1, 1]))
-    assert correct(np.array([0.0, 0.3, 0.4, 1.0])).tolist() == [0, 0.5, 1, 1]
+    assert correct(np.array([0.0, 0.3, 0.4, 1.0])).tolist() == pytest.approx([0, 0.5, 1, 1])
 
 
 def test_beta_equals_the_package_of_its_authors():
@@ -65,23 +66,28 @@ def test_beta_equals_the_package_of_its_authors():
     with warnings.catch_warnings():  # the package silences all warnings of the process
         theirs = BetaCalibration().fit(probability, label).predict(probability)
     ours = FITS["beta"](probability, label)(probability)
-    assert ours == pytest.approx(theirs, abs=2e-3)
-    assert log_loss(label, ours) <= log_loss(label, theirs) + 1e-9
+    assert ours == pytest.approx(theirs, abs=5e-3)
+    # Their solver stops earlier; statsmodels finds the same minimum as ours.
+    assert log_loss(label, ours) <= log_loss(label, theirs)
+    design = np.column_stack([np.log(probability), -np.log1p(-probability), np.ones(4000)])
+    exact = sm.GLM(label, design, family=sm.families.Binomial()).fit().params
+    assert fit_beta(probability, label) == pytest.approx(exact, abs=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("probability", "label", "most"),
+    ("probability", "label", "corrected"),
     [
-        ([0.1, 0.2, 0.7, 0.9], [0, 0, 1, 1], 20),  # separated: as steep as is allowed
-        ([0.9, 0.7, 0.2, 0.1], [0, 0, 1, 1], 0),  # the wrong way round: flat
-        ([0.0, 0.0, 1.0, 1.0], [0, 1, 0, 1], 20),  # certain and wrong
+        ([0.1, 0.2, 0.7, 0.9], [0, 0, 1, 1], [0, 0, 1, 1]),  # separated: as steep as is allowed
+        ([0.9, 0.7, 0.2, 0.1], [0, 0, 1, 1], [0.5] * 4),  # the wrong way round: flat
+        ([0.0, 0.0, 1.0, 1.0], [0, 1, 0, 1], [0.5] * 4),  # certain and wrong
     ],
 )
-def test_beta_stays_within_limits_in_tiny_samples(probability, label, most):
-    found = fit_beta(np.array(probability), np.array(label))
-    assert np.isfinite(found).all()
-    assert (found[:2] >= 0).all() and found[:2].max() <= most + 1e-9
-    assert found[:2].max() == pytest.approx(most, abs=20 if most else 1e-9)
+def test_beta_stays_within_limits_in_tiny_samples(probability, label, corrected):
+    coefficients = fit_beta(np.array(probability), np.array(label))
+    assert np.isfinite(coefficients).all()
+    assert ((coefficients[:2] >= 0) & (coefficients[:2] <= 20)).all()
+    correct = FITS["beta"](np.array(probability), np.array(label))
+    assert correct(np.array(probability)) == pytest.approx(np.array(corrected), abs=1e-3)
 
 
 def test_temperature_finds_the_scale_of_overconfident_logits():

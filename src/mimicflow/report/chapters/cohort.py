@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mimicflow.report.blocks import Block, Picture, Section, count, table
+from mimicflow.report.blocks import Block, Cell, Picture, Section, count, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.images import data_uri
-from mimicflow.report.inputs import read_table
+from mimicflow.report.inputs import label, read_table
 
 
 def flow(system: System) -> Section:
@@ -35,17 +35,14 @@ def table_one(system: System) -> Section:
     if path is None:
         return section("table_one", prefix=f"{system.name}-")
     frame = read_table(path, "variable", "level").astype(str).replace("nan", "")
-    rest = [name for name in frame.columns if name not in ("variable", "level")]
-    columns = [("Characteristic", False)] + [(_heading(name), True) for name in rest]
-    rows = [
-        [": ".join(part for part in (row["variable"], row["level"]) if part)]
-        + [row[name] for name in rest]
-        for _, row in frame.iterrows()
-    ]
+    rest = [name for name in frame.columns if name not in ("variable", "level", "data")]
+    columns = [("Characteristic", False)] + [(label("column", name), True) for name in rest]
+    rows: list[list[Cell | str]] = []
+    for variable, part in frame.groupby("variable", sort=False):
+        for place, (_, row) in enumerate(part.iterrows()):
+            if row["level"] and place == 0:
+                rows.append([str(variable)])
+            name = Cell(row["level"], inner=True) if row["level"] else str(variable)
+            rows.append([name, *row[rest]])
     caption = "Characteristics of the cohort by outcome."
     return section("table_one", [table(caption, columns, rows)], prefix=f"{system.name}-")
-
-
-def _heading(name: str) -> str:
-    text = name.replace("_", " ").strip()
-    return text[:1].upper() + text[1:]

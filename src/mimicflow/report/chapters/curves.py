@@ -47,7 +47,7 @@ def discrimination(system: System) -> Section:
                 share = shares.get(part["model"].iloc[0]) if kind == "pr" else None
                 caption = caption_of(protocol, stays, in_sentence(title))
                 if share is not None:
-                    caption += " Dotted: the share of events."
+                    caption += " Dashed line: the share of events."
                 names = ", ".join(dict.fromkeys(shown["title"]))
                 description = f"{title} of {names}. {y} against {x}."
                 chart = charts.curves(shown.drop(columns="model"), x, y, kind == "roc", share)
@@ -141,7 +141,8 @@ def _recalibrated(system: System, protocol: Protocol, stays: str, frame: pd.Data
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
         rows.append([system.title(model), label("recalibration", kind), *texts])
     caption = caption_of(protocol, stays, "before and after recalibration on inner predictions")
-    return table(caption, columns, rows, optimistic=protocol.optimistic)
+    options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
+    return table(caption, columns, rows, **options)
 
 
 def decision(system: System) -> Section:

@@ -22,74 +22,50 @@ from mimicflow.report.blocks import (
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import SCORES, System, difference
 from mimicflow.report.images import data_uri
-from mimicflow.report.inputs import label, read_table
+from mimicflow.report.inputs import label, read_table, reference
 
 LEADING = 20  # features shown of each model
+_DRAWN = ["of", "feature", "group", "value", "low", "high"]
 
 
 def importance(system: System, path: Path) -> Section:
     """Return the leading features of the tabular models, over folds."""
     frame = read_table(path, "model", "feature", "group", "measure", "mean", "sd", "rank")
-    frame = frame[frame["rank"] <= LEADING].sort_values(["model", "measure", "rank"], kind="stable")
-    of = [
-        f"{system.full_title(row.model)}: {in_sentence(label('measure', row.measure))}"
-        for row in frame.itertuples()
-    ]
-    shown = pd.DataFrame(
-        {
-            "of": of,
-            "feature": frame["feature"].to_numpy(),
-            "group": [label("group", group) for group in frame["group"]],
-            "value": frame["mean"].to_numpy(),
-            "low": (frame["mean"] - frame["sd"]).to_numpy(),
-            "high": (frame["mean"] + frame["sd"]).to_numpy(),
-        }
-    )
-    columns = [("Model and measure", False), ("Rank", True), ("Feature", False), ("Group", False)]
-    columns += [("Mean over folds", True), ("SD", True)]
-    rows = [
-        [name, str(row.rank), row.feature, label("group", row.group), number(row.mean, 4)]
-        + [number(row.sd, 4)]
-        for name, row in zip(of, frame.itertuples(), strict=True)
-    ]
+    of = frame["model"].map(system.full_title) + ": "
+    of += [in_sentence(label("measure", measure)) for measure in frame["measure"]]
+    frame = frame.assign(of=of, value=frame["mean"], second=frame["sd"])
+    frame = frame.assign(low=frame["mean"] - frame["sd"], high=frame["mean"] + frame["sd"])
     caption = f"The {LEADING} leading features, mean ± SD over folds."
-    description = f"Bar chart of the {LEADING} most important features of each tabular model."
-    data = table(caption, columns, rows)
-    spec = charts.specification(charts.bars(shown, "Importance"), description)
-    return section(
-        "importance", [Chart(caption, description, spec, data, wide=True)], prefix=f"{system.name}-"
-    )
+    names = ("Model and measure", "Importance", "SD")
+    return section("importance", [_features(frame, caption, *names)], prefix=f"{system.name}-")
 
 
 def attributions(system: System, path: Path) -> Section:
     """Return the static features that moved the multimodal models most."""
     frame = read_table(path, "model", "feature", "group", "mean_abs", "mean", "rank")
-    frame = frame[frame["rank"] <= LEADING].sort_values(["model", "rank"], kind="stable")
-    of = [system.full_title(model) for model in frame["model"]]
-    shown = pd.DataFrame(
-        {
-            "of": of,
-            "feature": frame["feature"].to_numpy(),
-            "group": [label("group", group) for group in frame["group"]],
-            "value": frame["mean_abs"].to_numpy(),
-        }
+    frame = frame.assign(
+        of=frame["model"].map(system.full_title), value=frame["mean_abs"], second=frame["mean"]
     )
-    columns = [("Model", False), ("Rank", True), ("Feature", False), ("Group", False)]
-    columns += [("Mean size", True), ("Mean with sign", True)]
-    rows = [
-        [name, str(row.rank), row.feature, label("group", row.group), number(row.mean_abs, 4)]
-        + [number(row.mean, 4)]
-        for name, row in zip(of, frame.itertuples(), strict=True)
-    ]
     caption = f"The {LEADING} static features with the largest mean attribution."
-    description = f"Bar chart of the {LEADING} static features with the largest attribution."
-    data = table(caption, columns, rows)
-    spec = charts.specification(charts.bars(shown, "Mean size of the attribution"), description)
-    return section(
-        "attributions",
-        [Chart(caption, description, spec, data, wide=True)],
-        prefix=f"{system.name}-",
-    )
+    names = ("Model", "Mean size of the attribution", "Mean with sign")
+    return section("attributions", [_features(frame, caption, *names)], prefix=f"{system.name}-")
+
+
+def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: str) -> Chart:
+    """Chart the leading features of each model, with the columns of, value and second told."""
+    parts = [part.sort_values("rank") for _, part in frame.groupby("of", sort=False)]
+    shown = pd.concat(parts)[lambda rows: rows["rank"] <= LEADING]
+    shown = shown.assign(group=[label("group", group) for group in shown["group"]])
+    rows = [
+        [row.of, str(row.rank), row.feature, row.group, number(row.value, 4), number(row.second, 4)]
+        for row in shown.itertuples()
+    ]
+    columns = [(of, False), ("Rank", True), ("Feature", False), ("Group", False)]
+    columns += [(value, True), (second, True)]
+    drawn = shown[[name for name in _DRAWN if name in shown]].round(6)
+    description = f"Bar chart. {caption}"
+    spec = charts.specification(charts.bars(drawn, value), description)
+    return Chart(caption, description, spec, table(caption, columns, rows), wide=True)
 
 
 def ablation(system: System, path: Path) -> Section:
@@ -126,7 +102,7 @@ def _ablation_chart(system: System, frame: pd.DataFrame, name: str, data: Table)
     points = pd.DataFrame(
         {
             "row": [
-                f"{system.full_title(row.model)} without {in_sentence(label('removed', row.removed))}"
+                f"{system.full_title(row.model)}: no {in_sentence(label('removed', row.removed))}"
                 for row in frame.itertuples()
             ],
             "value": frame["difference"].to_numpy(),
@@ -144,7 +120,8 @@ def _ablation_chart(system: System, frame: pd.DataFrame, name: str, data: Table)
 def ecgs(system: System) -> Section:
     """Return the chosen ECGs."""
     pictures = []
-    for path in system.files.ecgs:
+    order = [f"ecg_{kind}" for kind in reference("labels").loc["ecg", "key"]]
+    for path in sorted(system.files.ecgs, key=lambda path: order.index(path.stem)):
         kind = label("ecg", path.stem.removeprefix("ecg_"))
         description = f"Twelve-lead ECG of a {in_sentence(kind)} with the attribution in colour."
         pictures.append(Picture(f"{kind}.", description, data_uri(path)))

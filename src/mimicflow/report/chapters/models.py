@@ -54,9 +54,7 @@ class System:
     def protocols(self) -> list[Protocol]:
         """The protocols that were run, the one to judge by first."""
         return [
-            Protocol(
-                str(name), row["title"], row["text"], row["optimistic"] == "yes", files
-            )
+            Protocol(str(name), row["title"], row["text"], row["optimistic"] == "yes", files)
             for name, row in reference("protocols").iterrows()
             if (files := self.files.protocols.get(str(name))) is not None
         ]

@@ -34,8 +34,10 @@ from mimicflow.report.chapters.models import (
 )
 from mimicflow.report.inputs import label, read_table
 
-# The columns of the table that a reader sees first; all others are in the whole table below it.
-MAIN = ["auroc", "auprc", "brier", "calibration_intercept", "calibration_slope"]
+NEEDED = ["model", "title", "stays", "patients", "n", "events", "score", "threshold_rule"]
+NEEDED += ["value", "low", "high", "interval", "fold_mean", "fold_sd", "published"]
+# The scores that a reader sees first; the others are folded below them.
+MAIN = ["auroc", "auprc", "brier"]
 HIDDEN = f"<{SMALLEST_CELL}"
 
 
@@ -43,74 +45,90 @@ def scores(system: System) -> Section:
     """Return the scores of all models beside the published ones, one part per protocol."""
     parts = []
     for place, (protocol, path) in enumerate(system.with_file("scores")):
-        frame = read_table(
-            path, "model", "title", "stays", "score", "value", "low", "high", "interval"
-        )
+        frame = read_table(path, *NEEDED)
         blocks: list[Block] = []
         if place == 0:
             blocks.append(_auroc_chart(system, protocol, frame))
         blocks += [
             _main_scores(system, protocol, stays, part) for stays, part in by_stays(system, frame)
         ]
-        blocks.append(_all_scores(system, protocol, frame))
+        blocks.append(_plain_scores(system, protocol, frame))
+        if frame["threshold_rule"].notna().any():
+            blocks.append(_threshold_scores(system, protocol, frame))
         parts.append(
-            Section(
-                f"{system.name}-scores-{protocol.name}", protocol.title, protocol.text, blocks
-            )
+            Section(f"{system.name}-scores-{protocol.name}", protocol.title, protocol.text, blocks)
         )
     return section("scores", sections=parts, prefix=f"{system.name}-")
 
 
 def one_interval(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep one row per model and score: of several intervals the bootstrap's."""
-    plain = frame[frame["threshold_rule"].isna()] if "threshold_rule" in frame else frame
+    plain = frame[frame["threshold_rule"].isna()]
     order = (plain["interval"] != "bootstrap").astype(int)
     first = plain.assign(order=order).sort_values("order", kind="stable")
     return first.drop_duplicates(["model", "score"]).sort_index().drop(columns="order")
 
 
 def _main_scores(system: System, protocol: Protocol, stays: str, frame: pd.DataFrame) -> Table:
-    wide = one_interval(frame).set_index(["model", "score"])
-    present = [name for name in MAIN if name in wide.index.get_level_values("score")]
-    columns = [("Model", False), ("Patients", True), ("Stays", True), ("Events", True)]
-    for name in present:
+    wide = one_interval(frame).set_index(["model", "score"]).sort_index()
+    columns, rows = [("Model", False)], [[system.title(name)] for name in frame["model"].unique()]
+    for name in [name for name in MAIN if name in set(frame["score"])]:
+        of_score = wide.xs(name, level="score").reindex(frame["model"].unique())
         columns.append((f"{label('score', name)} (95 % CI)", True))
-        if wide.xs(name, level="score")["published"].notna().any():
+        with_published = of_score["published"].notna().any()
+        if with_published:
             columns += [("Fold mean ± SD", True), (f"Published {label('score', name)}", True)]
-    rows = []
-    for model in dict.fromkeys(frame["model"]):
-        some = wide.loc[model].iloc[0]
-        row = [system.title(model)]
-        row += [count(some[name], system.mask) for name in ("patients", "n", "events")]
-        for name in present:
-            entry = wide.loc[(model, name)] if (model, name) in wide.index else None
-            known = entry is not None
-            row.append(with_interval(*entry[["value", "low", "high"]]) if known else "")
-            if wide.xs(name, level="score")["published"].notna().any():
-                row.append(with_spread(entry["fold_mean"], entry["fold_sd"]) if known else "")
-                row.append((number(entry["published"]) or DASH) if known else "")
-        rows.append(row)
-    caption = caption_of(protocol, stays, "main scores")
+        for row, (_, entry) in zip(rows, of_score.iterrows(), strict=True):
+            row.append(with_interval(entry["value"], entry["low"], entry["high"]))
+            if with_published:
+                row.append(with_spread(entry["fold_mean"], entry["fold_sd"]))
+                row.append(number(entry["published"]) or DASH)
+    caption = caption_of(protocol, stays, "main scores") + " " + _sizes(system, frame)
     return table(caption, columns, rows, optimistic=protocol.optimistic)
 
 
-def _all_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
-    columns = [("Model", False), ("Score", False), ("Threshold chosen by", False)]
-    columns += [("Value (95 % CI)", True), ("Interval", False)]
-    columns += [("Fold mean ± SD", True), ("Published", True)]
+def _sizes(system: System, frame: pd.DataFrame) -> str:
+    """Return the numbers of patients, stays and events in a sentence, of each model if need be."""
+    sizes = frame[["patients", "n", "events"]].drop_duplicates()
+    texts = [
+        f"{count(row.patients, system.mask)} patients, {count(row.n, system.mask)} stays, "
+        f"{count(row.events, system.mask)} events"
+        for row in sizes.itertuples()
+    ]
+    return "; ".join(texts) + "."
+
+
+def _plain_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
+    """Return every score that needs no threshold, with each of its intervals."""
+    columns = [("Model", False), ("Score", False), ("Value (95 % CI)", True)]
+    columns += [("Interval", False), ("Fold mean ± SD", True), ("Published", True)]
     rows = [
         [
             system.full_title(row.model),
             label("score", row.score),
-            "" if pd.isna(row.threshold_rule) else label("rule", row.threshold_rule),
             with_interval(row.value, row.low, row.high),
             "" if pd.isna(row.interval) else label("interval", row.interval),
             with_spread(row.fold_mean, row.fold_sd),
             number(row.published),
         ]
-        for row in frame.itertuples()
+        for row in frame[frame["threshold_rule"].isna()].itertuples()
     ]
-    caption = caption_of(protocol, "", "every score")
+    caption = caption_of(protocol, "", "every score without a threshold")
+    return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
+
+
+def _threshold_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
+    """Return sensitivity and its kin at each chosen threshold."""
+    chosen = frame.dropna(subset=["threshold_rule"])
+    names = list(dict.fromkeys(chosen["score"]))
+    columns = [("Model", False), ("Threshold chosen by", False)]
+    columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
+    rows = []
+    for (model, rule), part in chosen.groupby(["model", "threshold_rule"], sort=False):
+        values = part.drop_duplicates("score").set_index("score").reindex(names)
+        texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
+        rows.append([system.full_title(model), label("rule", rule), *texts])
+    caption = caption_of(protocol, "", "at thresholds chosen on validation patients")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
 
@@ -150,8 +168,12 @@ def folds(system: System) -> Section:
                 index=["model", "score"], columns="fold", values="value", sort=False
             ).reindex(columns=numbers)
             rows = [
-                [system.full_title(model), label("score", score), *map(number, row)]
-                + [with_spread(row.mean(), row.std())]
+                [
+                    system.full_title(model),
+                    label("score", score),
+                    *map(number, row),
+                    with_spread(row.mean(), row.std()),
+                ]
                 for (model, score), row in values.iterrows()
             ]
             what = "AUROC and AUPRC of each fold" if names else "other scores of each fold"
@@ -165,19 +187,15 @@ def folds(system: System) -> Section:
 def comparisons(system: System) -> Section:
     """Return the pairwise differences of AUROC."""
     blocks: list[Block] = []
+    columns = [("First − second model", False), ("AUROC of first", True)]
+    columns += [("AUROC of second", True), ("Difference (95 % CI)", True), ("P", True)]
+    columns += [("95 % CI, clustered", True), ("P, clustered", True)]
     for protocol, path in system.with_file("comparisons"):
         frame = read_table(path, "model_a", "title_a", "difference", "clustered_p")
-        columns = [("First model", False), ("Second model", False), ("Stays", True)]
-        columns += [("Patients", True), ("AUROC of first", True), ("AUROC of second", True)]
-        columns += [("Difference (95 % CI)", True), ("P", True)]
-        columns += [("95 % CI by patient", True), ("P by patient", True)]
         for stays, part in by_stays(system, frame.rename(columns={"model_a": "model"})):
             rows = [
                 [
-                    row.title_a,
-                    row.title_b,
-                    count(row.n, system.mask),
-                    count(row.patients, system.mask),
+                    f"{row.title_a} − {row.title_b}",
                     number(row.auroc_a),
                     number(row.auroc_b),
                     difference(
@@ -191,8 +209,14 @@ def comparisons(system: System) -> Section:
                 ]
                 for row in part.itertuples()
             ]
-            caption = caption_of(protocol, stays, "differences of AUROC")
-            blocks.append(table(caption, columns, rows, optimistic=protocol.optimistic))
+            sizes = part[["n", "patients"]].drop_duplicates()
+            texts = [
+                f"{count(row.patients, system.mask)} patients, {count(row.n, system.mask)} stays"
+                for row in sizes.itertuples()
+            ]
+            caption = f"{caption_of(protocol, stays, 'differences of AUROC')} {'; '.join(texts)}."
+            options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
+            blocks.append(table(caption, columns, rows, **options))
     return section("comparisons", blocks, prefix=f"{system.name}-")
 
 
@@ -201,41 +225,35 @@ def subgroups(system: System) -> Section:
     blocks: list[Block] = []
     for place, (protocol, path) in enumerate(system.with_file("subgroups")):
         frame = read_table(path, "model", "group", "level", "score", "value", "suppressed")
-        models = list(dict.fromkeys(frame["model"]))
-        first = system.leading if system.leading in models else models[0]
-        tables = {
-            model: _subgroup_table(system, protocol, model, frame[frame["model"] == model])
-            for model in sorted(models, key=lambda model: model != first)
-        }
         if place == 0:
-            blocks.append(_subgroup_chart(system, protocol, frame, first, tables[first]))
-            del tables[first]
-        blocks += tables.values()
+            models = list(dict.fromkeys(frame["model"]))
+            first = system.leading if system.leading in models else models[0]
+            part = frame[frame["model"] == first]
+            data = _subgroup_table(system, protocol, part, system.full_title(first))
+            blocks.append(_subgroup_chart(system, protocol, frame, first, data))
+        blocks.append(_subgroup_table(system, protocol, frame, "every model"))
     return section("subgroups", blocks, prefix=f"{system.name}-")
 
 
-def _subgroup_table(system: System, protocol: Protocol, model: str, frame: pd.DataFrame) -> Table:
+def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of: str) -> Table:
     names = [name for name in SCORES if name in set(frame["score"])]
     columns = [("Group", False), ("Patients", True), ("Stays", True), ("Events", True)]
     columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
-    rows = []
-    for (group, level), part in frame.groupby(["group", "level"], sort=False):
-        hidden = bool(part["suppressed"].any())
-        some = part.iloc[0]
-        row = [f"{label('group', group)}: {level}"]
-        for name in ("patients", "n", "events"):
-            row.append(HIDDEN if hidden else count(some[name], system.mask))
-        values = part.drop_duplicates("score").set_index("score")
-        for name in names:
-            entry = values.loc[name] if name in values.index else None
-            missing = hidden or entry is None
-            row.append(DASH if missing else with_interval(*entry[["value", "low", "high"]]))
-        rows.append(row)
-    caption = caption_of(protocol, system.full_title(model), "by group of patients")
-    if frame["suppressed"].any():
-        caption += (
-            f" {HIDDEN}: under ten patients, or hidden so that such a group cannot be worked out."
-        )
+    rows: list[list[Cell | str]] = []
+    for model, table_of_model in frame.groupby("model", sort=False):
+        if frame["model"].nunique() > 1:
+            rows.append([system.full_title(model)])
+        for (group, level), part in table_of_model.groupby(["group", "level"], sort=False):
+            some, hidden = part.iloc[0], bool(part["suppressed"].any())
+            sizes = [
+                HIDDEN if hidden else count(some[name], system.mask)
+                for name in ("patients", "n", "events")
+            ]
+            values = part.drop_duplicates("score").set_index("score").reindex(names)
+            entries = values[["value", "low", "high"]].to_numpy()
+            texts = [DASH if hidden else with_interval(*entry) for entry in entries]
+            rows.append([f"{label('group', group)}: {level}", *sizes, *texts])
+    caption = caption_of(protocol, of, "by group of patients")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
 
@@ -245,9 +263,7 @@ def _subgroup_chart(
     shown = frame[(frame["score"] == "auroc") & ~frame["suppressed"].astype(bool)]
     points = pd.DataFrame(
         {
-            "row": [
-                f"{label('group', row.group)}: {row.level}" for row in shown.itertuples()
-            ],
+            "row": [f"{label('group', row.group)}: {row.level}" for row in shown.itertuples()],
             "of": shown["model"].map(system.full_title).to_numpy(),
             **{name: shown[name].to_numpy() for name in ("value", "low", "high")},
         }
@@ -302,9 +318,13 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
 
 def _defect_chart(frame: pd.DataFrame, score: str, data: Table) -> Chart:
     shown = frame[(frame["score"] == score) & frame["difference"].notna()]
+    several = shown["title"].nunique() > 1
     points = pd.DataFrame(
         {
-            "row": [f"{row.row}. {row.defect} ({row.title})" for row in shown.itertuples()],
+            "row": [
+                f"{row.row}. {row.defect}" + (f" ({row.title})" if several else "")
+                for row in shown.itertuples()
+            ],
             "value": shown["difference"].to_numpy(),
             "low": shown["difference_low"].to_numpy(),
             "high": shown["difference_high"].to_numpy(),

@@ -15,6 +15,7 @@ from mimicflow.report.blocks import (
     DASH,
     SMALLEST_CELL,
     Block,
+    Cell,
     Section,
     Text,
     count,
@@ -68,8 +69,8 @@ def quality(path: Path, mask: bool) -> Section:
     columns = [("Table", False), ("Column", False), ("Refers to", False), ("Rows", True)]
     columns += [("Without a match", True)]
     rows = [
-        [entry["table"], entry["column"], entry["references"]]
-        + [count(entry["rows"], mask), count(entry["orphans"], mask)]
+        [*(entry[key] for key in ("table", "column", "references"))]
+        + [count(entry[key], mask) for key in ("rows", "orphans")]
         for entry in manifest["references"]
     ]
     if rows:
@@ -103,7 +104,7 @@ def data_versions(path: Path) -> Section:
             f"{name.partition('/')[0]}/{entry['file']}",
             entry["release"],
             number(entry["bytes"] / 1e6, 1),
-            entry["sha256"],
+            Cell(entry["sha256"], code=True),
             "agrees" if entry["sha256_verified"] else "none",
         ]
         for name, entry in sorted(read_json(path)["tables"].items())
@@ -135,8 +136,13 @@ def run_sections(path: Path) -> list[Section]:
     columns = [("Rule", False), ("Jobs", True), ("Seconds", True), ("CPU seconds", True)]
     columns += [("Largest memory, MB", True)]
     rows = [
-        [entry["rule"], count(entry["jobs"]), number(entry["seconds"], 1)]
-        + [number(entry["cpu_seconds"], 1), number(entry["max_memory_mb"], 0)]
+        [
+            entry["rule"],
+            count(entry["jobs"]),
+            number(entry["seconds"], 1),
+            number(entry["cpu_seconds"], 1),
+            number(entry["max_memory_mb"], 0),
+        ]
         for entry in sorted(run["rules"], key=lambda entry: (-entry["seconds"], entry["rule"]))
     ]
     total = pd.DataFrame(run["rules"])

@@ -7,7 +7,15 @@
     const config = structuredClone(specification.config);
     config.axis.labelLimit = Math.max(100, 0.42 * width);
     config.legend.columns = width < 420 ? 1 : 2;
-    return { ...specification, config };
+    const fit = { ...specification, config };
+    const wraps = (specification.params ?? []).some((param) => param.name === "wrap");
+    if (wraps && width < 560) {
+      fit.height = 1.6 * specification.height;
+      fit.params = specification.params.map(
+        (param) => param.name === "wrap" ? { ...param, value: Math.round(0.065 * width) } : param,
+      );
+    }
+    return fit;
   };
 
   const draw = (place, specification) =>
