@@ -24,6 +24,7 @@ include: "rules/features.smk"  #  shards   -> what was known by then
 include: "rules/admission.smk"  # all of it -> the four GRU variants, scored
 include: "rules/evaluation.smk"  # folds pooled, scored, compared, calibrated
 include: "rules/explanations.smk"  # what drives a prediction, what a defect is worth
+include: "rules/report.smk"  #   what a reader opens
 
 
 rule all:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
-from mimicflow.evaluation.grids import probability_grid
 from mimicflow.provenance import source_files
 from mimicflow.raw_files import find_raw_file
 from mimicflow.scenarios import Scenarios
@@ -50,7 +49,6 @@ FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
 EVALUATED = {"admission": {**COMPARED, **FUSED}}
 MAIN_MODEL = {"admission": protocols.EVERYTHING}
 ABLATIONS = protocols.ablations(config)
-THRESHOLD_PROBABILITIES = probability_grid(**config["evaluation"]["net_benefit"])
 
 
 def prediction_of_scenario(name, model):
@@ -94,6 +92,12 @@ def concept(name):
         "concepts/macros.sql",
         "concepts/reference.sql",
     ]
+
+
+def texts(folder):
+    """The tables and templates in a folder of the package."""
+    files = Path(workflow.basedir, "src/mimicflow", folder).iterdir()
+    return sorted(f"{folder}/{file.name}" for file in files if file.suffix not in {".py", ""})
 
 
 def shards(path):

@@ -177,7 +177,7 @@ rule weigh_decisions:
         runtime="30m",
     params:
         stays=evaluated,
-        thresholds=THRESHOLD_PROBABILITIES,
+        net_benefit=lookup("evaluation/net_benefit", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         synthetic=SYNTHETIC,
         seed=config["seed"],

@@ -1,6 +1,6 @@
 """Adapter of rule weigh_decisions."""
 
-from mimicflow.evaluation.decision import weigh_decisions
+from mimicflow.evaluation.decision import probability_grid, weigh_decisions
 from mimicflow.scripting import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -10,7 +10,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.published,
         snakemake.output.decision,
         snakemake.output.figure,
-        thresholds=snakemake.params.thresholds,
+        thresholds=probability_grid(**snakemake.params.net_benefit),
         draws=snakemake.params.draws,
         seed=snakemake.params.seed,
         synthetic=snakemake.params.synthetic,

@@ -182,7 +182,7 @@ def _clip(axes: Axes, artist: Artist) -> None:
 
 
 def _draw_line(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    (line,) = axes.plot(x, y, color=INK, linewidth=0.3 * _POINT, solid_joinstyle="round")
+    (line,) = axes.plot(x, y, color=INK, linewidth=0.3 * _POINT, zorder=3)
     _clip(axes, line)
 
 
@@ -231,6 +231,13 @@ def _draw_bars(axes: Axes, x: float, baseline: float, heights: np.ndarray) -> No
     heights = np.append(heights, 0.0).clip(-_CUT, _CUT)
     for colour, part in ((VERMILION, heights.clip(min=0)), (BLUE, heights.clip(max=0))):
         filled = axes.fill_between(
-            edges, baseline, baseline + part, step="post", color=colour, alpha=0.6, linewidth=0, zorder=2.5
+            edges,
+            baseline,
+            baseline + part,
+            step="post",
+            color=colour,
+            alpha=0.6,
+            linewidth=0,
+            zorder=2.5,
         )
         _clip(axes, filled)

@@ -25,7 +25,7 @@ SCORES = (
     "ece",
     "ici",
 )
-"""Rows of the table. ``ici`` has no interval: a thousand curves would take an hour."""
+"""Rows of the table. ``ici`` has no interval: a thousand smoothed curves take too long."""
 
 
 def calibrate_models(

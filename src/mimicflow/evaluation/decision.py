@@ -25,6 +25,18 @@ TREAT_ALL, TREAT_NONE = "treat_all", "treat_none"
 _TITLES = {TREAT_ALL: "Treat all", TREAT_NONE: "Treat none"}
 
 
+def probability_grid(lowest: float, highest: float, step: float) -> list[float]:
+    """Return evenly spaced probabilities, both ends included where the step reaches them.
+
+    Parameters
+    ----------
+    lowest, highest, step : float
+        In (0, 1); rounded to six digits, so that 0.3 is 0.3.
+    """
+    n_steps = int(round((highest - lowest) / step, 6))
+    return [round(lowest + number * step, 6) for number in range(n_steps + 1)]
+
+
 def net_benefit(
     label: np.ndarray,
     probability: np.ndarray,

@@ -10,7 +10,14 @@ HIDDEN = "hidden"
 """Stands for a count that is not small itself but would give a small one away."""
 
 
-def to_hide(counts: np.ndarray, patients: np.ndarray, smallest: int, total: bool) -> np.ndarray:
+def to_hide(
+    counts: np.ndarray,
+    patients: np.ndarray,
+    smallest: int,
+    *,
+    total: bool = False,
+    rows_known: bool = False,
+) -> np.ndarray:
     """Tell which cells of a table of counts to hide.
 
     Cells of 1 to ``smallest`` - 1 patients are hidden, and as many others as it takes that none of
@@ -28,6 +35,8 @@ def to_hide(counts: np.ndarray, patients: np.ndarray, smallest: int, total: bool
         Least number of patients that may be shown.
     total : bool
         Whether the last column is the sum of the others.
+    rows_known : bool
+        Whether readers know the sum of each row, as they do that of each column.
 
     Returns
     -------
@@ -36,7 +45,7 @@ def to_hide(counts: np.ndarray, patients: np.ndarray, smallest: int, total: bool
     """
     counts = np.asarray(counts, dtype=float)
     small = (np.asarray(patients) > 0) & (np.asarray(patients) < smallest)
-    lines = _lines(counts.shape, total)
+    lines = _lines(counts.shape, total, rows_known)
     hidden = small.copy()
     while True:
         helper = _next(_exposed(counts, hidden, hidden, lines, smallest), counts, hidden)
@@ -52,13 +61,15 @@ def to_hide(counts: np.ndarray, patients: np.ndarray, smallest: int, total: bool
     return hidden
 
 
-def _lines(shape: tuple[int, int], total: bool) -> list[Line]:
-    """Return cells (flat index), signs and whether it is a column, of all sums a reader knows."""
+def _lines(shape: tuple[int, int], total: bool, rows_known: bool) -> list[Line]:
+    """Return cells (flat index), signs and whether the sum is no cell, of all sums readers know."""
     cells = np.arange(shape[0] * shape[1]).reshape(shape)
     lines = [(column, np.ones(shape[0]), True) for column in cells.T]
     if total and shape[1] > 1:
         signs = np.r_[np.ones(shape[1] - 1), -1.0]
         lines += [(row, signs, False) for row in cells]
+    if rows_known:
+        lines += [(row, np.ones(shape[1]), True) for row in cells]
     return lines
 
 
@@ -68,9 +79,9 @@ def _exposed(
     """Return the cells of every sum in which a secret cell can be worked out, or nearly."""
     solvable = _solvable(hidden, lines) & secret
     found = []
-    for cells, _, is_column in lines:
+    for cells, _, summed in lines:
         together = counts.flat[cells][hidden.flat[cells]].sum()
-        if (is_column and 0 < together < smallest) or solvable.flat[cells].any():
+        if (summed and 0 < together < smallest) or solvable.flat[cells].any():
             found.append(cells)
     return found
 

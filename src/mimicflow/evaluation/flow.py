@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+import math
 import re
 import textwrap
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def parts(
     ]
     counts = np.array([[int(mask.sum()) for mask in row] for row in masks])
     people = np.array([[stays.loc[mask, "subject_id"].nunique() for mask in row] for row in masks])
-    hidden = to_hide(counts, people, limit, total=False)
+    hidden = to_hide(counts, people, limit, rows_known=True)
     found = []
     for i, title in enumerate(ordered):
         inside = titles == title
@@ -196,11 +197,14 @@ class _Chart:
 
     WIDTH, MAIN, SIDE = 9.6, 3.9, 4.1
     LINE, PAD, GAP, MARGIN = 0.215, 0.14, 0.34, 0.2
+    NUMBER = 0.65  # column of the numbers of those left out
 
     def __init__(self, boxes: list[Stage], divided: list[Part]) -> None:
         self.boxes, self.divided = boxes, divided
         self.columns = min(len(divided), 5)
-        height = 2 * self.MARGIN + len(boxes) * self._main_height() + self._part_height()
+        self.rows = math.ceil(len(divided) / max(self.columns, 1))
+        height = 2 * self.MARGIN + len(boxes) * self._main_height()
+        height += self.rows * self._part_height() + (self.rows - 1) * self.GAP / 2
         height += sum(self._step(stage) for stage in boxes[1:]) + 2 * self.GAP
         self.size = (self.WIDTH, height)
 
@@ -213,9 +217,9 @@ class _Chart:
         if len(stage.left_out) == 1:
             return [*lines, stage.left_out[0][1]]
         for n, reason in stage.left_out:
-            wrapped = textwrap.wrap(reason, 44 - len(n))
-            lines.append(f"{n}  {wrapped[0]}")
-            lines.extend(f"      {line}" for line in wrapped[1:])
+            wrapped = textwrap.wrap(reason, 42)
+            lines.append(f"{n}\t{wrapped[0]}")
+            lines.extend(f"\t{line}" for line in wrapped[1:])
         return lines
 
     def _step(self, stage: Stage) -> float:
@@ -264,11 +268,14 @@ class _Chart:
         style: dict[str, Any] = {"color": INK, "linewidth": 1.1, "solid_capstyle": "projecting"}
         axes.plot([centre, centre], [y, bar], **style)
         axes.plot([min(*middles, centre), max(*middles, centre)], [bar, bar], **style)
-        for part, left, middle in zip(self.divided, lefts, middles, strict=False):
+        for middle in middles:
             self._arrow(axes, (middle, bar), (middle, top))
+        for k, part in enumerate(self.divided):
+            row, column = divmod(k, self.columns)
             lines = [part.title, f"{part.stays} stays", f"{part.patients} patients"]
             lines += [f"{name}: {n}" for name, n in part.outcomes]
-            self._box(axes, left, top, each, self._part_height(), lines, BLUE)
+            y_part = top + row * (self._part_height() + self.GAP / 2)
+            self._box(axes, lefts[column], y_part, each, self._part_height(), lines, BLUE)
 
     def _arrow(self, axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
         style = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "mutation_scale": 11}
@@ -301,18 +308,18 @@ class _Chart:
                 zorder=2,
             )
         )
+        style: dict[str, Any] = {"verticalalignment": "center", "fontsize": 9.5, "zorder": 3}
+        style["color"] = "white" if filled else INK
         for i, line in enumerate(lines):
-            axes.text(
-                x + self.PAD if left else x + width / 2,
-                y + height / 2 + (i - (len(lines) - 1) / 2) * self.LINE,
-                line,
-                horizontalalignment="left" if left else "center",
-                verticalalignment="center",
-                fontsize=9.5,
-                fontweight="bold" if i == 0 else "normal",
-                color="white" if filled else INK,
-                zorder=3,
-            )
+            at = y + height / 2 + (i - (len(lines) - 1) / 2) * self.LINE
+            weight = "bold" if i == 0 else "normal"
+            if not left:
+                axes.text(x + width / 2, at, line, ha="center", fontweight=weight, **style)
+                continue
+            number, tab, text = line.rpartition("\t")
+            start = x + self.PAD + (self.NUMBER if tab else 0.0)
+            axes.text(start, at, text, ha="left", fontweight=weight, **style)
+            axes.text(start - 0.1, at, number, ha="right", **style)
 
 
 def _far_apart(before: np.ndarray, after: np.ndarray, limit: int) -> bool:
@@ -335,7 +342,7 @@ def _masked_text(n: int, patients: int, hide: bool, limit: int) -> str:
 
 def _masked(counts: np.ndarray, limit: int) -> list[str]:
     """Return counts with a known sum as texts."""
-    hidden = to_hide(counts[:, None], counts[:, None], limit, total=False)[:, 0]
+    hidden = to_hide(counts[:, None], counts[:, None], limit)[:, 0]
     return [
         _masked_text(int(n), int(n), hide, limit) for n, hide in zip(counts, hidden, strict=True)
     ]

@@ -3,9 +3,9 @@
 Privacy. Unless the patients are synthetic, a level of a group is shown only when its events come
 from at least ``smallest`` patients and its non-events too; else its row keeps the name of the
 level and nothing more. Because the levels of a group add up to everybody, the levels that are not
-shown must together pass the same rule, and must be two or more; while they do not, the smallest
-level still shown is hidden as well. Whatever `mimicflow.evaluation.disclosure` hides of the same
-counts by outcome (in Table 1) is hidden too, so that neither table completes the other.
+shown must together pass the same rule; while they do not, the smallest level still shown is hidden
+as well. Whatever `mimicflow.evaluation.disclosure` hides of the same counts by outcome (in Table 1)
+is hidden too, so that neither table completes the other.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def suppressed_levels(rows: pd.DataFrame, group: str, smallest: int) -> set[str]
     }
     # Smallest first, by the rarer outcome; the name decides between equals.
     shown = sorted(by_level.keys() - hidden, key=lambda level: (_rarer(by_level[level]), level))
-    while hidden and shown and not _hides(rows[rows[group].isin(hidden)], hidden, smallest):
+    # A single hidden level never passes, so that at least two are hidden.
+    while hidden and shown and not _may_be_shown(rows[rows[group].isin(hidden)], smallest):
         hidden.add(shown.pop(0))
     return hidden
 
@@ -141,11 +142,6 @@ def _hidden_by_outcome(parts: list[pd.DataFrame], smallest: int) -> np.ndarray:
     counts = np.array([[len(cell) for cell in row] for row in columns])
     patients = np.array([[cell["subject_id"].nunique() for cell in row] for row in columns])
     return np.asarray(to_hide(counts, patients, smallest, total=True).any(axis=1))
-
-
-def _hides(together: pd.DataFrame, hidden: set[str], smallest: int) -> bool:
-    """Return whether the difference of total and shown levels gives no level away."""
-    return len(hidden) > 1 and _may_be_shown(together, smallest)
 
 
 def _may_be_shown(part: pd.DataFrame, smallest: int) -> bool:

@@ -168,8 +168,9 @@ def in_sentence(title: str) -> str:
 def table(
     caption: str,
     columns: Iterable[tuple[str, bool]],
-    rows: Iterable[Iterable[Cell | str]],
-    **options: bool,
+    rows: Iterable[Sequence[Any]],
+    optimistic: bool = False,
+    folded: bool = False,
 ) -> Table:
     """Make a table of cells or plain texts.
 
@@ -179,10 +180,12 @@ def table(
         Says what the rows are.
     columns : iterable of (str, bool)
         Heading, and whether the column holds numbers.
-    rows : iterable of iterables of Cell or str
+    rows : iterable of sequences of Cell or str
         As many cells as columns, or one cell: a heading of the rows below it.
-    **options : bool
-        ``optimistic``, ``folded``.
+    optimistic : bool
+        Whether its figures are, which is then said in the caption.
+    folded : bool
+        Whether the reader has to open it.
 
     Raises
     ------
@@ -193,4 +196,4 @@ def table(
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     if any(len(row) not in (1, len(headings)) for row in cells):
         raise ValueError(f"a row of the table {caption!r} does not fit its {len(headings)} columns")
-    return Table(caption, headings, cells, numeric, **options)
+    return Table(caption, headings, cells, numeric, optimistic, folded)

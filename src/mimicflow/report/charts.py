@@ -14,14 +14,16 @@ import pandas as pd
 
 from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
 
+Drawing = alt.LayerChart | alt.FacetChart
+
 _FIFTHS = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f")
 _MODEL = [alt.Tooltip("title:N", title="Model")]
 
-COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#56B4E9"]
+COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#444444"]
 DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 1], [1, 3]]
 HEIGHT, ROW_HEIGHT = 300, 28  # pixels
 # Long names of rows are set in lines of at most so many characters; the page says how many.
-_WRAP = alt.param(name="wrap", value=46)
+_WRAP = alt.param(name="wrap", value=60)
 _WRAPPED = (
     "split(trim(replace(datum.label, regexp('(.{1,' + wrap + '})( |$)', 'g'), '$1\\n')), '\\n')"
 )
@@ -31,6 +33,7 @@ _CONFIG: dict[str, Any] = {
     "font": _FONT,
     "background": "transparent",
     "view": {"stroke": None},
+    "padding": {"left": 4, "top": 5, "right": 16, "bottom": 4},
     "axis": {
         "labelFlush": False,
         "labelSeparation": 8,
@@ -43,7 +46,7 @@ _CONFIG: dict[str, Any] = {
         "domainColor": GREY,
         "tickColor": GREY,
         "gridColor": "#ebebeb",
-        "labelLimit": 320,
+        "labelLimit": 400,
     },
     "legend": {
         "labelColor": INK,
@@ -59,7 +62,7 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[str, Any]:
+def specification(chart: Drawing, description: str) -> dict[str, Any]:
     """Return the chart as plain data, with its description for screen readers."""
     described = chart.properties(description=description, width="container")
     spec: dict[str, Any] = described.to_dict()
@@ -69,7 +72,7 @@ def specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[s
     return spec
 
 
-def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | None) -> alt.Chart:
+def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | None) -> Drawing:
     """Draw ROC or precision-recall curves.
 
     Parameters
@@ -94,7 +97,7 @@ def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | No
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
-def reliability(frame: pd.DataFrame) -> alt.Chart:
+def reliability(frame: pd.DataFrame) -> Drawing:
     """Draw observed against predicted shares, with a choice of the recalibration.
 
     Parameters
@@ -126,7 +129,7 @@ def reliability(frame: pd.DataFrame) -> alt.Chart:
     return chart.add_params(chosen) if chosen else chart
 
 
-def decision(frame: pd.DataFrame) -> alt.Chart:
+def decision(frame: pd.DataFrame) -> Drawing:
     """Draw net benefit by threshold, with its interval as a band.
 
     Parameters
@@ -139,7 +142,7 @@ def decision(frame: pd.DataFrame) -> alt.Chart:
     scale = alt.Scale(domain=[-0.25 * top, 1.08 * top], nice=False) if top > 0 else alt.Undefined
     x, y = "Threshold probability", "Net benefit"
     lines = _lines(frame, clip=True).encode(
-        x=alt.X("threshold:Q", title=x),
+        x=alt.X("threshold:Q", title=x, axis=_FIFTHS),
         y=alt.Y("net_benefit:Q", title=y, scale=scale),
         tooltip=_MODEL
         + _tooltips({"threshold": x}, ".2f")
@@ -147,8 +150,8 @@ def decision(frame: pd.DataFrame) -> alt.Chart:
     )
     bands = (
         alt.Chart(frame.dropna(subset=["low", "high"]))
-        .mark_area(opacity=0.13, clip=True)
-        .encode(x="threshold:Q", y="low:Q", y2="high:Q", fill=_colour(frame, alt.Fill))
+        .mark_area(color=GREY, opacity=0.2, clip=True)
+        .encode(x="threshold:Q", y="low:Q", y2="high:Q", detail="title:N")
     )
     return alt.layer(bands, lines).properties(height=HEIGHT)
 
@@ -159,7 +162,7 @@ def forest(
     line: float | None = None,
     choose: str | None = None,
     default: str | None = None,
-) -> alt.Chart:
+) -> Drawing:
     """Draw one point with its interval per row.
 
     Parameters
@@ -177,7 +180,7 @@ def forest(
     order = list(dict.fromkeys(frame["row"]))
     chosen, pick = _choice(frame, choose, "Model ", default) if choose else (None, None)
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
-    axis = alt.Axis(grid=False, ticks=False, labelPadding=8, labelExpr=_WRAPPED)
+    axis = alt.Axis(grid=False, ticks=False, labelPadding=8, labelOverlap=False, labelExpr=_WRAPPED)
     y = alt.Y("row:N", sort=order, title=None, axis=axis)
     zero = alt.Scale(zero=False)
     x, low = (alt.X(f"{name}:Q", title=value, scale=zero) for name in ("value", "low"))
@@ -202,11 +205,19 @@ def forest(
     if line is not None:
         rule = pd.DataFrame({"value": [line]})
         layers.insert(0, alt.Chart(rule).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=x))
-    chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(order)).add_params(_WRAP)
+    chart = (
+        alt.layer(*layers)
+        .properties(
+            height=ROW_HEIGHT * len(order),
+            # What the page needs to make room for names that run over several lines.
+            usermeta={"rows": len(order), "longest": max(map(len, order))},
+        )
+        .add_params(_WRAP)
+    )
     return chart.add_params(chosen) if chosen else chart
 
 
-def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> alt.Chart:
+def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> Drawing:
     """Draw the leading features of a chosen model as bars.
 
     Parameters
@@ -225,7 +236,7 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> alt.Cha
         "feature:N",
         sort=None,  # as the rows come
         title=None,
-        axis=alt.Axis(ticks=False, labelPadding=6),
+        axis=alt.Axis(ticks=False, labelPadding=6, labelOverlap=False),
     )
     names = {"feature": "Feature", "group": "Group"}
     layers = [
@@ -254,11 +265,10 @@ def _lines(frame: pd.DataFrame, clip: bool = False) -> alt.Chart:
     )
 
 
-def _colour(frame: pd.DataFrame, channel: Any = alt.Color) -> Any:
+def _colour(frame: pd.DataFrame) -> alt.Color:
     titles = list(dict.fromkeys(frame["title"]))
     scale = alt.Scale(domain=titles, range=_cycle(COLOURS, len(titles)))
-    # One legend is enough: that of the lines.
-    return channel("title:N", scale=scale, **({} if channel is alt.Color else {"legend": None}))
+    return alt.Color("title:N", scale=scale)
 
 
 def _cycle(values: Sequence[Any], n: int) -> list[Any]:

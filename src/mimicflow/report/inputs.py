@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -84,13 +85,13 @@ def sort_files(
         parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
         match parts:
             case ("manifest.json",) | ("run.json",):
-                shared = replace(shared, **{path.stem: path})
+                shared = replace(shared, **_item(path))
             case ("ecg", "excluded.csv"):
                 shared = replace(shared, excluded=path)
             case (cohort, "flow.svg" | "attrition.csv"):
                 system = _system_of_cohort(cohort, path)
                 known = systems.get(system, SystemFiles())
-                systems[system] = replace(known, **{path.stem: path})
+                systems[system] = replace(known, **_item(path))
             case (system, *middle, _) if system in reference("systems").index:
                 known = systems.get(system, SystemFiles())
                 systems[system] = _with_file(known, tuple(middle), path)
@@ -106,11 +107,15 @@ def _with_file(known: SystemFiles, middle: tuple[str, ...], path: Path) -> Syste
         case ("explanations",) if path.name in _ecg_names():
             return replace(known, ecgs=(*known.ecgs, path))
         case () | ("explanations",) if path.suffix == ".csv" and path.stem in of_system:
-            return replace(known, **{path.stem: path})
+            return replace(known, **_item(path))
         case (protocol,) if protocol in reference("protocols").index and path.stem in of_protocol:
-            files = replace(known.protocols.get(protocol, ProtocolFiles()), **{path.stem: path})
+            files = replace(known.protocols.get(protocol, ProtocolFiles()), **_item(path))
             return replace(known, protocols={**known.protocols, protocol: files})
     raise _misplaced(path)
+
+
+def _item(path: Path) -> dict[str, Any]:
+    return {path.stem: path}
 
 
 def _ecg_names() -> set[str]:
@@ -140,6 +145,7 @@ def reference(name: str) -> pd.DataFrame:
     return pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
 
 
+@cache
 def label(kind: str, key: object) -> str:
     """Return the words for a key of a table; an unlisted key keeps its own, without underscores."""
     labels = reference("labels")
@@ -147,8 +153,8 @@ def label(kind: str, key: object) -> str:
     return str(found.iloc[0]) if len(found) else str(key).replace("_", " ")
 
 
-def read_table(path: Path, *needed: str) -> pd.DataFrame:
-    """Read a result table.
+def read_table(path: Path, *needed: str, text: bool = False) -> pd.DataFrame:
+    """Read a result table, with ``text`` every column as it stands in the file.
 
     Raises
     ------
@@ -157,7 +163,9 @@ def read_table(path: Path, *needed: str) -> pd.DataFrame:
     """
     try:
         # Only an empty cell is missing: "None" may be the name of a level.
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        frame = pd.read_csv(
+            path, keep_default_na=False, na_values=[""], dtype=str if text else None
+        )
     except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise InputError(
             f"the table cannot be read: {error}", file=path, remedy="run its rule again"

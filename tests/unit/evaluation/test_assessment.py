@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.evaluation.assessment import Estimate, assess
+from mimicflow.evaluation.assessment import Estimate, assess, fold_scores
 from mimicflow.evaluation.bootstrap import bootstrap, interval
+from mimicflow.evaluation.calibration import integrated_calibration_index
+from mimicflow.evaluation.delong import auroc_interval
+from mimicflow.evaluation.metrics import operating_point, scores
 from mimicflow.evaluation.predictions import PredictionsError
 
 
@@ -51,3 +54,52 @@ def test_a_faulty_table_is_refused(predictions):
 
 def test_an_estimate_reads_as_in_a_paper():
     assert str(Estimate(0.9114, 0.9049, 0.917)) == "0.911 (0.905–0.917)"
+
+
+def test_every_score_has_its_interval(predictions):
+    found = assess(predictions, "model", draws=200)
+    label, probability = predictions["label"], predictions["probability"]
+    for score, value in scores(label, probability).items():
+        assert found.scores[score].value == pytest.approx(value)
+    for score in ("auprc", "log_loss", "calibration_intercept", "calibration_slope"):
+        assert found.scores[score].low < found.scores[score].value < found.scores[score].high
+    assert found.scores["ici"].value == integrated_calibration_index(label, probability)
+    assert np.isnan(found.scores["ici"].low)
+    assert found.delong == auroc_interval(label, probability, patient=predictions["subject_id"])
+    assert found.decisions == {}
+
+
+def test_thresholds_of_the_folds_decide_together(predictions):
+    predictions["fold"] = predictions["subject_id"] % 3
+    thresholds = {fold: {"a": 0.3 + 0.1 * fold, "b": 0.5 if fold else np.nan} for fold in range(3)}
+    found = assess(predictions, "model", draws=100, thresholds=thresholds)
+    flagged = predictions["probability"] >= 0.3 + 0.1 * predictions["fold"]
+    for score, value in operating_point(predictions["label"], flagged).items():
+        estimate = found.decisions["a"][score]
+        assert estimate.value == pytest.approx(value)
+        assert estimate.low < value < estimate.high
+        assert np.isnan(found.decisions["b"][score]).all()  # a fold without a threshold
+
+
+def test_scores_of_each_fold(predictions):
+    predictions["fold"] = np.where(predictions["subject_id"] < 20, 0, 1)
+    thresholds = {0: {"a": 0.4}, 1: {"a": np.nan}}
+    table = fold_scores(predictions, thresholds).set_index(["fold", "score", "threshold_rule"])
+    first = predictions[predictions["fold"] == 0]
+    expected = scores(first["label"], first["probability"])
+    for score, value in expected.items():
+        assert table.at[(0, score, ""), "value"] == pytest.approx(value)
+    decisions = operating_point(first["label"], first["probability"] >= 0.4)
+    for score, value in decisions.items():
+        assert table.at[(0, score, "a"), "value"] == pytest.approx(value)
+        assert np.isnan(table.at[(1, score, "a"), "value"])
+    assert table.at[(0, "threshold", "a"), "value"] == 0.4
+    assert table.loc[(0, "auroc", ""), ["patients", "n", "events"]].tolist() == [20, 100, 50]
+
+
+def test_a_fold_of_one_class_has_no_auroc(predictions):
+    predictions["fold"] = predictions["label"]
+    table = fold_scores(predictions).set_index(["fold", "score"])["value"]
+    for fold in (0, 1):
+        assert np.isnan([table[fold, s] for s in ("auroc", "auprc", "calibration_slope")]).all()
+        assert not np.isnan([table[fold, s] for s in ("brier", "ece")]).any()

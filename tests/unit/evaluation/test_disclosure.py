@@ -33,15 +33,15 @@ def test_a_small_cell_takes_company_in_its_row_and_column():
 
 
 def test_two_small_cells_do_not_protect_each_other_when_their_sum_is_small():
-    cells = to_hide(np.array([[100], [3], [4]]), np.array([[100], [3], [4]]), 10, total=False)
+    cells = to_hide(np.array([[100], [3], [4]]), np.array([[100], [3], [4]]), 10)
     assert cells.ravel().tolist() == [True, True, True]
-    cells = to_hide(np.array([[100], [8], [7]]), np.array([[100], [8], [7]]), 10, total=False)
+    cells = to_hide(np.array([[100], [8], [7]]), np.array([[100], [8], [7]]), 10)
     assert cells.ravel().tolist() == [False, True, True]
 
 
 def test_patients_count_not_stays():
     counts, patients = np.array([[100], [40], [12]]), np.array([[90], [30], [2]])
-    assert to_hide(counts, patients, 10, total=False).ravel().tolist() == [False, True, True]
+    assert to_hide(counts, patients, 10).ravel().tolist() == [False, True, True]
 
 
 def test_nobody_is_shown_as_nobody():
@@ -87,3 +87,9 @@ def test_no_reader_can_work_out_a_small_cell(counts):
 def test_the_answer_has_the_shape_of_the_table(shape):
     counts = np.ones(shape, int)
     assert to_hide(counts, counts, 10, total=True).all()
+
+
+def test_known_sums_of_rows_close_a_ring():
+    counts = np.array([[600, 100, 120], [500, 4, 100]])
+    cells = to_hide(counts, counts, 10, rows_known=True)
+    assert cells.tolist() == [[False, True, True], [False, True, True]]

@@ -34,7 +34,7 @@ def table_one(system: System) -> Section:
     path = system.files.table_one
     if path is None:
         return section("table_one", prefix=f"{system.name}-")
-    frame = read_table(path, "variable", "level").astype(str).replace("nan", "")
+    frame = read_table(path, "variable", "level", text=True).fillna("")
     rest = [name for name in frame.columns if name not in ("variable", "level", "data")]
     columns = [("Characteristic", False)] + [(label("column", name), True) for name in rest]
     rows: list[list[Cell | str]] = []

@@ -150,7 +150,10 @@ def decision(system: System) -> Section:
     blocks: list[Block] = []
     for protocol, path in list(system.with_file("decision"))[:1]:
         frame = read_table(path, "model", "stays", "threshold", "net_benefit", "low", "high")
-        frame = frame.assign(title=frame["model"].map(system.title)).round(5)
+        # Models first, so that each keeps the colour that it has in the other charts.
+        baseline = ~frame["model"].isin(system.names.index)
+        frame = frame.assign(title=frame["model"].map(system.title), baseline=baseline).round(5)
+        frame = frame.sort_values("baseline", kind="stable")
         for stays, part in by_stays(system, frame):
             caption = caption_of(protocol, stays, "net benefit with 95 % band")
             description = f"Decision curves of {', '.join(dict.fromkeys(part['title']))}."

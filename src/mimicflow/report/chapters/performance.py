@@ -127,9 +127,15 @@ def _threshold_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -
     for (model, rule), part in chosen.groupby(["model", "threshold_rule"], sort=False):
         values = part.drop_duplicates("score").set_index("score").reindex(names)
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
-        rows.append([system.full_title(model), label("rule", rule), *texts])
+        rows.append([system.full_title(model), _rule(str(rule)), *texts])
     caption = caption_of(protocol, "", "at thresholds chosen on validation patients")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
+
+
+def _rule(rule: str) -> str:
+    """Return ``PPV 0.8`` for ``ppv_0.8``."""
+    score, _, at = rule.partition("_")
+    return f"{label('score', score)} {at}" if at else label("rule", rule)
 
 
 def _auroc_chart(system: System, protocol: Protocol, frame: pd.DataFrame) -> Chart:
@@ -179,7 +185,10 @@ def folds(system: System) -> Section:
             what = "AUROC and AUPRC of each fold" if names else "other scores of each fold"
             if rows:
                 caption = caption_of(protocol, "", what)
-                options = {"optimistic": protocol.optimistic, "folded": folded}
+                options = {
+                    "optimistic": protocol.optimistic,
+                    "folded": folded or protocol.optimistic,
+                }
                 blocks.append(table(caption, columns, rows, **options))
     return section("folds", blocks, prefix=f"{system.name}-")
 
@@ -227,7 +236,7 @@ def subgroups(system: System) -> Section:
         frame = read_table(path, "model", "group", "level", "score", "value", "suppressed")
         if place == 0:
             models = list(dict.fromkeys(frame["model"]))
-            first = system.leading if system.leading in models else models[0]
+            first = next((name for name in models if name == system.leading), models[0])
             part = frame[frame["model"] == first]
             data = _subgroup_table(system, protocol, part, system.full_title(first))
             blocks.append(_subgroup_chart(system, protocol, frame, first, data))
@@ -239,7 +248,7 @@ def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of:
     names = [name for name in SCORES if name in set(frame["score"])]
     columns = [("Group", False), ("Patients", True), ("Stays", True), ("Events", True)]
     columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
-    rows: list[list[Cell | str]] = []
+    rows: list[list[str]] = []
     for model, table_of_model in frame.groupby("model", sort=False):
         if frame["model"].nunique() > 1:
             rows.append([system.full_title(model)])
@@ -332,7 +341,7 @@ def _defect_chart(frame: pd.DataFrame, score: str, data: Table) -> Chart:
     )
     name = label("score", score)
     description = f"Dot plot of the difference of {name} of {len(points)} decisions."
-    chart = charts.forest(points, f"Difference of {name}, ours minus published", line=0.0)
+    chart = charts.forest(points, f"{name}, ours − published", line=0.0)
     caption = f"Difference of {name} between our rule and the published one, with 95 % interval."
     return Chart(caption, description, charts.specification(chart, description), data, wide=True)
 

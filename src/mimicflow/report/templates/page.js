@@ -8,11 +8,12 @@
     config.axis.labelLimit = Math.max(100, 0.42 * width);
     config.legend.columns = width < 420 ? 1 : 2;
     const fit = { ...specification, config };
-    const wraps = (specification.params ?? []).some((param) => param.name === "wrap");
-    if (wraps && width < 560) {
-      fit.height = 1.6 * specification.height;
+    if (specification.usermeta?.longest && width < 640) {
+      const wrap = Math.round(0.065 * width); // characters in a line
+      const lines = Math.ceil((1.25 * specification.usermeta.longest) / wrap);
+      fit.height = specification.usermeta.rows * Math.max(28, 8 + 14 * lines);
       fit.params = specification.params.map(
-        (param) => param.name === "wrap" ? { ...param, value: Math.round(0.065 * width) } : param,
+        (param) => (param.name === "wrap" ? { ...param, value: wrap } : param),
       );
     }
     return fit;

@@ -1,0 +1,243 @@
+"""What a reader opens: the page, the model card, the checklist, and what stands in them.
+
+INPUTS   everything that was evaluated
+OUTPUTS  results/report.html, results/{system}/model_card.md, results/{system}/tripod_ai.md
+STEPS    who the patients are, what the run was, then the three documents
+"""
+
+PROTOCOL_TABLES = [
+    *("scores", "folds", "curves", "comparisons", "calibration", "reliability", "decision"),
+    "subgroups",
+]
+CASES = ["true_positive", "false_positive", "true_negative", "false_negative"]
+# All that the page shows, and that must be there before the run is described.
+EVALUATION = [
+    *collect(
+        "results/admission/{protocol}/{table}.csv",
+        protocol=config["evaluation"]["protocols"],
+        table=PROTOCOL_TABLES,
+    ),
+    *collect(
+        "results/admission/explanations/{table}.csv",
+        table=["importance", "ablation", "attributions"],
+    ),
+    "results/admission/price_of_defects.csv",
+    "results/admission/table_one.csv",
+    "results/cohort/flow.svg",
+    "results/cohort/attrition.csv",
+    "results/ecg/excluded.csv",
+    "results/manifest.json",
+    # The ECG of a real patient goes into no report.
+    *(collect("results/admission/explanations/ecg_{case}.png", case=CASES) if SYNTHETIC else []),
+]
+# What model card and checklist are written from.
+DOCUMENTED = {
+    "attrition": "results/cohort/attrition.csv",
+    "spine": "results/cohort/spine.parquet",
+    "manifest": "results/manifest.json",
+    "run": "results/run.json",
+    "table_one": "results/{system}/table_one.csv",
+    "price_of_defects": "results/{system}/price_of_defects.csv",
+    **{
+        table: f"results/{{system}}/nested/{table}.csv"
+        for table in ("scores", "comparisons", "calibration", "decision", "subgroups")
+    },
+    **{
+        table: f"results/{{system}}/explanations/{table}.csv"
+        for table in ("importance", "ablation")
+    },
+}
+
+
+rule describe_groups:
+    """The groups in which performance is told apart, from what was known on arrival."""
+    input:
+        spine="results/cohort/stays.parquet",
+        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
+        code=sources("evaluation.groups", *concept("stay_groups"), "reference/race_groups.csv"),
+    output:
+        "results/admission/groups.parquet",
+    log:
+        "results/logs/describe_groups.log",
+    benchmark:
+        "results/benchmarks/describe_groups.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/describe_groups.py"
+
+
+rule write_table_one:
+    """The cohort by outcome."""
+    input:
+        spine="results/cohort/spine.parquet",
+        final_ecgs="results/final_ecgs.parquet",
+        vitals="results/vitals_long_cleaned.parquet",
+        groups="results/admission/groups.parquet",
+        code=sources("evaluation.table_one", "reference/table_one.csv"),
+    output:
+        report(
+            "results/admission/table_one.csv",
+            caption="../workflow/report/table_one.rst",
+            category="Cohort",
+            labels={"table": "cohort by outcome"},
+        ),
+    log:
+        "results/logs/write_table_one.log",
+    benchmark:
+        "results/benchmarks/write_table_one.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        smallest=lookup("evaluation/smallest_cell", within=config),
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/write_table_one.py"
+
+
+rule draw_flow:
+    """The flow of patients, from all stays to the folds."""
+    input:
+        attrition="results/cohort/attrition.csv",
+        spine="results/cohort/spine.parquet",
+        folds="results/admission/nested/all_stays_model/predictions.parquet",
+        code=sources("evaluation.flow", "reference/flow.csv"),
+    output:
+        svg="results/cohort/flow.svg",
+        png=report(
+            "results/cohort/flow.png",
+            caption="../workflow/report/flow.rst",
+            category="Cohort",
+            labels={"figure": "flow of patients"},
+        ),
+    log:
+        "results/logs/draw_flow.log",
+    benchmark:
+        "results/benchmarks/draw_flow.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        smallest=lookup("evaluation/smallest_cell", within=config),
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/draw_flow.py"
+
+
+rule describe_run:
+    """Versions, configuration, hardware, time and memory per rule, once all has run."""
+    input:
+        evaluated=EVALUATION,
+        code=sources("report.run_manifest"),
+    output:
+        "results/run.json",
+    log:
+        "results/logs/describe_run.log",
+    benchmark:
+        "results/benchmarks/describe_run.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        config=config,
+    script:
+        "../workflow/scripts/describe_run.py"
+
+
+rule write_model_card:
+    """Intended use, data, performance, subgroups and limits, from the files of the run."""
+    input:
+        **DOCUMENTED,
+        models=collect("results/{model}.pth", model=config["models"]),
+        code=sources("evaluation.model_card", *texts("reference"), *texts("evaluation/templates")),
+    output:
+        report(
+            "results/{system}/model_card.md",
+            caption="../workflow/report/model_card.rst",
+            category="{system}",
+            labels={"document": "model card"},
+        ),
+    log:
+        "results/logs/write_model_card/{system}.log",
+    benchmark:
+        "results/benchmarks/write_model_card/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        files=list(DOCUMENTED),
+        smallest=lookup("evaluation/smallest_cell", within=config),
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/write_model_card.py"
+
+
+rule write_checklist:
+    """TRIPOD+AI: each item filled from the run, or open for the author."""
+    input:
+        **DOCUMENTED,
+        models=collect("results/{model}.pth", model=config["models"]),
+        code=sources("evaluation.checklist", *texts("reference"), *texts("evaluation/templates")),
+    output:
+        text=report(
+            "results/{system}/tripod_ai.md",
+            caption="../workflow/report/checklist.rst",
+            category="{system}",
+            labels={"document": "TRIPOD+AI checklist"},
+        ),
+        table="results/{system}/tripod_ai.csv",
+    log:
+        "results/logs/write_checklist/{system}.log",
+    benchmark:
+        "results/benchmarks/write_checklist/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        files=list(DOCUMENTED),
+        smallest=lookup("evaluation/smallest_cell", within=config),
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/write_checklist.py"
+
+
+rule build_report:
+    """One page that opens offline, for a clinician and for a reviewer."""
+    input:
+        evaluated=EVALUATION,
+        run="results/run.json",
+        code=sources("report.page", *texts("report"), *texts("report/templates")),
+    output:
+        report(
+            "results/report.html",
+            caption="../workflow/report/page.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
+    log:
+        "results/logs/build_report.log",
+    benchmark:
+        "results/benchmarks/build_report.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/build_report.py"

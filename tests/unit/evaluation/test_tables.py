@@ -1,0 +1,282 @@
+"""The tables of scores, folds, curves and comparisons hold what the functions behind them say."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
+
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.assessment import assess, fold_scores
+from mimicflow.evaluation.delong import compare_aurocs
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.tables import compare_pairs, score_models, thin
+from mimicflow.evaluation.thresholds import choose_by_fold
+
+PUBLISHED = resources.files("mimicflow") / "reference/published_scores.csv"
+RULES = {"youden": True, "specificity": [0.9], "ppv": [0.7]}
+COLUMNS = [
+    "model",
+    "title",
+    "stays",
+    "patients",
+    "n",
+    "events",
+    "score",
+    "threshold_rule",
+    "value",
+    "low",
+    "high",
+    "interval",
+    "fold_mean",
+    "fold_sd",
+    "published",
+    "optimistic",
+    "data",
+]
+COMPARISON = [
+    "stays",
+    "model_a",
+    "title_a",
+    "model_b",
+    "title_b",
+    "n",
+    "patients",
+    "auroc_a",
+    "auroc_b",
+    "difference",
+    "low",
+    "high",
+    "z",
+    "p",
+    "clustered_low",
+    "clustered_high",
+    "clustered_z",
+    "clustered_p",
+    "data",
+]
+
+
+def write_predictions(path, seed=0, n=600, folds=3, validation=True) -> pd.DataFrame:
+    """Two stays per patient; each fold's validation patients are those of the next fold."""
+    generator = np.random.default_rng(seed)
+    patient = np.arange(n) // 2
+    label = (np.random.default_rng(9).random(n) < 0.4).astype(int)
+    test = pd.DataFrame({"stay_id": np.arange(n), "subject_id": patient, "fold": patient % folds})
+    test = test.assign(split="test", label=label)
+    inner = test.assign(fold=(test["fold"] + 1) % folds, split="validation")
+    frame = pd.concat([test, inner] if validation else [test], ignore_index=True)
+    logit = 1.5 * (frame["label"] - 0.5) + generator.normal(size=len(frame))
+    frame["probability"] = 1 / (1 + np.exp(-logit))
+    frame.to_parquet(path)
+    return frame
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Two models of all stays, one of stays with several ECGs, and where their tables lie."""
+    names = {"multi_stays_ECGonly": "multi", "all_stays_model": "all", "mine": "all"}
+    for seed, name in enumerate(names):
+        write_predictions(tmp_path / f"{name}.parquet", seed)
+    return {name: tmp_path / f"{name}.parquet" for name in names}, names
+
+
+def outputs(folder):
+    return {name: folder / f"{name}.csv" for name in ("scores", "folds", "curves")}
+
+
+def score(models, folder, **options):
+    paths, stays = models
+    where = outputs(folder)
+    options = {"rules": RULES, "draws": 100, "synthetic": True} | options
+    score_models(paths, PUBLISHED, where, stays=stays, **options)
+    return {name: pd.read_csv(path) for name, path in where.items()}
+
+
+def test_scores_of_all_models(models, tmp_path):
+    tables = score(models, tmp_path / "out")
+    scores = tables["scores"]
+    assert scores.columns.tolist() == COLUMNS
+    assert scores["model"].unique().tolist() == ["all_stays_model", "mine", "multi_stays_ECGonly"]
+    paths, stays = models
+    for model, path in paths.items():
+        rows = scores[scores["model"] == model]
+        assert set(rows["stays"]) == {stays[model]}
+        assert (rows[["patients", "n"]] == [300, 600]).all(axis=None)
+        frame, thresholds = read_predictions(path), choose_by_fold(path, RULES)
+        found = assess(frame, model, draws=100, thresholds=thresholds)
+        plain = rows[rows["threshold_rule"].isna()].set_index(["score", "interval"])
+        for name in ("auroc", "auprc", "brier", "log_loss", "calibration_slope", "ece"):
+            row = plain.loc[(name, "bootstrap")]
+            assert tuple(row[["value", "low", "high"]]) == pytest.approx(found.scores[name])
+        assert tuple(plain.loc[("auroc", "delong")][["value", "low", "high"]]) == pytest.approx(
+            found.delong
+        )
+        decided = rows.dropna(subset="threshold_rule").set_index(["score", "threshold_rule"])
+        for rule, decisions in found.decisions.items():
+            for name, estimate in decisions.items():
+                row = decided.sort_index().loc[(name, rule)]
+                assert tuple(row[["value", "low", "high"]]) == pytest.approx(estimate)
+            mean = np.mean([of_fold[rule] for of_fold in thresholds.values()])
+            assert decided.loc[("threshold", rule), "value"] == pytest.approx(mean)
+        assert rows.set_index("score").at["ici", "value"] == pytest.approx(
+            found.scores["ici"].value
+        )
+        assert len(found.decisions) == 3
+
+
+def test_folds_and_their_spread(models, tmp_path):
+    tables = score(models, tmp_path / "out")
+    folds, scores = tables["folds"], tables["scores"]
+    for model, path in models[0].items():
+        expected = fold_scores(read_predictions(path), choose_by_fold(path, RULES))
+        found = folds[folds["model"] == model]
+        np.testing.assert_allclose(found["value"], expected["value"])
+        assert found["score"].tolist() == expected["score"].tolist()
+        for rule, name in (("", "auroc"), ("", "ici"), ("youden", "ppv"), ("youden", "threshold")):
+            values = expected.query("score == @name and threshold_rule == @rule")["value"]
+            rows = scores[(scores["model"] == model) & (scores["score"] == name)]
+            row = rows[rows["threshold_rule"].fillna("") == rule].iloc[0]
+            assert row["fold_mean"] == pytest.approx(values.mean())
+            assert row["fold_sd"] == pytest.approx(values.std(ddof=1))
+
+
+def test_published_scores_and_flags_beside_ours(models, tmp_path):
+    scores = score(models, tmp_path / "out", optimistic=True)["scores"].set_index(
+        ["model", "score"]
+    )
+    assert scores.loc[("all_stays_model", "auroc"), "published"].tolist() == [0.911, 0.911]
+    assert scores.loc[("all_stays_model", "auprc"), "published"].tolist() == [0.889]
+    assert scores.loc[("all_stays_model", "brier"), "published"].isna().all()
+    assert scores.loc["mine", "published"].isna().all()
+    assert set(scores.loc["mine", "title"]) == {"mine"}
+    assert set(scores["data"]) == {"synthetic"}
+    assert scores["optimistic"].all()
+    real = score(models, tmp_path / "real", synthetic=False)["scores"]
+    assert set(real["data"]) == {"real"}
+    assert not real["optimistic"].any()
+
+
+def test_the_same_bytes_again(models, tmp_path):
+    for folder in ("a", "b"):
+        score(models, tmp_path / folder)
+    for name in outputs(tmp_path):
+        first, second = ((tmp_path / f / f"{name}.csv").read_bytes() for f in "ab")
+        assert first == second
+
+
+def test_without_validation_patients_and_folds(tmp_path):
+    path = tmp_path / "m.parquet"
+    frame = write_predictions(path, validation=False)
+    frame.drop(columns="fold").to_parquet(path)
+    tables = score(({"m": path}, {"m": "all"}), tmp_path / "out")
+    assert tables["scores"]["threshold_rule"].isna().all()
+    assert tables["scores"]["fold_sd"].isna().all()
+    np.testing.assert_allclose(tables["scores"]["fold_mean"], tables["scores"]["value"])
+    assert tables["folds"]["fold"].unique().tolist() == [0]
+
+
+def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
+    path = tmp_path / "m.parquet"
+    frame = write_predictions(path)
+    frame.loc[frame["fold"] == 0, "probability"] = 0.5  # nothing can be told apart there
+    frame.to_parquet(path)
+    tables = score(({"m": path}, {"m": "all"}), tmp_path / "out", rules={"ppv": [0.7]})
+    decided = tables["scores"].query("threshold_rule == 'ppv_0.7'")
+    assert len(decided) == 6
+    assert (
+        decided[["value", "low", "high", "interval", "fold_mean", "fold_sd"]].isna().all(axis=None)
+    )
+    by_fold = tables["folds"].query("threshold_rule == 'ppv_0.7'").groupby("fold")["value"]
+    assert by_fold.count().tolist() == [0, 6, 6]
+
+
+def test_only_what_is_asked_for_is_written_and_nothing_unknown(models, tmp_path):
+    paths, stays = models
+    score_models(paths, PUBLISHED, {"folds": tmp_path / "f.csv"}, stays=stays, draws=10)
+    assert (tmp_path / "f.csv").exists()
+    with pytest.raises(ConfigError, match="unknown output rocs"):
+        score_models(paths, PUBLISHED, {"rocs": tmp_path / "r.csv"}, stays=stays)
+    with pytest.raises(ConfigError, match="no set of stays given for multi_stays_ECGonly, all"):
+        score_models(paths, PUBLISHED, {}, stays={"mine": "all"})
+
+
+def distance(x, y, line_x, line_y):
+    """Return how far each point is from a line of straight pieces."""
+    start = np.stack([line_x, line_y])[:, None, :-1]
+    piece = np.diff(np.stack([line_x, line_y]))[:, None, :]
+    offset = np.stack([x, y])[:, :, None] - start
+    along = np.clip((offset * piece).sum(axis=0) / (piece**2).sum(axis=0), 0, 1)
+    return np.sqrt(((offset - along * piece) ** 2).sum(axis=0)).min(axis=1)
+
+
+def test_thinned_curves_look_the_same(tmp_path):
+    path = tmp_path / "m.parquet"
+    frame = write_predictions(path, n=20_000).query("split == 'test'")
+    curves = score(({"m": path}, {"m": "all"}), tmp_path / "out", draws=2)["curves"]
+    fpr, tpr, _ = roc_curve(frame["label"], frame["probability"])
+    precision, recall, _ = precision_recall_curve(frame["label"], frame["probability"])
+    roc, pr = (curves[curves["curve"] == kind] for kind in ("roc", "pr"))
+    for thinned, full_x, full_y in ((roc, fpr, tpr), (pr, recall[::-1], precision[::-1])):
+        assert 100 < len(thinned) <= 200
+        assert thinned["x"].is_monotonic_increasing
+        assert tuple(thinned[["x", "y"]].iloc[0]) == (full_x[0], full_y[0])
+        assert tuple(thinned[["x", "y"]].iloc[-1]) == (full_x[-1], full_y[-1])
+        # No point of the whole curve is further away than the width of a drawn line.
+        assert distance(full_x, full_y, thinned["x"], thinned["y"]).max() < 0.006
+    assert auc(roc["x"], roc["y"]) == pytest.approx(auc(fpr, tpr), abs=5e-4)
+    expected = average_precision_score(frame["label"], frame["probability"])
+    assert auc(pr["x"], pr["y"]) == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_short_curve_is_kept_whole():
+    x, y = np.array([0, 0.5, 1]), np.array([0, 1, 1])
+    assert thin(x, y) == (x, y)
+
+
+def test_all_pairs_of_the_same_stays(models, tmp_path):
+    paths, stays = models
+    write_predictions(tmp_path / "third.parquet", 7)
+    paths, stays = paths | {"third": tmp_path / "third.parquet"}, stays | {"third": "all"}
+    compare_pairs(paths, stays, PUBLISHED, tmp_path / "c.csv", synthetic=True)
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert table.columns.tolist() == COMPARISON
+    pairs = [("all_stays_model", "mine"), ("all_stays_model", "third"), ("mine", "third")]
+    assert [*zip(table["model_a"], table["model_b"], strict=True)] == pairs
+    row = table.iloc[0]
+    a, b = (read_predictions(paths[model]) for model in pairs[0])
+    both = a["label"], a["probability"], b["probability"]
+    for prefix, found in (
+        ("", compare_aurocs(*both)),
+        ("clustered_", compare_aurocs(*both, patient=a["subject_id"])),
+    ):
+        for name in ("low", "high", "z", "p"):
+            assert row[prefix + name] == pytest.approx(getattr(found, name))
+    assert row["difference"] == pytest.approx(row["auroc_a"] - row["auroc_b"])
+    assert (row["n"], row["patients"], row["data"], row["stays"]) == (600, 300, "synthetic", "all")
+    assert (row["title_a"], row["title_b"]) == ("ECG, vital signs and static", "mine")
+
+
+def test_models_that_are_not_of_the_same_rows(models, tmp_path):
+    paths, stays = models
+    frame = pd.read_parquet(paths["mine"])
+    flipped = frame.assign(label=frame["label"].where(frame["stay_id"] != 3, 1 - frame["label"]))
+    for changed, message in (
+        (frame[frame["stay_id"] > 1], "598 and 600 rows, 598 of them with the same"),
+        (flipped, "600 and 600 rows, 599 of them"),
+    ):
+        changed.to_parquet(paths["mine"])
+        with pytest.raises(PredictionsError, match=message):
+            compare_pairs(paths, stays, PUBLISHED, tmp_path / "c.csv")
+    assert not (tmp_path / "c.csv").exists()
+
+
+def test_a_single_model_has_no_pair(models, tmp_path):
+    paths = {"mine": models[0]["mine"]}
+    compare_pairs(paths, {"mine": "all"}, PUBLISHED, tmp_path / "c.csv")
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert table.empty
+    assert table.columns.tolist() == COMPARISON

@@ -1,0 +1,20 @@
+"""Names of models and sets of stays."""
+
+from __future__ import annotations
+
+import pytest
+from made_predictions import write_titles
+
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.titles import by_stays, read_titles
+
+
+def test_titles_by_model(tmp_path):
+    assert read_titles(write_titles(tmp_path)) == {"a": "Model A", "b": "Model B"}
+
+
+def test_models_of_the_same_stays_stand_together_in_their_order():
+    stays = {"z": "all", "y": "multi", "x": "all", "unused": "all"}
+    assert by_stays(["y", "z", "x"], stays) == ["z", "x", "y"]
+    with pytest.raises(ConfigError, match="no set of stays given for v, w"):
+        by_stays(["z", "v", "w"], stays)

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+from page_reader import Element, read_page
+from report_files import write_report_files
+
+from mimicflow.report import build_report, sort_files
+
+
+def build(results: Path, synthetic: bool) -> str:
+    files = [path for path in results.rglob("*") if path.is_file()]
+    systems, shared = sort_files(files, results)
+    output = results.parent / "report.html"
+    build_report("From door to ward", systems, shared, output, synthetic=synthetic)
+    return output.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report_files(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def html(results: Path) -> str:
+    return build(results, synthetic=True)
+
+
+@pytest.fixture(scope="session")
+def page(html: str) -> Element:
+    return read_page(html)
+
+
+@pytest.fixture(scope="session")
+def real_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    results = write_report_files(tmp_path_factory.mktemp("real"), real=True)
+    return build(results, synthetic=False)

@@ -1,0 +1,15 @@
+"""Adapter of rule build_report."""
+
+from mimicflow.report.inputs import sort_files
+from mimicflow.report.page import build_report
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    systems, shared = sort_files([*snakemake.input.evaluated, snakemake.input.run])
+    build_report(
+        "mimicflow report",
+        systems,
+        shared,
+        snakemake.output[0],
+        synthetic=snakemake.params.synthetic,
+    )

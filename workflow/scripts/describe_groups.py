@@ -1,0 +1,12 @@
+"""Adapter of rule describe_groups."""
+
+from mimicflow.evaluation.groups import describe_groups
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    describe_groups(
+        snakemake.input.spine,
+        {"admissions": snakemake.input.admissions},
+        snakemake.output[0],
+        memory_mb=snakemake.resources.mem_mb,
+    )

@@ -1,0 +1,15 @@
+"""Adapter of rule draw_flow."""
+
+from mimicflow.evaluation.flow import draw_flow
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    draw_flow(
+        snakemake.input.attrition,
+        snakemake.input.spine,
+        snakemake.output.svg,
+        snakemake.output.png,
+        synthetic=snakemake.params.synthetic,
+        smallest=snakemake.params.smallest,
+        folds=snakemake.input.folds,
+    )

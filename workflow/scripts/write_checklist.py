@@ -1,0 +1,15 @@
+"""Adapter of rule write_checklist."""
+
+from mimicflow.evaluation.checklist import write_checklist
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_checklist(
+        snakemake.wildcards.system,
+        {name: snakemake.input[name] for name in snakemake.params.files},
+        snakemake.output.text,
+        snakemake.output.table,
+        models=snakemake.input.models,
+        synthetic=snakemake.params.synthetic,
+        smallest=snakemake.params.smallest,
+    )

@@ -1,0 +1,14 @@
+"""Adapter of rule write_model_card."""
+
+from mimicflow.evaluation.model_card import write_model_card
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_model_card(
+        snakemake.wildcards.system,
+        {name: snakemake.input[name] for name in snakemake.params.files},
+        snakemake.output[0],
+        models=snakemake.input.models,
+        synthetic=snakemake.params.synthetic,
+        smallest=snakemake.params.smallest,
+    )

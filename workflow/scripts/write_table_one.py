@@ -1,0 +1,15 @@
+"""Adapter of rule write_table_one."""
+
+from mimicflow.evaluation.table_one import write_table_one
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_table_one(
+        snakemake.input.spine,
+        snakemake.input.final_ecgs,
+        snakemake.input.groups,
+        snakemake.output[0],
+        synthetic=snakemake.params.synthetic,
+        smallest=snakemake.params.smallest,
+        vitals=snakemake.input.vitals,
+    )
