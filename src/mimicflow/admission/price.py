@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mimicflow.admission.protocols import defects
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.calibration import calibration_scores
-from mimicflow.evaluation.metrics import scores
+from mimicflow.evaluation.differences import score_differences
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.titles import read_titles
 from mimicflow.files import write_csv
 from mimicflow.scenarios import leaves
 
 SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope", "ece")
-_INDEPENDENT = 1  # added to the seed of the second table when its patients are others
 
 
 def price_of_defects(
@@ -42,7 +38,7 @@ def price_of_defects(
     output : path-like
         CSV: a line per row, model and score; rows that cannot be switched have no figures.
         ``difference`` is published less ours; ``paired`` tells whether both sides are scored on
-        the same stays with the same labels, and hence by the same draws of patients.
+        the same patients, and hence by the same draws of them.
     draws, seed : int
         Of the bootstrap by patient.
     synthetic : bool
@@ -68,9 +64,10 @@ def price_of_defects(
     write_csv(pd.DataFrame(lines, columns=_COLUMNS), output)
 
 
+_ENDS = ("value", "low", "high")
 _COLUMNS = [
     *("row", "defect", "key", "ours", "published", "model", "title", "score"),
-    *(f"{side}_{end}" for side in ("ours", "published") for end in ("value", "low", "high")),
+    *(f"{side}_{end}" for side in ("ours", "published") for end in _ENDS),
     *("difference", "difference_low", "difference_high", "n_ours", "n_published", "paired"),
     *("note", "data"),
 ]
@@ -85,33 +82,16 @@ def _key(entry: pd.Series) -> str:
 def _compare(
     ours: str | Path, published: str | Path, draws: int, seed: int
 ) -> list[dict[str, object]]:
-    """Score both sides; draw the same patients where both have the same stays and labels."""
+    """Score both sides, and the published one less ours."""
     tables = [read_predictions(path) for path in (ours, published)]
-    same = ["stay_id", "subject_id", "label"]
-    paired = tables[0][same].equals(tables[1][same])
-    seeds = [seed, seed if paired else (seed, _INDEPENDENT)]
-    drawn = [
-        bootstrap(*_columns(table), draws, own) for table, own in zip(tables, seeds, strict=True)
-    ]
-    values = [_values(table) for table in tables]
+    differences = score_differences(tables[1], tables[0], draws=draws, seed=seed)
     lines = []
     for score in SCORES:
+        found = differences[score]
         line: dict[str, object] = {"score": score}
-        for side, value, samples in zip(("ours", "published"), values, drawn, strict=True):
-            low, high = interval(samples[score])
-            line |= {f"{side}_value": value[score], f"{side}_low": low, f"{side}_high": high}
-        low, high = interval(drawn[1][score] - drawn[0][score])
-        line |= {"difference": values[1][score] - values[0][score]}
-        line |= {"difference_low": low, "difference_high": high}
-        line |= {"n_ours": len(tables[0]), "n_published": len(tables[1]), "paired": paired}
-        lines.append(line)
+        for side, estimate in (("ours", found.second), ("published", found.first)):
+            line |= {f"{side}_{end}": part for end, part in zip(_ENDS, estimate, strict=True)}
+        line |= {"difference": found.difference.value, "paired": found.paired}
+        line |= {"difference_low": found.difference.low, "difference_high": found.difference.high}
+        lines.append(line | {"n_ours": len(tables[0]), "n_published": len(tables[1])})
     return lines
-
-
-def _columns(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(table[name].to_numpy() for name in ("label", "probability", "subject_id"))
-
-
-def _values(table: pd.DataFrame) -> dict[str, float]:
-    label, probability, _ = _columns(table)
-    return scores(label, probability) | calibration_scores(label, probability)

@@ -54,7 +54,8 @@ def score_models(
     outputs : mapping of str to path-like
         Any of ``scores`` (a row per model, score and threshold rule; AUROC twice, with the
         interval of the bootstrap and with DeLong's, both clustered by patient), ``folds`` (a row
-        per model, fold and score) and ``curves`` (points ``x, y`` of ``roc`` and ``pr``).
+        per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
+        ``roc`` and ``pr``).
     stays : mapping of str to str
         ``all`` or ``multi``, by model name.
     rules : mapping
@@ -100,7 +101,10 @@ def score_models(
         known = published.loc[model].to_dict() if model in published.index else {}
         labels = {"stays": stays[model], "optimistic": optimistic, "data": _data(synthetic)}
         parts["scores"].append(score_rows(model, assessment, folds, known, labels))
-        parts["folds"].append(folds.assign(model=model)[["model", *folds.columns]])
+        plain = (
+            folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule").assign(model=model)
+        )
+        parts["folds"].append(plain[["model", *plain.columns[:-1]]])
         parts["curves"].append(_curve_points(model, assessment.curves))
     for output, path in outputs.items():
         write_csv(pd.concat(parts[output], ignore_index=True), path)
@@ -204,14 +208,8 @@ def compare_pairs(
         }
         for a, first, b, second in _pairs(predictions, stays, key)
     ]
-    numbers = [
-        "n",
-        "patients",
-        "auroc_a",
-        "auroc_b",
-        *_TEST,
-        *(f"clustered_{n}" for n in _TEST[1:]),
-    ]
+    clustered = [f"clustered_{name}" for name in _TEST[1:]]
+    numbers = ["n", "patients", "auroc_a", "auroc_b", *_TEST, *clustered]
     columns = ["stays", "model_a", "title_a", "model_b", "title_b", *numbers, "data"]
     write_csv(pd.DataFrame(rows, columns=columns), output)
 

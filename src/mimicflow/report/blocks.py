@@ -56,6 +56,7 @@ class Chart:
     spec: dict[str, Any]
     table: Table
     wide: bool = False
+    opened: bool = False  # whether the table stands open below the chart
     kind: Literal["chart"] = "chart"
 
     @property

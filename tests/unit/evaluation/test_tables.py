@@ -37,6 +37,7 @@ COLUMNS = [
     "optimistic",
     "data",
 ]
+FOLDS = ["model", "fold", "patients", "n", "events", "score", "value"]
 COMPARISON = [
     "stays",
     "model_a",
@@ -131,11 +132,12 @@ def test_scores_of_all_models(models, tmp_path):
 def test_folds_and_their_spread(models, tmp_path):
     tables = score(models, tmp_path / "out")
     folds, scores = tables["folds"], tables["scores"]
+    assert folds.columns.tolist() == FOLDS
     for model, path in models[0].items():
         expected = fold_scores(read_predictions(path), choose_by_fold(path, RULES))
-        found = folds[folds["model"] == model]
-        np.testing.assert_allclose(found["value"], expected["value"])
-        assert found["score"].tolist() == expected["score"].tolist()
+        found, plain = folds[folds["model"] == model], expected.query("threshold_rule == ''")
+        np.testing.assert_allclose(found["value"], plain["value"])
+        assert found["score"].tolist() == plain["score"].tolist()
         for rule, name in (("", "auroc"), ("", "ici"), ("youden", "ppv"), ("youden", "threshold")):
             values = expected.query("score == @name and threshold_rule == @rule")["value"]
             rows = scores[(scores["model"] == model) & (scores["score"] == name)]
@@ -145,14 +147,12 @@ def test_folds_and_their_spread(models, tmp_path):
 
 
 def test_published_scores_and_flags_beside_ours(models, tmp_path):
-    scores = score(models, tmp_path / "out", optimistic=True)["scores"].set_index(
-        ["model", "score"]
-    )
-    assert scores.loc[("all_stays_model", "auroc"), "published"].tolist() == [0.911, 0.911]
-    assert scores.loc[("all_stays_model", "auprc"), "published"].tolist() == [0.889]
-    assert scores.loc[("all_stays_model", "brier"), "published"].isna().all()
-    assert scores.loc["mine", "published"].isna().all()
-    assert set(scores.loc["mine", "title"]) == {"mine"}
+    scores = score(models, tmp_path / "out", optimistic=True)["scores"]
+    ours, mine = (scores[scores["model"] == model] for model in ("all_stays_model", "mine"))
+    known = ours.dropna(subset="published")[["score", "published"]].to_numpy().tolist()
+    assert known == [["auroc", 0.911], ["auroc", 0.911], ["auprc", 0.889]]
+    assert mine["published"].isna().all()
+    assert set(mine["title"]) == {"mine"}
     assert set(scores["data"]) == {"synthetic"}
     assert scores["optimistic"].all()
     real = score(models, tmp_path / "real", synthetic=False)["scores"]
@@ -190,8 +190,6 @@ def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
     assert (
         decided[["value", "low", "high", "interval", "fold_mean", "fold_sd"]].isna().all(axis=None)
     )
-    by_fold = tables["folds"].query("threshold_rule == 'ppv_0.7'").groupby("fold")["value"]
-    assert by_fold.count().tolist() == [0, 6, 6]
 
 
 def test_only_what_is_asked_for_is_written_and_nothing_unknown(models, tmp_path):
@@ -226,7 +224,7 @@ def test_thinned_curves_look_the_same(tmp_path):
         assert tuple(thinned[["x", "y"]].iloc[0]) == (full_x[0], full_y[0])
         assert tuple(thinned[["x", "y"]].iloc[-1]) == (full_x[-1], full_y[-1])
         # No point of the whole curve is further away than the width of a drawn line.
-        assert distance(full_x, full_y, thinned["x"], thinned["y"]).max() < 0.006
+        assert distance(full_x, full_y, thinned["x"], thinned["y"]).max() < 0.008
     assert auc(roc["x"], roc["y"]) == pytest.approx(auc(fpr, tpr), abs=5e-4)
     expected = average_precision_score(frame["label"], frame["probability"])
     assert auc(pr["x"], pr["y"]) == pytest.approx(expected, abs=2e-3)

@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_headings_never_skip_a_level(page: Element):
 
     found = levels(page)
     assert found[0] == 1
-    assert all(after - before <= 1 for before, after in zip(found, found[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(found))
 
 
 def test_pictures_have_a_text_and_tables_a_caption_scopes_and_a_region(page: Element):
@@ -80,7 +81,7 @@ def test_every_chart_has_a_caption_a_description_a_specification_and_a_table(
     specifications = json.loads(re.search(r'id="specifications">(.*?)</script>', html).group(1))
     assert len(charts) == len(specifications) == 14
     for figure in charts:
-        [place] = [part for part in figure.all("div") if "chart" == part.attributes.get("class")]
+        [place] = [part for part in figure.all("div") if part.attributes.get("class") == "chart"]
         assert specifications[place.attributes["id"]]["description"]
         assert place.attributes["aria-label"]
         assert figure.all("figcaption")[0].text.strip()
@@ -318,3 +319,20 @@ def test_a_manifest_that_is_none_is_refused(content: str | None, tmp_path: Path)
         (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(InputError, match=r"manifest.json"):
         build_with(tmp_path, SystemFiles(), SharedFiles(manifest=tmp_path / "manifest.json"))
+
+
+def test_a_table_without_rows_has_no_section(results: Path, tmp_path: Path):
+    columns = pd.read_csv(results / "admission" / "explanations" / "attributions.csv").columns
+    pd.DataFrame(columns=columns).to_csv(tmp_path / "attributions.csv", index=False)
+    page = read_page(build_with(tmp_path, SystemFiles(attributions=tmp_path / "attributions.csv")))
+    assert page.all("h2") == []
+
+
+def test_scores_at_several_thresholds_are_not_averaged_over_folds(tmp_path: Path):
+    folds = pd.DataFrame({"model": "m", "fold": [0, 0, 0], "score": ["ppv", "ppv", "auroc"]})
+    folds["threshold_rule"] = ["youden", "ppv_0.8", None]
+    folds.assign(value=[0.2, 0.4, 0.9]).to_csv(tmp_path / "folds.csv", index=False)
+    files = ProtocolFiles(folds=tmp_path / "folds.csv")
+    page = read_page(build_with(tmp_path, SystemFiles(protocols={"nested": files})))
+    [table] = page.all("table")
+    assert rows_of(table) == [["m", "AUROC", "0.900", "0.900"]]

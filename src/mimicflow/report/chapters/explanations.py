@@ -37,7 +37,7 @@ def importance(system: System, path: Path) -> Section:
     frame = frame.assign(low=frame["mean"] - frame["sd"], high=frame["mean"] + frame["sd"])
     caption = f"The {LEADING} leading features, mean ± SD over folds."
     names = ("Model and measure", "Importance", "SD")
-    return section("importance", [_features(frame, caption, *names)], prefix=f"{system.name}-")
+    return section("importance", _features(frame, caption, *names), prefix=f"{system.name}-")
 
 
 def attributions(system: System, path: Path) -> Section:
@@ -48,11 +48,13 @@ def attributions(system: System, path: Path) -> Section:
     )
     caption = f"The {LEADING} static features with the largest mean attribution."
     names = ("Model", "Mean size of the attribution", "Mean with sign")
-    return section("attributions", [_features(frame, caption, *names)], prefix=f"{system.name}-")
+    return section("attributions", _features(frame, caption, *names), prefix=f"{system.name}-")
 
 
-def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: str) -> Chart:
+def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: str) -> list[Chart]:
     """Chart the leading features of each model, with the columns of, value and second told."""
+    if frame.empty:  # no model of this run has such features
+        return []
     parts = [part.sort_values("rank") for _, part in frame.groupby("of", sort=False)]
     shown = pd.concat(parts)[lambda rows: rows["rank"] <= LEADING]
     shown = shown.assign(group=[label("group", group) for group in shown["group"]])
@@ -65,7 +67,7 @@ def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: st
     drawn = shown[[name for name in _DRAWN if name in shown]].round(6)
     description = f"Bar chart. {caption}"
     spec = charts.specification(charts.bars(drawn, value), description)
-    return Chart(caption, description, spec, table(caption, columns, rows), wide=True)
+    return [Chart(caption, description, spec, table(caption, columns, rows), wide=True)]
 
 
 def ablation(system: System, path: Path) -> Section:

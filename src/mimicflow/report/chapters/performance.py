@@ -164,6 +164,8 @@ def folds(system: System) -> Section:
     blocks: list[Block] = []
     for protocol, path in system.with_file("folds"):
         frame = read_table(path, "model", "fold", "score", "value")
+        if "threshold_rule" in frame:  # a score at several thresholds is not one score
+            frame = frame[frame["threshold_rule"].isna()]
         numbers = sorted(frame["fold"].unique())
         columns = [("Model", False), ("Score", False)]
         columns += [(f"Fold {fold + 1}", True) for fold in numbers] + [("Mean ± SD", True)]
@@ -298,26 +300,26 @@ def price_of_defects(system: System, path: Path) -> Section:
 
 
 def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool) -> Table:
-    columns = [("Row and defect", False), ("Ours", False), ("Published", False), ("Model", False)]
+    columns = [("Row and defect", False), ("Difference (95 % CI)", True)]
     columns += [("With our rule (95 % CI)", True), ("With the published rule (95 % CI)", True)]
-    columns += [("Difference (95 % CI)", True), ("Stays", True), ("Same stays", False)]
-    columns += [("Note", False)]
+    columns += [("Our rule", False), ("Published rule", False), ("Model", False)]
+    columns += [("Stays, ours / published", True), ("Same stays", False), ("Note", False)]
     rows: list[Sequence[Cell | str]] = [
         [
             f"{row.row}. {row.defect}",
-            _option(row.ours),
-            _option(row.published),
-            row.title,
-            with_interval(row.ours_value, row.ours_low, row.ours_high),
-            with_interval(row.published_value, row.published_low, row.published_high),
             difference(
                 with_interval(row.difference, row.difference_low, row.difference_high),
                 row.difference_low,
                 row.difference_high,
             ),
+            with_interval(row.ours_value, row.ours_low, row.ours_high),
+            with_interval(row.published_value, row.published_low, row.published_high),
+            _option(row.ours),
+            _option(row.published),
+            row.title,
             f"{count(row.n_ours, system.mask)} / {count(row.n_published, system.mask)}",
-            "yes" if row.paired else "no",
-            "" if pd.isna(row.note) else row.note,
+            "" if pd.isna(row.paired) else "yes" if row.paired else "no",
+            _option(row.note),
         ]
         for row in frame.itertuples()
     ]
@@ -343,7 +345,9 @@ def _defect_chart(frame: pd.DataFrame, score: str, data: Table) -> Chart:
     description = f"Dot plot of the difference of {name} of {len(points)} decisions."
     chart = charts.forest(points, f"{name}, ours − published", line=0.0)
     caption = f"Difference of {name} between our rule and the published one, with 95 % interval."
-    return Chart(caption, description, charts.specification(chart, description), data, wide=True)
+    return Chart(
+        caption, description, charts.specification(chart, description), data, True, opened=True
+    )
 
 
 def _option(value: object) -> str:
