@@ -37,13 +37,16 @@ rule explain_baseline:
 rule combine_importance:
     """Importance of each feature over the folds, and the leading ones drawn."""
     input:
-        folds=collect(
-            "results/scenarios/{fold}/admission/explanations/{baseline}.csv",
-            baseline=BASELINES,
-            fold=protocols.folds("nested", config),
-        ),
+        **{
+            name: collect(
+                "results/scenarios/{fold}/admission/explanations/{baseline}.csv",
+                baseline=name,
+                fold=protocols.folds("nested", config),
+            )
+            for name in BASELINES
+        },
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.importance"),
+        code=sources("evaluation.importance", "evaluation.titles", "reference/feature_labels.csv"),
     output:
         table="results/admission/explanations/importance.csv",
         training=report(
@@ -74,7 +77,7 @@ rule combine_importance:
         mem_mb=1000,
         runtime="30m",
     params:
-        baselines=BASELINES,
+        stays={name: COMPARED[name] for name in BASELINES},
         synthetic=SYNTHETIC,
     script:
         "../workflow/scripts/combine_importance.py"
@@ -130,7 +133,7 @@ rule ablate_branches:
             name=ABLATIONS.values(),
         ),
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("admission.ablation"),
+        code=sources("admission.ablation", "evaluation.titles"),
     output:
         table="results/admission/explanations/ablation.csv",
         figure=report(

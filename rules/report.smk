@@ -144,7 +144,7 @@ rule describe_run:
     benchmark:
         "results/benchmarks/describe_run.tsv"
     conda:
-        "../envs/cpu.yaml"
+        "../envs/gpu.yaml"
     resources:
         mem_mb=1000,
         runtime="30m",
@@ -220,7 +220,7 @@ rule build_report:
     input:
         evaluated=EVALUATION,
         run="results/run.json",
-        code=sources("report.page", *texts("report"), *texts("report/templates")),
+        code=sources("report.page", "report.inputs", *texts("report"), *texts("report/templates")),
     output:
         report(
             "results/report.html",

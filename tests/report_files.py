@@ -216,7 +216,9 @@ def _write_cohort(results: Path, draw: np.random.Generator, real: bool) -> None:
         for i, (text, n) in enumerate(zip(steps, sizes, strict=True))
     ]
     rows.append({"step": "shared", "description": "ECGs in more than one stay"})
-    rows[-1] |= {"rows": 7 if real else 12, "stays": 14, "patients": 11}
+    rows[-1] |= {"rows": 7 if real else 12, "stays": 14, "patients": 16}
+    rows.append({"step": "lost", "description": "ECGs of a patient without a row"})
+    rows[-1] |= {"rows": 40, "stays": 40, "patients": 11}
     _csv(rows, results / "cohort" / "attrition.csv")
     boxes = "".join(
         f'<rect x="60" y="{10 + 80 * i}" width="480" height="52" fill="none" stroke="#222"/>'

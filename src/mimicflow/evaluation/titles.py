@@ -25,6 +25,23 @@ def read_titles(published_scores: str | Path) -> dict[str, str]:
     return dict(zip(table["model"], table["title"], strict=True))
 
 
+def read_full_titles(published_scores: str | Path, stays: Mapping[str, str]) -> dict[str, str]:
+    """Return the title of each model with its stays, for where both sets stand together.
+
+    Parameters
+    ----------
+    published_scores : path-like
+        As in `read_titles`.
+    stays : mapping of str to str
+        ``all`` or ``multi``, by model name.
+    """
+    titles = read_titles(published_scores)
+    return {
+        model: f"{titles.get(model, model)}, {STAYS[kind][0].lower()}{STAYS[kind][1:]}"
+        for model, kind in stays.items()
+    }
+
+
 def by_stays(models: Iterable[str], stays: Mapping[str, str]) -> list[str]:
     """Return the models, those of the same set of stays together, their order kept within.
 

@@ -6,7 +6,7 @@ import pytest
 from made_predictions import write_titles
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.evaluation.titles import by_stays, read_full_titles, read_titles
 
 
 def test_titles_by_model(tmp_path):
@@ -18,3 +18,11 @@ def test_models_of_the_same_stays_stand_together_in_their_order():
     assert by_stays(["y", "z", "x"], stays) == ["z", "x", "y"]
     with pytest.raises(ConfigError, match="no set of stays given for v, w"):
         by_stays(["z", "v", "w"], stays)
+
+
+def test_full_titles_tell_the_stays(tmp_path):
+    assert read_full_titles(write_titles(tmp_path), {"a": "all", "b": "multi", "c": "all"}) == {
+        "a": "Model A, all stays",
+        "b": "Model B, stays with ≥ 2 ECGs",
+        "c": "c, all stays",
+    }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mimicflow.report.blocks import Block, Cell, Picture, Section, count, table
+import pandas as pd
+
+from mimicflow.evaluation.disclosure import HIDDEN
+from mimicflow.report.blocks import SMALLEST_CELL, Block, Cell, Picture, Section, count, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.images import data_uri
@@ -18,15 +21,26 @@ def flow(system: System) -> Section:
     if system.files.attrition is not None:
         frame = read_table(system.files.attrition, "description", "rows", "stays", "patients")
         columns = [("Step", False), ("Rows", True), ("Stays", True), ("Patients", True)]
-        rows = [
-            [
-                row["description"],
-                *(count(row[name], system.mask) for name in ("rows", "stays", "patients")),
-            ]
-            for _, row in frame.iterrows()
-        ]
+        counts = [_steps(frame[name], system.mask) for name in ("rows", "stays", "patients")]
+        rows = zip(frame["description"], *counts, strict=True)
         blocks.append(table("What is left after each step of the cohort.", columns, rows))
     return section("flow", blocks, prefix=f"{system.name}-")
+
+
+def _steps(counts: pd.Series, mask: bool) -> list[str]:
+    """Write the counts of steps; when masked, none that differs from a shown one by 1 to 9.
+
+    The difference of two steps is a count of its own: of those who were lost between them.
+    """
+    shown: list[int] = []
+    texts = []
+    for value in counts:
+        if mask and any(0 < abs(value - other) < SMALLEST_CELL for other in shown):
+            texts.append(HIDDEN)
+            continue
+        shown.append(value)
+        texts.append(count(value, mask))
+    return texts
 
 
 def table_one(system: System) -> Section:
