@@ -34,8 +34,11 @@ lint: .venv/installed
 bench: .venv/installed
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
 
-report: .venv/installed all
-	$(SNAKEMAKE) --report results/report.zip
+report: .venv/installed ## Cross-validation, explanations, price of defects; one page that opens offline
+	$(SNAKEMAKE) all evaluation
+	$(SNAKEMAKE) all evaluation --report results/report.zip
+	@echo "The page: results/report.html. Snakemake's archive with captions: results/report.zip."
+	@echo "For the paper: results/admission/model_card.md and results/admission/tripod_ai.md."
 
 dag: .venv/installed ## The rule graph of the README (needs Graphviz)
 	$(BIN)/snakemake all --rulegraph | dot -Tsvg > docs/rulegraph.svg

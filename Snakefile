@@ -39,3 +39,14 @@ rule all:
         collect(
             "results/{folder}combined_performance/combined_roc.png", folder=["", "outputs/gru/"]
         ),
+
+
+rule evaluation:
+    """Cross-validated, explained, priced and told: what `make report` builds."""
+    input:
+        "results/report.html",
+        collect(
+            "results/{system}/{document}.md",
+            system=EVALUATED,
+            document=["model_card", "tripod_ai"],
+        ),

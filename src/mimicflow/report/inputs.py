@@ -108,7 +108,11 @@ def _with_file(known: SystemFiles, middle: tuple[str, ...], path: Path) -> Syste
             return replace(known, ecgs=(*known.ecgs, path))
         case () | ("explanations",) if path.suffix == ".csv" and path.stem in of_system:
             return replace(known, **_item(path))
-        case (protocol,) if protocol in reference("protocols").index and path.stem in of_protocol:
+        case (protocol,) if (
+            protocol in reference("protocols").index
+            and path.suffix == ".csv"
+            and path.stem in of_protocol
+        ):
             files = replace(known.protocols.get(protocol, ProtocolFiles()), **_item(path))
             return replace(known, protocols={**known.protocols, protocol: files})
     raise _misplaced(path)
@@ -166,7 +170,7 @@ def read_table(path: Path, *needed: str, text: bool = False) -> pd.DataFrame:
         frame = pd.read_csv(
             path, keep_default_na=False, na_values=[""], dtype=str if text else None
         )
-    except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise InputError(
             f"the table cannot be read: {error}", file=path, remedy="run its rule again"
         ) from error

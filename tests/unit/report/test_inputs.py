@@ -33,6 +33,7 @@ def test_files_are_known_by_their_place():
         "results/sepsis/nested/scores.csv",
         "results/admission/other/scores.csv",
         "results/admission/nested/predictions.parquet",
+        "results/admission/nested/reliability.png",
         "results/admission/explanations/ecg_other.png",
         "results/ecg/flow.svg",
     ],
