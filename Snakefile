@@ -46,6 +46,17 @@ rule evaluation:
     input:
         "results/report.html",
         collect(
+            "results/{family}{subset}_performance/{subset}_stays_cv_summary.csv",
+            family=PUBLISHED_FOLDERS,
+            subset=["all", "multi"],
+        ),
+        collect(
+            "results/{network}{subset}_performance/{subset}_stays_fold{fold}_best_model.pth",
+            network=["", "outputs/gru/"],
+            subset=["all", "multi"],
+            fold=range(config["split"]["folds"]),
+        ),
+        collect(
             "results/{system}/{document}.md",
             system=EVALUATED,
             document=["model_card", "tripod_ai"],

@@ -47,6 +47,12 @@ SCENARIOS = Scenarios(config, protocols.scenarios(config))
 # What is cross-validated of each system: late fusion is the mean of two of the others.
 FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
 EVALUATED = {"admission": {**COMPARED, **FUSED}}
+# The folders of published result files, before "{subset}_performance", and whose they are.
+PUBLISHED_FOLDERS = {
+    "": {"all": "all_stays_model", "multi": "multiple_ECG_stays_model"},
+    "outputs/gru/": {"all": "all_stays_ECGonly", "multi": "multi_stays_ECGonly"},
+    "rf_": {"all": "random_forest_all", "multi": "random_forest_multi"},
+}
 MAIN_MODEL = {"admission": protocols.EVERYTHING}
 ABLATIONS = protocols.ablations(config)
 
@@ -72,6 +78,9 @@ wildcard_constraints:
     system="admission",
     protocol="nested|published|seed",
     member="|".join(COMPARED),
+    family="|rf_|outputs/gru/",
+    network="|outputs/gru/",
+    fold="[0-9]+",
     scenario="(scenarios/[a-z0-9_]+/)?",
     module="hosp|icu|ed|ecg",
     table="[a-z_]+",
@@ -197,12 +206,22 @@ def waveforms(wildcards):
 
 def multimodal(path):
     """An input function: the path for the multimodal model of the rule's stays."""
-    models = {"all": "all_stays_model", "multi": "multiple_ECG_stays_model"}
 
     def path_of_subset(wildcards):
-        return path.replace("{model}", models[wildcards.subset])
+        return path.format(model=PUBLISHED_FOLDERS[""][wildcards.subset], **dict(wildcards.items()))
 
     return path_of_subset
+
+
+def published_member(path):
+    """An input function: the path for the model behind a folder of published result files."""
+
+    def path_of_member(wildcards):
+        folder = wildcards.get("family", wildcards.get("network"))
+        member = PUBLISHED_FOLDERS[folder][wildcards.subset]
+        return path.format(member=member, **{"fold": wildcards.get("fold")})
+
+    return path_of_member
 
 
 def options(section, *keys):

@@ -219,3 +219,56 @@ rule score_subgroups:
         seed=config["seed"],
     script:
         "../workflow/scripts/score_subgroups.py"
+
+
+rule write_cross_validation:
+    """The pooled files of the published five-fold code, of nested folds."""
+    input:
+        predictions=published_member("results/admission/nested/{member}/predictions.parquet"),
+        code=sources("admission.cross_validation"),
+    output:
+        summary="results/{family}{subset}_performance/{subset}_stays_cv_summary.csv",
+        predictions="results/{family}{subset}_performance/{subset}_stays_val_predictions.csv",
+        curves="results/{family}{subset}_performance/{subset}_stays_cv_roc_prc_data.npz",
+        roc="results/{family}{subset}_performance/{subset}_stays_cv_roc.png",
+        prc="results/{family}{subset}_performance/{subset}_stays_cv_prc.png",
+    log:
+        "results/logs/write_cross_validation/{family}{subset}.log",
+    benchmark:
+        "results/benchmarks/write_cross_validation/{family}{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC,
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/write_cross_validation.py"
+
+
+rule write_fold:
+    """Weights, epochs and loss of one nested fold, under their published names."""
+    input:
+        checkpoint=published_member("results/scenarios/nested_{fold}/{member}.pth"),
+        history=published_member("results/scenarios/nested_{fold}/admission/{member}/history.csv"),
+        code=sources("admission.cross_validation"),
+    output:
+        checkpoint="results/{network}{subset}_performance/{subset}_stays_fold{fold}_best_model.pth",
+        metrics="results/{network}{subset}_performance/{subset}_stays_fold{fold}_metrics.csv",
+        loss="results/{network}{subset}_performance/{subset}_stays_fold{fold}_loss.png",
+    log:
+        "results/logs/write_fold/{network}{subset}_{fold}.log",
+    benchmark:
+        "results/benchmarks/write_fold/{network}{subset}_{fold}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        synthetic=SYNTHETIC,
+    script:
+        "../workflow/scripts/write_fold.py"

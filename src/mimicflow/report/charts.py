@@ -19,8 +19,8 @@ Drawing = alt.LayerChart | alt.FacetChart
 _FIFTHS = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f")
 _MODEL = [alt.Tooltip("title:N", title="Model")]
 
-COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#444444"]
-DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 1], [1, 3]]
+COLOURS = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#444444", "#56B4E9", "#882255"]
+DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 1], [1, 3], [6, 2, 1, 2], [3, 3]]
 HEIGHT, ROW_HEIGHT = 300, 28  # pixels
 # Long names of rows are set in lines of at most so many characters; the page says how many.
 _WRAP = alt.param(name="wrap", value=60)
@@ -150,7 +150,7 @@ def decision(frame: pd.DataFrame) -> Drawing:
     )
     bands = (
         alt.Chart(frame.dropna(subset=["low", "high"]))
-        .mark_area(color=GREY, opacity=0.2, clip=True)
+        .mark_area(color=GREY, opacity=0.12, clip=True)
         .encode(x="threshold:Q", y="low:Q", y2="high:Q", detail="title:N")
     )
     return alt.layer(bands, lines).properties(height=HEIGHT)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mimicflow.evaluation.importance import feature_labels
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
     Block,
@@ -55,9 +56,16 @@ def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: st
     """Chart the leading features of each model, with the columns of, value and second told."""
     if frame.empty:  # no model of this run has such features
         return []
-    parts = [part.sort_values("rank") for _, part in frame.groupby("of", sort=False)]
-    shown = pd.concat(parts)[lambda rows: rows["rank"] <= LEADING]
-    shown = shown.assign(group=[label("group", group) for group in shown["group"]])
+    # Features that are of no use share a rank: it cannot tell how many to show.
+    parts = [
+        part.sort_values("rank", kind="stable").head(LEADING)
+        for _, part in frame.groupby("of", sort=False)
+    ]
+    shown = pd.concat(parts)
+    shown = shown.assign(
+        feature=shown["feature"].map(feature_labels()).fillna(shown["feature"]),
+        group=[label("group", group) for group in shown["group"]],
+    )
     rows = [
         [row.of, str(row.rank), row.feature, row.group, number(row.value, 4), number(row.second, 4)]
         for row in shown.itertuples()

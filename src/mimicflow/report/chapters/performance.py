@@ -209,13 +209,13 @@ def comparisons(system: System) -> Section:
                     f"{row.title_a} − {row.title_b}",
                     number(row.auroc_a),
                     number(row.auroc_b),
+                    difference(with_interval(row.difference, row.low, row.high), row.low, row.high),
+                    p_value(row.p),
                     difference(
-                        with_interval(row.difference, row.low, row.high),
+                        f"{number(row.clustered_low)} to {number(row.clustered_high)}",
                         row.clustered_low,
                         row.clustered_high,
                     ),
-                    p_value(row.p),
-                    f"{number(row.clustered_low)} to {number(row.clustered_high)}",
                     p_value(row.clustered_p),
                 ]
                 for row in part.itertuples()
@@ -271,7 +271,7 @@ def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of:
 def _subgroup_chart(
     system: System, protocol: Protocol, frame: pd.DataFrame, first: str, data: Table
 ) -> Chart:
-    shown = frame[(frame["score"] == "auroc") & ~frame["suppressed"].astype(bool)]
+    shown = frame[(frame["score"] == "auroc") & frame["value"].notna()]  # suppressed: no value
     points = pd.DataFrame(
         {
             "row": [f"{label('group', row.group)}: {row.level}" for row in shown.itertuples()],

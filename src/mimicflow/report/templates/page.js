@@ -6,7 +6,8 @@
   const fitted = (specification, width) => {
     const config = structuredClone(specification.config);
     config.axis.labelLimit = Math.max(100, 0.42 * width);
-    config.legend.columns = width < 420 ? 1 : 2;
+    config.legend.columns = width < 560 ? 1 : 2;
+    config.legend.labelLimit = (0.8 * width) / config.legend.columns;
     const fit = { ...specification, config };
     if (specification.usermeta?.longest && width < 640) {
       const wrap = Math.round(0.065 * width); // characters in a line

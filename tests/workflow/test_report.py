@@ -1,0 +1,191 @@
+"""From raw files to the report on presets/tiny.yaml: folds, defects, explanations, documents."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from document_numbers import unexplained
+from sklearn.metrics import roc_auc_score
+
+from .conftest import copy_repository
+
+TINY = ("--configfile", "presets/tiny.yaml")
+TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "table_one", "manifest")
+
+
+@pytest.fixture(scope="module")
+def run(repository, tmp_path_factory):
+    checkout = copy_repository(repository, tmp_path_factory.mktemp("report") / "mimicflow")
+    done = checkout.snakemake("evaluation", *TINY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def results(run) -> Path:
+    return run.folder / "results"
+
+
+def predictions(results: Path, protocol: str, model: str) -> pd.DataFrame:
+    return pd.read_parquet(results / f"admission/{protocol}/{model}/predictions.parquet")
+
+
+@pytest.mark.parametrize("protocol", ["nested", "published"])
+def test_every_stay_is_out_of_fold_once(results, protocol):
+    spine = pd.read_parquet(results / "cohort/spine.parquet")
+    table = predictions(results, protocol, "all_stays_model")
+    tested = table[table["split"] == "test"]
+
+    assert sorted(tested["stay_id"]) == sorted(spine["stay_id"])
+    assert tested.groupby("subject_id")["fold"].nunique().max() == 1
+
+
+def test_what_stops_the_training_is_never_reported_in_nested_folds(results):
+    table = predictions(results, "nested", "all_stays_model")
+    parts = table.groupby(["fold", "subject_id"])["split"].nunique()
+
+    assert parts.max() == 1
+    assert set(table["split"]) == {"validation", "test"}
+    for fold in (0, 1):
+        spine = pd.read_parquet(results / f"scenarios/nested_{fold}/cohort/spine.parquet")
+        in_fold = table[table["fold"] == fold]
+        for split in ("validation", "test"):
+            drawn = set(spine.loc[spine["split"] == split, "stay_id"])
+            assert set(in_fold.loc[in_fold["split"] == split, "stay_id"]) == drawn
+
+
+def test_published_folds_are_the_same_patients_stopped_by_the_reported_ones(results):
+    published = predictions(results, "published", "all_stays_model")
+    nested = predictions(results, "nested", "all_stays_model")
+    tested = nested[nested["split"] == "test"]
+
+    assert set(published["split"]) == {"test"}
+    assert published[["stay_id", "fold"]].equals(tested[["stay_id", "fold"]].reset_index(drop=True))
+    folder = results / "scenarios/published_0"
+    assert not (folder / "pretrained_model.pth").exists()  # shared with the nested fold
+    config = (folder / "admission/all_stays_model/config.yaml").read_text()
+    assert "stopping: test" in config and "calibration: none" in config
+
+
+def test_optimistic_protocols_are_marked_in_their_tables(results):
+    for protocol, optimistic in (("nested", False), ("published", True), ("seed", True)):
+        scores = pd.read_csv(results / f"admission/{protocol}/scores.csv")
+        assert set(scores["optimistic"]) == {optimistic}
+        assert set(scores["data"]) == {"synthetic"}
+
+
+def test_pooled_scores_are_those_of_scikit_learn(results):
+    table = predictions(results, "nested", "random_forest_all")
+    tested = table[table["split"] == "test"]
+    scores = pd.read_csv(results / "admission/nested/scores.csv")
+    rows = scores[(scores["model"] == "random_forest_all") & (scores["score"] == "auroc")]
+    by_fold = [roc_auc_score(f["label"], f["probability"]) for _, f in tested.groupby("fold")]
+
+    expected = roc_auc_score(tested["label"], tested["probability"])
+    assert rows["value"].tolist() == pytest.approx([expected, expected])
+    assert set(rows["interval"]) == {"bootstrap", "delong"}
+    assert rows["fold_mean"].tolist() == pytest.approx([np.mean(by_fold)] * 2)
+    assert rows["fold_sd"].tolist() == pytest.approx([np.std(by_fold, ddof=1)] * 2)
+
+
+def test_late_fusion_is_compared_with_all_others_on_the_same_stays(results):
+    pairs = pd.read_csv(results / "admission/nested/comparisons.csv")
+
+    assert len(pairs) == 2 * 10  # pairs of five models, for all stays and for several ECGs
+    assert pairs.groupby("stays")["n"].nunique().eq(1).all()
+    assert pairs["clustered_p"].between(0, 1).all()
+
+
+def test_chosen_rows_are_priced_and_the_others_listed(results):
+    price = pd.read_csv(results / "admission/price_of_defects.csv")
+    priced = price[price["ours_value"].notna()]
+
+    assert set(price["row"]) == set(range(1, 38))
+    assert set(priced["row"]) == {1, 6, 17}
+    assert priced.loc[priced["row"] == 6, "paired"].eq(True).all()
+    assert (
+        price.loc[(price["row"] == 17) & (price["model"] == "random_forest_all"), "note"]
+        .eq("does not touch this model")
+        .all()
+    )
+
+
+def test_ablated_models_lack_their_branch(results):
+    table = pd.read_csv(results / "admission/explanations/ablation.csv")
+
+    assert set(table["removed"]) == {"ecg", "vitals", "static"}
+    config = (results / "scenarios/without_ecg/admission/all_stays_model/config.yaml").read_text()
+    assert "- vitals" in config and "- ecg" not in config
+
+
+def test_every_figure_of_the_documents_stands_in_a_file_of_the_run(results):
+    admission = results / "admission"
+    files = {
+        "attrition": results / "cohort/attrition.csv",
+        "spine": results / "cohort/spine.parquet",
+        "manifest": results / "manifest.json",
+        "run": results / "run.json",
+        "table_one": admission / "table_one.csv",
+        "price_of_defects": admission / "price_of_defects.csv",
+        "importance": admission / "explanations/importance.csv",
+        "ablation": admission / "explanations/ablation.csv",
+    }
+    for table in ("scores", "comparisons", "calibration", "decision", "subgroups"):
+        files[table] = admission / f"nested/{table}.csv"
+    for document in ("model_card", "tripod_ai"):
+        text = (admission / f"{document}.md").read_text()
+        assert len(text) > 3000
+        assert "synthetic" in text.lower()
+        assert unexplained(text, files, sorted(results.glob("*stays*.pth"))) == []
+
+
+def test_the_page_needs_nothing_from_outside(results):
+    text = (results / "report.html").read_text()
+    loaded: list[str] = []
+
+    class Page(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            wanted = {"src", "srcset", "poster", "data"} | ({"href"} if tag == "link" else set())
+            loaded.extend(value or "" for name, value in attrs if name in wanted)
+
+    Page().feed(text)
+    assert loaded
+    assert [link for link in loaded if not link.startswith("data:")] == []
+    assert len(text.encode()) < 5_000_000
+
+
+def test_the_run_is_described_without_naming_the_machine(run, results):
+    described = json.loads((results / "run.json").read_text())
+
+    rules = {entry["rule"]: entry for entry in described["rules"]}
+    assert rules["train_model"]["jobs"] >= 4 * (1 + 2 + 2 + 1)  # scenarios are counted too
+    assert str(run.folder) not in json.dumps(described)
+
+
+def test_snakemake_has_an_archive_of_its_own(run):
+    done = run.snakemake("evaluation", *TINY, "--report", "results/report.zip")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (run.folder / "results/report.zip").stat().st_size > 100_000
+
+
+def test_a_second_run_has_nothing_to_do(run):
+    done = run.snakemake("evaluation", *TINY)
+
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_one_key_of_the_evaluation_reruns_what_needs_it_only(run):
+    config = run.folder / "config.yaml"
+    before = config.read_text()
+    config.write_text(before.replace("step: 0.02", "step: 0.04"))
+
+    planned = run.planned("evaluation", *TINY)
+
+    config.write_text(before)
+    assert planned["weigh_decisions"] == 3
+    assert not {"train_model", "score_models", "calibrate_models", "pool_folds"} & set(planned)

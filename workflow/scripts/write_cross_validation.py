@@ -1,0 +1,14 @@
+"""Adapter of rule write_cross_validation."""
+
+from mimicflow.admission.cross_validation import write_cross_validation
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_cross_validation(
+        f"{snakemake.wildcards.subset} stays",
+        snakemake.input.predictions,
+        dict(snakemake.output.items()),
+        draws=snakemake.params.draws,
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+    )
