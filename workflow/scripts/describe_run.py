@@ -1,7 +1,13 @@
 """Adapter of rule describe_run."""
 
+from pathlib import Path
+
 from mimicflow.report.run_manifest import describe_run
 from mimicflow.scripting import rule_log
 
 with rule_log(snakemake.log[0]):
-    describe_run("results", snakemake.params.config, snakemake.output[0])
+    describe_run(
+        Path("results").rglob("benchmarks/**/*.tsv"),
+        snakemake.params.config,
+        snakemake.output[0],
+    )

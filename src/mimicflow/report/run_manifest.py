@@ -22,20 +22,18 @@ def describe_run(
     benchmarks: Iterable[str | Path],
     config: Mapping[str, Any],
     output: str | Path,
-    benchmark_folder: str | Path = "results/benchmarks",
 ) -> dict[str, Any]:
     """Write what a reviewer needs to know about the run; no names of hosts, users or folders.
 
     Parameters
     ----------
     benchmarks : iterable of path-like
-        Snakemake's benchmark files, ``{benchmark_folder}/{rule}/...tsv`` or ``{rule}.tsv``.
+        Snakemake's benchmark files, ``.../benchmarks/{rule}/...tsv`` or ``{rule}.tsv``; those of
+        all scenarios count together.
     config : mapping
         The configuration as used. Absolute paths keep their last part only.
     output : path-like
         JSON to write.
-    benchmark_folder : path-like
-        The folder below which the first part of a path is the rule.
 
     Returns
     -------
@@ -61,7 +59,7 @@ def describe_run(
         "machine": describe_machine(),
         "seed": config.get("seed"),
         "config": without_folders(config),
-        "rules": rule_totals(benchmarks, benchmark_folder),
+        "rules": rule_totals(benchmarks),
     }
     write_json(run, output)
     return run
@@ -140,20 +138,18 @@ def without_folders(value: Any) -> Any:
     return value if isinstance(value, int | float) or value is None else without_folders(str(value))
 
 
-def rule_totals(
-    benchmarks: Iterable[str | Path], benchmark_folder: str | Path
-) -> list[dict[str, Any]]:
+def rule_totals(benchmarks: Iterable[str | Path]) -> list[dict[str, Any]]:
     """Sum Snakemake's benchmark files by rule, sorted by name."""
     frames = []
     for path in sorted(map(Path, benchmarks)):
         try:
-            rule = path.relative_to(benchmark_folder).parts[0].removesuffix(".tsv")
+            rule = path.parts[path.parts.index("benchmarks") + 1].removesuffix(".tsv")
             # A job too short to be measured has "-" or "NA" for its memory.
             frame = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
             frames.append(frame[["s", "max_rss", "cpu_time"]].astype(float).assign(rule=rule))
         except (ValueError, KeyError, FileNotFoundError) as error:
             raise InputError(
-                f"not a benchmark file below {benchmark_folder}: {error}",
+                f"not a benchmark file: {error}",
                 file=path,
                 remedy="give the files that Snakemake wrote for the rules' benchmark",
             ) from error
