@@ -88,15 +88,10 @@ class System:
             return self.title(model)
         return f"{self.title(model)}, {in_sentence(label('stays', self.stays(model)))}"
 
-    @cached_property
-    def leading(self) -> str | None:
-        """The model with the highest AUROC of the first protocol, among the first kind of stays."""
-        for _, path in self.with_file("scores"):
-            scores = read_table(path, "model", "stays", "score", "value")
-            best = scores[(scores["score"] == "auroc") & (scores["stays"] == scores["stays"][0])]
-            if best["value"].notna().any():
-                return str(best.loc[best["value"].idxmax(), "model"])
-        return None
+    @property
+    def main_models(self) -> list[str]:
+        """The models that the system is about, named before any score was seen."""
+        return [model for model in self.words["main_models"].split() if model in self.names.index]
 
 
 def by_stays(system: System, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -238,7 +238,7 @@ def subgroups(system: System) -> Section:
         frame = read_table(path, "model", "group", "level", "score", "value", "suppressed")
         if place == 0:
             models = list(dict.fromkeys(frame["model"]))
-            first = next((name for name in models if name == system.leading), models[0])
+            first = next((name for name in models if name in system.main_models), models[0])
             part = frame[frame["model"] == first]
             data = _subgroup_table(system, protocol, part, system.full_title(first))
             blocks.append(_subgroup_chart(system, protocol, frame, first, data))

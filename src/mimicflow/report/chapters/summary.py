@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from mimicflow.report.blocks import DASH, Section, count, number, table, with_interval
 from mimicflow.report.chapters import section
-from mimicflow.report.chapters.models import System, by_stays
+from mimicflow.report.chapters.models import System
 from mimicflow.report.chapters.performance import NEEDED, one_interval
-from mimicflow.report.inputs import read_table
+from mimicflow.report.inputs import label, read_table
 
 
 def summary(systems: Sequence[System]) -> Section:
-    """Return the highest AUROC of each system, by kind of stays."""
+    """Return the AUROC of the main models of each system."""
     rows = [row for system in systems for row in _rows(system)]
     columns = [("System", False), ("Group", False), ("Protocol", False), ("Model", False)]
     columns += [("Patients", True), ("Stays", True), ("Events", True)]
@@ -24,15 +24,15 @@ def summary(systems: Sequence[System]) -> Section:
 def _rows(system: System) -> Iterator[list[str]]:
     for protocol, path in list(system.with_file("scores"))[:1]:
         scores = read_table(path, *NEEDED)
-        for stays, part in by_stays(system, one_interval(scores).query("score == 'auroc'")):
-            if part["value"].notna().any():
-                best = part.loc[part["value"].idxmax()]
-                yield [
-                    system.words["title"],
-                    stays,
-                    f"{protocol.title} (optimistic)" if protocol.optimistic else protocol.title,
-                    system.title(best["model"]),
-                    *(count(best[name], system.mask) for name in ("patients", "n", "events")),
-                    with_interval(best["value"], best["low"], best["high"]),
-                    number(best["published"]) or DASH,
-                ]
+        auroc = one_interval(scores).query("score == 'auroc'").set_index("model")
+        for model in system.main_models:
+            found = auroc.loc[model]
+            yield [
+                system.words["title"],
+                label("stays", found["stays"]),
+                f"{protocol.title} (optimistic)" if protocol.optimistic else protocol.title,
+                system.title(model),
+                *(count(found[name], system.mask) for name in ("patients", "n", "events")),
+                with_interval(found["value"], found["low"], found["high"]),
+                number(found["published"]) or DASH,
+            ]
