@@ -340,3 +340,20 @@ def test_scores_at_several_thresholds_are_not_averaged_over_folds(tmp_path: Path
     page = read_page(build_with(tmp_path, SystemFiles(protocols={"nested": files})))
     [table] = page.all("table")
     assert rows_of(table) == [["m", "AUROC", "0.900", "0.900"]]
+
+
+def test_the_first_table_shows_the_main_models_even_where_another_scores_higher(
+    tmp_path: Path, results: Path
+):
+    scores = pd.read_csv(results / "admission/nested/scores.csv")
+    forest = (scores["model"] == "random_forest_all") & (scores["score"] == "auroc")
+    scores.loc[forest, "value"] = 0.999
+    folder = tmp_path / "admission/nested"
+    folder.mkdir(parents=True)
+    scores.to_csv(folder / "scores.csv", index=False)
+    system = SystemFiles(protocols={"nested": ProtocolFiles(scores=folder / "scores.csv")})
+
+    page = read_page(build_with(tmp_path, system))
+
+    shown = rows_of(tables(page, "Main result of each system")[0])
+    assert [row[3] for row in shown] == ["ECG, vital signs and static"] * 2
