@@ -118,6 +118,7 @@ rule explain_model:
         },
         rows=lookup("explanations/attribution_rows", within=config),
         steps=lookup("explanations/attribution_steps", within=config),
+        positive_class=lookup("cohort/positive_class", within=config),
         synthetic=SYNTHETIC,
         seed=config["seed"],
     script:

@@ -22,5 +22,6 @@ with rule_log(snakemake.log[0]):
         threads=snakemake.threads,
         rows=snakemake.params.rows,
         steps=snakemake.params.steps,
+        positive_class=snakemake.params.positive_class,
         synthetic=snakemake.params.synthetic,
     )

@@ -41,7 +41,9 @@ CASES = {
     "true_negative": (0, False),
     "false_negative": (1, False),
 }
-"""Case -> outcome (1: admitted), and whether admission was predicted."""
+"""Case -> label, and whether label 1 was predicted."""
+DIRECTIONS = {"ADMITTED": ("admission", "discharge"), "HOME": ("discharge", "admission")}
+"""Positive class -> what label 1 stands for, and label 0."""
 ATTRIBUTIONS = ["model", "feature", "group", "mean_abs", "mean", "rank"]
 TOLERANCE = 0.05
 """Share of the difference to the baseline that the sum of the attributions may miss."""
@@ -75,6 +77,7 @@ def explain_model(
     threads: int,
     rows: int = 2000,
     steps: int = 50,
+    positive_class: str = "ADMITTED",
     synthetic: bool,
 ) -> None:
     """Attribute predictions for test stays to static features and to moments of the ECG.
@@ -102,6 +105,8 @@ def explain_model(
         Test stays, drawn by the seed, whose static features are explained.
     steps : int
         Points on the way from the baseline.
+    positive_class : {"ADMITTED", "HOME"}
+        What label 1 stands for.
     synthetic : bool
         Whether to stamp the figures as synthetic.
 
@@ -124,6 +129,7 @@ def explain_model(
         write_csv(_summary(name, explained.static(drawn), data), outputs.attributions)
         probability = calibrated(explained.logits(test), predictor.temperature)
         labels = data.labels.numpy()[test]
+        directions = DIRECTIONS[positive_class]
         chosen = choose_cases(labels, probability, predictor.threshold)
         for case, place in chosen.items():
             title, path = case.replace("_", " ").capitalize(), getattr(outputs, case)
@@ -136,12 +142,13 @@ def explain_model(
                 )
                 draw_empty_paper(path, title=title, message=message, synthetic=synthetic)
                 continue
-            outcome = "admitted" if labels[place] else "went home"
+            outcome = directions[0 if labels[place] else 1]
             _draw_case(
                 explained,
                 int(test[place]),
-                f"{title}: {outcome}, probability of admission {probability[place]:.3f}",
+                f"{title}: {outcome}, probability of {directions[0]} {probability[place]:.3f}",
                 path,
+                directions,
                 synthetic,
             )
 
@@ -321,7 +328,12 @@ def _summary(name: str, attributions: np.ndarray, data: AdmissionInputs) -> pd.D
 
 
 def _draw_case(
-    explained: _Explained, row: int, title: str, path: str | Path, synthetic: bool
+    explained: _Explained,
+    row: int,
+    title: str,
+    path: str | Path,
+    directions: tuple[str, str],
+    synthetic: bool,
 ) -> None:
     """Draw the prediction ECG of a stay; say below what all its ECGs add to the logit."""
     waveforms, lead_mask, attributions = explained.ecgs(row)
@@ -335,6 +347,7 @@ def _draw_case(
         explained.waveforms.signal["sampling_rate"],
         path,
         attribution=attributions[-1],
+        directions=directions,
         title=title,
         note=note,
         synthetic=synthetic,

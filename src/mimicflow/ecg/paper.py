@@ -43,6 +43,7 @@ def draw_paper(
     path: str | Path,
     *,
     attribution: np.ndarray | None = None,
+    directions: tuple[str, str] = ("admission", "discharge"),
     title: str = "",
     note: str = "",
     synthetic: bool,
@@ -63,9 +64,11 @@ def draw_paper(
     path : path-like
         PNG to write.
     attribution : ndarray of shape (12, n), optional
-        Of each sample, in log-odds: positive toward admission. Summed over 40 ms (1 mm of paper)
-        and drawn as bars from the isoelectric line, up where it is positive, down where it is
-        negative (toward discharge): direction and size are told without colour.
+        Of each sample, in log-odds. Summed over 40 ms (1 mm of paper) and drawn as bars from the
+        isoelectric line, up where it is positive, down where it is negative: direction and size
+        are told without colour.
+    directions : tuple of str
+        What a positive attribution speaks for, and a negative one.
     title, note : str
         Above the paper, and below it.
     synthetic : bool
@@ -87,7 +90,7 @@ def draw_paper(
         _draw_grid(axes)
         recorded = np.ones(len(LEADS), bool) if lead_mask is None else np.asarray(lead_mask)
         bars = [] if attribution is None else _bars(attribution, sampling_rate, recorded)
-        scale = _draw_legend(axes, bars) if bars else 0.0
+        scale = _draw_legend(axes, bars, directions) if bars else 0.0
         for place, (lead, baseline, x, start, seconds) in enumerate(_windows()):
             row = LEADS.index(lead)
             axes.text(x + 1.5, baseline + 13, lead, fontsize=9, fontweight="bold", color=INK)
@@ -210,14 +213,14 @@ def _bars(attribution: np.ndarray, sampling_rate: float, recorded: np.ndarray) -
     return bars
 
 
-def _draw_legend(axes: Axes, bars: list[np.ndarray]) -> float:
+def _draw_legend(axes: Axes, bars: list[np.ndarray], directions: tuple[str, str]) -> float:
     """Say what the bars mean; return their mm per log-odds."""
     heights = np.abs(np.concatenate(bars))
     tall = float(np.quantile(heights, 0.99)) or float(heights.max())
     y = _BOTTOM - 13
     for x, colour, words in (
-        (_LEFT, VERMILION, "bars upwards: toward admission"),
-        (_LEFT + 66, BLUE, "bars downwards: toward discharge"),
+        (_LEFT, VERMILION, f"bars upwards: toward {directions[0]}"),
+        (_LEFT + 66, BLUE, f"bars downwards: toward {directions[1]}"),
     ):
         axes.add_patch(Rectangle((x, y - 0.3), 5, 2.6, facecolor=colour, edgecolor="none"))
         axes.text(x + 7, y, words, fontsize=9, color=INK)
