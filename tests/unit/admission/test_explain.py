@@ -198,3 +198,14 @@ def test_other_training_stays_are_refused(hospital, fitted, tmp_path):
     other = hospital.with_table("spine", spine, tmp_path)
     with pytest.raises(CheckpointError, match="fitted on other training stays"):
         run(other, fitted, tmp_path / "out")
+
+
+def test_figures_say_what_the_positive_class_stands_for(hospital, fitted, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(explain, "draw_paper", lambda *_, **words: drawn.append(words))
+
+    run(hospital, fitted, tmp_path, positive_class="HOME", steps=2)
+
+    assert {words["directions"] for words in drawn} == {("discharge", "admission")}
+    positive = [words["title"] for words in drawn if words["title"].startswith("True positive")]
+    assert all("True positive: discharge, probability of discharge" in title for title in positive)
