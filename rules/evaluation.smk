@@ -144,7 +144,6 @@ rule calibrate_models:
     params:
         stays=evaluated,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        smallest=lookup("evaluation/smallest_cell", within=config),
         synthetic=SYNTHETIC,
         seed=config["seed"],
     script:
@@ -214,7 +213,6 @@ rule score_subgroups:
         stays=evaluated,
         drawn=main_model,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        smallest=lookup("evaluation/smallest_cell", within=config),
         synthetic=SYNTHETIC,
         seed=config["seed"],
     script:

@@ -95,7 +95,6 @@ rule write_table_one:
         mem_mb=1000,
         runtime="30m",
     params:
-        smallest=lookup("evaluation/smallest_cell", within=config),
         synthetic=SYNTHETIC,
     script:
         "../workflow/scripts/write_table_one.py"
@@ -126,7 +125,6 @@ rule draw_flow:
         mem_mb=1000,
         runtime="30m",
     params:
-        smallest=lookup("evaluation/smallest_cell", within=config),
         synthetic=SYNTHETIC,
     script:
         "../workflow/scripts/draw_flow.py"
@@ -178,7 +176,6 @@ rule write_model_card:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        smallest=lookup("evaluation/smallest_cell", within=config),
         synthetic=SYNTHETIC,
     script:
         "../workflow/scripts/write_model_card.py"
@@ -209,7 +206,6 @@ rule write_checklist:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        smallest=lookup("evaluation/smallest_cell", within=config),
         synthetic=SYNTHETIC,
     script:
         "../workflow/scripts/write_checklist.py"

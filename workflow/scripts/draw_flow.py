@@ -10,6 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.output.svg,
         snakemake.output.png,
         synthetic=snakemake.params.synthetic,
-        smallest=snakemake.params.smallest,
         folds=snakemake.input.folds,
     )

@@ -14,5 +14,4 @@ with rule_log(snakemake.log[0]):
         draws=snakemake.params.draws,
         seed=snakemake.params.seed,
         synthetic=snakemake.params.synthetic,
-        smallest=snakemake.params.smallest,
     )

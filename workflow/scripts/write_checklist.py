@@ -11,5 +11,4 @@ with rule_log(snakemake.log[0]):
         snakemake.output.table,
         models=snakemake.input.models,
         synthetic=snakemake.params.synthetic,
-        smallest=snakemake.params.smallest,
     )

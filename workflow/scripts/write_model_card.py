@@ -10,5 +10,4 @@ with rule_log(snakemake.log[0]):
         snakemake.output[0],
         models=snakemake.input.models,
         synthetic=snakemake.params.synthetic,
-        smallest=snakemake.params.smallest,
     )

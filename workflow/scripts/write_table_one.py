@@ -10,6 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.input.groups,
         snakemake.output[0],
         synthetic=snakemake.params.synthetic,
-        smallest=snakemake.params.smallest,
         vitals=snakemake.input.vitals,
     )

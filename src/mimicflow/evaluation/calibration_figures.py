@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mimicflow.evaluation.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.titles import STAYS
 
 _AFTER = "beta"  # of the corrections, the smooth one that can also undo a shift
@@ -29,7 +30,7 @@ def draw_reliability(
     path: str | Path,
     *,
     synthetic: bool,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Draw observed shares against predictions, a panel per model, a row per set of stays.
 

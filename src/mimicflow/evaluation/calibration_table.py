@@ -11,6 +11,7 @@ import pandas as pd
 from mimicflow.evaluation.bootstrap import bootstrap, interval
 from mimicflow.evaluation.calibration import calibration_scores, reliability
 from mimicflow.evaluation.calibration_figures import draw_reliability
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.metrics import scores
 from mimicflow.evaluation.recalibration import FITS, recalibrate
 from mimicflow.evaluation.titles import by_stays, read_titles
@@ -39,7 +40,7 @@ def calibrate_models(
     draws: int = 1000,
     seed: int = 0,
     synthetic: bool = False,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write how well the models are calibrated, as they are and recalibrated.
 

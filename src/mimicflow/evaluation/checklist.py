@@ -10,6 +10,7 @@ import jinja2
 import pandas as pd
 
 from mimicflow.concepts import REFERENCE
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.facts import environment, gather
 from mimicflow.files import atomic_output, write_csv
 
@@ -25,7 +26,7 @@ def write_checklist(
     models: Iterable[str | Path] = (),
     *,
     synthetic: bool,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write the checklist (items of Collins et al., BMJ 2024;385:e078378, in our own words).
 

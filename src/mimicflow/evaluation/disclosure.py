@@ -6,6 +6,8 @@ import numpy as np
 
 Line = tuple[np.ndarray, np.ndarray, bool]
 
+SMALLEST_CELL = 10
+"""Fewest patients that a count may stand for, unless the data are synthetic."""
 HIDDEN = "hidden"
 """Stands for a count that is not small itself but would give a small one away."""
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mimicflow.concepts import REFERENCE, static_features
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.flow import parts, stages
 from mimicflow.files import sha256
 
@@ -34,7 +35,7 @@ def gather(
     models: Iterable[str | Path] = (),
     *,
     synthetic: bool,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
 ) -> dict[str, Any]:
     """Read the facts of a run.
 

@@ -20,7 +20,7 @@ from matplotlib.patches import FancyBboxPatch
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import InputError
 from mimicflow.evaluation.canvas import BLUE, GREY, INK, figure_file
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
+from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
 from mimicflow.files import atomic_output
 
 _STAMP = 0.36  # inches, the strip that figure_file keeps for the stamp
@@ -48,7 +48,7 @@ class Part:
     outcomes: tuple[tuple[str, str], ...]
 
 
-def stages(attrition: str | Path, synthetic: bool, smallest: int = 10) -> list[Stage]:
+def stages(attrition: str | Path, synthetic: bool, smallest: int = SMALLEST_CELL) -> list[Stage]:
     """Return the main boxes; ``reference/flow.csv`` says which steps are boxes and why stays go.
 
     A box that fewer than ``smallest`` stays or patients were lost on the way to is joined with the
@@ -107,7 +107,10 @@ def stages(attrition: str | Path, synthetic: bool, smallest: int = 10) -> list[S
 
 
 def parts(
-    spine: str | Path, synthetic: bool, smallest: int = 10, folds: str | Path | None = None
+    spine: str | Path,
+    synthetic: bool,
+    smallest: int = SMALLEST_CELL,
+    folds: str | Path | None = None,
 ) -> list[Part]:
     """Return the parts of the cohort: training, validation and test, or the folds.
 
@@ -164,7 +167,7 @@ def draw_flow(
     output_svg: str | Path,
     output_png: str | Path,
     synthetic: bool,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
     folds: str | Path | None = None,
 ) -> None:
     """Draw the flow of patients, as SVG to put into a page and as PNG.

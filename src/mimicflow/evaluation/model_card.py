@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.facts import environment, gather
 from mimicflow.files import atomic_output
 
@@ -18,7 +19,7 @@ def write_model_card(
     models: Iterable[str | Path] = (),
     *,
     synthetic: bool,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write the model card, built as in Mitchell et al. (FAT* 2019, doi 10.1145/3287560.3287596).
 

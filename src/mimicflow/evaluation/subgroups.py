@@ -19,7 +19,7 @@ import pandas as pd
 from mimicflow.errors import InputError
 from mimicflow.evaluation.bootstrap import bootstrap, interval
 from mimicflow.evaluation.calibration import calibration_line, enough_patients
-from mimicflow.evaluation.disclosure import to_hide
+from mimicflow.evaluation.disclosure import SMALLEST_CELL, to_hide
 from mimicflow.evaluation.groups import GROUPS
 from mimicflow.evaluation.metrics import scores
 from mimicflow.evaluation.predictions import read_predictions
@@ -44,7 +44,7 @@ def score_subgroups(
     draws: int = 1000,
     seed: int = 0,
     synthetic: bool = False,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write the scores of every model in every group of patients.
 

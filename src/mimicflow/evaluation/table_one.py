@@ -10,7 +10,7 @@ import pandas as pd
 
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
+from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
 from mimicflow.files import write_csv
 
 _LAST_LEVELS = ["Other", "No earlier admission", "Unknown"]
@@ -23,7 +23,7 @@ def write_table_one(
     groups: str | Path,
     output: str | Path,
     synthetic: bool,
-    smallest: int = 10,
+    smallest: int = SMALLEST_CELL,
     vitals: str | Path | None = None,
 ) -> None:
     """Write Table 1 of the cohort; the variables are listed in ``reference/table_one.csv``.

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+
 MINUS, DASH = "−", "–"
-SMALLEST_CELL = 10
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def scores():
 
 
 def tables():
-    """Every table of the contract, by name."""
+    """Every table that the documents are written from, by name."""
     figures = Figures(2)
     calibration = [
         {"model": model, "title": title, "recalibration": kind, "score": name, **figures.interval()}

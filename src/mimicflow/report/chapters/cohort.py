@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import HIDDEN
-from mimicflow.report.blocks import SMALLEST_CELL, Block, Cell, Picture, Section, count, table
+from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL
+from mimicflow.report.blocks import Block, Cell, Picture, Section, count, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.images import data_uri

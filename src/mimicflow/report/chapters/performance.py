@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
     DASH,
-    SMALLEST_CELL,
     Block,
     Cell,
     Chart,

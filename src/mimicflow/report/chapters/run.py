@@ -11,9 +11,9 @@ import pandas as pd
 import yaml
 
 from mimicflow.errors import InputError
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.report.blocks import (
     DASH,
-    SMALLEST_CELL,
     Block,
     Cell,
     Section,
