@@ -43,7 +43,10 @@ def test_every_key_of_the_schema_is_in_config_yaml_and_described(config, schema)
             ("models", "all_stays_model", "epoch"),
             "'models.all_stays_model.epoch', did you mean 'epochs'?",
         ),
-        (("evaluation", "zzz"), "'evaluation.zzz' (valid here: threshold, bootstrap_draws, protocols"),
+        (
+            ("evaluation", "zzz"),
+            "'evaluation.zzz' (valid here: threshold, bootstrap",
+        ),
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_valid_one(config, schema, path, expected):

@@ -337,7 +337,9 @@ def test_numbers_in_words():
 def test_features_that_no_model_uses_are_not_listed_though_they_share_a_rank(run, documents):
     files, models = run
     table = pd.read_csv(files["importance"])
-    unused = table.iloc[[0] * 40].assign(feature=[f"unused_{n}" for n in range(40)], mean=0.0, rank=2)
+    unused = table.iloc[[0] * 40].assign(
+        feature=[f"unused_{n}" for n in range(40)], mean=0.0, rank=2
+    )
     pd.concat([table, unused]).to_csv(files["importance"], index=False)
 
     card, *_ = documents(files, models)
