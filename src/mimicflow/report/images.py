@@ -52,7 +52,11 @@ def _lighter(image: Image.Image, content: bytes, max_bytes: int) -> bytes:
         buffer = io.BytesIO()
         fitted = image.copy()
         fitted.thumbnail((width, image.height), Image.Resampling.LANCZOS)  # never enlarges
-        fitted.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        # An octree keeps a rare colour, such as the blue of a few bars; median cut turns it grey.
+        reduced = fitted.quantize(
+            COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
+        reduced.save(buffer, "PNG", optimize=True)
         if buffer.tell() <= max_bytes:
             break
     return buffer.getvalue()

@@ -95,3 +95,16 @@ def test_what_is_no_picture_is_refused(content: bytes | None, tmp_path: Path):
         (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(InputError, match=r"a.png: no picture"):
         data_uri(tmp_path / "a.png")
+
+
+def test_a_rare_colour_survives_the_palette(tmp_path: Path):
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(180, 255, (600, 900, 3), dtype=np.uint8)
+    pixels[300:304, 400:420] = (0, 114, 178)  # a few bars in blue on paper of many shades
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+
+    lighter = read_uri(data_uri(tmp_path / "a.png", max_bytes=700_000)).convert("RGB")
+
+    assert lighter.width == 900
+    red, _, blue = lighter.getpixel((410, 302))
+    assert blue - red > 100
