@@ -25,6 +25,7 @@ class Cell:
     strong: bool = False
     code: bool = False  # a long word that may break anywhere
     inner: bool = False  # the name of a row below the name of its group
+    prose: bool = False  # sentences, which want a wide column
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def test_differences_that_exclude_zero_are_marked_in_words(page: Element):
 
 
 def test_defects_are_in_the_order_of_their_rows(page: Element):
-    [table] = tables(page, "AUROC with our rule and with the published one")
+    [table] = tables(page, "AUROC with our rule and with the published one.")
     assert [int(row[0].split(".")[0]) for row in rows_of(table)] == sorted(DEFECTS)
 
 

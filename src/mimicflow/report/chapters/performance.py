@@ -319,11 +319,11 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
             row.title,
             f"{count(row.n_ours, system.mask)} / {count(row.n_published, system.mask)}",
             "" if pd.isna(row.paired) else "yes" if row.paired else "no",
-            _option(row.note),
+            Cell(_option(row.note), prose=True),
         ]
         for row in frame.itertuples()
     ]
-    caption = f"{label('score', score)} with our rule and with the published one (optimistic)."
+    caption = f"{label('score', score)} with our rule and with the published one."
     return table(caption, columns, rows, folded=folded)
 
 
@@ -343,8 +343,8 @@ def _defect_chart(frame: pd.DataFrame, score: str, data: Table) -> Chart:
     )
     name = label("score", score)
     description = f"Dot plot of the difference of {name} of {len(points)} decisions."
-    chart = charts.forest(points, f"{name}, ours − published", line=0.0)
-    caption = f"Difference of {name} between our rule and the published one, with 95 % interval."
+    chart = charts.forest(points, f"{name}, published − ours", line=0.0)
+    caption = f"{name} under the published rule less that under ours, with 95 % interval."
     return Chart(
         caption, description, charts.specification(chart, description), data, True, opened=True
     )
