@@ -184,13 +184,13 @@ rule combine_ecg_only_performance:
         roc=report(
             "results/outputs/gru/combined_performance/combined_roc.png",
             caption="../workflow/report/combined.rst",
-            category="Admission",
+            category="admission",
             labels={"figure": "ROC curves, ECG-only models"},
         ),
         prc=report(
             "results/outputs/gru/combined_performance/combined_prc.png",
             caption="../workflow/report/combined.rst",
-            category="Admission",
+            category="admission",
             labels={"figure": "precision-recall curves, ECG-only models"},
         ),
     log:
@@ -222,13 +222,13 @@ rule combine_multimodal_performance:
         roc=report(
             "results/combined_performance/combined_roc.png",
             caption="../workflow/report/combined.rst",
-            category="Admission",
+            category="admission",
             labels={"figure": "ROC curves, multimodal models"},
         ),
         prc=report(
             "results/combined_performance/combined_prc.png",
             caption="../workflow/report/combined.rst",
-            category="Admission",
+            category="admission",
             labels={"figure": "precision-recall curves, multimodal models"},
         ),
     log:
@@ -258,13 +258,13 @@ rule compare_models:
         table=report(
             "results/admission/comparison.csv",
             caption="../workflow/report/comparison.rst",
-            category="Admission",
+            category="admission",
             labels={"table": "comparison of all models"},
         ),
         figure=report(
             "results/admission/comparison.png",
             caption="../workflow/report/comparison.rst",
-            category="Admission",
+            category="admission",
             labels={"figure": "comparison of all models"},
         ),
     log:
