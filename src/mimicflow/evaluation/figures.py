@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.assessment import Assessment
 from mimicflow.evaluation.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
+from mimicflow.evaluation.titles import STAYS
 
 
 def draw_roc(
@@ -191,13 +192,12 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
 
 def _forest_rows(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
     """Give every model and every heading (one per set of stays) its line, counted from the top."""
-    words = {"all": "All stays", "multi": "Stays with ≥ 2 ECGs"}
     rows: dict[int, pd.Series] = {}
     headings: dict[int, str] = {}
     for stays, group in table.groupby("stays", sort=False):
         first = group.iloc[0]
         headings[len(rows) + len(headings)] = (
-            f"{words.get(str(stays), stays)} (n = {first['n']:,}, {first['events']:,} events)"
+            f"{STAYS.get(str(stays), stays)} (n = {first['n']:,}, {first['events']:,} events)"
         )
         for _, row in group.iterrows():
             rows[len(rows) + len(headings)] = row

@@ -13,6 +13,8 @@ _LOG = logging.getLogger(__name__)
 
 GROUPS = ("sex", "age_band", "race", "arrival", "insurance")
 """The columns of ``groups.parquet`` beside ``stay_id``."""
+LAST_LEVELS = ("Other", "No earlier admission", "Unknown")
+"""Levels that stand last in a table."""
 
 # What the raw value of a stay is looked up in.
 _LISTS = {"race_groups": "race", "arrivals": "arrival_transport"}

@@ -20,7 +20,7 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.bootstrap import bootstrap, interval
 from mimicflow.evaluation.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.disclosure import SMALLEST_CELL, to_hide
-from mimicflow.evaluation.groups import GROUPS
+from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
 from mimicflow.evaluation.metrics import scores
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.subgroup_figures import draw_subgroups
@@ -30,7 +30,6 @@ from mimicflow.files import write_csv
 SCORES = ("auroc", "calibration_intercept", "calibration_slope")
 
 _NOT_A_NUMBER = float("nan")
-_LAST_LEVELS = ("Other", "No earlier admission", "Unknown")
 
 
 def score_subgroups(
@@ -160,7 +159,7 @@ def _rows(
     """Yield one row per level and score."""
     hidden = suppressed_levels(everyone, group, smallest)
     parts = {str(level): part for level, part in everyone.groupby(group)}
-    for level in sorted(parts, key=lambda level: (level in _LAST_LEVELS, level)):
+    for level in sorted(parts, key=lambda level: (level in LAST_LEVELS, level)):
         part = parts[level]
         suppressed = level in hidden
         values = dict.fromkeys(SCORES, _NOT_A_NUMBER) if suppressed else _values(part)

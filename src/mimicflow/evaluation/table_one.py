@@ -11,9 +11,9 @@ import pandas as pd
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import InputError
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.groups import LAST_LEVELS
 from mimicflow.files import write_csv
 
-_LAST_LEVELS = ["Other", "No earlier admission", "Unknown"]
 Row = dict[str, str]
 
 
@@ -164,7 +164,7 @@ def _levels(values: pd.Series, order: str) -> list:
     """Return the levels in the order to print: by value, or the most frequent first."""
     counts = values.value_counts()
     if order == "count":
-        last = {level: rank for rank, level in enumerate(_LAST_LEVELS, start=1)}
+        last = {level: rank for rank, level in enumerate(LAST_LEVELS, start=1)}
         return sorted(counts.index, key=lambda level: (last.get(level, 0), -counts[level], level))
     return sorted(counts.index)
 
