@@ -22,6 +22,7 @@ include: "rules/ecg.smk"  #       WFDB     -> clean waveform store -> pretrained
 include: "rules/cohort.smk"  #    shards   -> who, when, what happened
 include: "rules/features.smk"  #  shards   -> what was known by then
 include: "rules/admission.smk"  # all of it -> the four GRU variants, scored
+include: "rules/mortality.smk"  # shards -> visits as vectors -> death within a year
 include: "rules/evaluation.smk"  # folds pooled, scored, compared, calibrated
 include: "rules/explanations.smk"  # what drives a prediction, what a defect is worth
 include: "rules/report.smk"  #   what a reader opens
@@ -58,6 +59,6 @@ rule evaluation:
         ),
         collect(
             "results/{system}/{document}.md",
-            system=EVALUATED,
+            system="admission",
             document=["model_card", "tripod_ai"],
         ),

@@ -132,7 +132,7 @@ rule write_ecg_only_performance:
     params:
         evaluation=lookup("evaluation", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/write_ecg_only_performance.py"
@@ -167,7 +167,7 @@ rule write_multimodal_performance:
     params:
         evaluation=lookup("evaluation", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/write_multimodal_performance.py"
@@ -204,7 +204,7 @@ rule combine_ecg_only_performance:
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/combine_ecg_only_performance.py"
@@ -242,7 +242,7 @@ rule combine_multimodal_performance:
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/combine_multimodal_performance.py"
@@ -279,7 +279,7 @@ rule compare_models:
     params:
         stays=COMPARED,
         evaluation=lookup("evaluation", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/compare_models.py"

@@ -9,10 +9,19 @@ from mimicflow.scenarios import Scenarios
 from mimicflow.tables import TABLES
 
 SHARDS = range(config["ingest"]["shards"])
-SYNTHETIC = config["data"]["ed"].startswith("results/synthetic")
+# The folders that each system reads; it is synthetic only if all of them are.
+MODULES = {"admission": ["hosp", "ed", "ecg"], "mortality": ["hosp", "icu"]}
+SYNTHETIC = {
+    system: all(config["data"][module].startswith("results/synthetic") for module in modules)
+    for system, modules in MODULES.items()
+}
 # Without pretraining the machine measurements are not read; the list of records has the times too.
 PRETRAINING = config["pretraining"]["patients"] != "none"
 ECG_TIMES = "ecg/machine_measurements" if PRETRAINING else "ecg/record_list"
+MORTALITY_TABLES = [
+    *("hosp/patients", "hosp/admissions", "icu/icustays"),
+    *("hosp/diagnoses_icd", "hosp/procedures_icd", "hosp/prescriptions"),
+]
 ADMISSION_TABLES = [
     *(
         "hosp/patients",
@@ -25,6 +34,8 @@ ADMISSION_TABLES = [
     "ecg/record_list",
     *(["ecg/machine_measurements"] if PRETRAINING else []),
 ]
+# By the folder of its manifest below results/.
+TABLES_READ = {"": ADMISSION_TABLES, "mortality/": MORTALITY_TABLES}
 STATIC_CONCEPTS = [
     *(
         "ed_stay",
@@ -46,14 +57,26 @@ COMPARED = {
 SCENARIOS = Scenarios(config, protocols.scenarios(config))
 # What is cross-validated of each system: late fusion is the mean of two of the others.
 FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
-EVALUATED = {"admission": {**COMPARED, **FUSED}}
+# The models of mortality, all on the same patients.
+VISIT_MODELS = [*config["mortality"]["networks"], *config["mortality"]["baselines"]]
+MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
+EVALUATED = {
+    "admission": {**COMPARED, **FUSED},
+    "mortality": {model: "all" for model in VISIT_MODELS},
+}
 # The folders of published result files, before "{subset}_performance", and whose they are.
 PUBLISHED_FOLDERS = {
     "": {"all": "all_stays_model", "multi": "multiple_ECG_stays_model"},
     "outputs/gru/": {"all": "all_stays_ECGonly", "multi": "multi_stays_ECGonly"},
     "rf_": {"all": "random_forest_all", "multi": "random_forest_multi"},
 }
-MAIN_MODEL = {"admission": protocols.EVERYTHING}
+# Protocols that look at what comes after the prediction, or let reported patients take part.
+OPTIMISTIC_MORTALITY = {
+    name
+    for name, protocol in config["mortality"]["protocols"].items()
+    if "all" in (protocol["visits"], protocol["embedding"])
+}
+MAIN_MODEL = {"admission": protocols.EVERYTHING, "mortality": "lstm"}
 ABLATIONS = protocols.ablations(config)
 
 
@@ -75,8 +98,12 @@ PRICED = {
 
 wildcard_constraints:
     kind="|".join(config["baselines"]),
-    system="admission",
-    protocol="nested|published|seed",
+    system="|".join(EVALUATED),
+    protocol="|".join(dict.fromkeys(["nested", "published", "seed", *MORTALITY_PROTOCOLS])),
+    recurrent="|".join(config["mortality"]["networks"]),
+    bag="|".join(config["mortality"]["baselines"]),
+    visit_model="|".join(VISIT_MODELS),
+    read="(mortality/)?",
     member="|".join(COMPARED),
     family="|rf_|outputs/gru/",
     network="|outputs/gru/",
@@ -112,6 +139,15 @@ def texts(folder):
 def shards(path):
     """The path for every shard, other wildcards untouched."""
     return [path.replace("{shard}", str(shard)) for shard in SHARDS]
+
+
+def tables_read(paths):
+    """An input function: these paths for every table that the manifest of the rule covers."""
+
+    def paths_of_tables(wildcards):
+        return collect(paths, table=TABLES_READ[wildcards["read"]])
+
+    return paths_of_tables
 
 
 def at(paths):
@@ -176,8 +212,47 @@ def main_model(wildcards):
 
 
 def is_optimistic(wildcards):
-    """Whether the reported patients have also stopped the training."""
+    """Whether the reported patients have had a part in what is reported of them."""
+    if wildcards.system == "mortality":
+        return wildcards.protocol in OPTIMISTIC_MORTALITY
     return wildcards.protocol in protocols.OPTIMISTIC
+
+
+def is_synthetic(wildcards):
+    return SYNTHETIC[wildcards.system]
+
+
+def of_protocol(*keys):
+    """A parameter: these keys of the mortality protocol of the rule, so that only they rerun it."""
+
+    def keys_of_protocol(wildcards):
+        chosen = config["mortality"]["protocols"][wildcards.protocol]
+        return {key: chosen[key] for key in keys}
+
+    return keys_of_protocol
+
+
+def network_training(wildcards):
+    """A parameter: how a network of mortality is trained, with what its protocol says of it."""
+    chosen = config["mortality"]["protocols"][wildcards.protocol]
+    return {
+        **config["mortality"]["training"],
+        "stopping": chosen["stopping"],
+        "batch_size": chosen["batch_size"][wildcards.recurrent],
+    }
+
+
+def code_titles(wildcards):
+    """The dictionaries of codes, where the release has them: titles for a reader, nothing more."""
+    folder = Path(config["data"]["hosp"])
+    names = ["hosp/d_icd_diagnoses", "hosp/d_icd_procedures"]
+    endings = (".csv.gz", ".csv")
+    made = config["data"]["hosp"].startswith("results/")
+    return {
+        name.removeprefix("hosp/"): f"results/tables/{name}/0.parquet"
+        for name in names
+        if made or any((folder / f"{TABLES[name].name}{ending}").is_file() for ending in endings)
+    }
 
 
 def official_path(folder, table):
@@ -201,7 +276,8 @@ def synthetic_tables(module):
 
 def waveforms(wildcards):
     """The synthetic ECG files, so that they are made first; real ones are not tracked one by one."""
-    return ["results/synthetic/ecg/files"] if SYNTHETIC else []
+    made = config["data"]["ecg"].startswith("results/synthetic")
+    return ["results/synthetic/ecg/files"] if made else []
 
 
 def multimodal(path):

@@ -15,11 +15,11 @@ rule pool_folds:
         predictions=predictions_of_folds,
         code=sources("evaluation.pooling"),
     output:
-        "results/{system}/{protocol}/{member}/predictions.parquet",
+        "results/admission/{protocol}/{member}/predictions.parquet",
     log:
-        "results/logs/pool_folds/{system}_{protocol}_{member}.log",
+        "results/logs/pool_folds/{protocol}_{member}.log",
     benchmark:
-        "results/benchmarks/pool_folds/{system}_{protocol}_{member}.tsv"
+        "results/benchmarks/pool_folds/{protocol}_{member}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -80,7 +80,7 @@ rule score_models:
         rules=lookup("evaluation/thresholds", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         optimistic=is_optimistic,
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/score_models.py"
@@ -111,7 +111,7 @@ rule compare_pairs:
         runtime="30m",
     params:
         stays=evaluated,
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/compare_pairs.py"
 
@@ -144,7 +144,7 @@ rule calibrate_models:
     params:
         stays=evaluated,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/calibrate_models.py"
@@ -178,7 +178,7 @@ rule weigh_decisions:
         stays=evaluated,
         net_benefit=lookup("evaluation/net_benefit", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/weigh_decisions.py"
@@ -213,7 +213,7 @@ rule score_subgroups:
         stays=evaluated,
         drawn=main_model,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/score_subgroups.py"
@@ -241,7 +241,7 @@ rule write_cross_validation:
         runtime="30m",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/write_cross_validation.py"
@@ -267,6 +267,6 @@ rule write_fold:
         mem_mb=1000,
         runtime="30m",
     params:
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
     script:
         "../workflow/scripts/write_fold.py"

@@ -78,7 +78,7 @@ rule combine_importance:
         runtime="30m",
     params:
         stays={name: COMPARED[name] for name in BASELINES},
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
     script:
         "../workflow/scripts/combine_importance.py"
 
@@ -119,7 +119,7 @@ rule explain_model:
         rows=lookup("explanations/attribution_rows", within=config),
         steps=lookup("explanations/attribution_steps", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/explain_model.py"
@@ -155,7 +155,7 @@ rule ablate_branches:
     params:
         branches=list(ABLATIONS),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/ablate_branches.py"
@@ -186,7 +186,7 @@ rule price_defects:
     params:
         predictions=PRICED,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
         seed=config["seed"],
     script:
         "../workflow/scripts/price_defects.py"

@@ -1,7 +1,7 @@
 """Raw CSV to typed Parquet shards by patient; nothing that breaks the official schema gets further.
 
 INPUTS   the folders under data: in the configuration
-OUTPUTS  results/tables/{module}/{table}/{shard}.parquet with rejects and a report, results/manifest.json
+OUTPUTS  results/tables/{module}/{table}/{shard}.parquet with rejects and a report, results/manifest.json, results/mortality/manifest.json
 STEPS    each table in one pass, then all reports with the referential checks between tables
 """
 
@@ -19,6 +19,8 @@ rule ingest_table:
         "results/logs/ingest_table/{module}_{table}.log",
     benchmark:
         "results/benchmarks/ingest_table/{module}_{table}.tsv"
+    wildcard_constraints:
+        table="(?!d_)[a-z_]+",
     conda:
         "../envs/cpu.yaml"
     threads: 2
@@ -31,18 +33,45 @@ rule ingest_table:
         "../workflow/scripts/ingest_table.py"
 
 
+rule ingest_dictionary:
+    """One table that explains codes; it belongs to no patient, so that it is one file."""
+    input:
+        raw=raw_table,
+        code=sources("ingest", "tables/versions.csv"),
+    output:
+        table="results/tables/{module}/{table}/0.parquet",
+        rejects="results/tables/{module}/{table}/rejects.parquet",
+        report="results/tables/{module}/{table}/report.json",
+    log:
+        "results/logs/ingest_dictionary/{module}_{table}.log",
+    benchmark:
+        "results/benchmarks/ingest_dictionary/{module}_{table}.tsv"
+    wildcard_constraints:
+        table="d_[a-z_]+",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        ingest=lookup("ingest", within=config),
+    script:
+        "../workflow/scripts/ingest_dictionary.py"
+
+
 rule build_manifest:
     """What was read: rows, bytes, SHA-256, versions, and rows that refer to nothing."""
     input:
-        reports=collect("results/tables/{table}/report.json", table=ADMISSION_TABLES),
-        shards=collect(shards("results/tables/{table}/{shard}.parquet"), table=ADMISSION_TABLES),
+        reports=tables_read("results/tables/{table}/report.json"),
+        shards=tables_read(shards("results/tables/{table}/{shard}.parquet")),
         code=sources("manifest", "tables/versions.csv"),
     output:
-        "results/manifest.json",
+        "results/{read}manifest.json",
     log:
-        "results/logs/build_manifest.log",
+        "results/logs/{read}build_manifest.log",
     benchmark:
-        "results/benchmarks/build_manifest.tsv"
+        "results/benchmarks/{read}build_manifest.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:

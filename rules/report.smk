@@ -28,7 +28,11 @@ EVALUATION = [
     "results/ecg/excluded.csv",
     "results/manifest.json",
     # The ECG of a real patient goes into no report.
-    *(collect("results/admission/explanations/ecg_{case}.png", case=CASES) if SYNTHETIC else []),
+    *(
+        collect("results/admission/explanations/ecg_{case}.png", case=CASES)
+        if SYNTHETIC["admission"]
+        else []
+    ),
 ]
 # What model card and checklist are written from.
 DOCUMENTED = {
@@ -95,7 +99,7 @@ rule write_table_one:
         mem_mb=1000,
         runtime="30m",
     params:
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
     script:
         "../workflow/scripts/write_table_one.py"
 
@@ -125,7 +129,7 @@ rule draw_flow:
         mem_mb=1000,
         runtime="30m",
     params:
-        synthetic=SYNTHETIC,
+        synthetic=SYNTHETIC["admission"],
     script:
         "../workflow/scripts/draw_flow.py"
 
@@ -176,7 +180,7 @@ rule write_model_card:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/write_model_card.py"
 
@@ -206,7 +210,7 @@ rule write_checklist:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        synthetic=SYNTHETIC,
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/write_checklist.py"
 
@@ -234,6 +238,6 @@ rule build_report:
         mem_mb=1000,
         runtime="30m",
     params:
-        synthetic=SYNTHETIC,
+        synthetic=all(SYNTHETIC.values()),
     script:
         "../workflow/scripts/build_report.py"

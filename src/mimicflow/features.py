@@ -28,6 +28,8 @@ TABLES = {
     "ed_labs": ("labevents",),
     "home_medications": ("medrecon",),  # only with features.home_medications
     "vitalsigns": ("triage", "vitalsign"),  # one row per reading, see mimicflow.vitals
+    # One row per visit, of the mortality system: its spine holds first ICU stays.
+    "visit_codes": ("admissions", "diagnoses_icd", "procedures_icd", "prescriptions"),
 }
 """Concept -> the tables it reads beside the spine."""
 
@@ -55,10 +57,11 @@ def extract(
         Parquet of ``spine`` (all stays of the cohort) and of the concept's ``TABLES``, of this
         shard (``gsn_etc`` is one file for all).
     options : mapping
-        Sections ``cohort``, ``features`` and ``vitals`` of the configuration, merged.
+        Sections ``cohort``, ``features`` and ``vitals`` of the configuration, merged; for
+        ``visit_codes``, ``mortality`` and its protocol.
     output : path-like
         Parquet: one row for every stay of the shard, also those without events, by stay_id
-        (``vitalsigns``: one per reading).
+        (``vitalsigns``: one per reading; ``visit_codes``: one per visit).
     shard, shards : int
         Stays with ``subject_id % shards == shard`` are written.
     memory_mb : int
@@ -202,7 +205,8 @@ def _write_ordered(
     features: duckdb.DuckDBPyRelation,
     output: str | Path,
 ) -> None:
-    """Write a relation as Parquet, by stay and, where there are readings, by their number."""
-    order = "stay_id, source" if "source" in features.columns else "stay_id"
+    """Write a relation as Parquet, by stay and, where it has several rows, by their number."""
+    numbered = [name for name in ("source", "position") if name in features.columns]
+    order = ", ".join(["stay_id", *numbered])
     with atomic_output(output) as path:
         features.order(order).write_parquet(str(path))

@@ -12,9 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 from torch import Tensor
-from torch.nn import functional
 
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.admission.model import (
@@ -29,17 +27,16 @@ from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.recalibration import calibrated, fit_temperature
 from mimicflow.files import atomic_output, write_csv, write_parquet
+from mimicflow.learning.binary import COUNTS, EVALUATION_BATCH, BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import repeatable
-from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shuffled_batches
+from mimicflow.learning.loop import Training, fingerprint, fit, resume_path
 
 log = logging.getLogger(__name__)
 
 KIND = "admission model"
-EVALUATION_BATCH = 128
 HISTORY = ["epoch", "train_loss", "val_loss", "train_auc", "val_auc", "val_ap", "is_best"]
-COUNTS = ["tn", "fp", "fn", "tp"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +117,10 @@ class EcgSource:
             return self.encoder.before(self.stage, ecgs)
 
 
-class AdmissionTask:
+class AdmissionTask(BinaryTask):
     """Binary cross-entropy of admission; the epoch is chosen by the validation patients' AUROC."""
+
+    model: AdmissionModel
 
     def __init__(
         self,
@@ -132,61 +131,22 @@ class AdmissionTask:
         seed: int,
         device: torch.device,
     ) -> None:
-        self.model, self.inputs, self.ecgs = model, inputs, ecgs
-        self.threshold, self.seed, self.device = threshold, seed, device
-        self.training_rows = inputs.rows("train")
-        self.validation_rows = inputs.rows(inputs.stopping)
-        self.pos_weight = torch.ones(())
-        if model.config.pos_weight == "balanced":
-            labels = inputs.labels[torch.from_numpy(self.training_rows)]
-            self.pos_weight = (labels == 0).sum() / (labels == 1).sum()
-        self.pos_weight = self.pos_weight.to(device)
-        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def batches(self, epoch: int) -> list[np.ndarray]:
-        """Return shuffled training stays."""
-        size = self.model.config.batch_size
-        return shuffled_batches(self.training_rows, size, self.seed, epoch)
-
-    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Return the loss of a batch, and remember its scores for the training AUROC."""
-        logits = self._logits(rows)
-        self._seen.append((rows, logits.detach().cpu().numpy()))
-        return {"loss": self._loss(logits, rows)}
-
-    def _logits(self, rows: np.ndarray) -> Tensor:
-        batch = self.inputs.batch(rows, self.ecgs).to(self.device)
-        return self.model(batch, self.model.first_changing_stage)
-
-    def _loss(self, logits: Tensor, rows: np.ndarray) -> Tensor:
-        labels = self.inputs.labels[torch.from_numpy(rows)].to(self.device)
-        return functional.binary_cross_entropy_with_logits(
-            logits, labels, pos_weight=self.pos_weight
+        self.inputs, self.ecgs = inputs, ecgs
+        super().__init__(
+            model,
+            model.config,
+            inputs.labels,
+            inputs.rows("train"),
+            inputs.rows(inputs.stopping),
+            threshold=threshold,
+            seed=seed,
+            device=device,
         )
 
-    @torch.no_grad()
-    def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Return the logits of some stays, the model being in eval mode."""
-        starts = range(0, len(rows), EVALUATION_BATCH)
-        logits = [self._logits(rows[start : start + EVALUATION_BATCH]) for start in starts]
-        return torch.cat(logits).cpu().numpy()
-
-    def validate(self) -> dict[str, float]:
-        """Return loss, scores and confusion matrix after an epoch."""
-        rows = self.validation_rows
-        logits, labels = self.predict(rows), self.inputs.labels.numpy()[rows]
-        seen = np.concatenate([rows for rows, _ in self._seen])
-        scores = np.concatenate([logits for _, logits in self._seen])
-        self._seen.clear()
-        matrix = confusion_matrix(labels, calibrated(logits, 1.0) >= self.threshold, labels=[0, 1])
-        device_logits = torch.from_numpy(logits).to(self.device)
-        return {
-            "val_loss": self._loss(device_logits, rows).item(),
-            "train_auc": float(roc_auc_score(self.inputs.labels.numpy()[seen], scores)),
-            "val_auc": float(roc_auc_score(labels, logits)),
-            "val_ap": float(average_precision_score(labels, logits)),
-            **dict(zip(COUNTS, matrix.ravel().tolist(), strict=True)),
-        }
+    def logits(self, rows: np.ndarray) -> Tensor:
+        """Return the logits of some stays."""
+        batch = self.inputs.batch(rows, self.ecgs).to(self.device)
+        return self.model(batch, self.model.first_changing_stage)
 
 
 def train(

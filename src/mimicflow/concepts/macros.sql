@@ -3,7 +3,9 @@
 -- A key of the configuration; one that was not handed over is an error, not a NULL.
 CREATE MACRO option(key) AS coalesce(getvariable(key), error('option ' || key || ' is missing'));
 
-CREATE MACRO clean_text(field) AS lower(trim(coalesce(field, ''), E' \t\r\n'));
+CREATE MACRO trimmed(field) AS trim(coalesce(field, ''), E' \t\r\n');
+
+CREATE MACRO clean_text(field) AS lower(trimmed(field));
 
 CREATE MACRO number_in(field) AS CASE
     WHEN regexp_full_match(clean_text(field), '[+-]?(\d+\.?\d*|\.\d+)')

@@ -27,8 +27,8 @@ def split_patients(
         Parquet, one row per stay with ``stay_id``, ``subject_id`` and ``label`` (0 or 1).
     options : mapping
         Section ``split`` of the configuration: shares ``test`` and ``validation``,
-        ``stratified``, ``folds`` and ``fold``. Unless ``fold`` is ``none``, the test patients are
-        those of this fold, and ``validation`` is a share of the others.
+        ``stratified``, ``folds`` and ``fold``. Unless ``fold`` is ``none`` or absent, the test
+        patients are those of this fold, and ``validation`` is a share of the others.
     seed : int
         The draw depends on the seed and the patients only, not on the order of rows.
     output : path-like
@@ -44,7 +44,7 @@ def split_patients(
     outcomes = frame.groupby("subject_id")["label"].max().sort_index()
     shares = {"test": options["test"], "validation": options["validation"]}
     try:
-        if options["fold"] == "none":
+        if options.get("fold", "none") == "none":
             parts = assign_parts(outcomes, **shares, seed=seed, stratified=options["stratified"])
         else:
             tested = assign_folds(outcomes, options["folds"], seed) == options["fold"]

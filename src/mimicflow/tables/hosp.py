@@ -148,9 +148,9 @@ HOSP: tuple[Table, ...] = (
             "hosp",
             name,
             (
-                Column("icd_code", nullable=False),
-                Column("icd_version", "integer", nullable=False),
-                Column("long_title"),
+                Column("icd_code", nullable=False, used=True),
+                Column("icd_version", "integer", nullable=False, used=True),
+                Column("long_title", used=True),
             ),
             key=("icd_code", "icd_version"),
         )

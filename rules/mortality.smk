@@ -1,0 +1,251 @@
+"""Death within a year of the first ICU stay, from the sequence of hospital visits.
+
+INPUTS   results/tables of hosp and icu, results/mortality/manifest.json
+OUTPUTS  results/mortality/comparison.csv; per protocol its cohort, visits, embedding, models and their files
+STEPS    first ICU stays -> one split for all -> labels by protocol -> coded visits -> Word2Vec ->
+         visit vectors -> networks and bags of codes -> result files -> comparison
+
+The protocols (mortality.protocols) run side by side: `audited` knows what existed at the prediction,
+`published` repeats the notebook, which sees later visits and embeds the codes of test patients.
+"""
+
+
+rule build_icu_cohort:
+    """First ICU stays of adults who left that admission alive; the manifest is read first so that nothing unchecked gets in."""
+    input:
+        patients=shards("results/tables/hosp/patients/{shard}.parquet"),
+        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
+        icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
+        manifest="results/mortality/manifest.json",
+        code=sources("mortality.cohort", *concept("first_icu_stay"), "reference/icu_attrition.csv"),
+    output:
+        stays="results/mortality/stays.parquet",
+        attrition="results/mortality/attrition.csv",
+    log:
+        "results/logs/build_icu_cohort.log",
+    benchmark:
+        "results/benchmarks/build_icu_cohort.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=options("mortality", "min_age", "horizon"),
+    script:
+        "../workflow/scripts/build_icu_cohort.py"
+
+
+rule split_icu_patients:
+    """Training, validation and test patients, drawn once for all models and protocols."""
+    input:
+        stays="results/mortality/stays.parquet",
+        code=sources("learning.splits"),
+    output:
+        "results/mortality/spine.parquet",
+    log:
+        "results/logs/split_icu_patients.log",
+    benchmark:
+        "results/benchmarks/split_icu_patients.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        split=lookup("mortality/split", within=config),
+    script:
+        "../workflow/scripts/split_icu_patients.py"
+
+
+rule label_deaths:
+    """When each patient is predicted, and who died within the year that the protocol counts."""
+    input:
+        spine="results/mortality/spine.parquet",
+        attrition="results/mortality/attrition.csv",
+        code=sources("mortality.cohort"),
+    output:
+        spine="results/mortality/{protocol}/spine.parquet",
+        attrition=report(
+            "results/mortality/{protocol}/attrition.csv",
+            caption="../workflow/report/attrition.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"table": "attrition"},
+        ),
+    log:
+        "results/logs/label_deaths/{protocol}.log",
+    benchmark:
+        "results/benchmarks/label_deaths/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        horizon=lookup("mortality/horizon", within=config),
+        protocol=of_protocol("prediction_time", "label_clock"),
+    script:
+        "../workflow/scripts/label_deaths.py"
+
+
+rule extract_visit_codes:
+    """Every visit with its diagnoses, procedures and drugs, as far as known at the prediction."""
+    input:
+        spine="results/mortality/{protocol}/spine.parquet",
+        admissions="results/tables/hosp/admissions/{shard}.parquet",
+        diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
+        procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
+        prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
+        code=sources("features", *concept("visit_codes")),
+    output:
+        "results/mortality/{protocol}/visits/{shard}.parquet",
+    log:
+        "results/logs/extract_visit_codes/{protocol}_{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_visit_codes/{protocol}_{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        sequence=options("mortality", "max_visits", "repeated_codes"),
+        protocol=of_protocol("prediction_time", "visits", "code_names"),
+        shards=config["ingest"]["shards"],
+    script:
+        "../workflow/scripts/extract_visit_codes.py"
+
+
+rule fit_embedding:
+    """Word2Vec over visits: codes that occur together lie together."""
+    input:
+        spine="results/mortality/{protocol}/spine.parquet",
+        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        code=sources("mortality.embedding"),
+    output:
+        "results/mortality/{protocol}/med2vec.kv",
+    log:
+        "results/logs/fit_embedding/{protocol}.log",
+    benchmark:
+        "results/benchmarks/fit_embedding/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="2h",
+    params:
+        embedding=lookup("mortality/embedding", within=config),
+        protocol=of_protocol("embedding"),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/fit_embedding.py"
+
+
+rule describe_neighbours:
+    """The nearest neighbours of the most frequent codes, so that a person can judge the embedding."""
+    input:
+        unpack(code_titles),
+        embedding="results/mortality/{protocol}/med2vec.kv",
+        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        code=sources("mortality.embedding"),
+    output:
+        report(
+            "results/mortality/{protocol}/neighbours.csv",
+            caption="../workflow/report/mortality_neighbours.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"table": "embedding neighbours"},
+        ),
+    log:
+        "results/logs/describe_neighbours/{protocol}.log",
+    benchmark:
+        "results/benchmarks/describe_neighbours/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/describe_neighbours.py"
+
+
+rule build_sequences:
+    """The mean embedding of each visit, the visits of a patient in time order."""
+    input:
+        embedding="results/mortality/{protocol}/med2vec.kv",
+        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        code=sources("mortality.sequences"),
+    output:
+        "results/mortality/{protocol}/sequences.npz",
+    log:
+        "results/logs/build_sequences/{protocol}.log",
+    benchmark:
+        "results/benchmarks/build_sequences/{protocol}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/build_sequences.py"
+
+
+rule train_visit_network:
+    """LSTM, GRU or bidirectional LSTM over the visits, each several times."""
+    input:
+        spine="results/mortality/{protocol}/spine.parquet",
+        sequences="results/mortality/{protocol}/sequences.npz",
+        code=sources("mortality.train"),
+    output:
+        model="results/mortality/{protocol}/{recurrent}.pth",
+        predictions="results/mortality/{protocol}/{recurrent}/predictions.parquet",
+        history="results/mortality/{protocol}/{recurrent}/history.csv",
+        repeats="results/mortality/{protocol}/{recurrent}/repeats.csv",
+        timing="results/benchmarks/mortality/{protocol}/{recurrent}.json",
+    log:
+        "results/logs/train_visit_network/{protocol}_{recurrent}.log",
+    benchmark:
+        "results/benchmarks/train_visit_network/{protocol}_{recurrent}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="4h",
+        gpu=1,
+    params:
+        network=lookup("mortality/networks/{recurrent}", within=config),
+        training=network_training,
+        seeds=lookup("mortality/seeds", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/train_visit_network.py"
+
+
+rule fit_bag_of_codes:
+    """Logistic regression or LightGBM on the mean of the visits: what is known without their order."""
+    input:
+        spine="results/mortality/{protocol}/spine.parquet",
+        sequences="results/mortality/{protocol}/sequences.npz",
+        code=sources("mortality.baselines", "mortality.train"),
+    output:
+        model="results/mortality/{protocol}/{bag}.pth",
+        predictions="results/mortality/{protocol}/{bag}/predictions.parquet",
+        repeats="results/mortality/{protocol}/{bag}/repeats.csv",
+        timing="results/benchmarks/mortality/{protocol}/{bag}.json",
+    log:
+        "results/logs/fit_bag_of_codes/{protocol}_{bag}.log",
+    benchmark:
+        "results/benchmarks/fit_bag_of_codes/{protocol}_{bag}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        options=lookup("mortality/baselines/{bag}", within=config),
+        pos_weight=lookup("mortality/training/pos_weight", within=config),
+        seeds=lookup("mortality/seeds", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/fit_bag_of_codes.py"

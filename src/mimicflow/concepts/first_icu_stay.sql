@@ -1,0 +1,52 @@
+-- The first ICU stay of every adult patient who left that admission alive, and when the patient died.
+-- One table per step, counted in the attrition table; the index date is the end of the ICU stay.
+-- Grain: admission, then ICU stay, then patient. Source: patients, admissions, icustays of MIMIC-IV.
+-- Every choice ends its order in an id, so that equal times never leave it to chance.
+
+CREATE TEMP TABLE all_admissions AS
+SELECT
+    admissions.*,
+    patients.gender, patients.dod,
+    patients.anchor_age + (year(admissions.admittime) - patients.anchor_year) AS age
+FROM admissions
+JOIN patients USING (subject_id);
+
+CREATE TEMP TABLE adult_admissions AS
+FROM all_admissions
+WHERE age >= option('min_age');
+
+CREATE TEMP TABLE adult_icustays AS
+SELECT
+    adult_admissions.*,
+    icustays.stay_id, icustays.intime, icustays.outtime
+FROM icustays
+JOIN adult_admissions USING (subject_id, hadm_id);
+
+-- Overlapping stays, as readmissions are recorded at times: the one that began first.
+CREATE TEMP TABLE first_icustay AS
+FROM adult_icustays
+QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY intime, stay_id) = 1;
+
+CREATE TEMP TABLE survived_admission AS
+FROM first_icustay
+WHERE deathtime IS NULL;
+
+CREATE TEMP TABLE with_icu_outtime AS
+FROM survived_admission
+WHERE outtime IS NOT NULL;
+
+-- label is told from the index date; a protocol may let another clock decide (mortality.cohort).
+CREATE TEMP TABLE stays AS
+SELECT
+    stay_id, subject_id, hadm_id, admittime, dischtime, intime, outtime, dod,
+    age, gender, race, insurance,
+    hours_between(intime, outtime) / 24 AS icu_los,
+    (
+        SELECT count(DISTINCT earlier.stay_id)
+        FROM icustays AS earlier
+        WHERE earlier.subject_id = with_icu_outtime.subject_id
+            AND earlier.intime < with_icu_outtime.intime
+    ) AS n_prior_icu,
+    CAST(coalesce(date_diff('day', CAST(outtime AS DATE), dod) BETWEEN 1 AND option('horizon'), FALSE) AS TINYINT)
+        AS label
+FROM with_icu_outtime;

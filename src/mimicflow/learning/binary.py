@@ -1,0 +1,121 @@
+"""Yes-or-no outcomes in the training loop: loss, class weights, and what is measured per epoch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mimicflow.evaluation.recalibration import calibrated
+from mimicflow.learning.loop import shuffled_batches
+
+EVALUATION_BATCH = 128
+COUNTS = ["tn", "fp", "fn", "tp"]
+
+
+class BinarySettings(Protocol):
+    """What a configuration must say of a network with a yes-or-no outcome."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return the rows of a step."""
+
+    @property
+    def pos_weight(self) -> str:
+        """Return ``none``, or ``balanced``: positives weigh negatives per positive."""
+
+
+class BinaryTask:
+    """Binary cross-entropy of logits; scores of training rows are those seen during the epoch.
+
+    A subclass says in :meth:`logits` what a batch is made of.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What is trained.
+    settings : BinarySettings
+        Batch size and weight of positives.
+    labels : Tensor
+        0 or 1 of every row, (rows,) float.
+    training_rows, validation_rows : ndarray
+        Rows that are trained on, and those that are scored after every epoch.
+    threshold : float
+        Of the confusion matrix, on the probability.
+    seed : int
+        Of the order of batches.
+    device : torch.device
+        Where it is computed.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: BinarySettings,
+        labels: Tensor,
+        training_rows: np.ndarray,
+        validation_rows: np.ndarray,
+        *,
+        threshold: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.model: nn.Module = model
+        self.labels, self.batch_size = labels, settings.batch_size
+        self.training_rows, self.validation_rows = training_rows, validation_rows
+        self.threshold, self.seed, self.device = threshold, seed, device
+        self.pos_weight = torch.ones(())
+        if settings.pos_weight == "balanced":
+            trained = labels[torch.from_numpy(training_rows)]
+            self.pos_weight = (trained == 0).sum() / (trained == 1).sum()
+        self.pos_weight = self.pos_weight.to(device)
+        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def logits(self, rows: np.ndarray) -> Tensor:
+        """Return the logits of some rows, (rows,), on the device."""
+        raise NotImplementedError
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Return the training rows in shuffled batches."""
+        return shuffled_batches(self.training_rows, self.batch_size, self.seed, epoch)
+
+    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """Return the loss of a batch, and remember its scores for the training AUROC."""
+        logits = self.logits(rows)
+        self._seen.append((rows, logits.detach().cpu().numpy()))
+        return {"loss": self._loss(logits, rows)}
+
+    def _loss(self, logits: Tensor, rows: np.ndarray) -> Tensor:
+        labels = self.labels[torch.from_numpy(rows)].to(self.device)
+        return functional.binary_cross_entropy_with_logits(
+            logits, labels, pos_weight=self.pos_weight
+        )
+
+    @torch.no_grad()
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Return the logits of some rows, the model being in eval mode."""
+        starts = range(0, len(rows), EVALUATION_BATCH)
+        logits = [self.logits(rows[start : start + EVALUATION_BATCH]) for start in starts]
+        return torch.cat(logits).cpu().numpy()
+
+    def validate(self) -> dict[str, float]:
+        """Return loss, scores and confusion matrix after an epoch."""
+        rows, known = self.validation_rows, self.labels.numpy()
+        logits, labels = self.predict(rows), known[rows]
+        seen = np.concatenate([rows for rows, _ in self._seen])
+        scores = np.concatenate([logits for _, logits in self._seen])
+        self._seen.clear()
+        matrix = confusion_matrix(labels, calibrated(logits, 1.0) >= self.threshold, labels=[0, 1])
+        device_logits = torch.from_numpy(logits).to(self.device)
+        return {
+            "val_loss": self._loss(device_logits, rows).item(),
+            "train_auc": float(roc_auc_score(known[seen], scores)),
+            "val_auc": float(roc_auc_score(labels, logits)),
+            "train_ap": float(average_precision_score(known[seen], scores)),
+            "val_ap": float(average_precision_score(labels, logits)),
+            **dict(zip(COUNTS, matrix.ravel().tolist(), strict=True)),
+        }

@@ -1,0 +1,17 @@
+"""Adapter of rule build_icu_cohort."""
+
+from mimicflow.mortality.cohort import build_icu_cohort
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    build_icu_cohort(
+        tables={
+            "patients": snakemake.input.patients,
+            "admissions": snakemake.input.admissions,
+            "icustays": snakemake.input.icustays,
+        },
+        options=snakemake.params.options,
+        stays=snakemake.output.stays,
+        attrition=snakemake.output.attrition,
+        memory_mb=snakemake.resources.mem_mb,
+    )

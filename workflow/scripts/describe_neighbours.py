@@ -1,0 +1,15 @@
+"""Adapter of rule describe_neighbours."""
+
+from mimicflow.mortality.embedding import describe_neighbours
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    describe_neighbours(
+        snakemake.input.embedding,
+        snakemake.input.visits,
+        titles={
+            "ICD": snakemake.input.get("d_icd_diagnoses", []),
+            "PROC": snakemake.input.get("d_icd_procedures", []),
+        },
+        output=snakemake.output[0],
+    )

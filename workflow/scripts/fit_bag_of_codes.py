@@ -1,0 +1,18 @@
+"""Adapter of rule fit_bag_of_codes."""
+
+from mimicflow.mortality.baselines import fit_bag_of_codes
+from mimicflow.mortality.train import FitFiles
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    fit_bag_of_codes(
+        snakemake.wildcards.bag,
+        options=snakemake.params.options,
+        pos_weight=snakemake.params.pos_weight,
+        spine=snakemake.input.spine,
+        sequences=snakemake.input.sequences,
+        outputs=FitFiles(**dict(snakemake.output.items())),
+        seeds=snakemake.params.seeds,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )

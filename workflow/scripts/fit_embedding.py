@@ -1,0 +1,14 @@
+"""Adapter of rule fit_embedding."""
+
+from mimicflow.mortality.embedding import fit_embedding
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    fit_embedding(
+        snakemake.input.visits,
+        snakemake.input.spine,
+        options=snakemake.params.embedding,
+        output=snakemake.output[0],
+        patients=snakemake.params.protocol["embedding"],
+        seed=snakemake.params.seed,
+    )

@@ -1,0 +1,18 @@
+"""Adapter of rule ingest_dictionary."""
+
+from pathlib import Path
+
+from mimicflow.ingest import ingest
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    raw, report = Path(snakemake.input.raw), Path(snakemake.output.report)
+    ingest(
+        raw.parent,
+        f"{snakemake.wildcards.module}/{snakemake.wildcards.table}",
+        report.parent,
+        shards=snakemake.params.ingest["shards"],
+        max_reject_share=snakemake.params.ingest["max_reject_share"],
+        memory_mb=snakemake.resources.mem_mb,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,13 @@
+"""Adapter of rule label_deaths."""
+
+from mimicflow.mortality.cohort import label_deaths
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    label_deaths(
+        snakemake.input.spine,
+        snakemake.input.attrition,
+        options={"horizon": snakemake.params.horizon, **snakemake.params.protocol},
+        output=snakemake.output.spine,
+        steps=snakemake.output.attrition,
+    )

@@ -1,0 +1,12 @@
+"""Adapter of rule split_icu_patients."""
+
+from mimicflow.learning.splits import split_patients
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    split_patients(
+        snakemake.input.stays,
+        options=snakemake.params.split,
+        seed=snakemake.params.split["seed"],
+        output=snakemake.output[0],
+    )

@@ -1,0 +1,17 @@
+"""Adapter of rule train_visit_network."""
+
+from mimicflow.mortality.train import FitFiles, train_network
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    train_network(
+        snakemake.wildcards.recurrent,
+        network=snakemake.params.network,
+        training=snakemake.params.training,
+        spine=snakemake.input.spine,
+        sequences=snakemake.input.sequences,
+        outputs=FitFiles(**dict(snakemake.output.items())),
+        seeds=snakemake.params.seeds,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )
