@@ -14,12 +14,25 @@ import yaml
 
 from mimicflow import features as feature_module
 from mimicflow.cohort import build_cohort
+from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.tables import TABLES
 from mimicflow.vitals import assemble_vitals, build_vitals
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
-OPTIONS: dict[str, Any] = {**CONFIG["cohort"], **CONFIG["features"], **CONFIG["vitals"]}
-"""The default options of cohort, features and vitals."""
+MORTALITY = CONFIG["mortality"]
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    name: {key: protocol[key] for key in ("prediction_time", "visits", "code_names")}
+    for name, protocol in MORTALITY["protocols"].items()
+}
+"""What the protocols of mortality say of visits."""
+OPTIONS: dict[str, Any] = {
+    **CONFIG["cohort"],
+    **CONFIG["features"],
+    **CONFIG["vitals"],
+    **{key: MORTALITY[key] for key in ("max_visits", "repeated_codes")},
+    **PROTOCOLS["audited"],
+}
+"""The default options of cohort, features, vitals and visits."""
 
 DTYPES = {
     "integer": "Int64",
@@ -60,8 +73,8 @@ def table(text: str) -> pd.DataFrame:
 
 
 def spine(*stays: Mapping[str, Any], **columns: Any) -> pd.DataFrame:
-    """Return cohort rows: one of the given columns, or one per mapping."""
-    rows = pd.DataFrame([{**SPINE, **stay} for stay in (stays or (columns,))])
+    """Return cohort rows: one of the given columns, or one per mapping with them."""
+    rows = pd.DataFrame([{**SPINE, **columns, **stay} for stay in (stays or ({},))])
     for column in ("intime", "outtime", "prediction_time"):
         rows[column] = pd.to_datetime(rows[column]).astype("datetime64[us]")
     return rows.astype(
@@ -172,3 +185,25 @@ def cohort(
             pd.read_parquet(outputs["ecgs"]),
             pd.read_csv(outputs["attrition"]).set_index("step"),
         )
+
+
+def icu_cohort(
+    options: Mapping[str, Any] | None = None, protocol: str = "audited", **tables: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Build the mortality cohort of hand-made tables: stays, and attrition (indexed by step).
+
+    ``options`` change the protocol, or ``min_age`` and ``horizon``.
+    """
+    run = {**MORTALITY, **MORTALITY["protocols"][protocol], **(options or {})}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = {
+            each: write(typed(each, tables.get(each)), folder, each)
+            for each in ("patients", "admissions", "icustays")
+        }
+        first, steps = folder / "first.parquet", folder / "first.csv"
+        sizes = {key: run[key] for key in ("min_age", "horizon")}
+        build_icu_cohort(paths, sizes, first, steps)
+        stays, attrition = folder / "stays.parquet", folder / "attrition.csv"
+        label_deaths(first, steps, run, stays, attrition)
+        return pd.read_parquet(stays), pd.read_csv(attrition).set_index("step")

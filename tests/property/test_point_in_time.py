@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 import pandas as pd
-from hand_made import extract, spine, table, typed
+from hand_made import PROTOCOLS, extract, spine, table, typed
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from mimicflow.features import TABLES
 NOON = pd.Timestamp("2150-01-01 12:00")
 PATIENTS = (1, 2, 3)
 LATER_STAY = 41
+INDEX = 900  # plus the patient: the admission that ends at noon
 DICTIONARY = table("""
     subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
     9           99       000001  1       00000263  Loop Diuretics
@@ -29,6 +30,7 @@ KNOWN = st.one_of(st.just(0), st.integers(0, 10_000), st.integers(0, 60_000_000)
 UNKNOWN = st.one_of(st.just(1), st.integers(1, 10_000), st.integers(1, 60_000_000))
 NUMBER = st.integers(-5, 250)
 PAIN = st.sampled_from(["0", "3-5", "7/10", "sleeping", "uta", "denies", None])
+DRUG = st.sampled_from(["Heparin", "Sodium Chloride 0.9%", " ", None])
 GSN = st.sampled_from(["1", "000002", "2 3", "9", None])
 CODE = st.sampled_from([("4280", 9), ("4019", 9), ("E8859", 9), ("I10", 10), ("E8020", 10)])
 RESULT = st.sampled_from(["<0.5", "12", "HEMOLYZED", None])
@@ -78,13 +80,15 @@ def events(draw, when, known):
     for of_stay in (vitals, pyxis, medrecon):
         of_stay["stay_id"] = of_stay.pop("patient") + 30
         of_stay["charttime"] = at(of_stay["charttime"])
-    orders = rows(draw, ["subject_id", "starttime", "gsn"], PATIENT, when, GSN)
+    orders = rows(draw, ["subject_id", "starttime", "gsn", "drug"], PATIENT, when, GSN, DRUG)
     orders["starttime"] = at(orders["starttime"])
 
     coded = rows(draw, ["subject_id", "dischtime", "code"], PATIENT, when, CODE)
     coded["hadm_id"] = np.arange(len(coded)) + (1000 if known else 2000)
     coded["icd_code"], coded["icd_version"] = zip(*coded.pop("code"), strict=True)
     admissions = coded[["subject_id", "hadm_id"]].assign(dischtime=at(coded.pop("dischtime")))
+    admissions["admittime"] = admissions["dischtime"] - pd.Timedelta(days=2)
+    orders["hadm_id"] = orders["subject_id"].map(coded.groupby("subject_id")["hadm_id"].first())
 
     stays = rows(draw, ["subject_id", "outtime", "disposition"], PATIENT, when, END)
     stays["stay_id"] = np.arange(len(stays)) + (100 if known else 200)
@@ -98,6 +102,7 @@ def events(draw, when, known):
         "prescriptions": orders,
         "admissions": admissions,
         "diagnoses_icd": coded.assign(seq_num=1),
+        "procedures_icd": coded.assign(seq_num=1, icd_code="3893", icd_version=9),
         "edstays": stays,
     }
 
@@ -109,6 +114,7 @@ def outcomes(draw):
         {
             "stay_id": 30 + patient,
             "subject_id": patient,
+            "hadm_id": INDEX + patient,
             "intime": NOON - pd.Timedelta(hours=patient),
             "outtime": at([draw(UNKNOWN)])[0],
             "prediction_time": NOON,
@@ -131,6 +137,11 @@ def histories(draw):
     """What was known at noon; the triage row of each stay belongs to it."""
     tables = draw(events(KNOWN, True))
     triage = rows(draw, ["heartrate", "pain"], NUMBER, PAIN).reindex(range(4))
+    index = pd.DataFrame({"subject_id": PATIENTS, "hadm_id": [INDEX + p for p in PATIENTS]})
+    times = {"admittime": NOON - pd.Timedelta(days=1), "dischtime": NOON}
+    tables["admissions"] = pd.concat([tables["admissions"], index.assign(**times)])
+    codes = index.assign(seq_num=1, icd_code="I10", icd_version=10)
+    tables["diagnoses_icd"] = pd.concat([tables["diagnoses_icd"], codes])
     return {**tables, "triage": triage.assign(stay_id=[31, 32, 33, LATER_STAY])}
 
 
@@ -145,14 +156,17 @@ def together(known, unknown, cohort):
     }
 
 
-def features(tables, cohort, shards=1):
+def features(tables, cohort, shards=1, options=None, concepts=tuple(TABLES)):
     """Extract every concept, for the stays predicted at noon."""
-    run = functools.partial(extract, dictionary=DICTIONARY, shards=shards)
+    run = functools.partial(extract, options=options, dictionary=DICTIONARY, shards=shards)
     found = {}
-    for concept, needed in TABLES.items():
+    for concept in concepts:
+        needed = TABLES[concept]
         inputs = {name: tables[name] for name in needed if name != "gsn_etc"}
         parts = [run(concept, cohort, shard=shard, **inputs) for shard in range(shards)]
         all_stays = pd.concat(parts).sort_values("stay_id", kind="stable", ignore_index=True)
+        if "codes" in all_stays:
+            all_stays["codes"] = all_stays["codes"].map(tuple)
         found[concept] = all_stays[all_stays["stay_id"] != LATER_STAY].reset_index(drop=True)
     return found
 
@@ -188,6 +202,33 @@ def test_row_order_and_shards_change_nothing(known, future, cohort, seed):
     reordered = cohort.sample(frac=1, random_state=seed, ignore_index=True)
     assert_identical(features(shuffled, reordered), expected)
     assert_identical(features(tables, cohort, shards=2), expected)
+
+
+@SETTINGS
+@given(
+    known=histories(),
+    future=events(UNKNOWN, False),
+    cohort=outcomes(),
+    prediction_time=st.sampled_from(["hospital_discharge", "icu_out"]),
+)
+def test_later_visits_change_the_published_sequences_and_no_others(
+    known, future, cohort, prediction_time
+):
+    """So that the comparison of both protocols is what it claims to be."""
+    tables = [together(known, {}, cohort), together(known, future, cohort)]
+    audited = {**PROTOCOLS["audited"], "prediction_time": prediction_time}
+
+    without, with_future = (
+        features(each, cohort, options=audited, concepts=["visit_codes"]) for each in tables
+    )
+    assert_identical(with_future, without)
+
+    without, with_future = (
+        features(each, cohort, options=PROTOCOLS["published"], concepts=["visit_codes"])
+        for each in tables
+    )
+    n_later = len(future["admissions"])
+    assert len(with_future["visit_codes"]) == len(without["visit_codes"]) + n_later
 
 
 def test_what_was_known_does_change_features():

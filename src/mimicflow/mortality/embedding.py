@@ -156,6 +156,8 @@ def load_embedding(path: str | Path) -> KeyedVectors:
 def _renamed(vectors: KeyedVectors, names: list[str]) -> KeyedVectors:
     renamed = KeyedVectors(vectors.vector_size)
     renamed.add_vectors(names, np.ascontiguousarray(vectors.vectors, dtype=np.float32))
+    if "count" in vectors.expandos:  # by which gensim orders what it writes
+        renamed.expandos["count"] = vectors.expandos["count"]
     return renamed
 
 

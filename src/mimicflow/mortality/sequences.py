@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -114,7 +115,7 @@ class VisitSequences:
             with np.load(path, allow_pickle=False) as arrays:
                 content = {name: arrays[name] for name in arrays.files}
             return cls(**{**content, "vocabulary_hash": str(content["vocabulary_hash"])})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"not a readable file of visit sequences ({type(error).__name__})",
                 file=path,

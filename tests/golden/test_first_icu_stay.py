@@ -1,0 +1,221 @@
+"""Who enters the mortality cohort, when they are predicted, and who died within the year."""
+
+import pandas as pd
+import pytest
+from hand_made import icu_cohort, table
+
+from mimicflow.errors import CohortError
+
+PATIENTS = table("""
+    subject_id  gender  anchor_age  anchor_year  dod
+    1           F       60          2150         -
+    2           M       70          2150         2150-06-01
+""")
+ADMISSIONS = table("""
+    subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
+    1           21       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
+    2           22       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
+""")
+ICUSTAYS = table("""
+    subject_id  hadm_id  stay_id  intime            outtime
+    1           21       31       2150-03-02 08:00  2150-03-04 20:00
+    2           22       32       2150-03-02 08:00  2150-03-04 20:00
+""")
+
+
+def built(patients=PATIENTS, admissions=ADMISSIONS, icustays=ICUSTAYS, **options):
+    protocol = options.pop("protocol", "audited")
+    return icu_cohort(
+        options, protocol, patients=patients, admissions=admissions, icustays=icustays
+    )
+
+
+def with_dod(*dates):
+    return pd.DataFrame(
+        {
+            "subject_id": range(1, len(dates) + 1),
+            "gender": "F",
+            "anchor_age": 60,
+            "anchor_year": 2150,
+            "dod": dates,
+        }
+    )
+
+
+def of_patients(n):
+    """An admission with one ICU stay for each of n patients, all at the same times."""
+    admissions = pd.concat([ADMISSIONS.head(1)] * n, ignore_index=True)
+    stays = pd.concat([ICUSTAYS.head(1)] * n, ignore_index=True)
+    for frame in (admissions, stays):
+        frame["subject_id"] = range(1, n + 1)
+        frame["hadm_id"] = range(21, 21 + n)
+    return admissions, stays.assign(stay_id=range(31, 31 + n))
+
+
+def test_one_row_per_patient_with_prediction_at_discharge():
+    stays, _ = built()
+
+    assert stays["stay_id"].tolist() == [31, 32]
+    assert (stays["prediction_time"] == pd.Timestamp("2150-03-10 12:00")).all()
+    assert stays["label"].tolist() == [0, 1]
+    assert stays["age"].tolist() == [60, 70]
+    assert stays["icu_los"].tolist() == [2.5, 2.5]
+    assert stays["n_prior_icu"].tolist() == [0, 0]
+
+
+def test_published_predicts_and_counts_from_the_end_of_the_icu_stay():
+    stays, _ = built(protocol="published")
+
+    assert (stays["prediction_time"] == pd.Timestamp("2150-03-04 20:00")).all()
+
+
+@pytest.mark.parametrize(
+    ("dod", "label"),
+    [
+        ("2150-03-09", None),  # recorded before the discharge
+        ("2150-03-10", None),  # the day of the discharge: before or after cannot be told
+        ("2150-03-11", 1),
+        ("2151-03-10", 1),  # 365 days
+        ("2151-03-11", 0),  # 366 days
+        (None, 0),
+    ],
+)
+def test_the_year_counts_whole_days_from_the_discharge(dod, label):
+    admissions, icustays = of_patients(2)
+    stays, attrition = built(with_dod(dod, None), admissions, icustays)
+
+    found = stays.set_index("subject_id")["label"].get(1)
+    assert found == label
+    assert attrition.loc["cohort", "dropped"] == (label is None)
+    assert attrition.loc["of_which_positive", "patients"] == (label == 1)
+
+
+def test_deaths_of_the_day_before_it_and_before_the_admission_are_counted_apart():
+    admissions, icustays = of_patients(4)
+    dead = with_dod("2150-03-10", "2150-03-05", "2150-02-28", None)
+
+    stays, attrition = built(dead, admissions, icustays)
+
+    assert stays["subject_id"].tolist() == [4]
+    patients = attrition["patients"]
+    assert patients["lost_died_on_the_day"] == 1
+    assert patients["lost_died_before"] == 2
+    assert patients["lost_died_before_admission"] == 1
+    assert attrition.loc["cohort", "dropped"] == 3
+
+
+def test_the_published_clock_keeps_a_death_between_icu_and_discharge():
+    admissions, icustays = of_patients(2)
+    dead = with_dod("2150-03-08", "2150-03-04")
+
+    stays, attrition = built(dead, admissions, icustays, protocol="published")
+
+    assert stays["subject_id"].tolist() == [1]
+    assert stays["label"].tolist() == [1]
+    assert attrition.loc["lost_died_on_the_day", "patients"] == 1
+
+
+def test_who_died_in_the_admission_is_left_out():
+    died = ADMISSIONS.assign(deathtime=[None, "2150-03-10 11:00"])
+
+    stays, attrition = built(admissions=died)
+
+    assert stays["subject_id"].tolist() == [1]
+    assert attrition.loc["survived_admission", "dropped"] == 1
+
+
+def test_the_age_is_that_at_admission():
+    """17 when anchored in 2148, 19 at the admission of 2150; and 17 at the admission."""
+    young = PATIENTS.assign(anchor_age=["17", "17"], anchor_year=["2148", "2150"])
+
+    stays, attrition = built(young)
+
+    assert stays["subject_id"].tolist() == [1]
+    assert stays["age"].tolist() == [19]
+    assert attrition.loc["adult_admissions", "admissions"] == 1
+
+
+def test_the_first_of_several_icu_stays_is_taken_ties_by_the_lowest_id():
+    several = table("""
+        subject_id  hadm_id  stay_id  intime            outtime
+        1           21       39       2150-03-02 08:00  2150-03-09 20:00   # overlaps the others
+        1           21       33       2150-03-02 08:00  2150-03-04 20:00   # same time, lower id
+        1           21       31       2150-03-03 08:00  2150-03-04 20:00
+        2           22       32       2150-03-02 08:00  2150-03-04 20:00
+        2           22       32       2150-03-02 08:00  2150-03-04 20:00   # the same row twice
+    """)
+
+    stays, attrition = built(icustays=several)
+
+    assert stays["stay_id"].tolist() == [32, 33]
+    assert attrition.loc["adult_icustays", "stays"] == 4
+    assert attrition.loc["first_icustay", "stays"] == 2
+
+
+def test_the_first_stay_may_be_in_a_later_admission():
+    admissions = pd.concat([ADMISSIONS, table("""
+        subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
+        1           19       2150-01-01 08:00  2150-01-03 12:00  -          WHITE  Medicare
+    """)])  # fmt: skip
+
+    stays, attrition = built(admissions=admissions)
+
+    assert stays.set_index("subject_id").loc[1, "hadm_id"] == 21
+    assert attrition.loc["all_admissions", "admissions"] == 3
+    assert attrition.loc["adult_icustays", "admissions"] == 2
+
+
+def test_stays_before_the_first_adult_one_are_prior():
+    """The earlier stay was at 17, so that it is not the index stay, but it was one."""
+    child = table("""
+        subject_id  gender  anchor_age  anchor_year  dod
+        1           F       18          2150         -
+    """)
+    admissions = pd.concat([ADMISSIONS.head(1), table("""
+        subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
+        1           19       2149-01-01 08:00  2149-01-03 12:00  -          WHITE  Medicare
+    """)])  # fmt: skip
+    icustays = pd.concat([ICUSTAYS.head(1), table("""
+        subject_id  hadm_id  stay_id  intime            outtime
+        1           19       30       2149-01-01 09:00  2149-01-02 12:00
+    """)])  # fmt: skip
+
+    stays, _ = built(child, admissions, icustays)
+
+    assert stays["stay_id"].tolist() == [31]
+    assert stays["n_prior_icu"].tolist() == [1]
+
+
+def test_a_stay_without_an_admission_or_without_an_end_has_no_index_date():
+    icustays = ICUSTAYS.assign(hadm_id=["21", None], outtime=[None, "2150-03-04 20:00"])
+    third = table("""
+        subject_id  hadm_id  stay_id  intime            outtime
+        2           22       33       2150-03-05 08:00  2150-03-06 20:00
+    """)
+
+    stays, attrition = built(icustays=pd.concat([icustays, third]))
+
+    assert stays["stay_id"].tolist() == [33]
+    assert attrition.loc["with_icu_outtime", "dropped"] == 1
+
+
+def test_without_a_discharge_there_is_no_prediction():
+    admissions = ADMISSIONS.assign(dischtime=[None, "2150-03-10 12:00"])
+
+    stays, attrition = built(admissions=admissions)
+
+    assert stays["stay_id"].tolist() == [32]
+    assert attrition.loc["with_prediction_time", "dropped"] == 1
+    assert len(built(admissions=admissions, protocol="published")[0]) == 2
+
+
+def test_an_empty_cohort_is_told_with_its_steps():
+    with pytest.raises(CohortError, match="adult_admissions") as error:
+        built(min_age=90)
+    assert "mortality.min_age" in str(error.value)
+
+
+def test_a_cohort_that_the_label_empties_is_told():
+    admissions, icustays = of_patients(1)
+    with pytest.raises(CohortError, match="lost_died_before"):
+        built(with_dod("2150-03-05"), admissions, icustays)
