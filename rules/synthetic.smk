@@ -7,7 +7,7 @@ STEPS    tables, then the waveforms of the ECGs that the tables name
 
 
 rule make_hospital:
-    """Patients, visits and their tables, with a known probability of admission."""
+    """Patients, visits and their tables, with known probabilities of admission and of death."""
     input:
         code=sources("synthetic"),
     output:
@@ -16,6 +16,7 @@ rule make_hospital:
         ed=synthetic_tables("ed"),
         ecg=synthetic_tables("ecg"),
         truth="results/synthetic/truth.parquet",
+        truth_mortality="results/synthetic/truth_mortality.parquet",
         dirt="results/synthetic/dirt.parquet",
         marker="results/synthetic/SYNTHETIC",
     log:

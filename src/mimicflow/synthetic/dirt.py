@@ -32,7 +32,7 @@ def soil(chunk: Chunk, columns: dict, dirt: float) -> tuple[dict, pd.DataFrame]:
     columns : dict
         The same, unclean.
     broken : DataFrame
-        Columns table, id (stay), kind of each unclean row.
+        Columns table, id (stay; pharmacy_id of a prescription), kind of each unclean row.
     """
     rng = chunk.stream("dirt")
     columns = dict(columns)
@@ -73,7 +73,27 @@ def soil(chunk: Chunk, columns: dict, dirt: float) -> tuple[dict, pd.DataFrame]:
     text = pa.array(values["resprate"], from_pandas=True).cast(pa.string())
     values["resprate"] = pc.if_else(pa.array(marked), "twenty", text)
     note("ed/vitalsign", np.flatnonzero(marked), "unreadable_number")
+
+    prescriptions = columns["hosp/prescriptions"]
+    columns["hosp/prescriptions"], drugs = _soil_drugs(chunk, prescriptions, dirt)
+    broken.append(drugs)
     return columns, pd.concat(broken, ignore_index=True)
+
+
+def _soil_drugs(chunk: Chunk, prescriptions: dict, dirt: float) -> tuple[dict, pd.DataFrame]:
+    """Type blanks around some names of drugs, or nothing but blanks."""
+    ids = np.asarray(prescriptions["pharmacy_id"])
+    kind = _kinds(chunk.stream("dirty drugs"), len(ids), dirt, 2)
+    clean = prescriptions["drug"]
+    around = pc.binary_join_element_wise(" ", clean.dictionary.cast(pa.string()), "  ", "")
+    # Each name a second time with blanks, and one more entry that is blank.
+    names = pa.concat_arrays([clean.dictionary.cast(pa.string()), around, pa.array(["   "])])
+    entry = clean.indices.to_numpy()
+    entry = np.select([kind == 1, kind == 2], [entry + len(around), 2 * len(around)], entry)
+    soiled = pa.DictionaryArray.from_arrays(pa.array(entry), names)
+    listed = pd.DataFrame({"table": "hosp/prescriptions", "id": ids, "kind": kind})[kind > 0]
+    listed["kind"] = listed["kind"].map({1: "blanks_around_drug", 2: "blank_drug"}).astype(object)
+    return prescriptions | {"drug": soiled}, listed
 
 
 def _kinds(rng: np.random.Generator, n: int, share: float, kinds: int) -> np.ndarray:

@@ -68,20 +68,28 @@ def poisson_rows(rng: np.random.Generator, mean: np.ndarray) -> np.ndarray:
     return np.repeat(np.arange(len(mean)), rng.poisson(mean))
 
 
-def pick_weighted(rng: np.random.Generator, logit: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """Choose for each row one item, with weight ``base`` times ``exp(logit)``.
+def pick_by_group(
+    rng: np.random.Generator, group: np.ndarray, logit: np.ndarray, base: np.ndarray
+) -> np.ndarray:
+    """Choose for each row one item, with weight ``base`` times ``exp(logit)`` of its group.
 
     Parameters
     ----------
-    logit : ndarray, shape (n, items)
-        How much likelier than usual each item is for the row.
+    group : ndarray of int, shape (n,)
+        Row of ``logit`` of each choice.
+    logit : ndarray, shape (groups, items)
+        How much likelier than usual each item is for the group.
     base : ndarray, shape (items,)
-        Usual weights.
+        Usual weights; items of weight 0 are never chosen.
 
     Returns
     -------
     ndarray of int, shape (n,)
     """
-    weight = np.cumsum(base * np.exp(logit), axis=1)
-    point = rng.random(len(logit)) * weight[:, -1]
-    return (weight < point[:, None]).sum(axis=1)
+    used = np.flatnonzero(base > 0)
+    weight = np.cumsum(base[used] * np.exp(logit[:, used]), axis=1)
+    weight /= weight[:, -1:]
+    # All groups in one ascending row, each on its own unit interval.
+    steps = (weight + np.arange(len(logit))[:, None]).ravel()
+    chosen = np.searchsorted(steps, rng.random(len(group)) + group)
+    return used[chosen - group * len(used)]

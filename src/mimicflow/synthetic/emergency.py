@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mimicflow.synthetic.draws import choose, pick_weighted, poisson_rows, vocabulary
+from mimicflow.synthetic.draws import choose, pick_by_group, poisson_rows, vocabulary
 from mimicflow.synthetic.population import HOUR, Chunk
 from mimicflow.synthetic.visits import Visits, icd_version
 from mimicflow.synthetic.writing import Columns
@@ -116,10 +116,9 @@ def pyxis(chunk: Chunk, visits: Visits) -> Columns:
     stays, illness = chunk.stays, chunk.hidden["illness"].to_numpy()
     mean = np.where(visits.alive, 2.2 * np.exp(0.45 * illness), 0)
     stay = poisson_rows(rng, mean)
-    frailty = chunk.patients["frailty"].to_numpy()[stays["patient"].to_numpy()[stay]]
-    drug = pick_weighted(
-        rng, _medicine_logit(drugs, illness[stay], frailty), drugs["ed"].to_numpy(float)
-    )
+    frailty = chunk.patients["frailty"].to_numpy()[stays["patient"]]
+    logit = _medicine_logit(drugs, illness, frailty)
+    drug = pick_by_group(rng, stay, logit, drugs["ed"].to_numpy(float))
     length = (stays["outtime"] - stays["intime"]).to_numpy()[stay]
     wait = np.minimum(0.55 * HOUR * np.exp(1.2 * rng.standard_normal(len(stay))), 0.95 * length)
     frame = pd.DataFrame(
@@ -144,8 +143,8 @@ def medrecon(chunk: Chunk, visits: Visits) -> Columns:
     stays = chunk.stays
     frailty = chunk.patients["frailty"].to_numpy()[stays["patient"]]
     stay = poisson_rows(rng, np.where(visits.alive, 4.5 * np.exp(0.45 * frailty), 0))
-    logit = _medicine_logit(drugs, np.zeros(len(stay)), frailty[stay])
-    drug = pick_weighted(rng, logit, drugs["home"].to_numpy(float))
+    logit = _medicine_logit(drugs, np.zeros(len(stays)), frailty)
+    drug = pick_by_group(rng, stay, logit, drugs["home"].to_numpy(float))
     pairs = pd.DataFrame({"stay": stay, "drug": drug}).drop_duplicates(ignore_index=True)
     listed = drugs.iloc[pairs["drug"]].reset_index(drop=True)
     stay = pairs["stay"].to_numpy()
@@ -173,8 +172,8 @@ def diagnosis(chunk: Chunk, visits: Visits) -> Columns:
     stays = chunk.stays
     written = np.where(visits.alive, rng.integers(1, 4, len(stays)), 0)
     stay = np.repeat(np.arange(len(stays)), written)
-    severe = np.outer(chunk.hidden["illness"].to_numpy()[stay], codes["severity"])
-    code = pick_weighted(rng, severe, codes["weight"].to_numpy(float))
+    severe = np.outer(chunk.hidden["illness"], codes["severity"])
+    code = pick_by_group(rng, stay, severe, codes["weight"].to_numpy(float))
     frame = pd.DataFrame({"stay": stay, "code": code}).drop_duplicates(ignore_index=True)
     stay, code = frame["stay"].to_numpy(), frame["code"].to_numpy()
     version = icd_version(

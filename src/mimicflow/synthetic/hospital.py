@@ -62,8 +62,9 @@ def make_hospital(
     ----------
     folder : path-like
         Receives ``hosp/ icu/ ed/ ecg/``, ``truth.parquet`` (one row per emergency stay that ended
-        in HOME or ADMITTED), ``dirt.parquet`` (what was broken on purpose) and the empty file
-        ``SYNTHETIC``, by which readers know it.
+        in HOME or ADMITTED), ``truth_mortality.parquet`` (one row per patient who left the
+        admission of the first intensive care alive), ``dirt.parquet`` (what was broken on purpose)
+        and the empty file ``SYNTHETIC``, by which readers know it.
     n_patients : int
         1 to a million.
     seed : int
@@ -71,7 +72,8 @@ def make_hospital(
     dirt : float
         Share of unclean rows and records, 0 to 0.2.
     permute_labels : bool
-        Shuffle HOME and ADMITTED over the stays, so that nothing can be predicted.
+        Shuffle HOME and ADMITTED over the stays and leave death within a year to chance, so that
+        nothing can be predicted.
     processes : int
         Chunks of patients drawn at the same time.
 
@@ -94,7 +96,7 @@ def make_hospital(
         streams = stack.enter_context(hospital_files(folder, tables))
         keep = {
             name: stack.enter_context(_parquet(folder / f"{name}.parquet"))
-            for name in ("truth", "dirt")
+            for name in ("truth", "truth_mortality", "dirt")
         }
         for path, columns in explained.items():
             streams[path].write(csv_rows(TABLES[path], columns))
@@ -149,7 +151,7 @@ def _chunks(arguments: list[tuple], processes: int) -> Iterator[tuple[dict, dict
 def hospital_chunk(
     seed: int, number: int, n: int, dirt: float, permute_labels: bool
 ) -> tuple[dict[str, bytes], dict[str, pd.DataFrame]]:
-    """Draw one chunk: CSV rows by table, and the frames ``truth`` and ``dirt``."""
+    """Draw one chunk: CSV rows by table, and the frames of the truths and of the dirt."""
     chunk = draw_chunk(seed, number, n, permute_labels)
     visits = draw_visits(chunk)
     moments = draw_moments(chunk)
@@ -177,7 +179,11 @@ def hospital_chunk(
         ignore_index=True,
     ).astype({"table": "string", "id": "int64", "kind": "string"})
     rows = {path: csv_rows(TABLES[path], table) for path, table in columns.items()}
-    return rows, {"truth": _truth(chunk, visits), "dirt": broken}
+    return rows, {
+        "truth": _truth(chunk, visits),
+        "truth_mortality": visits.mortality,
+        "dirt": broken,
+    }
 
 
 def _truth(chunk: Chunk, visits: Visits) -> pd.DataFrame:

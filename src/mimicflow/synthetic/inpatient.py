@@ -6,19 +6,24 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mimicflow.synthetic.draws import pick_weighted, poisson_rows, vocabulary
+from mimicflow.synthetic.course_codes import revealing
+from mimicflow.synthetic.deaths import NEVER
+from mimicflow.synthetic.draws import pick_by_group, poisson_rows, vocabulary
 from mimicflow.synthetic.emergency import coded
-from mimicflow.synthetic.population import DAY, Chunk, unique_ids
+from mimicflow.synthetic.population import DAY, Chunk, free_ids
 from mimicflow.synthetic.visits import Visits, icd_version
 from mimicflow.synthetic.writing import Columns
 
-_NEVER = np.iinfo(np.int64).max
+_DIAGNOSES, _PROCEDURES, _DRUGS = 4.5, 1.5, 4.0
+"""Entries per admission that reveal its course."""
+
+_VERSIONS = ("icd9", "icd10")
 
 
 def patients(chunk: Chunk, visits: Visits) -> Columns:
     """Rows of ``hosp/patients``."""
     names = ("subject_id", "gender", "anchor_age", "anchor_year", "anchor_year_group")
-    death = pa.array(visits.death // DAY * DAY, mask=visits.death == _NEVER)
+    death = pa.array(visits.death // DAY * DAY, mask=visits.death == NEVER)
     return {**{name: chunk.patients[name].to_numpy() for name in names}, "dod": death}
 
 
@@ -57,14 +62,35 @@ def provider(rng: np.random.Generator, n: int) -> np.ndarray:
     return ids[rng.integers(0, len(ids), n)]
 
 
+def _amount(frame: pd.DataFrame, usual: float, growth: float, most: float) -> np.ndarray:
+    """Rows to expect of each admission: more for the frail and ill, fewer for a night's visit."""
+    burden = (frame["frailty"] + 0.4 * frame["illness"]).to_numpy()
+    nights = (frame["dischtime"] - frame["admittime"]).to_numpy() / DAY
+    brief = np.where(frame["stay"] < 0, np.clip(nights / 3, 0.25, 1), 1)
+    return np.minimum(usual * np.exp(growth * burden), most) * brief
+
+
+def _with_course(
+    rng: np.random.Generator, frame: pd.DataFrame, entries: pd.DataFrame, mean: float,
+    admission: np.ndarray, entry: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Add rows that reveal the course, after the other ones of each admission."""
+    more, telling = revealing(rng, frame, entries, mean)
+    admission, entry = np.append(admission, more), np.append(entry, telling)
+    order = np.argsort(admission, kind="stable")
+    return admission[order], entry[order]
+
+
 def diagnoses_icd(chunk: Chunk, visits: Visits) -> Columns:
     """Rows of ``hosp/diagnoses_icd``: the frail have more codes, and graver ones."""
     rng = chunk.stream("diagnoses")
-    frame, codes = visits.admissions, vocabulary("diagnoses", ("icd9", "icd10"))
+    frame, codes = visits.admissions, vocabulary("diagnoses", _VERSIONS)
     burden = (frame["frailty"] + 0.4 * frame["illness"]).to_numpy()
-    admission = poisson_rows(rng, np.minimum(9 * np.exp(0.35 * burden), 35))
-    severe = np.outer(0.8 * burden[admission], codes["severity"])
-    code = pick_weighted(rng, severe, codes["weight"].to_numpy(float))
+    admission = poisson_rows(rng, _amount(frame, 9, 0.35, 35))
+    severe = np.outer(0.8 * burden, codes["severity"])
+    code = pick_by_group(rng, admission, severe, codes["weight"].to_numpy(float))
+    rng = chunk.stream("diagnoses of the course")
+    admission, code = _with_course(rng, frame, codes, _DIAGNOSES, admission, code)
     columns = _codes_of_admissions(chunk, frame, codes, admission, code)
     del columns["row"]
     return columns
@@ -73,10 +99,12 @@ def diagnoses_icd(chunk: Chunk, visits: Visits) -> Columns:
 def procedures_icd(chunk: Chunk, visits: Visits) -> Columns:
     """Rows of ``hosp/procedures_icd``."""
     rng = chunk.stream("procedures")
-    frame, codes = visits.admissions, vocabulary("procedures", ("icd9", "icd10"))
+    frame, codes = visits.admissions, vocabulary("procedures", _VERSIONS)
     intensive = np.isin(np.arange(len(frame)), visits.icustays["admission"])
     admission = poisson_rows(rng, np.where(intensive, 2.2, 0.5))
     code = rng.choice(len(codes), len(admission), p=codes["weight"] / codes["weight"].sum())
+    more = chunk.stream("procedures of the course")
+    admission, code = _with_course(more, frame, codes, _PROCEDURES, admission, code)
     columns = _codes_of_admissions(chunk, frame, codes, admission, code)
     row = columns.pop("row")
     start, end = frame["admittime"].to_numpy()[row], frame["dischtime"].to_numpy()[row]
@@ -90,15 +118,16 @@ def _codes_of_admissions(
     version = icd_version(
         chunk, frame["patient"].to_numpy()[admission], frame["dischtime"].to_numpy()[admission]
     )
-    rows = pd.DataFrame({"admission": admission, **coded(codes, code, version)})
-    rows = rows.drop_duplicates(ignore_index=True)
-    row = rows["admission"].to_numpy()
+    # Entries of the vocabulary may share a code in one version; integers compare faster than texts.
+    number = np.where(version == 9, *(pd.factorize(codes[name])[0][code] for name in _VERSIONS))
+    key = pd.Series((admission * 2 + (version == 9)) * len(codes) + number)
+    first = ~key.duplicated().to_numpy()
+    row = admission[first]
     return {
         "subject_id": frame["subject_id"].to_numpy()[row],
         "hadm_id": frame["hadm_id"].to_numpy()[row],
-        "seq_num": rows.groupby("admission").cumcount().to_numpy() + 1,
-        "icd_code": rows["icd_code"].to_numpy(),
-        "icd_version": rows["icd_version"].to_numpy(),
+        "seq_num": np.arange(len(row)) - np.searchsorted(row, row) + 1,
+        **coded(codes, code[first], version[first]),
         "row": row,
     }
 
@@ -108,11 +137,12 @@ def prescriptions(chunk: Chunk, visits: Visits) -> Columns:
     rng = chunk.stream("prescriptions")
     drugs = vocabulary("drugs", ("gsn", "etccode", "etc_other", "ndc", "drug"))
     frame = visits.admissions
-    burden = (frame["frailty"] + 0.4 * frame["illness"]).to_numpy()
-    admission = poisson_rows(rng, np.minimum(13 * np.exp(0.3 * burden), 80))
-    logit = np.outer(frame["illness"].to_numpy()[admission], drugs["illness"])
-    logit += np.outer(frame["frailty"].to_numpy()[admission], drugs["comorbidity"])
-    drug = pick_weighted(rng, logit, drugs["inpatient"].to_numpy(float))
+    admission = poisson_rows(rng, _amount(frame, 13, 0.3, 80))
+    logit = np.outer(frame["illness"], drugs["illness"])
+    logit += np.outer(frame["frailty"], drugs["comorbidity"])
+    drug = pick_by_group(rng, admission, logit, drugs["inpatient"].to_numpy(float))
+    more = chunk.stream("prescriptions of the course")
+    admission, drug = _with_course(more, frame, drugs, _DRUGS, admission, drug)
     start, end = frame["admittime"].to_numpy()[admission], frame["dischtime"].to_numpy()[admission]
     begin = start + (rng.beta(0.6, 2, len(drug)) * (end - start)).astype(np.int64)
     begin -= begin % 3600
@@ -120,7 +150,9 @@ def prescriptions(chunk: Chunk, visits: Visits) -> Columns:
     # One order in fifty has no start: MIMIC leaves it empty.
     dated = rng.random(len(drug)) >= 0.002
     first_id = chunk.number * 1_000_000 + 1
-    listed = drugs.iloc[drug]
+    doses = drugs["dose"].map("{:g}".format).to_numpy(object)
+    listed = {"dose_val_rx": doses, "drug": drugs["drug"], "gsn": drugs["gsn"], "ndc": drugs["ndc"],
+              "dose_unit_rx": drugs["unit"], "route": drugs["route"]}  # fmt: skip
     return {
         "subject_id": frame["subject_id"].to_numpy()[admission],
         "hadm_id": frame["hadm_id"].to_numpy()[admission],
@@ -129,14 +161,10 @@ def prescriptions(chunk: Chunk, visits: Visits) -> Columns:
         "starttime": pa.array(begin, mask=~dated),
         "stoptime": pa.array(stop, mask=~dated),
         "drug_type": "MAIN",
-        "drug": listed["drug"].to_numpy(object),
-        "gsn": listed["gsn"].to_numpy(object),
-        "ndc": listed["ndc"].to_numpy(object),
-        "dose_val_rx": listed["dose"].map("{:g}".format).to_numpy(object),
-        "dose_unit_rx": listed["unit"].to_numpy(object),
         "doses_per_24_hrs": rng.integers(1, 5, len(drug)).astype(float),
-        "route": listed["route"].to_numpy(object),
-    }
+        **{name: pa.DictionaryArray.from_arrays(pa.array(drug), pa.array(texts))
+           for name, texts in listed.items()},
+    }  # fmt: skip
 
 
 def transfers(chunk: Chunk, visits: Visits) -> Columns:
@@ -156,7 +184,9 @@ def transfers(chunk: Chunk, visits: Visits) -> Columns:
             "outtime": stays["outtime"],
         }
     )
-    ids = unique_ids(rng, 30_000_000, chunk.number, 2 * len(frame), part=1, parts=2)
+    icu = visits.icustays
+    taken = np.concatenate([chunk.stays["stay_id"], icu["stay_id"]])
+    ids = free_ids(rng, 30_000_000, chunk.number, 2 * len(frame), taken)
     owner = frame[["subject_id", "hadm_id"]]
     ward = owner.assign(
         transfer_id=ids[: len(frame)], eventtype="admit", careunit=frame["careunit"],
@@ -166,7 +196,6 @@ def transfers(chunk: Chunk, visits: Visits) -> Columns:
         transfer_id=ids[len(frame) :], eventtype="discharge", careunit="",
         intime=frame["dischtime"], outtime=pd.NA,
     )  # fmt: skip
-    icu = visits.icustays
     intensive = owner.iloc[icu["admission"]].reset_index(drop=True).assign(
         transfer_id=icu["stay_id"], eventtype="transfer", careunit=icu["careunit"],
         intime=icu["intime"], outtime=icu["outtime"],
@@ -234,7 +263,7 @@ def dictionaries() -> dict[str, Columns]:
         for path, table in (("hosp/d_labitems", labs), ("icu/d_items", items))
     }
     for name in ("diagnoses", "procedures"):
-        codes = vocabulary(name, ("icd9", "icd10"))
+        codes = vocabulary(name, _VERSIONS)
         both = pd.concat(
             pd.DataFrame(
                 {

@@ -35,6 +35,8 @@ class Chunk:
         the row of ``patients``, times are seconds since 1970.
     hidden : DataFrame
         The terms of ``truth`` of each stay at its prediction time.
+    permute_labels : bool
+        Whether outcomes are drawn so that nothing can be predicted.
     """
 
     seed: int
@@ -42,6 +44,7 @@ class Chunk:
     patients: pd.DataFrame
     stays: pd.DataFrame
     hidden: pd.DataFrame
+    permute_labels: bool = False
 
     def stream(self, purpose: str) -> np.random.Generator:
         """Random stream of this chunk for one purpose."""
@@ -56,6 +59,17 @@ def unique_ids(
     if n > room:
         raise ValueError(f"{n} ids asked of a chunk, {room} reserved")
     return first + chunk * _IDS_PER_CHUNK + part + parts * rng.permutation(room)[:n]
+
+
+def free_ids(
+    rng: np.random.Generator, first: int, chunk: int, n: int, taken: np.ndarray
+) -> np.ndarray:
+    """Return ``n`` different ids of the chunk that are not ``taken``, shape (n,)."""
+    start = first + chunk * _IDS_PER_CHUNK
+    room = np.setdiff1d(np.arange(start, start + _IDS_PER_CHUNK), taken)
+    if n > len(room):
+        raise ValueError(f"{n} ids asked of a chunk, {len(room)} free")
+    return rng.permutation(room)[:n]
 
 
 def seconds(year: np.ndarray) -> np.ndarray:
@@ -80,7 +94,7 @@ def draw_chunk(seed: int, number: int, n: int, permute_labels: bool = False) -> 
     n : int
         Patients in it, at most ``PATIENTS_PER_CHUNK``.
     permute_labels : bool
-        Shuffle HOME and ADMITTED over the stays.
+        Shuffle HOME and ADMITTED over the stays; death within a year is left to chance, too.
     """
     rng = stream(seed, "population", number)
     patients = _draw_patients(rng, number, n)
@@ -90,7 +104,7 @@ def draw_chunk(seed: int, number: int, n: int, permute_labels: bool = False) -> 
     parts.columns = truth.terms().index
     hidden = truth.draw_hidden(rng, lasting["severity"].to_numpy(), parts)
     stays = _draw_outcomes(rng, stays, hidden, permute_labels)
-    return Chunk(seed, number, patients, stays, hidden)
+    return Chunk(seed, number, patients, stays, hidden, permute_labels)
 
 
 def _draw_patients(rng: np.random.Generator, number: int, n: int) -> pd.DataFrame:
