@@ -55,3 +55,24 @@ def read_page(text: str) -> Element:
     reader.close()
     assert len(reader.open) == 1, f"<{reader.open[-1].tag}> is never closed"
     return reader.open[0]
+
+
+def tables(page: Element, caption: str) -> list[Element]:
+    """Return the tables with these words in their caption."""
+    return [one for one in page.all("table") if caption in one.all("caption")[0].text]
+
+
+def rows_of(table: Element) -> list[list[str]]:
+    """Return the texts of a table's rows, without its heading."""
+    body = table.all("tbody")[0]
+    return [[cell.text for cell in row.children] for row in body.all("tr")]
+
+
+def chapter(page: Element, title: str) -> Element:
+    """Return the section whose heading of the second level is this."""
+    [found] = [
+        part
+        for part in page.all("section")
+        if part.children[0].tag == "h2" and part.children[0].text == title
+    ]
+    return found

@@ -26,7 +26,7 @@ CHROMIUM = next(
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-CHARTS = 14
+CHARTS = 30
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_every_chart_is_drawn(view):
             'svg .role-mark path, svg .role-mark line').length)""",
     )
     assert len(marks) == CHARTS
-    assert min(marks) >= 4
+    assert min(marks) >= 3  # two lines and the kept epoch
     assert view.locator("figure.picture img").evaluate_all("all => all.every(i => i.naturalWidth)")
 
 
@@ -100,6 +100,19 @@ def test_a_chart_fits_its_column_and_is_described(view):
             chart.querySelector('svg').getBoundingClientRect().width / chart.clientWidth])""",
     )
     assert all(text and 0.9 < share <= 1.001 for text, share in charts)
+
+
+@pytest.mark.parametrize(
+    ("view", "columns"),
+    [({}, 3), ({"viewport": {"width": 400, "height": 800}}, 1)],
+    indirect=["view"],
+    ids=["1280px", "400px"],
+)
+def test_three_charts_of_a_network_stand_side_by_side_where_there_is_room(view, columns: int):
+    lefts = view.eval_on_selector_all(
+        "figure.small", "all => all.slice(0, 3).map(one => one.getBoundingClientRect().left)"
+    )
+    assert len(set(lefts)) == columns
 
 
 def test_a_choice_changes_the_chart(view):

@@ -59,6 +59,7 @@ class Chart:
     table: Table
     wide: bool = False
     opened: bool = False  # whether the table stands open below the chart
+    small: bool = False  # so that three stand side by side
     kind: Literal["chart"] = "chart"
 
     @property

@@ -86,10 +86,10 @@ def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | No
     base : float, optional
         Height of the line of chance when it is flat.
     """
-    lines = _lines(frame).encode(
-        x=_unit("x", x), y=_unit("y", y), tooltip=_MODEL + _tooltips({"x": x, "y": y}, ".3f")
+    drawn = lines(frame).encode(
+        x=_unit("x", x), y=_unit("y", y), tooltip=_MODEL + tooltips({"x": x, "y": y}, ".3f")
     )
-    layers = [lines]
+    layers = [drawn]
     if diagonal:
         layers.insert(0, _reference([(0.0, 0.0), (1.0, 1.0)]))
     if base is not None:
@@ -97,7 +97,7 @@ def curves(frame: pd.DataFrame, x: str, y: str, diagonal: bool, base: float | No
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
-def reliability(frame: pd.DataFrame) -> Drawing:
+def reliability(frame: pd.DataFrame, unit: str) -> Drawing:
     """Draw observed against predicted shares, with a choice of the recalibration.
 
     Parameters
@@ -105,15 +105,17 @@ def reliability(frame: pd.DataFrame) -> Drawing:
     frame : DataFrame
         ``title``, ``predicted``, ``observed``, ``low``, ``high``, ``recalibration``, and ``n``
         and ``events`` as text.
+    unit : str
+        What ``n`` counts.
     """
     x, y = "Predicted probability", "Observed share"
-    encoded = _lines(frame).encode(
+    encoded = lines(frame).encode(
         x=_unit("predicted", x),
         y=_unit("observed", y),
         tooltip=_MODEL
-        + _tooltips({"predicted": x, "observed": y}, ".3f")
-        + _tooltips({"low": "95 % from", "high": "to"}, ".3f")
-        + _tooltips({"n": "Stays", "events": "Events"}, ""),
+        + tooltips({"predicted": x, "observed": y}, ".3f")
+        + tooltips({"low": "95 % from", "high": "to"}, ".3f")
+        + tooltips({"n": unit, "events": "Events"}, ""),
     )
     bars = (
         alt.Chart(frame)
@@ -141,19 +143,19 @@ def decision(frame: pd.DataFrame) -> Drawing:
     # Treating all falls without end; below this nothing can be read.
     scale = alt.Scale(domain=[-0.25 * top, 1.08 * top], nice=False) if top > 0 else alt.Undefined
     x, y = "Threshold probability", "Net benefit"
-    lines = _lines(frame, clip=True).encode(
+    drawn = lines(frame, clip=True).encode(
         x=alt.X("threshold:Q", title=x, axis=_FIFTHS),
         y=alt.Y("net_benefit:Q", title=y, scale=scale),
         tooltip=_MODEL
-        + _tooltips({"threshold": x}, ".2f")
-        + _tooltips({"net_benefit": y, "low": "95 % from", "high": "to"}, ".3f"),
+        + tooltips({"threshold": x}, ".2f")
+        + tooltips({"net_benefit": y, "low": "95 % from", "high": "to"}, ".3f"),
     )
     bands = (
         alt.Chart(frame.dropna(subset=["low", "high"]))
         .mark_area(color=GREY, opacity=0.12, clip=True)
         .encode(x="threshold:Q", y="low:Q", y2="high:Q", detail="title:N")
     )
-    return alt.layer(bands, lines).properties(height=HEIGHT)
+    return alt.layer(bands, drawn).properties(height=HEIGHT)
 
 
 def forest(
@@ -177,15 +179,13 @@ def forest(
     choose : str, optional
         A column of which the reader chooses one value; ``default`` is shown first.
     """
-    order = list(dict.fromkeys(frame["row"]))
     chosen, pick = _choice(frame, choose, "Model ", default) if choose else (None, None)
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
-    axis = alt.Axis(grid=False, ticks=False, labelPadding=8, labelOverlap=False, labelExpr=_WRAPPED)
-    y = alt.Y("row:N", sort=order, title=None, axis=axis)
+    y = rows_axis(frame)
     zero = alt.Scale(zero=False)
     x, low = (alt.X(f"{name}:Q", title=value, scale=zero) for name in ("value", "low"))
     names = {"value": value, "low": "95 % from", "high": "to"}
-    tooltip = _tooltips({"row": "Row"}, "") + _tooltips(names, ".3f")
+    tooltip = tooltips({"row": "Row"}, "") + tooltips(names, ".3f")
     layers = [
         base.mark_rule(color=BLUE, strokeWidth=2).encode(y=y, x=low, x2="high:Q"),
         base.mark_point(color=BLUE, filled=True, size=70, opacity=1).encode(
@@ -199,21 +199,13 @@ def forest(
             .encode(
                 y=y,
                 x=alt.X("beside:Q", title=value, scale=zero),
-                tooltip=_tooltips({"row": "Row"}, "") + _tooltips({"beside": "Published"}, ".3f"),
+                tooltip=tooltips({"row": "Row"}, "") + tooltips({"beside": "Published"}, ".3f"),
             )
         )
     if line is not None:
         rule = pd.DataFrame({"value": [line]})
         layers.insert(0, alt.Chart(rule).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=x))
-    chart = (
-        alt.layer(*layers)
-        .properties(
-            height=ROW_HEIGHT * len(order),
-            # What the page needs to make room for names that run over several lines.
-            usermeta={"rows": len(order), "longest": max(map(len, order))},
-        )
-        .add_params(_WRAP)
-    )
+    chart = with_rows(alt.layer(*layers), frame, ROW_HEIGHT)
     return chart.add_params(chosen) if chosen else chart
 
 
@@ -243,7 +235,7 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> Drawing
         base.mark_bar(color=BLUE, opacity=0.8).encode(
             y=y,
             x=alt.X("value:Q", title=value),
-            tooltip=_tooltips(names, "") + _tooltips({"value": value}, ".4f"),
+            tooltip=tooltips(names, "") + tooltips({"value": value}, ".4f"),
         )
     ]
     if "low" in frame.columns:
@@ -253,10 +245,11 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> Drawing
     return chart.add_params(chosen) if chosen else chart
 
 
-def _lines(frame: pd.DataFrame, clip: bool = False) -> alt.Chart:
+def lines(frame: pd.DataFrame, clip: bool = False) -> alt.Chart:
+    """Return lines by ``title``, each with a colour and a dash of its own."""
     titles = list(dict.fromkeys(frame["title"]))
     dash = alt.StrokeDash(
-        "title:N", scale=alt.Scale(domain=titles, range=_cycle(DASHES, len(titles)))
+        "title:N", scale=alt.Scale(domain=titles, range=cycle(DASHES, len(titles)))
     )
     return (
         alt.Chart(frame)
@@ -265,13 +258,30 @@ def _lines(frame: pd.DataFrame, clip: bool = False) -> alt.Chart:
     )
 
 
+def rows_axis(frame: pd.DataFrame) -> alt.Y:
+    """Return the axis of the names in ``row``, in their order, over several lines if need be."""
+    axis = alt.Axis(grid=False, ticks=False, labelPadding=8, labelOverlap=False, labelExpr=_WRAPPED)
+    return alt.Y("row:N", sort=list(dict.fromkeys(frame["row"])), title=None, axis=axis)
+
+
+def with_rows(chart: Drawing, frame: pd.DataFrame, height: int) -> Drawing:
+    """Give a chart with `rows_axis` its height in pixels of each row.
+
+    The page learns what it needs to make room for names that run over several lines.
+    """
+    rows = list(dict.fromkeys(frame["row"]))
+    meta = {"rows": len(rows), "longest": max(map(len, rows))}
+    return chart.properties(height=height * len(rows), usermeta=meta).add_params(_WRAP)
+
+
 def _colour(frame: pd.DataFrame) -> alt.Color:
     titles = list(dict.fromkeys(frame["title"]))
-    scale = alt.Scale(domain=titles, range=_cycle(COLOURS, len(titles)))
+    scale = alt.Scale(domain=titles, range=cycle(COLOURS, len(titles)))
     return alt.Color("title:N", scale=scale)
 
 
-def _cycle(values: Sequence[Any], n: int) -> list[Any]:
+def cycle(values: Sequence[Any], n: int) -> list[Any]:
+    """Return the first n of the values, from the start again when there are not enough."""
     return [values[i % len(values)] for i in range(n)]
 
 
@@ -280,7 +290,7 @@ def _unit(name: str, title: str) -> Any:
     return channel(f"{name}:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=_FIFTHS)
 
 
-def _tooltips(titles: dict[str, str], form: str) -> list[alt.Tooltip]:
+def tooltips(titles: dict[str, str], form: str) -> list[alt.Tooltip]:
     """Return tooltips of numbers in the given form, or of texts when it is empty."""
     if not form:
         return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]

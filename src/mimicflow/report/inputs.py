@@ -13,11 +13,26 @@ import pandas as pd
 from mimicflow.errors import InputError
 
 FOLDER = Path(__file__).parent
+# Fields that are no table of the folder.
+_PLACED_OTHERWISE = {"protocols", "models", "flow", "ecgs"}
+
+
+# A file that only these systems have.
+_MORTALITY = {"systems": ("mortality",)}
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Tables of one model under one protocol; what is None was not run."""
+
+    history: Path | None = field(default=None, metadata=_MORTALITY)
+    confusion: Path | None = field(default=None, metadata=_MORTALITY)
+    classification_report: Path | None = field(default=None, metadata=_MORTALITY)
 
 
 @dataclass(frozen=True)
 class ProtocolFiles:
-    """Tables of one cross-validation protocol; what is None was not run."""
+    """Tables of one protocol of evaluation; what is None was not run."""
 
     scores: Path | None = None
     folds: Path | None = None
@@ -27,6 +42,12 @@ class ProtocolFiles:
     reliability: Path | None = None
     decision: Path | None = None
     subgroups: Path | None = None
+    attrition: Path | None = field(default=None, metadata=_MORTALITY)
+    table_one: Path | None = field(default=None, metadata=_MORTALITY)
+    visits: Path | None = field(default=None, metadata=_MORTALITY)
+    visits_summary: Path | None = field(default=None, metadata=_MORTALITY)
+    neighbours: Path | None = field(default=None, metadata=_MORTALITY)
+    models: dict[str, ModelFiles] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,9 @@ class SystemFiles:
     importance: Path | None = None
     ablation: Path | None = None
     attributions: Path | None = None
+    comparison: Path | None = field(default=None, metadata=_MORTALITY)
+    leak: Path | None = field(default=None, metadata=_MORTALITY)
+    manifest: Path | None = field(default=None, metadata=_MORTALITY)
     ecgs: tuple[Path, ...] = ()
 
 
@@ -62,7 +86,8 @@ def sort_files(
     ----------
     paths : iterable of path-like
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
-        ``{system}/table_one.csv``, ``{system}/explanations/*``, ``cohort/flow.svg``,
+        ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/table_one.csv``,
+        ``{system}/explanations/*``, ``{system}/manifest.json``, ``cohort/flow.svg``,
         ``cohort/attrition.csv``, ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
     root : path-like
         The folder of all results.
@@ -94,28 +119,39 @@ def sort_files(
                 systems[system] = replace(known, **_item(path))
             case (system, *middle, _) if system in reference("systems").index:
                 known = systems.get(system, SystemFiles())
-                systems[system] = _with_file(known, tuple(middle), path)
+                systems[system] = _with_file(system, known, tuple(middle), path)
             case _:
                 raise _misplaced(path)
     return {name: systems[name] for name in reference("systems").index if name in systems}, shared
 
 
-def _with_file(known: SystemFiles, middle: tuple[str, ...], path: Path) -> SystemFiles:
-    of_system = {item.name for item in fields(SystemFiles)} - {"protocols", "ecgs"}
-    of_protocol = {item.name for item in fields(ProtocolFiles)}
+def _with_file(system: str, known: SystemFiles, middle: tuple[str, ...], path: Path) -> SystemFiles:
+    protocols = reference("protocols").index
     match middle:
         case ("explanations",) if path.name in _ecg_names():
             return replace(known, ecgs=(*known.ecgs, path))
-        case () | ("explanations",) if path.suffix == ".csv" and path.stem in of_system:
+        case () | ("explanations",) if path.name in _names(SystemFiles, system):
             return replace(known, **_item(path))
-        case (protocol,) if (
-            protocol in reference("protocols").index
-            and path.suffix == ".csv"
-            and path.stem in of_protocol
-        ):
-            files = replace(known.protocols.get(protocol, ProtocolFiles()), **_item(path))
-            return replace(known, protocols={**known.protocols, protocol: files})
+        case (protocol,) if protocol in protocols and path.name in _names(ProtocolFiles, system):
+            files = known.protocols.get(protocol, ProtocolFiles())
+            return _with_protocol(known, protocol, replace(files, **_item(path)))
+        case (protocol, model) if protocol in protocols and path.name in _names(ModelFiles, system):
+            files = known.protocols.get(protocol, ProtocolFiles())
+            of_model = replace(files.models.get(model, ModelFiles()), **_item(path))
+            files = replace(files, models={**files.models, model: of_model})
+            return _with_protocol(known, protocol, files)
     raise _misplaced(path)
+
+
+def _with_protocol(known: SystemFiles, protocol: str, files: ProtocolFiles) -> SystemFiles:
+    return replace(known, protocols={**known.protocols, protocol: files})
+
+
+def _names(kind: type[SystemFiles | ProtocolFiles | ModelFiles], system: str) -> set[str]:
+    """Return the names of the files that a system may have at the level of this class."""
+    known = {item.name: item.metadata.get("systems", (system,)) for item in fields(kind)}
+    names = {name for name, systems in known.items() if system in systems} - _PLACED_OTHERWISE
+    return {f"{name}.json" if name == "manifest" else f"{name}.csv" for name in names}
 
 
 def _item(path: Path) -> dict[str, Any]:
@@ -147,6 +183,13 @@ def reference(name: str) -> pd.DataFrame:
     """Return one of the report's own tables of texts, indexed by its first column, as text."""
     path = FOLDER / f"{name}.csv"
     return pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
+
+
+def words(name: str, key: str, system: str = "") -> pd.Series:
+    """Return a row of a table of texts with a column ``system``: its own, or else that of all."""
+    rows = reference(name).loc[[key]]
+    own = rows["system"] == system
+    return rows[own if own.any() else rows["system"] == ""].iloc[0]
 
 
 @cache

@@ -25,7 +25,10 @@ from mimicflow.report.chapters import (
     performance,
     run,
     section,
+    sequences,
     summary,
+    training,
+    visits,
 )
 from mimicflow.report.chapters.models import System
 from mimicflow.report.inputs import FOLDER, SharedFiles, SystemFiles, reference
@@ -92,12 +95,14 @@ def _chapters(systems: list[System], shared: SharedFiles, synthetic: bool) -> It
         parts = [part for part in _system_sections(system) if not part.empty]
         yield Section(f"system-{system.name}", system.words["title"], sections=parts)
     parts = []
-    if shared.manifest is not None:
-        parts.append(run.quality(shared.manifest, mask=not synthetic))
+    manifests = [shared.manifest, *(system.files.manifest for system in systems)]
+    manifest = run.read_manifests(path for path in manifests if path is not None)
+    if manifest["tables"]:
+        parts.append(run.quality(manifest, mask=not synthetic))
     if shared.excluded is not None:
         parts.append(run.excluded(shared.excluded, mask=not synthetic))
     yield section("data_quality", sections=parts)
-    parts = [] if shared.manifest is None else [run.data_versions(shared.manifest)]
+    parts = [run.data_versions(manifest)] if manifest["tables"] else []
     if shared.run is not None:
         parts += run.run_sections(shared.run)
     yield section("run", sections=parts)
@@ -107,12 +112,18 @@ def _system_sections(system: System) -> Iterator[Section]:
     files = system.files
     yield cohort.flow(system)
     yield cohort.table_one(system)
+    yield visits.visits(system)
+    if files.comparison is not None:
+        yield sequences.comparison(system, files.comparison)
+    if files.leak is not None:
+        yield sequences.leak(system, files.leak)
     yield performance.scores(system)
     yield curves.discrimination(system)
     yield curves.calibration(system)
     yield curves.decision(system)
     yield performance.comparisons(system)
     yield performance.folds(system)
+    yield training.confusion(system)
     yield performance.subgroups(system)
     if files.price_of_defects is not None:
         yield performance.price_of_defects(system, files.price_of_defects)
@@ -123,6 +134,8 @@ def _system_sections(system: System) -> Iterator[Section]:
     if files.attributions is not None:
         yield explanations.attributions(system, files.attributions)
     yield explanations.ecgs(system)
+    yield training.history(system)
+    yield sequences.neighbours(system)
 
 
 def _blocks(sections: list[Section]) -> Iterator[Block]:

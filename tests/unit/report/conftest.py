@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from page_reader import Element, read_page
+from page_reader import Element, chapter, read_page
 from report_files import write_report_files
 
 from mimicflow.report import build_report, sort_files
@@ -34,3 +34,13 @@ def page(html: str) -> Element:
 def real_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     results = write_report_files(tmp_path_factory.mktemp("real"), real=True)
     return build(results, synthetic=False)
+
+
+@pytest.fixture(scope="session")
+def real(real_page: str) -> Element:
+    return read_page(real_page)
+
+
+@pytest.fixture(scope="session")
+def mortality(page: Element) -> Element:
+    return chapter(page, "Death within a year")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mimicflow.errors import InputError
-from mimicflow.report.inputs import label, read_table, reference, sort_files
+from mimicflow.report.inputs import label, read_table, reference, sort_files, words
 
 
 def test_files_are_known_by_their_place():
@@ -26,6 +26,22 @@ def test_files_are_known_by_their_place():
     assert shared.excluded == root / "ecg/excluded.csv"
 
 
+def test_files_of_mortality_are_known_by_protocol_and_model():
+    names = ["mortality/comparison.csv", "mortality/leak.csv", "mortality/manifest.json"]
+    names += [f"mortality/audited/{name}.csv" for name in ("attrition", "visits", "neighbours")]
+    names += ["mortality/audited/gru/history.csv", "mortality/audited/gru/confusion.csv"]
+    names += ["mortality/published/lstm/classification_report.csv"]
+    systems, shared = sort_files([f"results/{name}" for name in names])
+    files, root = systems["mortality"], Path("results/mortality")
+    assert (files.comparison, files.leak) == (root / "comparison.csv", root / "leak.csv")
+    assert files.manifest == root / "manifest.json"
+    assert shared.manifest is None
+    assert files.protocols["audited"].visits == root / "audited/visits.csv"
+    assert files.protocols["audited"].models["gru"].history == root / "audited/gru/history.csv"
+    assert files.protocols["audited"].models["gru"].confusion == root / "audited/gru/confusion.csv"
+    assert list(files.protocols["published"].models) == ["lstm"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -36,6 +52,15 @@ def test_files_are_known_by_their_place():
         "results/admission/nested/reliability.png",
         "results/admission/explanations/ecg_other.png",
         "results/ecg/flow.svg",
+        # what only mortality has
+        "results/admission/comparison.csv",
+        "results/admission/manifest.json",
+        "results/admission/nested/attrition.csv",
+        "results/admission/nested/all_stays_model/history.csv",
+        "results/mortality/audited/med2vec.kv",
+        "results/mortality/audited/lstm/predictions.parquet",
+        "results/mortality/audited/lstm/scores.csv",
+        "results/mortality/other/lstm/history.csv",
     ],
 )
 def test_a_file_without_a_place_is_refused(path: str):
@@ -46,6 +71,14 @@ def test_a_file_without_a_place_is_refused(path: str):
 def test_an_unlisted_key_keeps_its_own_words():
     assert label("score", "auroc") == "AUROC"
     assert label("score", "net_benefit") == "net benefit"
+
+
+def test_a_system_has_words_of_its_own_or_those_of_all():
+    own, shared = (words("protocols", "published", name) for name in ("mortality", "admission"))
+    assert own["title"] == shared["title"] == "Published protocol"
+    assert "visits after the prediction" in own["text"]
+    assert shared["text"].startswith("Five folds")
+    assert words("sections", "curves", "mortality")["title"] == "Discrimination"
 
 
 def test_only_an_empty_cell_is_missing(tmp_path: Path):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from pathlib import Path
 
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL
-from mimicflow.report.blocks import Block, Cell, Picture, Section, count, table
+from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, count, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.images import data_uri
 from mimicflow.report.inputs import label, read_table
+
+_COUNTED = ("rows", "admissions", "stays", "patients")
 
 
 def flow(system: System) -> Section:
@@ -18,36 +20,79 @@ def flow(system: System) -> Section:
     if system.files.flow is not None:
         description = "Flow of patients from all stays to the cohort; the table gives its numbers."
         blocks.append(Picture("Flow of patients.", description, data_uri(system.files.flow)))
+    shown = Shown(system.mask)
+    caption = "what is left after each step of the cohort."
     if system.files.attrition is not None:
-        frame = read_table(system.files.attrition, "description", "rows", "stays", "patients")
-        columns = [("Step", False), ("Rows", True), ("Stays", True), ("Patients", True)]
-        counts = [_steps(frame[name], system.mask) for name in ("rows", "stays", "patients")]
-        rows = zip(frame["description"], *counts, strict=True)
-        blocks.append(table("What is left after each step of the cohort.", columns, rows))
-    return section("flow", blocks, prefix=f"{system.name}-")
+        columns, rows = _attrition(system.files.attrition, shown)
+        blocks.append(table(caption.capitalize(), columns, rows))
+    for protocol, path in system.with_file("attrition"):
+        columns, rows = _attrition(path, shown)
+        options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
+        blocks.append(table(f"{protocol.title}, {caption}", columns, rows, **options))
+    return section("flow", blocks, system=system.name)
 
 
-def _steps(counts: pd.Series, mask: bool) -> list[str]:
-    """Write the counts of steps; when masked, none that differs from a shown one by 1 to 9.
+class Shown:
+    """Writes counts that belong together; when masked, none that differs from another by 1 to 9.
 
-    The difference of two steps is a count of its own: of those who were lost between them.
+    The difference of two counts is a count of its own: of those who are in one of them only.
     """
-    shown: list[int] = []
-    texts = []
-    for value in counts:
-        if mask and any(0 < abs(value - other) < SMALLEST_CELL for other in shown):
-            texts.append(HIDDEN)
-            continue
-        shown.append(value)
-        texts.append(count(value, mask))
-    return texts
+
+    def __init__(self, mask: bool) -> None:
+        self.mask = mask
+        self._written: dict[str, list[float]] = {}
+
+    def write(self, value: float, kind: str) -> str:
+        """Write a count, unless one of its kind that was written before would tell a small one."""
+        if value < SMALLEST_CELL:
+            return count(value, self.mask)
+        others = self._written.setdefault(kind, [])
+        if self.mask and any(0 < abs(value - other) < SMALLEST_CELL for other in others):
+            return HIDDEN
+        others.append(value)
+        return count(value, self.mask)
+
+
+def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[list[str]]]:
+    """Return columns and rows of the table of steps."""
+    frame = read_table(path, "description", "stays", "patients")
+    kinds = [kind for kind in _COUNTED if kind in frame]
+    columns = [("Step", False), *((label("column", kind), True) for kind in kinds)]
+    if "dropped" not in frame:
+        return columns, [
+            [str(row["description"]), *(shown.write(row[kind], kind) for kind in kinds)]
+            for _, row in frame.iterrows()
+        ]
+    columns.append((label("column", "dropped"), True))
+    rows, before = [], ""
+    for _, row in frame.iterrows():
+        # Where each patient has one row, one column would tell what another hides.
+        texts = [shown.write(row[kind], "patients") for kind in kinds]
+        # Beside a hidden count of those left, who was lost would tell it.
+        beside, before = HIDDEN in (texts[-1], before), texts[-1]
+        lost = row["dropped"]
+        texts.append(HIDDEN if beside and lost >= SMALLEST_CELL else shown.write(lost, "patients"))
+        rows.append([str(row["description"]), *texts])
+    return columns, rows
 
 
 def table_one(system: System) -> Section:
-    """Return the cohort by outcome, its cells as they stand in the file."""
-    path = system.files.table_one
-    if path is None:
-        return section("table_one", prefix=f"{system.name}-")
+    """Return the cohort by outcome, its cells as they stand in the file.
+
+    Of several protocols only the one to judge by is shown: two cohorts that differ by a few
+    patients would tell who these are.
+    """
+    blocks = []
+    caption = "characteristics of the cohort by outcome."
+    if system.files.table_one is not None:
+        blocks.append(_characteristics(system.files.table_one, caption.capitalize()))
+    for protocol, path in list(system.with_file("table_one"))[:1]:
+        text = f"{protocol.title}, {caption}"
+        blocks.append(_characteristics(path, text, optimistic=protocol.optimistic))
+    return section("table_one", blocks, system=system.name)
+
+
+def _characteristics(path: Path, caption: str, optimistic: bool = False) -> Table:
     frame = read_table(path, "variable", "level", text=True).fillna("")
     rest = [name for name in frame.columns if name not in ("variable", "level", "data")]
     columns = [("Characteristic", False)] + [(label("column", name), True) for name in rest]
@@ -58,5 +103,4 @@ def table_one(system: System) -> Section:
                 rows.append([str(variable)])
             name = Cell(row["level"], inner=True) if row["level"] else str(variable)
             rows.append([name, *row[rest]])
-    caption = "Characteristics of the cohort by outcome."
-    return section("table_one", [table(caption, columns, rows)], prefix=f"{system.name}-")
+    return table(caption, columns, rows, optimistic=optimistic)

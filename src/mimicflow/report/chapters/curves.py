@@ -59,7 +59,7 @@ def discrimination(system: System) -> Section:
                         _read_off(protocol, shown, caption, x, y),
                     )
                 )
-    return section("curves", blocks, prefix=f"{system.name}-")
+    return section("curves", blocks, system=system.name)
 
 
 def _shares_of_events(protocol: Protocol) -> dict[str, float]:
@@ -87,6 +87,7 @@ def _read_off(protocol: Protocol, frame: pd.DataFrame, caption: str, x: str, y: 
 def calibration(system: System) -> Section:
     """Return reliability, and the scores before and after recalibration."""
     blocks: list[Block] = []
+    unit = label("unit", system.unit)
     for protocol, path in list(system.with_file("reliability"))[:1]:
         frame = read_table(path, "model", "recalibration", "bin", "predicted", "observed")
         frame = frame.assign(title=frame["model"].map(system.title)).round(4)
@@ -100,22 +101,27 @@ def calibration(system: System) -> Section:
             shown = part.drop(columns=["model", "bin"]).replace(
                 {"recalibration": {key: label("recalibration", key) for key in _kinds(part)}}
             )
-            spec = charts.specification(charts.reliability(shown), description)
-            blocks.append(Chart(caption, description, spec, _bins(protocol, part, caption)))
+            spec = charts.specification(charts.reliability(shown, unit), description)
+            blocks.append(Chart(caption, description, spec, _bins(system, protocol, part, caption)))
     for protocol, path in system.with_file("calibration"):
         frame = read_table(path, "model", "recalibration", "score", "value", "low", "high")
         for stays, part in by_stays(system, frame):
             blocks.append(_recalibrated(system, protocol, stays, part))
-    return section("calibration", blocks, prefix=f"{system.name}-")
+    return section("calibration", blocks, system=system.name)
 
 
 def _kinds(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(frame["recalibration"]))
 
 
-def _bins(protocol: Protocol, frame: pd.DataFrame, caption: str) -> Table:
-    columns = [("Model", False), ("Recalibration", False), ("Tenth", True), ("Stays", True)]
-    columns += [("Events", True), ("Predicted", True), ("Observed (95 % CI)", True)]
+def _bins(system: System, protocol: Protocol, frame: pd.DataFrame, caption: str) -> Table:
+    columns = [("Model", False), ("Recalibration", False), ("Tenth", True)]
+    columns += [
+        (label("unit", system.unit), True),
+        ("Events", True),
+        ("Predicted", True),
+        ("Observed (95 % CI)", True),
+    ]
     rows = [
         [
             row.title,
@@ -160,7 +166,7 @@ def decision(system: System) -> Section:
             columns = ["title", "threshold", "net_benefit", "low", "high"]
             spec = charts.specification(charts.decision(part[columns]), description)
             blocks.append(Chart(caption, description, spec, _benefits(protocol, part, caption)))
-    return section("decision", blocks, prefix=f"{system.name}-")
+    return section("decision", blocks, system=system.name)
 
 
 def _benefits(protocol: Protocol, frame: pd.DataFrame, caption: str) -> Table:

@@ -38,7 +38,7 @@ def importance(system: System, path: Path) -> Section:
     frame = frame.assign(low=frame["mean"] - frame["sd"], high=frame["mean"] + frame["sd"])
     caption = f"The {LEADING} leading features, mean ± SD over folds."
     names = ("Model and measure", "Importance", "SD")
-    return section("importance", _features(frame, caption, *names), prefix=f"{system.name}-")
+    return section("importance", _features(frame, caption, *names), system=system.name)
 
 
 def attributions(system: System, path: Path) -> Section:
@@ -49,7 +49,7 @@ def attributions(system: System, path: Path) -> Section:
     )
     caption = f"The {LEADING} static features with the largest mean attribution."
     names = ("Model", "Mean size of the attribution", "Mean with sign")
-    return section("attributions", _features(frame, caption, *names), prefix=f"{system.name}-")
+    return section("attributions", _features(frame, caption, *names), system=system.name)
 
 
 def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: str) -> list[Chart]:
@@ -105,7 +105,7 @@ def ablation(system: System, path: Path) -> Section:
         ]
         data = table(f"{name} with one branch removed.", columns, rows, folded=place > 0)
         blocks.append(_ablation_chart(system, part, name, data) if place == 0 else data)
-    return section("ablation", blocks, prefix=f"{system.name}-")
+    return section("ablation", blocks, system=system.name)
 
 
 def _ablation_chart(system: System, frame: pd.DataFrame, name: str, data: Table) -> Chart:
@@ -135,4 +135,4 @@ def ecgs(system: System) -> Section:
         kind = label("ecg", path.stem.removeprefix("ecg_"))
         description = f"Twelve-lead ECG of a {in_sentence(kind)} with the attribution in colour."
         pictures.append(Picture(f"{kind}.", description, data_uri(path)))
-    return section("ecgs", pictures, prefix=f"{system.name}-")
+    return section("ecgs", pictures, system=system.name)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from mimicflow.report.blocks import Cell, in_sentence
-from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, reference
+from mimicflow.report.blocks import Cell, count, in_sentence
+from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, reference, words
 
 SCORES = ["auroc", "auprc", "brier", "log_loss", "calibration_intercept", "calibration_slope"]
 SCORES += ["ece", "ici"]
@@ -19,13 +20,22 @@ DIFFERS = "the 95 % interval of the difference excludes 0"
 
 @dataclass(frozen=True)
 class Protocol:
-    """A cross-validation protocol: its words and its files."""
+    """A protocol of evaluation: its words and its files.
+
+    ``fold_tables`` says whether the scores of its folds are shown: not those of a single one.
+    """
 
     name: str
     title: str
     text: str
     optimistic: bool
+    fold_tables: bool
     files: ProtocolFiles
+
+    @property
+    def marked_title(self) -> str:
+        """The title, with a word when its figures are optimistic."""
+        return f"{self.title} (optimistic)" if self.optimistic else self.title
 
 
 @dataclass(frozen=True)
@@ -53,17 +63,32 @@ class System:
     @cached_property
     def protocols(self) -> list[Protocol]:
         """The protocols that were run, the one to judge by first."""
-        return [
-            Protocol(str(name), row["title"], row["text"], row["optimistic"] == "yes", files)
-            for name, row in reference("protocols").iterrows()
-            if (files := self.files.protocols.get(str(name))) is not None
-        ]
+        return self.protocols_of(self.files.protocols)
+
+    def protocols_of(self, names: Collection[str]) -> list[Protocol]:
+        """Return the protocols of these names in this system's words and in the same order."""
+        known = dict.fromkeys(map(str, reference("protocols").index))
+        return [self._protocol(name) for name in known if name in names]
+
+    def _protocol(self, name: str) -> Protocol:
+        row = words("protocols", name, self.name)
+        optimistic, fold_tables = row["optimistic"] == "yes", row["fold_tables"] == "yes"
+        files = self.files.protocols.get(name, ProtocolFiles())
+        return Protocol(name, row["title"], row["text"], optimistic, fold_tables, files)
 
     def with_file(self, kind: str) -> Iterator[tuple[Protocol, Path]]:
         """Yield the protocols that have a file of this kind."""
         for protocol in self.protocols:
             if (path := getattr(protocol.files, kind)) is not None:
                 yield protocol, path
+
+    def models_with(self, protocol: Protocol, kind: str) -> Iterator[tuple[str, Path]]:
+        """Yield the models that have a file of this kind, in the order of the scores."""
+        models = protocol.files.models
+        known = [name for name in self.names.index if name in models]
+        for model in [*known, *(name for name in models if name not in known)]:
+            if (path := getattr(models[model], kind)) is not None:
+                yield model, path
 
     @cached_property
     def names(self) -> pd.DataFrame:
@@ -82,11 +107,33 @@ class System:
         """Return the kind of stays of a model; empty when nothing says so."""
         return str(self.names.loc[model, "stays"]) if model in self.names.index else ""
 
+    @property
+    def unit(self) -> str:
+        """What is counted: ``stays``, or ``patients`` where each has one row."""
+        return str(self.words["unit"])
+
+    def group(self, stays: str) -> str:
+        """Return the words for a kind of stays, such as ``All stays``; ``""`` for no kind."""
+        return label(self.unit, stays) if stays else ""
+
+    def size(self, row: Any) -> str:
+        """Return ``24 610 patients, 30 421 stays`` of a row with ``patients`` and ``n``."""
+        patients = f"{count(row.patients, self.mask)} patients"
+        if self.unit == "patients":
+            return patients
+        return f"{patients}, {count(row.n, self.mask)} {self.unit}"
+
+    def sizes(self, frame: pd.DataFrame) -> str:
+        """Return patients, stays and events in a sentence; several if the models differ."""
+        rows = frame[["patients", "n", "events"]].drop_duplicates().itertuples()
+        texts = [f"{self.size(row)}, {count(row.events, self.mask)} events" for row in rows]
+        return "; ".join(texts) + "."
+
     def full_title(self, model: str) -> str:
         """Return the title of a model with its kind of stays, if there are several kinds."""
         if self.names["stays"].nunique() < 2 or model not in self.names.index:
             return self.title(model)
-        return f"{self.title(model)}, {in_sentence(label('stays', self.stays(model)))}"
+        return f"{self.title(model)}, {in_sentence(self.group(self.stays(model)))}"
 
     @property
     def main_models(self) -> list[str]:
@@ -101,7 +148,13 @@ def by_stays(system: System, frame: pd.DataFrame) -> Iterator[tuple[str, pd.Data
     """
     stays = frame["stays"] if "stays" in frame else frame["model"].map(system.stays)
     for kind in dict.fromkeys(stays):
-        yield label("stays", kind) if kind else "", frame[stays == kind]
+        yield system.group(kind), frame[stays == kind]
+
+
+def rule_title(rule: str) -> str:
+    """Return the words for how a threshold was chosen, such as ``PPV 0.8`` for ``ppv_0.8``."""
+    score, _, at = rule.partition("_")
+    return f"{label('score', score)} {at}" if at else label("rule", rule)
 
 
 def difference(text: str, low: float, high: float) -> Cell:

@@ -31,6 +31,7 @@ from mimicflow.report.chapters.models import (
     by_stays,
     caption_of,
     difference,
+    rule_title,
 )
 from mimicflow.report.inputs import label, read_table
 
@@ -42,12 +43,12 @@ HIDDEN = f"<{SMALLEST_CELL}"
 
 
 def scores(system: System) -> Section:
-    """Return the scores of all models beside the published ones, one part per protocol."""
+    """Return the scores of all models beside published ones, if any, one part per protocol."""
     parts = []
     for place, (protocol, path) in enumerate(system.with_file("scores")):
         frame = read_table(path, *NEEDED)
         blocks: list[Block] = []
-        if place == 0:
+        if place == 0 and system.files.comparison is None:  # else the chart stands there
             blocks.append(_auroc_chart(system, protocol, frame))
         blocks += [
             _main_scores(system, protocol, stays, part) for stays, part in by_stays(system, frame)
@@ -58,7 +59,7 @@ def scores(system: System) -> Section:
         parts.append(
             Section(f"{system.name}-scores-{protocol.name}", protocol.title, protocol.text, blocks)
         )
-    return section("scores", sections=parts, prefix=f"{system.name}-")
+    return section("scores", sections=parts, system=system.name)
 
 
 def one_interval(frame: pd.DataFrame) -> pd.DataFrame:
@@ -83,36 +84,22 @@ def _main_scores(system: System, protocol: Protocol, stays: str, frame: pd.DataF
             if with_published:
                 row.append(with_spread(entry["fold_mean"], entry["fold_sd"]))
                 row.append(number(entry["published"]) or DASH)
-    caption = caption_of(protocol, stays, "main scores") + " " + _sizes(system, frame)
+    caption = caption_of(protocol, stays, "main scores") + " " + system.sizes(frame)
     return table(caption, columns, rows, optimistic=protocol.optimistic)
-
-
-def _sizes(system: System, frame: pd.DataFrame) -> str:
-    """Return the numbers of patients, stays and events in a sentence, of each model if need be."""
-    sizes = frame[["patients", "n", "events"]].drop_duplicates()
-    texts = [
-        f"{count(row.patients, system.mask)} patients, {count(row.n, system.mask)} stays, "
-        f"{count(row.events, system.mask)} events"
-        for row in sizes.itertuples()
-    ]
-    return "; ".join(texts) + "."
 
 
 def _plain_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     """Return every score that needs no threshold, with each of its intervals."""
-    columns = [("Model", False), ("Score", False), ("Value (95 % CI)", True)]
-    columns += [("Interval", False), ("Fold mean ± SD", True), ("Published", True)]
-    rows = [
-        [
-            system.full_title(row.model),
-            label("score", row.score),
-            with_interval(row.value, row.low, row.high),
-            "" if pd.isna(row.interval) else label("interval", row.interval),
-            with_spread(row.fold_mean, row.fold_sd),
-            number(row.published),
-        ]
-        for row in frame[frame["threshold_rule"].isna()].itertuples()
-    ]
+    columns = [("Model", False), ("Score", False), ("Value (95 % CI)", True), ("Interval", False)]
+    folds, published = protocol.fold_tables, bool(frame["published"].notna().any())
+    columns += [("Fold mean ± SD", True)] * folds + [("Published", True)] * published
+    rows = []
+    for row in frame[frame["threshold_rule"].isna()].itertuples():
+        value = with_interval(row.value, row.low, row.high)
+        kind = "" if pd.isna(row.interval) else label("interval", row.interval)
+        cells = [system.full_title(row.model), label("score", row.score), value, kind]
+        cells += [with_spread(row.fold_mean, row.fold_sd)] * folds
+        rows.append(cells + [number(row.published)] * published)
     caption = caption_of(protocol, "", "every score without a threshold")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
@@ -127,34 +114,26 @@ def _threshold_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -
     for (model, rule), part in chosen.groupby(["model", "threshold_rule"], sort=False):
         values = part.drop_duplicates("score").set_index("score").reindex(names)
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
-        rows.append([system.full_title(model), _rule(str(rule)), *texts])
+        rows.append([system.full_title(model), rule_title(str(rule)), *texts])
     caption = caption_of(protocol, "", "at thresholds chosen on validation patients")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
 
-def _rule(rule: str) -> str:
-    """Return ``PPV 0.8`` for ``ppv_0.8``."""
-    score, _, at = rule.partition("_")
-    return f"{label('score', score)} {at}" if at else label("rule", rule)
-
-
 def _auroc_chart(system: System, protocol: Protocol, frame: pd.DataFrame) -> Chart:
     auroc = one_interval(frame).query("score == 'auroc'")
-    points = pd.DataFrame(
-        {
-            "row": auroc["model"].map(system.full_title),
-            **{name: auroc[name] for name in ("value", "low", "high")},
-            "beside": auroc["published"],
-        }
-    )
-    rows = [
-        [row.row, with_interval(row.value, row.low, row.high), number(row.beside) or DASH]
-        for row in points.itertuples()
-    ]
-    caption = f"AUROC with 95 % interval (dot) and published value (diamond). {protocol.title}."
-    description = f"Dot plot of the AUROC of {len(points)} models beside the published values."
-    columns = [("Model", False), ("AUROC (95 % CI)", True), ("Published", True)]
-    data = table("AUROC beside the published value", columns, rows, optimistic=protocol.optimistic)
+    points = auroc[["value", "low", "high"]].copy()
+    points.insert(0, "row", auroc["model"].map(system.full_title))
+    columns, beside, marks = [("Model", False), ("AUROC (95 % CI)", True)], "", ""
+    rows = [[row.row, with_interval(row.value, row.low, row.high)] for row in points.itertuples()]
+    if auroc["published"].notna().any():
+        points["beside"] = auroc["published"]
+        columns.append(("Published", True))
+        for row, value in zip(rows, points["beside"], strict=True):
+            row.append(number(value) or DASH)
+        beside, marks = " beside the published value", " (dot) and published value (diamond)"
+    caption = f"AUROC with 95 % interval{marks}. {protocol.title}."
+    description = f"Dot plot of the AUROC of {len(points)} models{beside}{'s' if beside else ''}."
+    data = table(f"AUROC{beside}", columns, rows, optimistic=protocol.optimistic)
     spec = charts.specification(charts.forest(points, "AUROC"), description)
     return Chart(caption, description, spec, data, wide=True)
 
@@ -163,6 +142,8 @@ def folds(system: System) -> Section:
     """Return the score of each fold and their mean ± SD."""
     blocks: list[Block] = []
     for protocol, path in system.with_file("folds"):
+        if not protocol.fold_tables:
+            continue
         frame = read_table(path, "model", "fold", "score", "value")
         if "threshold_rule" in frame:  # a score at several thresholds is not one score
             frame = frame[frame["threshold_rule"].isna()]
@@ -192,7 +173,7 @@ def folds(system: System) -> Section:
                     "folded": folded or protocol.optimistic,
                 }
                 blocks.append(table(caption, columns, rows, **options))
-    return section("folds", blocks, prefix=f"{system.name}-")
+    return section("folds", blocks, system=system.name)
 
 
 def comparisons(system: System) -> Section:
@@ -221,14 +202,11 @@ def comparisons(system: System) -> Section:
                 for row in part.itertuples()
             ]
             sizes = part[["n", "patients"]].drop_duplicates()
-            texts = [
-                f"{count(row.patients, system.mask)} patients, {count(row.n, system.mask)} stays"
-                for row in sizes.itertuples()
-            ]
+            texts = map(system.size, sizes.itertuples())
             caption = f"{caption_of(protocol, stays, 'differences of AUROC')} {'; '.join(texts)}."
             options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
             blocks.append(table(caption, columns, rows, **options))
-    return section("comparisons", blocks, prefix=f"{system.name}-")
+    return section("comparisons", blocks, system=system.name)
 
 
 def subgroups(system: System) -> Section:
@@ -243,7 +221,7 @@ def subgroups(system: System) -> Section:
             data = _subgroup_table(system, protocol, part, system.full_title(first))
             blocks.append(_subgroup_chart(system, protocol, frame, first, data))
         blocks.append(_subgroup_table(system, protocol, frame, "every model"))
-    return section("subgroups", blocks, prefix=f"{system.name}-")
+    return section("subgroups", blocks, system=system.name)
 
 
 def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of: str) -> Table:
@@ -296,7 +274,7 @@ def price_of_defects(system: System, path: Path) -> Section:
         for place, name in enumerate(names)
     ]
     blocks: list[Block] = [_defect_chart(frame, names[0], tables[0]), *tables[1:]]
-    return section("defects", blocks, prefix=f"{system.name}-")
+    return section("defects", blocks, system=system.name)
 
 
 def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool) -> Table:

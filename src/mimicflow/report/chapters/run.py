@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,33 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def quality(path: Path, mask: bool) -> Section:
+def read_manifests(paths: Iterable[Path]) -> dict[str, Any]:
+    """Join the manifests of several systems, so that what they share is told once.
+
+    Raises
+    ------
+    InputError
+        A manifest that cannot be read, or that tells of a table otherwise than another.
+    """
+    tables: dict[str, Any] = {}
+    references: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    for path in paths:
+        manifest = read_json(path)
+        for name, entry in manifest["tables"].items():
+            if tables.setdefault(name, entry) != entry:
+                raise InputError(
+                    f"tells of {name} otherwise than the manifest of another system",
+                    file=path,
+                    remedy="delete the manifests and run their rules again",
+                )
+        references += [entry for entry in manifest["references"] if entry not in references]
+        warnings += [text for text in manifest["warnings"] if text not in warnings]
+    return {"tables": tables, "references": references, "warnings": warnings}
+
+
+def quality(manifest: Mapping[str, Any], mask: bool) -> Section:
     """Return what was read and rejected of each raw table, and the references that lead nowhere."""
-    manifest = read_json(path)
     blocks: list[Block] = []
     if manifest["warnings"]:
         warnings = [_masked(text) if mask else text for text in manifest["warnings"]]
@@ -95,7 +120,7 @@ def excluded(path: Path, mask: bool) -> Section:
     return section("excluded", [table("ECGs left out by reason.", columns, rows)])
 
 
-def data_versions(path: Path) -> Section:
+def data_versions(manifest: Mapping[str, Any]) -> Section:
     """Return release, size and checksum of each raw file."""
     columns = [("File", False), ("Release", False), ("Megabytes", True), ("SHA-256", False)]
     columns += [("Listed checksum", False)]
@@ -107,7 +132,7 @@ def data_versions(path: Path) -> Section:
             Cell(entry["sha256"], code=True),
             "agrees" if entry["sha256_verified"] else "none",
         ]
-        for name, entry in sorted(read_json(path)["tables"].items())
+        for name, entry in sorted(manifest["tables"].items())
     ]
     return section("data", [table("Raw files of this run.", columns, rows)])
 

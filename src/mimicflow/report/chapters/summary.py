@@ -8,7 +8,7 @@ from mimicflow.report.blocks import DASH, Section, count, number, table, with_in
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.chapters.performance import NEEDED, one_interval
-from mimicflow.report.inputs import label, read_table
+from mimicflow.report.inputs import read_table
 
 
 def summary(systems: Sequence[System]) -> Section:
@@ -29,8 +29,8 @@ def _rows(system: System) -> Iterator[list[str]]:
             found = auroc.loc[model]
             yield [
                 system.words["title"],
-                label("stays", found["stays"]),
-                f"{protocol.title} (optimistic)" if protocol.optimistic else protocol.title,
+                system.group(found["stays"]),
+                protocol.marked_title,
                 system.title(model),
                 *(count(found[name], system.mask) for name in ("patients", "n", "events")),
                 with_interval(found["value"], found["low"], found["high"]),
