@@ -40,6 +40,7 @@ rule all:
         collect(
             "results/{folder}combined_performance/combined_roc.png", folder=["", "outputs/gru/"]
         ),
+        MORTALITY_FILES,
 
 
 rule evaluation:

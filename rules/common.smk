@@ -60,6 +60,22 @@ FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
 # The models of mortality, all on the same patients.
 VISIT_MODELS = [*config["mortality"]["networks"], *config["mortality"]["baselines"]]
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
+MORTALITY_RUNS = [(protocol, model) for protocol in MORTALITY_PROTOCOLS for model in VISIT_MODELS]
+# All that the mortality system makes.
+MORTALITY_FILES = [
+    "results/mortality/comparison.csv",
+    *(
+        f"results/mortality/{protocol}/{file}"
+        for protocol in MORTALITY_PROTOCOLS
+        for file in ("table_one.csv", "visits.png", "neighbours.csv")
+    ),
+    *(f"results/mortality/{protocol}/{model}/confusion.png" for protocol, model in MORTALITY_RUNS),
+    *(
+        f"results/mortality/{protocol}/{network}/history.png"
+        for protocol in MORTALITY_PROTOCOLS
+        for network in config["mortality"]["networks"]
+    ),
+]
 EVALUATED = {
     "admission": {**COMPARED, **FUSED},
     "mortality": {model: "all" for model in VISIT_MODELS},

@@ -8,7 +8,8 @@ from hand_made import OPTIONS, extract, spine
 from mimicflow.errors import InputError
 from mimicflow.features import TABLES, assemble_static_features
 
-STATIC = [concept for concept in TABLES if concept not in ("vitalsigns", "home_medications")]
+OTHERS = {"vitalsigns", "home_medications", "visit_codes"}
+STATIC = [concept for concept in TABLES if concept not in OTHERS]
 STAYS = spine({"stay_id": 31, "acuity": None}, {"stay_id": 30, "subject_id": 2, "acuity": 2.0})
 ECGS = pd.DataFrame(
     [

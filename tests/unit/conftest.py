@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 
 Store = tuple[list[Path], list[Path]]
 
@@ -41,3 +42,17 @@ def raw(tmp_path: Path) -> Path:
 def out(tmp_path: Path) -> Path:
     """Where a test ingests the patients."""
     return tmp_path / "results" / "patients"
+
+
+@pytest.fixture
+def texts(monkeypatch) -> list[str]:
+    """Every text that a figure shows, gathered while it is saved."""
+    shown: list[str] = []
+    save = Figure.savefig
+
+    def gather(figure, *arguments, **options):
+        shown.extend(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
+        return save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", gather)
+    return shown

@@ -14,9 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.errors import ConfigError, InputError
+from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess
-from mimicflow.evaluation.figures import draw_confusion, draw_loss, draw_prc, draw_roc
+from mimicflow.evaluation.figures import (
+    draw_confusion,
+    draw_loss,
+    draw_prc,
+    draw_roc,
+    read_columns,
+)
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.files import atomic_output, write_csv, write_npz
 
@@ -131,8 +137,8 @@ def write_performance(
     run = _Run(
         assessment=assessment,
         arrays=_curve_arrays(assessment, style),
-        history=_read_columns(history, HISTORY),
-        confusion=_read_columns(confusion, CONFUSION),
+        history=read_columns(history, HISTORY),
+        confusion=read_columns(confusion, CONFUSION),
         checkpoint=Path(checkpoint),
         synthetic=synthetic,
         classes=("Admitted", "Home") if positive_class == "HOME" else ("Home", "Admitted"),
@@ -208,18 +214,6 @@ def _check_outputs(outputs: Mapping[str, str | Path], known: Mapping[str, object
         raise ConfigError(
             f"unknown output {', '.join(unknown)}", remedy=f"use any of {', '.join(known)}"
         )
-
-
-def _read_columns(path: str | Path, columns: list[str]) -> pd.DataFrame:
-    frame = pd.read_csv(path)
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise InputError(
-            f"columns missing: {', '.join(missing)}",
-            file=path,
-            remedy="run the training of this model again",
-        )
-    return frame[columns]
 
 
 def _copy(source: Path, path: str | Path) -> None:

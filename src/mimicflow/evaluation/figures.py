@@ -1,8 +1,8 @@
-"""Figures of scores."""
+"""Figures of scores, and the reading of what training wrote for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +12,39 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment
 from mimicflow.evaluation.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
+from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.titles import STAYS
+
+
+def read_columns(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read the columns of a CSV that the training of a model wrote, for instance its epochs.
+
+    Parameters
+    ----------
+    path : path-like
+        CSV with at least one row.
+    columns : sequence of str
+        Which, in this order.
+
+    Raises
+    ------
+    InputError
+        A file that is missing, empty or no CSV, or lacks a column.
+    """
+    remedy = "run the training of this model again"
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read as CSV: {error}", file=path, remedy=remedy) from error
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise InputError(f"columns missing: {', '.join(missing)}", file=path, remedy=remedy)
+    if frame.empty:
+        raise InputError("has no rows", file=path, remedy=remedy)
+    return frame[list(columns)]
 
 
 def draw_roc(
@@ -77,6 +107,7 @@ def draw_confusion(
     *,
     synthetic: bool,
     classes: tuple[str, str] = ("negative", "positive"),
+    smallest: int = 0,
 ) -> None:
     """Draw the confusion matrix, counts and shares of each true class.
 
@@ -90,18 +121,33 @@ def draw_confusion(
         Whether to stamp the figure as synthetic.
     classes : tuple of str
         Names of label 0 and label 1.
+    smallest : int
+        Smaller cells read ``<10``, and those that would give them away ``hidden``; rates are then
+        left out. For models with one row per patient.
     """
     cells = assessment.confusion
     counts = np.array([[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]])
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    hidden = to_hide(counts, counts, smallest, rows_known=True)
+    shares = np.where(hidden, np.nan, counts / counts.sum(axis=1, keepdims=True))
+    texts = {
+        cell: f"{n:,.0f}\n{shares[cell]:.1%}"
+        if not hidden[cell]
+        else (f"<{smallest}" if n < smallest else HIDDEN)
+        for cell, n in np.ndenumerate(counts)
+    }
+    rates = (
+        f"\nprecision {cells['precision']:.2f}, recall {cells['recall']:.2f}, F1 {cells['f1']:.2f}"
+    )
     with figure_file(path, synthetic, (4.6, 5.5)) as figure:
         axes = figure.add_subplot()
+        if hidden.any():
+            axes.set_facecolor("#eeeeee")
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(2, 2):
             axes.text(
                 column,
                 row,
-                f"{counts[row, column]:,.0f}\n{shares[row, column]:.1%}",
+                texts[row, column],
                 ha="center",
                 va="center",
                 fontsize=13,
@@ -114,20 +160,19 @@ def draw_confusion(
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(
-            f"{assessment.name}\n{_size(assessment)}\nprecision {cells['precision']:.2f}, "
-            f"recall {cells['recall']:.2f}, F1 {cells['f1']:.2f}",
+            f"{assessment.name}\n{_size(assessment)}{'' if hidden.any() else rates}",
             fontsize=10,
         )
 
 
 def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title: str = "") -> None:
-    """Draw losses and AUROCs by epoch, the chosen epoch marked.
+    """Draw losses, AUROCs and, where both parts have them, AUPRCs by epoch, the kept one marked.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        ``epoch, train_loss, val_loss, train_auc, val_auc, is_best``; the last row with
-        ``is_best`` is the epoch whose weights were kept.
+        ``epoch, train_loss, val_loss, train_auc, val_auc, is_best``, and perhaps ``train_ap,
+        val_ap``; the last row with ``is_best`` is the epoch whose weights were kept.
     path : path-like
         PNG to write.
     synthetic : bool
@@ -135,10 +180,13 @@ def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title
     title : str
         Above the axes.
     """
+    measures = {"loss": "Loss", "auc": "AUROC"}
+    if {"train_ap", "val_ap"} <= set(history.columns):
+        measures["ap"] = "AUPRC"
     best = history.loc[history["is_best"].astype(bool), "epoch"]
-    with figure_file(path, synthetic, (6, 5.6)) as figure:
-        upper, lower = figure.subplots(2, 1, sharex=True)
-        for axes, measure, label in ((upper, "loss", "Loss"), (lower, "auc", "AUROC")):
+    with figure_file(path, synthetic, (6, 1.2 + 2.2 * len(measures))) as figure:
+        panels = figure.subplots(len(measures), 1, sharex=True)
+        for axes, (measure, label) in zip(panels, measures.items(), strict=True):
             for part, name, colour, marker in (
                 ("train", "training", GREY, "s"),
                 ("val", "validation", BLUE, "o"),
@@ -157,10 +205,10 @@ def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title
                              label=f"kept: epoch {epoch}")  # fmt: skip
             axes.set_ylabel(label)
             axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-        upper.set_title(title)
-        upper.legend(loc="best")
-        lower.set_xlabel("Epoch")
-        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[0].set_title(title)
+        panels[0].legend(loc="best")
+        panels[-1].set_xlabel("Epoch")
+        panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
@@ -175,37 +223,79 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
     synthetic : bool
         Whether to stamp the figure as synthetic.
     """
-    rows, headings = _forest_rows(table)
+    rows, headings = forest_rows(table, "stays", STAYS)
     with figure_file(path, synthetic, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
-        _forest_panel(left, rows, "auroc", "AUROC")
-        _forest_panel(right, rows, "auprc", "AUPRC")
-        positions = [*headings, *rows]
-        left.set_yticks(positions, [*headings.values(), *(row["title"] for row in rows.values())])
-        for tick, position in zip(left.get_yticklabels(), positions, strict=True):
-            if position in headings:
-                tick.set_fontweight("bold")
-        left.set_ylim(max(positions) + 0.6, min(positions) - 0.6)
+        _panel_beside_published(left, rows, "auroc", "AUROC")
+        _panel_beside_published(right, rows, "auprc", "AUPRC")
+        forest_lines(left, rows, headings)
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
 
 
-def _forest_rows(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
-    """Give every model and every heading (one per set of stays) its line, counted from the top."""
+def forest_rows(
+    table: pd.DataFrame, by: str, headings: Mapping[str, str]
+) -> tuple[dict[int, pd.Series], dict[int, str]]:
+    """Give every model and every heading its line, counted from the top.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row per model: ``title, n, events``, the column ``by`` and whatever is drawn.
+    by : str
+        Column whose values stand together under a heading.
+    headings : mapping of str to str
+        Words for these values; without any a value is its own heading.
+
+    Returns
+    -------
+    rows : dict of int to pandas.Series
+        By line.
+    headings : dict of int to str
+        By line, with the size of the group's first model.
+    """
     rows: dict[int, pd.Series] = {}
-    headings: dict[int, str] = {}
-    for stays, group in table.groupby("stays", sort=False):
+    lines: dict[int, str] = {}
+    for value, group in table.groupby(by, sort=False):
         first = group.iloc[0]
-        headings[len(rows) + len(headings)] = (
-            f"{STAYS.get(str(stays), stays)} (n = {first['n']:,}, {first['events']:,} events)"
+        lines[len(rows) + len(lines)] = (
+            f"{headings.get(str(value), value)} (n = {first['n']:,}, {first['events']:,} events)"
         )
         for _, row in group.iterrows():
-            rows[len(rows) + len(headings)] = row
-    return rows, headings
+            rows[len(rows) + len(lines)] = row
+    return rows, lines
 
 
-def _forest_panel(axes: Axes, rows: dict[int, pd.Series], score: str, label: str) -> None:
-    """One score of all models: interval, value in figures, published value as a diamond."""
+def forest_lines(axes: Axes, rows: Mapping[int, pd.Series], headings: Mapping[int, str]) -> None:
+    """Write the headings and the titles of the models (of `forest_rows`) beside the first panel."""
+    positions = [*headings, *rows]
+    axes.set_yticks(positions, [*headings.values(), *(row["title"] for row in rows.values())])
+    for tick, position in zip(axes.get_yticklabels(), positions, strict=True):
+        if position in headings:
+            tick.set_fontweight("bold")
+    axes.set_ylim(max(positions) + 0.6, min(positions) - 0.6)
+
+
+def forest_panel(
+    axes: Axes,
+    rows: Mapping[int, pd.Series],
+    score: str,
+    label: str,
+    notes: Mapping[int, str] | None = None,
+) -> None:
+    """Draw one score of all models with intervals, and write it in figures beside the panel.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    rows : mapping of int to pandas.Series
+        As `forest_rows` returns them; each with ``score`` and its ``_low`` and ``_high``.
+    score, label : str
+        Column, and how the axis calls it.
+    notes : mapping of int to str, optional
+        By line, what follows the figures.
+    """
     for position, row in rows.items():
         value, low, high = (row[f"{score}{end}"] for end in ("", "_low", "_high"))
         axes.errorbar(
@@ -218,16 +308,27 @@ def _forest_panel(axes: Axes, rows: dict[int, pd.Series], score: str, label: str
             capsize=2.5,
             label="this run, 95 % interval" if position == min(rows) else None,
         )
-        published = row[f"published_{score}"]
-        figures = f"{value:.3f} ({low:.3f}–{high:.3f})"
         axes.annotate(
-            figures if np.isnan(published) else f"{figures}  |  {published:.3f}",
+            f"{value:.3f} ({low:.3f}–{high:.3f}){(notes or {}).get(position, '')}",
             (1.02, position),
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=8.5,
         )
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def _panel_beside_published(
+    axes: Axes, rows: Mapping[int, pd.Series], score: str, label: str
+) -> None:
+    """One score of all models, the published value as a diamond and in figures."""
     published = {p: row[f"published_{score}"] for p, row in rows.items()}
+    notes = {p: f"  |  {value:.3f}" for p, value in published.items() if not np.isnan(value)}
+    forest_panel(axes, rows, score, label, notes)
     axes.plot(
         list(published.values()),
         list(published),
@@ -239,11 +340,6 @@ def _forest_panel(axes: Axes, rows: dict[int, pd.Series], score: str, label: str
         label="published, on MIMIC-IV",
     )
     axes.set_title(f"{label}: this run | published", fontsize=10)
-    axes.set_xlabel(label)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
-    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
 
 
 def _unit_square(figure: Figure, title: str, horizontal: str, vertical: str) -> Axes:

@@ -1,9 +1,10 @@
-"""Table 1: who the patients are, in all and by outcome."""
+"""Table 1: who the patients are, in all and by outcome, of any system."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ def write_table_one(
     smallest: int = SMALLEST_CELL,
     vitals: str | Path | None = None,
 ) -> None:
-    """Write Table 1 of the cohort; the variables are listed in ``reference/table_one.csv``.
+    """Write Table 1 of the admission cohort.
 
     Parameters
     ----------
@@ -34,16 +35,9 @@ def write_table_one(
         Parquet, one row per stay: the cohort with ``label`` and ``disposition``, its static
         features, its groups.
     output : path-like
-        CSV: variable (with unit and statistic), level, overall, one column per outcome (``home``,
-        ``admitted``; the one with label 0 first), missing, smd, data (synthetic or real).
-        Continuous variables are median (first to third quartile) of what was measured, categories
-        n (% of the column's stays). smd is the standardised mean difference between the outcomes,
-        label 1 minus label 0; for categories that of Yang and Dalton (SAS Global Forum 2012, 335),
-        in which missing is a level.
-    synthetic : bool
-        Whether nothing needs to be hidden.
-    smallest : int
-        Cells with fewer patients read ``<10``, and those that would give them away ``hidden``.
+        CSV of `table_one`; the outcomes are the dispositions, ``home`` and ``admitted``.
+    synthetic, smallest
+        As `table_one` takes them.
     vitals : path-like, optional
         Parquet of all readings (``vitals_long_cleaned.parquet``); the first of a stay is shown.
 
@@ -52,26 +46,60 @@ def write_table_one(
     InputError
         When the tables do not hold the same stays.
     """
-    columns = _read(spine, final_ecgs, groups, vitals)
-    stays = columns["spine"]
-    names = stays.groupby("label")["disposition"].first().str.lower().tolist()
+    tables = _read(spine, final_ecgs, groups, vitals)
+    stays = tables["spine"]
+    outcomes = stays.groupby("label")["disposition"].first().str.lower().tolist()
+    page = table_one(tables, "admission", outcomes, synthetic=synthetic, smallest=smallest)
+    write_csv(page, output)
+
+
+def table_one(
+    tables: Mapping[str, pd.DataFrame],
+    system: str,
+    outcomes: Sequence[str],
+    *,
+    synthetic: bool,
+    smallest: int = SMALLEST_CELL,
+) -> pd.DataFrame:
+    """Describe a cohort by outcome; the variables are listed in ``reference/table_one.csv``.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        By the ``source`` of the variables, each with the same stays as its index: ``spine`` with
+        ``subject_id`` and ``label``, and others. Variables of a source that is not there are left
+        out.
+    system : str
+        Whose variables. A ``continuous`` one is shown by its quartiles, a ``category`` by its
+        levels, a ``flag`` (0 or 1) by those who have it; of ``flags`` every column of the source
+        is one, and its name the level.
+    outcomes : sequence of str
+        Columns of label 0 and label 1.
+    synthetic : bool
+        Whether nothing needs to be hidden.
+    smallest : int
+        Cells with fewer patients read ``<10``, and those that would give them away ``hidden``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Texts: variable (with unit and statistic), level, overall, one column per outcome, missing,
+        smd, data (synthetic or real). Continuous variables are median (first to third quartile) of
+        what was measured, categories n (% of the column's stays). smd is the standardised mean
+        difference between the outcomes, label 1 minus label 0; for categories that of Yang and
+        Dalton (SAS Global Forum 2012, 335), in which missing is a level.
+    """
+    stays = tables["spine"]
     parts = [stays["label"] == 0, stays["label"] == 1, stays["label"].isin([0, 1])]
-    page = _Page([*names, "overall"], parts, stays["subject_id"], 0 if synthetic else smallest)
+    page = _Page([*outcomes, "overall"], parts, stays["subject_id"], 0 if synthetic else smallest)
     rows = list(page.size())
-    for variable in pd.read_csv(REFERENCE / "table_one.csv", keep_default_na=False).itertuples():
-        if variable.source not in columns:
-            continue
-        values = columns[variable.source][variable.variable]
-        label = f"{variable.label} ({variable.unit})" if variable.unit else variable.label
-        if variable.kind == "continuous":
-            rows.append({"variable": f"{label}, median (IQR)", **page.continuous(values)})
-        else:
-            title, shown = f"{label}, n (%)", [1] if variable.kind == "flag" else None
-            ordered = _levels(values, variable.order)
-            rows.extend({"variable": title, **row} for row in page.category(values, ordered, shown))
+    listed = pd.read_csv(REFERENCE / "table_one.csv", keep_default_na=False)
+    for variable in listed[listed["system"] == system].itertuples():
+        if variable.source in tables:
+            rows += page.variable(variable, tables[variable.source])
     table = pd.DataFrame(rows).fillna("").assign(data="synthetic" if synthetic else "real")
-    order = ["variable", "level", "overall", *names, "missing", "smd", "data"]
-    write_csv(table.reindex(columns=order, fill_value=""), output)
+    order = ["variable", "level", "overall", *outcomes, "missing", "smd", "data"]
+    return table.reindex(columns=order, fill_value="")
 
 
 class _Page:
@@ -91,6 +119,26 @@ class _Page:
             cells = [self._count(*c) for c in zip(counts, people[0], hidden[0], strict=True)]
             yield {"variable": title, **dict(zip(self.names, cells, strict=True))}
 
+    def variable(self, variable: Any, table: pd.DataFrame) -> Iterator[Row]:
+        """Yield the rows of a variable, as the reference table lists it."""
+        label = f"{variable.label} ({variable.unit})" if variable.unit else variable.label
+        if variable.kind == "continuous":
+            row = self.continuous(table[variable.variable])
+            yield {"variable": f"{label}, median (IQR)", **row}
+            return
+        if variable.kind == "flags":
+            found = [{**row, "level": name} for name in table for row in self.flag(table[name])]
+        elif variable.kind == "flag":
+            found = self.flag(table[variable.variable])
+        else:
+            values = table[variable.variable]
+            found = list(self.category(values, _levels(values, variable.order)))
+        yield from ({"variable": f"{label}, n (%)", **row} for row in found)
+
+    def flag(self, values: pd.Series) -> list[Row]:
+        """Return the row of those who have it; none when a plain column has nobody."""
+        return list(self.category(values, _levels(values, "value"), [1]))
+
     def continuous(self, values: pd.Series) -> Row:
         """Return median and quartiles of what was measured."""
         measured = values.notna()
@@ -109,7 +157,7 @@ class _Page:
             "smd": "" if few else _number(_difference_of_means(values, *self.parts[:2])),
         }
 
-    def category(self, values: pd.Series, levels: list, shown: list | None) -> Iterator[Row]:
+    def category(self, values: pd.Series, levels: list, shown: list | None = None) -> Iterator[Row]:
         """Yield one row per level (only the ``shown``); missing and smd stand in the first."""
         masks = [values == level for level in levels] + [values.isna()]
         counts = np.array([[int((mask & part).sum()) for part in self.parts] for mask in masks])

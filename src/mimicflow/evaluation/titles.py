@@ -9,7 +9,11 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 
-STAYS = {"all": "All stays", "multi": "Stays with ≥ 2 ECGs"}
+STAYS = {
+    "all": "All stays",
+    "multi": "Stays with ≥ 2 ECGs",
+    "first_icu": "First ICU stays",
+}
 """Headings of the sets of stays that models are fitted and scored on."""
 
 

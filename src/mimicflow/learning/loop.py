@@ -91,6 +91,37 @@ def shuffled_batches(rows: np.ndarray, size: int, seed: int, epoch: int) -> list
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
+def length_sorted_batches(
+    rows: np.ndarray, lengths: np.ndarray, size: int, seed: int, epoch: int, pool: int = 8
+) -> list[np.ndarray]:
+    """Return shuffled rows in batches of about equal lengths, in an order by seed and epoch alone.
+
+    A batch of sequences takes as many steps as its longest. Rows are therefore sorted by length,
+    but only among ``pool`` batches drawn at random, so that batches differ from epoch to epoch.
+
+    Parameters
+    ----------
+    rows : ndarray
+        What to shuffle.
+    lengths : ndarray, same shape
+        Of the sequence of each row.
+    size : int
+        Rows of a batch; some may be smaller.
+    seed, epoch : int
+        Of the order.
+    pool : int
+        Batches that are sorted together.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(rows))
+    batches = []
+    for start in range(0, len(order), size * pool):
+        together = order[start : start + size * pool]
+        together = together[np.argsort(lengths[together], kind="stable")]
+        batches += [rows[together[first : first + size]] for first in range(0, len(together), size)]
+    return [batches[place] for place in generator.permutation(len(batches))]
+
+
 def resume_path(output: str | Path) -> Path:
     """Return where the state of a job lives: beside its output, hidden.
 

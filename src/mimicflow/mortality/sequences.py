@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from gensim.models import KeyedVectors
+from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
@@ -146,12 +147,21 @@ class VisitSequences:
             )
         return rows
 
-    def pack(self, rows: np.ndarray) -> PackedSequence:
-        """Return the sequences of some stays, packed: padding costs nothing and is never seen."""
-        ends = self.start + self.lengths
-        visits = torch.from_numpy(self.vectors)
+    def pack(self, rows: np.ndarray, vectors: Tensor | None = None) -> PackedSequence:
+        """Return the sequences of some stays, packed: padding costs nothing and is never seen.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Rows of stays.
+        vectors : Tensor, optional
+            ``vectors`` on the device where they are wanted; else they are on the CPU.
+        """
+        visits = torch.from_numpy(self.vectors) if vectors is None else vectors
+        starts, ends = self.start[rows], (self.start + self.lengths)[rows]
         return pack_sequence(
-            [visits[self.start[row] : ends[row]] for row in rows], enforce_sorted=False
+            [visits[start:end] for start, end in zip(starts, ends, strict=True)],
+            enforce_sorted=False,
         )
 
     def means(self) -> np.ndarray:

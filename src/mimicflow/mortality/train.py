@@ -21,7 +21,13 @@ from mimicflow.learning.binary import BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import repeatable
-from mimicflow.learning.loop import Training, fingerprint, fit, resume_path
+from mimicflow.learning.loop import (
+    Training,
+    fingerprint,
+    fit,
+    length_sorted_batches,
+    resume_path,
+)
 from mimicflow.mortality.inputs import MortalityInputs
 from mimicflow.mortality.model import NetworkConfig, VisitNetwork, n_parameters
 
@@ -80,6 +86,7 @@ class VisitTask(BinaryTask):
         device: torch.device,
     ) -> None:
         self.inputs = inputs
+        self.vectors = torch.from_numpy(inputs.sequences.vectors).to(device)
         super().__init__(
             model,
             settings,
@@ -91,10 +98,14 @@ class VisitTask(BinaryTask):
             device=device,
         )
 
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """Return training stays in batches of about equally many visits."""
+        lengths = self.inputs.sequences.lengths[self.inputs.visit_rows[self.training_rows]]
+        return length_sorted_batches(self.training_rows, lengths, self.batch_size, self.seed, epoch)
+
     def logits(self, rows: np.ndarray) -> Tensor:
         """Return the logits of some stays."""
-        visits = self.inputs.sequences.pack(self.inputs.visit_rows[rows])
-        return self.model(visits.to(device=self.device))
+        return self.model(self.inputs.sequences.pack(self.inputs.visit_rows[rows], self.vectors))
 
 
 def train_network(

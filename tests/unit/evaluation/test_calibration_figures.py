@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_predictions import table, write, write_titles
-from matplotlib.figure import Figure
 from PIL import Image
 
 from mimicflow.evaluation import canvas
@@ -46,20 +45,6 @@ def draw_all(source, folder, synthetic, models=("a", "b", "c")):
         {models[0]: folder / "subgroups.png"}, **options,
     )  # fmt: skip
     return {name: folder / name for name in NAMES}
-
-
-@pytest.fixture
-def texts(monkeypatch) -> list[str]:
-    """Every text that a figure shows, gathered while it is saved."""
-    shown: list[str] = []
-    save = Figure.savefig
-
-    def gather(figure, *arguments, **options):
-        shown.extend(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
-        return save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", gather)
-    return shown
 
 
 def stamped(path) -> bool:

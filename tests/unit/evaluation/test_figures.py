@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 
+from mimicflow.errors import InputError
 from mimicflow.evaluation import canvas, figures
 from mimicflow.evaluation.assessment import Assessment, assess
 
@@ -53,20 +55,6 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(
         [row | {"stays": stays, "title": title} for stays in ("all", "multi") for title in "ab"]
     )
-
-
-@pytest.fixture
-def texts(monkeypatch) -> list[str]:
-    """Every text that a figure shows, gathered while it is saved."""
-    shown: list[str] = []
-    save = Figure.savefig
-
-    def gather(figure, *arguments, **options):
-        shown.extend(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
-        return save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", gather)
-    return shown
 
 
 def draw_all(assessment, history, table, folder, synthetic):
@@ -129,12 +117,71 @@ def test_the_confusion_matrix_shows_counts_and_row_shares(assessment, tmp_path, 
     assert {"No", "Yes"} <= set(texts)
 
 
+def test_a_small_cell_is_not_drawn_nor_what_gives_it_away(assessment, tmp_path, texts):
+    cells = assessment.confusion | {"tn": 37, "fp": 3, "fn": 12, "tp": 28}
+    few = replace(assessment, confusion=cells)
+    figures.draw_confusion(few, tmp_path / "c.png", synthetic=False, smallest=10)
+    # Rows and columns have known sums: with one cell of four, all are known.
+    assert (texts.count("<10"), texts.count("hidden")) == (1, 3)
+    assert not any("12" in text or "precision" in text for text in texts)
+    texts.clear()
+    figures.draw_confusion(few, tmp_path / "c.png", synthetic=False)
+    assert {"37\n92.5%", "3\n7.5%"} <= set(texts)
+    assert any("precision" in text for text in texts)
+
+
 def test_the_last_best_epoch_is_marked(history, tmp_path, texts):
     figures.draw_loss(history, tmp_path / "loss.png", synthetic=False)
     assert "kept: epoch 2" in texts
     texts.clear()
     figures.draw_loss(history.assign(is_best=False), tmp_path / "loss.png", synthetic=False)
     assert not any(text.startswith("kept") for text in texts)
+
+
+def test_auprc_has_a_panel_where_both_parts_have_it(history, tmp_path, texts):
+    figures.draw_loss(history.assign(val_ap=0.5), tmp_path / "loss.png", synthetic=False)
+    assert "AUPRC" not in texts
+    height = Image.open(tmp_path / "loss.png").height
+    texts.clear()
+    both = history.assign(val_ap=0.5, train_ap=0.6)
+    figures.draw_loss(both, tmp_path / "loss.png", synthetic=False)
+    assert {"Loss", "AUROC", "AUPRC"} <= set(texts)
+    assert Image.open(tmp_path / "loss.png").height > height
+
+
+def test_rows_stand_under_the_heading_of_their_group(table):
+    rows, headings = figures.forest_rows(table, "stays", {"all": "Everybody"})
+    assert headings == {
+        0: "Everybody (n = 1,000, 400 events)",
+        3: "multi (n = 1,000, 400 events)",
+    }
+    assert {line: row["title"] for line, row in rows.items()} == {1: "a", 2: "b", 4: "a", 5: "b"}
+
+
+def test_columns_are_read_in_the_order_asked_for(history, tmp_path):
+    path = tmp_path / "history.csv"
+    history.to_csv(path, index=False)
+    read = figures.read_columns(path, ["val_auc", "epoch"])
+    assert read.columns.tolist() == ["val_auc", "epoch"]
+    assert read["epoch"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read as CSV"),
+        ("", "cannot be read as CSV"),
+        ("epoch\n", "has no rows"),
+        ("epoc\n1\n", "columns missing: epoch, loss"),
+    ],
+)
+def test_a_table_that_training_did_not_write(tmp_path, content, message):
+    path = tmp_path / "history.csv"
+    if content is not None:
+        path.write_text(content)
+    columns = ["epoch", "loss"] if "missing" in message else ["epoch"]
+    with pytest.raises(InputError, match=rf"history\.csv: {message}"):
+        figures.read_columns(path, columns)
 
 
 def test_the_comparison_prints_ours_and_the_published_score(table, tmp_path, texts):

@@ -7,10 +7,11 @@ from tableone import TableOne
 
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import InputError
-from mimicflow.evaluation.table_one import write_table_one
+from mimicflow.evaluation.table_one import table_one, write_table_one
 
 N = 400
-VARIABLES = pd.read_csv(REFERENCE / "table_one.csv", keep_default_na=False)
+LISTED = pd.read_csv(REFERENCE / "table_one.csv", keep_default_na=False)
+VARIABLES = LISTED[LISTED["system"] == "admission"]
 
 
 @pytest.fixture
@@ -183,6 +184,29 @@ def test_tables_of_other_stays_are_refused(write, tables):
     tables["groups"] = tables["groups"].head(10)
     with pytest.raises(InputError, match="does not hold the stays"):
         write()
+
+
+def test_every_variable_has_a_kind_and_its_system_once():
+    assert set(LISTED["kind"]) == {"continuous", "category", "flag", "flags"}
+    assert not LISTED.duplicated(["system", "variable"]).any()
+
+
+def test_another_system_has_other_variables_and_outcomes():
+    stays = pd.DataFrame({"subject_id": range(60), "label": [0, 1] * 30})
+    stays = stays.assign(age=50.0, icu_los=[1.0, 3.0] * 30, prior_icu=1, died=stays["label"])
+    codes = pd.DataFrame({"X": [1] * 30 + [0] * 30, "Y": 0}, index=stays.index)
+    tables = {"spine": stays, "codes": codes.assign(Z=[1] + [0] * 59)}
+    found = table_one(tables, "mortality", ["alive", "died"], synthetic=False)
+    assert found.columns[2:5].tolist() == ["overall", "alive", "died"]
+    assert row(found, "Length of the ICU stay")["died"] == "3.0 (3.0–3.0)"
+    assert not found["variable"].str.startswith(("Sex", "Hospital visits")).any()  # no such source
+    shown = found[found["variable"].str.startswith("Most frequent codes")].set_index("level")
+    assert shown.loc["X", ["overall", "alive", "died"]].tolist() == [
+        "30 (50.0)",
+        *["15 (50.0)"] * 2,
+    ]
+    assert shown.loc["Z", ["overall", "alive", "died"]].tolist() == ["<10", "<10", "0 (0.0)"]
+    assert "Y" not in shown.index  # nobody has it
 
 
 def test_the_same_input_gives_the_same_bytes(write, tmp_path):

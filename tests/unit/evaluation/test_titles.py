@@ -21,8 +21,10 @@ def test_models_of_the_same_stays_stand_together_in_their_order():
 
 
 def test_full_titles_tell_the_stays(tmp_path):
-    assert read_full_titles(write_titles(tmp_path), {"a": "all", "b": "multi", "c": "all"}) == {
+    assert read_full_titles(
+        write_titles(tmp_path), {"a": "all", "b": "multi", "c": "first_icu"}
+    ) == {
         "a": "Model A, all stays",
         "b": "Model B, stays with ≥ 2 ECGs",
-        "c": "c, all stays",
+        "c": "c, first ICU stays",
     }

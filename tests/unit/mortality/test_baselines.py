@@ -65,12 +65,12 @@ def test_lightgbm_knows_age_sex_and_visits_too(made, bags, tmp_path):
     inputs, values = bags
     content = torch.load(files.model, weights_only=True)
     assert content["features"][-3:] == list(PATIENT_FEATURES)
-    names = content["features"]
+    names, training = content["features"], inputs.rows("train")
     table = pd.DataFrame(np.c_[values, inputs.patient_features()], columns=names)
     reference = LGBMClassifier(
         class_weight="balanced", random_state=0, deterministic=True, force_col_wise=True,
         verbosity=-1, **OPTIONS["lightgbm"],
-    ).fit(table.iloc[inputs.rows("train")], inputs.labels[inputs.rows("train")].astype(int))  # fmt: skip
+    ).fit(table.iloc[training], inputs.labels[training].astype(int))  # fmt: skip
     np.testing.assert_allclose(
         pd.read_parquet(files.predictions)["probability"],
         reference.predict_proba(table.iloc[inputs.rows("validation", "test")])[:, 1],

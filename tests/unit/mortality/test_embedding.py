@@ -47,7 +47,7 @@ def test_codes_that_occur_together_lie_together(tmp_path):
 def test_only_training_patients_are_embedded(made, tmp_path):
     spine, visits = draw_visits(60)
     marked = visits["stay_id"].map(spine.set_index("stay_id")["split"])
-    visits["codes"] = [[*codes, f"ICD10:{part}"] for codes, part in zip(visits["codes"], marked)]
+    visits["codes"] = visits["codes"] + ("ICD10:" + marked).map(lambda code: [code])
     spine.to_parquet(tmp_path / "spine.parquet")
     paths = write_visits(visits, tmp_path / "visits")
 

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from mimicflow.errors import CheckpointError, InputError
+from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.mortality.embedding import load_embedding, read_visits, save_embedding
 from mimicflow.mortality.predict import load_predictor
 
@@ -66,14 +67,12 @@ def test_another_embedding_is_refused(made, models, tmp_path, name):
     other.vectors = other.vectors[::-1].copy()
     save_embedding(other, tmp_path / "other.kv")
 
-    with pytest.raises(CheckpointError, match="another embedding than .*other.kv") as error:
+    with pytest.raises(CheckpointError, match=r"another embedding than .*other\.kv") as error:
         load_predictor(models[name].model, tmp_path / "other.kv")
     assert "med2vec.kv of the same protocol" in str(error.value)
 
 
 def test_a_model_of_another_kind_is_refused(made, tmp_path):
-    from mimicflow.learning.checkpoints import save_checkpoint
-
     save_checkpoint("admission model", {}, tmp_path / "model.pth")
     with pytest.raises(CheckpointError, match="admission model"):
         load_predictor(tmp_path / "model.pth", made.embedding)

@@ -1,0 +1,328 @@
+"""All models under both protocols side by side, and what the leak of the published one is worth.
+
+PyTorch counts two bias vectors per gate of a recurrent layer and Keras one; the parameters shown
+are PyTorch's count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from mimicflow.errors import ConfigError, InputError
+from mimicflow.evaluation.assessment import Assessment, assess
+from mimicflow.evaluation.canvas import GREY, VERMILION, figure_file
+from mimicflow.evaluation.delong import compare_aurocs
+from mimicflow.evaluation.differences import score_differences
+from mimicflow.evaluation.figures import forest_lines, forest_panel, forest_rows, read_columns
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.titles import read_titles
+from mimicflow.files import write_csv
+
+Run = tuple[str, str]
+"""A protocol and a model."""
+AUDITED, PUBLISHED = "audited", "published"
+REFERENCE_MODEL = "lstm"
+"""The model that the others of its protocol are tested against."""
+LEAK_SCORES = ("auroc", "auprc", "log_loss")
+# Score -> its name in the table, where the loss is that of test patients.
+_SCORES = {"log_loss": "test_loss", "auroc": "auroc", "auprc": "auprc"}
+_ENDS = ("", "_low", "_high")
+_DELONG = ["delong_difference", "delong_low", "delong_high", "delong_p"]
+_HEADINGS = {AUDITED: "Audited protocol", PUBLISHED: "Published protocol, optimistic"}
+_REPEATS = ["parameters", *_SCORES]
+COLUMNS = [
+    *("protocol", "model", "title", "parameters", "train_seconds", "repeats"),
+    *("patients", "n", "events"),
+    *(f"{score}{end}" for score in _SCORES.values() for end in _ENDS),
+    *("brier", "f1"),
+    *(f"{score}_{of}" for score in ("auroc", "auprc", "test_loss") for of in ("mean", "sd")),
+    *_DELONG,
+    *("optimistic", "data"),
+]
+LEAK_COLUMNS = [
+    *("model", "title", "score"),
+    *(f"{of}{end}" for of in (PUBLISHED, AUDITED) for end in _ENDS),
+    *("difference", "low", "high"),
+    *("n", "n_published", "n_audited", "data"),
+]
+
+
+def compare_protocols(
+    predictions: Mapping[Run, str | Path],
+    repeats: Mapping[Run, str | Path],
+    seconds: Mapping[Run, str | Path],
+    published_scores: str | Path,
+    published_context: str | Path,
+    output: str | Path,
+    leak: str | Path,
+    figure: str | Path,
+    *,
+    optimistic: Collection[str] = (PUBLISHED,),
+    draws: int = 1000,
+    seed: int = 0,
+    threshold: float = 0.5,
+    synthetic: bool = False,
+) -> None:
+    """Write the table and the figure of all models, and the table of what the leak is worth.
+
+    Parameters
+    ----------
+    predictions, repeats, seconds : mapping of (protocol, model) to path-like
+        Predictions Parquet of the first repeat; CSV of all repeats (``repeat, parameters,
+        log_loss, auroc, auprc`` of test patients); JSON with ``train_seconds`` of each repeat.
+        Rows stand in this order.
+    published_scores : path-like
+        CSV with the titles of the models.
+    published_context : path-like
+        CSV ``system, score, low, high, text``: scores published of other cohorts, drawn as bands.
+    output : path-like
+        CSV to write: `COLUMNS`. Scores are of the first repeat, with 95 % intervals of the
+        bootstrap by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
+        ``train_seconds`` is of the first repeat too, and less than it took where training was
+        resumed. ``delong_difference`` is the AUROC less that of the LSTM of the same protocol.
+        ``optimistic`` tells that the protocol let the future, or other patients' outcomes, in.
+    leak : path-like
+        CSV to write: `LEAK_COLUMNS`, a row per model of both protocols and score; ``difference``
+        is published less audited. The protocols count the outcome from different days, so that
+        some patients are in one cohort only: both sides are scored on the ``n`` test patients that
+        are in both, and drawn together.
+    figure : path-like
+        PNG to write.
+    optimistic : collection of str
+        The protocols that let the future, or the patients that are reported, in.
+    draws, seed : int
+        Of the bootstrap by patient.
+    threshold : float
+        From which probability on death is predicted, of F1.
+    synthetic : bool
+        Whether the patients are synthetic.
+
+    Raises
+    ------
+    ConfigError, InputError, PredictionsError
+        Mappings of different models, a file that cannot be read or scored, models of a protocol
+        that were not tested on the same patients.
+    """
+    _check_runs(predictions, repeats, seconds)
+    titles = read_titles(published_scores)
+    tables = {run: read_predictions(path) for run, path in predictions.items()}
+    data = "synthetic" if synthetic else "real"
+    rows = []
+    for (protocol, model), table in tables.items():
+        title = titles.get(model, model)
+        assessment = assess(table, title, draws=draws, seed=seed, threshold=threshold)
+        run = (protocol, model)
+        row: dict[str, object] = {"protocol": protocol, "model": model, "title": title}
+        row |= _training(repeats[run], seconds[run]) | _scores(assessment)
+        if model != REFERENCE_MODEL and (protocol, REFERENCE_MODEL) in tables:
+            others = tables[protocol, REFERENCE_MODEL]
+            row |= _delong(table, others, predictions[run])
+        rows.append(row | {"optimistic": protocol in optimistic, "data": data})
+    compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64"})
+    leaks = list(_leaks(tables, titles, draws, seed))
+    write_csv(compared, output)
+    write_csv(pd.DataFrame(leaks, columns=LEAK_COLUMNS).assign(data=data), leak)
+    context = pd.read_csv(published_context)
+    context = context[context["system"] == "mortality"]
+    draw_protocols(compared, context, figure, synthetic=synthetic)
+
+
+def _check_runs(*files: Mapping[Run, str | Path]) -> None:
+    if not files[0] or any(set(of) != set(files[0]) for of in files):
+        raise ConfigError(
+            "predictions, repeats and seconds are not of the same models",
+            remedy="give the three files of each protocol and model, of one model at least",
+        )
+
+
+def _training(repeats: str | Path, seconds: str | Path) -> dict[str, object]:
+    """Return size and time of the first repeat, and the spread of the scores over all."""
+    runs = read_columns(repeats, ["repeat", *_REPEATS]).sort_values("repeat")
+    row: dict[str, object] = {
+        "parameters": runs["parameters"].iloc[0],
+        "train_seconds": _first_seconds(seconds),
+        "repeats": len(runs),
+    }
+    for score, name in _SCORES.items():
+        row |= {f"{name}_mean": runs[score].mean(), f"{name}_sd": runs[score].std(ddof=1)}
+    return row
+
+
+def _first_seconds(path: str | Path) -> float:
+    try:
+        return float(json.loads(Path(path).read_text(encoding="utf-8"))["train_seconds"][0])
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            "does not tell the train_seconds of any repeat",
+            file=path,
+            remedy="run the training of this model again",
+        ) from error
+
+
+def _scores(assessment: Assessment) -> dict[str, object]:
+    row: dict[str, object] = {
+        "patients": assessment.patients,
+        "n": assessment.n,
+        "events": assessment.events,
+    }
+    for score, name in _SCORES.items():
+        found = zip(_ENDS, assessment.scores[score], strict=True)
+        row |= {f"{name}{end}": value for end, value in found}
+    return row | {
+        "brier": assessment.scores["brier"].value,
+        "f1": assessment.confusion["f1"],
+    }
+
+
+def _delong(table: pd.DataFrame, reference: pd.DataFrame, path: str | Path) -> dict[str, float]:
+    same = ["stay_id", "subject_id", "label"]
+    if not np.array_equal(table[same].to_numpy(), reference[same].to_numpy()):
+        raise PredictionsError(
+            f"not the test patients of {REFERENCE_MODEL}, or not their labels",
+            file=path,
+            remedy="models of a protocol are compared on the same patients; "
+            "run all of them again on the same cohort",
+        )
+    test = compare_aurocs(
+        table["label"].to_numpy(),
+        table["probability"].to_numpy(),
+        reference["probability"].to_numpy(),
+        patient=table["subject_id"].to_numpy(),
+    )
+    return dict(zip(_DELONG, (test.difference, test.low, test.high, test.p), strict=True))
+
+
+def _leaks(
+    tables: Mapping[Run, pd.DataFrame], titles: Mapping[str, str], draws: int, seed: int
+) -> Iterator[dict[str, object]]:
+    """Yield the published score less the audited one of every model that has both."""
+    for protocol, model in tables:
+        if protocol != AUDITED or (PUBLISHED, model) not in tables:
+            continue
+        both = tables[PUBLISHED, model], tables[AUDITED, model]
+        first, second = _shared(*both)
+        found = score_differences(first, second, draws=draws, seed=seed)
+        sizes = {"n": len(first), "n_published": len(both[0]), "n_audited": len(both[1])}
+        for score in LEAK_SCORES:
+            parts = found[score]
+            row: dict[str, object] = {
+                "model": model,
+                "title": titles.get(model, model),
+                "score": score,
+            }
+            for of, estimate in ((PUBLISHED, parts.first), (AUDITED, parts.second)):
+                row |= {f"{of}{end}": x for end, x in zip(_ENDS, estimate, strict=True)}
+            row |= dict(zip(("difference", "low", "high"), parts.difference, strict=True))
+            yield row | sizes
+
+
+def _shared(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the stays that are in both tables."""
+    return (
+        first[first["stay_id"].isin(second["stay_id"])],
+        second[second["stay_id"].isin(first["stay_id"])],
+    )
+
+
+def draw_protocols(
+    table: pd.DataFrame, context: pd.DataFrame, path: str | Path, *, synthetic: bool
+) -> None:
+    """Draw AUROC and AUPRC of all models by protocol, with size, time, loss and DeLong's test.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `compare_protocols` writes it.
+    context : pandas.DataFrame
+        ``score, low, high, text``: what was published of other cohorts.
+    path : path-like
+        PNG to write.
+    synthetic : bool
+        Whether to stamp the figure as synthetic.
+    """
+    rows, headings = forest_rows(table, "protocol", _HEADINGS)
+    lines = len(rows) + len(headings)
+    with figure_file(path, synthetic, (17, 1.9 + 0.44 * lines)) as figure:
+        left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[1, 1, 2.2])
+        for axes, score, label in ((left, "auroc", "AUROC"), (middle, "auprc", "AUPRC")):
+            for band in context[context["score"] == score].itertuples():
+                axes.axvspan(
+                    band.low,
+                    band.high,
+                    color=VERMILION,
+                    alpha=0.25,
+                    linewidth=0,
+                    label=f"published {label} {band.low:.3f}–{band.high:.3f} {band.text}",
+                )
+            forest_panel(axes, rows, score, label)
+            _draw_repeats(axes, rows, score)
+            axes.set_title(label, fontsize=10)
+        _write_columns(right, rows)
+        forest_lines(left, rows, headings)
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
+
+
+def _draw_repeats(axes: Axes, rows: Mapping[int, pd.Series], score: str) -> None:
+    """Mark mean and SD over repeats below the score of the first, and write them in figures."""
+    repeated = {line: row for line, row in rows.items() if row["repeats"] > 1}
+    for line, row in repeated.items():
+        mean, sd = row[f"{score}_mean"], row[f"{score}_sd"]
+        axes.errorbar(
+            mean,
+            line + 0.3,
+            xerr=sd,
+            fmt="D",
+            color=GREY,
+            markersize=3,
+            elinewidth=1,
+            label="mean ± SD over repeats" if line == min(repeated) else None,
+        )
+        axes.annotate(
+            f"{mean:.3f} ± {sd:.3f}",
+            (1.02, line + 0.34),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=7.5,
+            color=GREY,
+        )
+
+
+def _write_columns(axes: Axes, rows: Mapping[int, pd.Series]) -> None:
+    """Write what has no panel: parameters, training time, test loss, test against the LSTM."""
+    axes.set_axis_off()
+    columns = {
+        "Parameters": (0.17, lambda row: f"{row['parameters']:,}"),
+        "Train time": (0.35, lambda row: f"{row['train_seconds']:,.1f} s"),
+        "Test loss": (0.64, _loss_text),
+        "AUROC less LSTM's": (1.0, _delong_text),
+    }
+    for heading, (place, text) in columns.items():
+        for line, words in [(-0.75, heading), *((line, text(row)) for line, row in rows.items())]:
+            axes.annotate(
+                words,
+                (place, line),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="center",
+                fontsize=10 if words == heading else 8.5,
+                fontweight="bold" if words == heading else "normal",
+            )
+
+
+def _loss_text(row: pd.Series) -> str:
+    value, low, high = (row[f"test_loss{end}"] for end in _ENDS)
+    return f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def _delong_text(row: pd.Series) -> str:
+    if pd.isna(row["delong_p"]):
+        return "–"
+    p = "p < 0.001" if row["delong_p"] < 0.001 else f"p = {row['delong_p']:.3f}"
+    return f"{row['delong_difference']:+.3f}, {p}".replace("-", "−")

@@ -1,0 +1,227 @@
+"""What is written of one model: curves, decisions, calibration and the course of its training.
+
+All of it is of test patients; thresholds and recalibrations are chosen on validation patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import classification_report
+
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.assessment import assess
+from mimicflow.evaluation.calibration_table import calibrate_models
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.figures import (
+    draw_confusion,
+    draw_loss,
+    draw_prc,
+    draw_roc,
+    read_columns,
+)
+from mimicflow.evaluation.metrics import confusion
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.tables import RULES
+from mimicflow.evaluation.thresholds import choose_by_fold
+from mimicflow.evaluation.titles import read_titles
+from mimicflow.files import write_csv, write_npz
+
+CLASSES = ("Alive", "Died within a year")
+"""What label 0 and label 1 stand for."""
+FIXED = "fixed"
+"""The threshold rule that is chosen on nobody."""
+HISTORY = [
+    *("epoch", "train_loss", "val_loss", "train_auc", "val_auc", "train_ap", "val_ap", "is_best")
+]
+OUTPUTS = (
+    *("curves", "roc", "prc", "confusion", "confusion_figure", "classification_report"),
+    *("calibration", "reliability", "reliability_figure"),
+)
+_COHORT = "first_icu"  # by which mimicflow.evaluation.titles calls the stays
+_COUNTS = ("tn", "fp", "fn", "tp")
+_AVERAGES = {"macro avg": "macro average", "weighted avg": "weighted average"}
+_RATES = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+
+
+def write_results(
+    model: str,
+    predictions: str | Path,
+    published_scores: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    rules: Mapping[str, bool | Sequence[float]] = RULES,
+    draws: int = 1000,
+    seed: int = 0,
+    threshold: float = 0.5,
+    synthetic: bool = False,
+) -> None:
+    """Write the tables and figures of one model.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    predictions : path-like
+        Predictions Parquet with test and, for thresholds and recalibration, validation patients.
+    published_scores : path-like
+        CSV with the titles of the models.
+    outputs : mapping of str to path-like
+        All of `OUTPUTS`: ``curves`` (npz: fpr, tpr, auroc, precision, recall, auprc), ``roc``,
+        ``prc``, ``confusion_figure``, ``reliability_figure`` (PNG), ``confusion``
+        (CSV of `confusions`), ``classification_report`` (CSV of `classify`), ``calibration``,
+        ``reliability`` (CSV of `mimicflow.evaluation.calibration_table.calibrate_models`).
+    rules : mapping
+        How thresholds are chosen beside the fixed one, see
+        `mimicflow.evaluation.metrics.choose_thresholds`.
+    draws, seed : int
+        Of the bootstrap by patient.
+    threshold : float
+        The fixed one, also that of the confusion figure.
+    synthetic : bool
+        Whether to stamp figures as synthetic; unless they are, no small cell is drawn. The tables
+        have all counts: who shows them hides what is small.
+
+    Raises
+    ------
+    ConfigError, PredictionsError
+        Outputs that are unknown or missing, predictions that cannot be scored.
+    """
+    _check_outputs(outputs)
+    title = read_titles(published_scores).get(model, model)
+    table = read_predictions(predictions)
+    thresholds = {FIXED: threshold, **choose_by_fold(predictions, rules).get(0, {})}
+    assessment = assess(table, title, draws=draws, seed=seed, threshold=threshold)
+    arrays = {name: np.asarray(array) for name, array in asdict(assessment.curves).items()}
+    write_npz(arrays, outputs["curves"])
+    write_csv(confusions(table, thresholds), outputs["confusion"])
+    write_csv(classify(table, thresholds), outputs["classification_report"])
+    # Titles are too long for a legend inside the curves' square.
+    unnamed = [replace(assessment, name="Test patients")]
+    draw_roc(unnamed, outputs["roc"], synthetic=synthetic, title=title)
+    draw_prc(unnamed, outputs["prc"], synthetic=synthetic, title=title)
+    draw_confusion(
+        assessment,
+        outputs["confusion_figure"],
+        synthetic=synthetic,
+        classes=CLASSES,
+        smallest=0 if synthetic else SMALLEST_CELL,
+    )
+    calibrate_models(
+        {model: predictions},
+        {model: _COHORT},
+        published_scores,
+        outputs["calibration"],
+        outputs["reliability"],
+        outputs["reliability_figure"],
+        draws=draws,
+        seed=seed,
+        synthetic=synthetic,
+    )
+
+
+def draw_training(
+    model: str,
+    history: str | Path,
+    published_scores: str | Path,
+    figure: str | Path,
+    *,
+    synthetic: bool = False,
+) -> None:
+    """Draw loss, AUROC and AUPRC by epoch, on training and validation patients.
+
+    Parameters
+    ----------
+    model, published_scores, synthetic
+        As `write_results` takes them.
+    history : path-like
+        CSV by epoch with the columns `HISTORY`.
+    figure : path-like
+        PNG to write.
+
+    Raises
+    ------
+    InputError
+        A history that cannot be read.
+    """
+    title = read_titles(published_scores).get(model, model)
+    draw_loss(read_columns(history, HISTORY), figure, synthetic=synthetic, title=title)
+
+
+def confusions(predictions: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Count hits and misses at each threshold.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As `mimicflow.evaluation.predictions.read_predictions` returns it.
+    thresholds : mapping of str to float
+        By rule; NaN where no threshold satisfies it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``threshold_rule, threshold, tn, fp, fn, tp``; empty cells where there is no threshold.
+    """
+    label, probability = predictions["label"], predictions["probability"]
+    rows = []
+    for rule, threshold in thresholds.items():
+        row: dict[str, object] = {"threshold_rule": rule, "threshold": threshold}
+        if not np.isnan(threshold):
+            counts = confusion(label.to_numpy(), probability.to_numpy(), threshold)
+            row |= {cell: int(counts[cell]) for cell in _COUNTS}
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=["threshold_rule", "threshold", *_COUNTS])
+    return table.astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def classify(predictions: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Report precision, recall and F1 of both classes at each threshold, by scikit-learn.
+
+    Parameters
+    ----------
+    predictions, thresholds
+        As in `confusions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``threshold_rule, threshold, class, precision, recall, f1, support``: per rule a row for
+        each class, their plain mean (``macro average``) and that weighted by support. A rate of
+        nobody is 0; the rates are empty where there is no threshold.
+    """
+    label = predictions["label"].to_numpy()
+    rows = []
+    for rule, threshold in thresholds.items():
+        flagged = predictions["probability"].to_numpy() >= threshold  # nobody reaches NaN
+        found = classification_report(
+            label,
+            flagged.astype(int),
+            labels=[0, 1],
+            target_names=CLASSES,
+            output_dict=True,
+            zero_division=0.0,
+        )
+        for of in (*CLASSES, *_AVERAGES):
+            row = {"threshold_rule": rule, "threshold": threshold, "class": _AVERAGES.get(of, of)}
+            for rate, name in _RATES.items():
+                row[rate] = np.nan if np.isnan(threshold) else found[of][name]
+            rows.append(row | {"support": int(found[of]["support"])})
+    columns = ["threshold_rule", "threshold", "class", *_RATES, "support"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _check_outputs(outputs: Mapping[str, str | Path]) -> None:
+    unknown, missing = (
+        ", ".join(sorted(names))
+        for names in (set(outputs) - set(OUTPUTS), set(OUTPUTS) - set(outputs))
+    )
+    if unknown or missing:
+        raise ConfigError(
+            f"outputs that do not fit: unknown [{unknown}], missing [{missing}]",
+            remedy=f"name a path for each of {', '.join(OUTPUTS)}",
+        )

@@ -1,0 +1,22 @@
+"""Adapter of rule compare_protocols."""
+
+from mimicflow.mortality.comparison import compare_protocols
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    source, runs = snakemake.input, [tuple(run) for run in snakemake.params.runs]
+    compare_protocols(
+        dict(zip(runs, source.predictions, strict=True)),
+        dict(zip(runs, source.repeats, strict=True)),
+        dict(zip(runs, source.seconds, strict=True)),
+        source.published,
+        source.context,
+        snakemake.output.table,
+        snakemake.output.leak,
+        snakemake.output.figure,
+        optimistic=snakemake.params.optimistic,
+        draws=snakemake.params.draws,
+        threshold=snakemake.params.threshold,
+        synthetic=snakemake.params.synthetic,
+        seed=snakemake.params.seed,
+    )

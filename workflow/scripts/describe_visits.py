@@ -1,0 +1,15 @@
+"""Adapter of rule describe_visits."""
+
+from mimicflow.mortality.description import describe_visits
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    describe_visits(
+        snakemake.input.spine,
+        snakemake.input.visits,
+        snakemake.output.table,
+        snakemake.output.summary,
+        snakemake.output.figure,
+        synthetic=snakemake.params.synthetic,
+        memory_mb=snakemake.resources.mem_mb,
+    )

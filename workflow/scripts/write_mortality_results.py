@@ -1,0 +1,17 @@
+"""Adapter of rule write_mortality_results."""
+
+from mimicflow.mortality.results import write_results
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    write_results(
+        snakemake.wildcards.visit_model,
+        snakemake.input.predictions,
+        snakemake.input.published,
+        dict(snakemake.output.items()),
+        rules=snakemake.params.rules,
+        draws=snakemake.params.draws,
+        threshold=snakemake.params.threshold,
+        synthetic=snakemake.params.synthetic,
+        seed=snakemake.params.seed,
+    )
