@@ -11,6 +11,7 @@ from mimicflow.synthetic.deaths import draw_deaths
 from mimicflow.synthetic.draws import choose
 from mimicflow.synthetic.planned import planned_admissions
 from mimicflow.synthetic.population import DAY, HOUR, Chunk, unique_ids, year_of
+from mimicflow.synthetic.terminal import terminal_admissions
 from mimicflow.synthetic.trajectories import draw_courses, draw_index
 
 _ICD10_FROM = 2015
@@ -30,7 +31,7 @@ class Visits:
     alive : ndarray of bool, shape (stays,)
         Whether the patient lived to see each emergency stay; the others never happened.
     admissions : DataFrame
-        Hospital admissions; ``stay`` is the row of the emergency stay, -1 for planned ones,
+        Hospital admissions; ``stay`` is the row of the emergency stay, -1 without one,
         ``course`` the hidden course.
     icustays : DataFrame
         Intensive care stays; ``admission`` is the row of ``admissions``.
@@ -60,7 +61,9 @@ def draw_visits(chunk: Chunk) -> Visits:
     icustays = icustays[kept[icustays["admission"]]].reset_index(drop=True)
     renumbered = np.cumsum(kept) - 1
     icustays["admission"] = renumbered[icustays["admission"]]
-    admissions = admissions[kept].reset_index(drop=True)
+    admissions = admissions[kept]
+    last = terminal_admissions(chunk, admissions, index, death)
+    admissions = pd.concat([admissions, last], ignore_index=True)
     died_inside = admissions["dischtime"].to_numpy() == death[admissions["patient"]]
     left = index["dischtime"].to_numpy() < death[index["patient"]]
     mortality = index.loc[left].rename(columns={"would_die": "died"})
@@ -96,7 +99,7 @@ def _draw_admissions(chunk: Chunk) -> pd.DataFrame:
         subject_id=people["subject_id"].to_numpy()[patient],
         frailty=people["frailty"].to_numpy()[patient],
         course=draw_courses(chunk.stream("courses"), patient),
-        hadm_id=unique_ids(rng, 20_000_000, chunk.number, len(both)),
+        hadm_id=unique_ids(rng, 20_000_000, chunk.number, len(both), part=0, parts=2),
         discharge_location=choose(rng, "discharge_location", len(both)),
         careunit=choose(rng, "careunit", len(both)),
     )

@@ -291,3 +291,20 @@ def test_the_oracle_is_the_logistic_function_of_recent_course_and_frailty():
     steps = np.diff(-logit)
     assert steps[0] == pytest.approx(2.42) and -logit[2] + logit[0] == pytest.approx(0.25)
     assert death_probability(np.zeros(1), np.zeros(1))[0] == pytest.approx(expit(-2.62))
+
+
+def test_whoever_sees_later_visits_sees_who_dies():
+    """The last admission is graver than others, and comes only after the prediction."""
+    chunk = draw_chunk(4, 0, 1000)
+    visits = draw_visits(chunk)
+    index = visits.mortality.merge(visits.admissions, on="hadm_id")
+    later = visits.admissions.merge(
+        index[["patient", "dischtime", "died"]], on="patient", suffixes=("", "_index")
+    )
+    later = later[later["admittime"] > later["dischtime_index"]]
+    last = later[later["died"] & later["dies"]]
+
+    assert len(last) > 0.4 * visits.mortality["died"].sum()
+    assert (last["dischtime"] == visits.death[last["patient"]]).all()
+    assert (last["admittime"] < last["dischtime"]).all()
+    assert last["course"].mean() > later.loc[~later["died"], "course"].mean() + 1
