@@ -89,6 +89,31 @@ rule label_deaths:
         "../workflow/scripts/label_deaths.py"
 
 
+rule describe_icu_groups:
+    """The groups in which performance is told apart, as known at the index admission."""
+    input:
+        spine="results/mortality/stays.parquet",
+        code=sources(
+            "evaluation.groups",
+            *concept("icu_stay_groups"),
+            "reference/race_groups.csv",
+            "reference/age_bands.csv",
+        ),
+    output:
+        "results/mortality/groups.parquet",
+    log:
+        "results/logs/describe_icu_groups.log",
+    benchmark:
+        "results/benchmarks/describe_icu_groups.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/describe_icu_groups.py"
+
+
 rule extract_visit_codes:
     """Every visit with its diagnoses, procedures and drugs, as far as known at the prediction."""
     input:

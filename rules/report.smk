@@ -10,6 +10,8 @@ PROTOCOL_TABLES = [
     "subgroups",
 ]
 CASES = ["true_positive", "false_positive", "true_negative", "false_negative"]
+# The protocols of mortality that the page has words for.
+REPORTED_MORTALITY = [name for name in MORTALITY_PROTOCOLS if name in ("audited", "published")]
 # All that the page shows, and that must be there before the run is described.
 EVALUATION = [
     *collect(
@@ -32,6 +34,26 @@ EVALUATION = [
         collect("results/admission/explanations/ecg_{case}.png", case=CASES)
         if SYNTHETIC["admission"]
         else []
+    ),
+    *collect("results/mortality/{table}", table=["comparison.csv", "leak.csv", "manifest.json"]),
+    *collect(
+        "results/mortality/{protocol}/{table}.csv",
+        protocol=REPORTED_MORTALITY,
+        table=[
+            *PROTOCOL_TABLES,
+            *("attrition", "table_one", "visits", "visits_summary", "neighbours"),
+        ],
+    ),
+    *collect(
+        "results/mortality/{protocol}/{model}/{table}.csv",
+        protocol=REPORTED_MORTALITY,
+        model=VISIT_MODELS,
+        table=["confusion", "classification_report"],
+    ),
+    *collect(
+        "results/mortality/{protocol}/{network}/history.csv",
+        protocol=REPORTED_MORTALITY,
+        network=config["mortality"]["networks"],
     ),
 ]
 # What model card and checklist are written from.
@@ -220,7 +242,13 @@ rule build_report:
     input:
         evaluated=EVALUATION,
         run="results/run.json",
-        code=sources("report.page", "report.inputs", *texts("report"), *texts("report/templates")),
+        code=sources(
+            "report.page",
+            "report.inputs",
+            "reference/published_context.csv",
+            *texts("report"),
+            *texts("report/templates"),
+        ),
     output:
         report(
             "results/report.html",

@@ -12,7 +12,7 @@ from mimicflow.files import atomic_output
 _LOG = logging.getLogger(__name__)
 
 GROUPS = ("sex", "age_band", "race", "arrival", "insurance")
-"""The columns of ``groups.parquet`` beside ``stay_id``."""
+"""The columns of ``groups.parquet`` beside ``stay_id``; a system may lack some."""
 LAST_LEVELS = ("Other", "No earlier admission", "Unknown")
 """Levels that stand last in a table."""
 
@@ -25,6 +25,7 @@ def describe_groups(
     tables: Mapping[str, Paths],
     output: str | Path,
     memory_mb: int = 1000,
+    concept: str = "stay_groups",
 ) -> None:
     """Write the group of each stay in sex, age, race, arrival and insurance.
 
@@ -33,18 +34,23 @@ def describe_groups(
     spine : path-like
         Parquet, one row per stay of the cohort.
     tables : mapping of str to path or paths
-        Parquet shards of ``admissions``.
+        Parquet shards that the concept reads: ``admissions`` for ``stay_groups``.
     output : path-like
         Parquet, one row per stay by stay_id: stay_id and ``GROUPS``, text; "Unknown" where nothing
         is known. A race or arrival that the reference tables do not list becomes "Other" and is
         counted in the log.
     memory_mb : int
         Limit of the database, in MB.
+    concept : {"stay_groups", "icu_stay_groups"}
+        Of emergency stays, or of first ICU stays, which have no arrival.
     """
     with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
         for name in (*_LISTS, "age_bands"):
             connection.read_csv(str(REFERENCE / f"{name}.csv"), header=True).create_view(name)
+        known = connection.table("spine").columns
         for name, column in _LISTS.items():
+            if column not in known:
+                continue
             unlisted = connection.execute(
                 f"SELECT {column}, count(*) FROM spine WHERE upper(trim({column})) NOT IN "
                 f"(SELECT {column} FROM {name}) GROUP BY ALL ORDER BY {column}"
@@ -54,4 +60,4 @@ def describe_groups(
                     "%s %r of %d stays is not in reference/%s.csv: Other", column, value, n, name
                 )
         with atomic_output(output) as path:
-            connection.sql(sql("stay_groups")).write_parquet(str(path))
+            connection.sql(sql(concept)).write_parquet(str(path))

@@ -54,7 +54,7 @@ def score_subgroups(
     stays : mapping of str to str
         ``all`` or ``multi``, by model name.
     groups : path-like
-        Parquet with ``stay_id`` and the columns `GROUPS`.
+        Parquet with ``stay_id`` and the columns `GROUPS`, or those that the system has.
     published_scores : path-like
         CSV with the titles of the models.
     output : path-like
@@ -76,7 +76,8 @@ def score_subgroups(
         A model without an entry in ``stays``, a table that cannot be scored, stays without groups.
     """
     titles = read_titles(published_scores)
-    members = pd.read_parquet(groups).set_index("stay_id")[list(GROUPS)]
+    members = pd.read_parquet(groups).set_index("stay_id")
+    members = members[[group for group in GROUPS if group in members.columns]]
     tables = []
     for model in by_stays(predictions, stays):
         read = read_predictions(predictions[model])
@@ -91,7 +92,7 @@ def score_subgroups(
         table = pd.DataFrame(
             [
                 row
-                for group in GROUPS
+                for group in members.columns
                 for row in _rows(everyone, group, draws, seed, 0 if synthetic else smallest)
             ]
         )
