@@ -1,0 +1,1 @@
+"""Heart-rate variability: from one ECG lead to 43 measures per epoch, equal to NeuroKit2."""

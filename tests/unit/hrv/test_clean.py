@@ -1,0 +1,36 @@
+"""Cleaning of one lead: what is filled, and which rates are refused."""
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from mimicflow.errors import ConfigError
+from mimicflow.hrv.clean import clean_lead, fill_missing
+
+
+def test_missing_samples_take_the_last_value():
+    ecg = np.array([np.nan, np.inf, 1, 2, np.nan, np.nan, 3, -np.inf])
+    np.testing.assert_array_equal(fill_missing(ecg), [1, 1, 1, 2, 2, 2, 3, 3])
+    whole = np.arange(3.0)
+    assert fill_missing(whole) is whole
+
+
+def test_mains_beyond_the_band_leave_the_high_pass_alone():
+    ecg = np.random.default_rng(0).normal(size=1000)
+    sections = scipy.signal.butter(5, 0.5, "highpass", output="sos", fs=100)
+    expected = scipy.signal.sosfiltfilt(sections, ecg)
+    np.testing.assert_array_equal(clean_lead(ecg, 100, 60), expected)
+
+
+def test_single_precision_and_integers_are_cleaned_in_double():
+    ecg = np.random.default_rng(0).integers(-500, 500, 2000)
+    expected = clean_lead(ecg.astype(float), 250)
+    for dtype in (np.int16, np.float32):
+        np.testing.assert_array_equal(clean_lead(ecg.astype(dtype), 250), expected)
+
+
+@pytest.mark.parametrize("rate", [0, 99.9, -250, np.nan])
+def test_rate_too_low(rate):
+    with pytest.raises(ConfigError, match="too low") as error:
+        clean_lead(np.zeros(1000), rate)
+    assert "100 Hz" in error.value.remedy
