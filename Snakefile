@@ -23,6 +23,7 @@ include: "rules/cohort.smk"  #    shards   -> who, when, what happened
 include: "rules/features.smk"  #  shards   -> what was known by then
 include: "rules/admission.smk"  # all of it -> the four GRU variants, scored
 include: "rules/mortality.smk"  # shards -> visits as vectors -> death within a year
+include: "rules/mortality_results.smk"  # side by side, and what the leak is worth
 include: "rules/evaluation.smk"  # folds pooled, scored, compared, calibrated
 include: "rules/explanations.smk"  # what drives a prediction, what a defect is worth
 include: "rules/report.smk"  #   what a reader opens
@@ -40,6 +41,12 @@ rule all:
         collect(
             "results/{folder}combined_performance/combined_roc.png", folder=["", "outputs/gru/"]
         ),
+        MORTALITY_FILES,
+
+
+rule mortality:
+    """The mortality system alone: it reads hosp and icu only."""
+    input:
         MORTALITY_FILES,
 
 

@@ -21,6 +21,9 @@ from mimicflow.evaluation.predictions import read_predictions
 
 EVERYTHING = "all_stays_model"
 OTHERS = ("all_stays_ECGonly", "random_forest_all", "lightgbm_all")
+SEQUENCES, BAGS = ("lstm", "gru", "bilstm"), ("logistic_regression", "lightgbm")
+# Sequences know the codes, the oracle the hidden course behind them.
+MORTALITY_GAP = 0.10
 
 
 def run(folder: Path, synthetic: dict[str, object]) -> Path:
@@ -32,9 +35,9 @@ def run(folder: Path, synthetic: dict[str, object]) -> Path:
     return folder / "results"
 
 
-def predictions(results: Path, model: str) -> pd.DataFrame:
+def predictions(results: Path, model: str, folder: str = "admission") -> pd.DataFrame:
     """Return the predictions for the test patients of a model."""
-    return read_predictions(results / f"admission/{model}/predictions.parquet")
+    return read_predictions(results / f"{folder}/{model}/predictions.parquet")
 
 
 def beside_the_oracle(results: Path, gap: float) -> list[bool]:
@@ -58,13 +61,35 @@ def beside_the_oracle(results: Path, gap: float) -> list[bool]:
     return met
 
 
+def order_beside_bags(results: Path) -> list[bool]:
+    """Compare sequence models with bags of codes and with the true probabilities of death."""
+    truth = pd.read_parquet(results / "synthetic/truth_mortality.parquet").set_index("stay_id")
+    scores = {}
+    for model in (*SEQUENCES, *BAGS):
+        table = predictions(results, model, "mortality/audited")
+        scores[model] = roc_auc_score(table["label"], table["probability"])
+        print(f"mortality {model:<24} {scores[model]:.4f}")
+    oracle = roc_auc_score(table["label"], truth.loc[table["stay_id"], "p_everything"])
+    print(f"mortality oracle                   {oracle:.4f}")
+    best_bag = max(scores[bag] for bag in BAGS)
+    worst = min(scores[model] for model in SEQUENCES)
+    return [
+        verdict(
+            "oracle AUROC less that of the worst sequence model", oracle - worst, MORTALITY_GAP
+        ),
+        verdict("best bag of codes less the worst sequence model", best_bag - worst, -0.1),
+    ]
+
+
 def permuted(results: Path, draws: int = 2000) -> list[bool]:
     """Look for 0.5 inside every model's 99 % interval."""
     met = []
-    for folder in sorted((results / "admission").iterdir()):
+    systems = ("admission", "mortality/audited")
+    models = [model for system in systems for model in sorted((results / system).iterdir())]
+    for folder in models:
         if not (folder / "predictions.parquet").exists():
             continue
-        table = predictions(results, folder.name)
+        table = read_predictions(folder / "predictions.parquet")
         drawn = bootstrap(table["label"], table["probability"], table["subject_id"], draws=draws)
         low, high = interval(drawn["auroc"], level=0.99)
         inside = low <= 0.5 <= high
@@ -83,7 +108,8 @@ def main() -> None:
     arguments = parser.parse_args()
     gap = arguments.gap or (0.05 if arguments.patients < 30000 else 0.02)
     with tempfile.TemporaryDirectory(prefix="mimicflow-bench-") as name:
-        met = beside_the_oracle(run(Path(name) / "a", {"n_patients": arguments.patients}), gap)
+        results = run(Path(name) / "a", {"n_patients": arguments.patients})
+        met = beside_the_oracle(results, gap) + order_beside_bags(results)
         if arguments.patients <= 3000:
             met += permuted(run(Path(name) / "b", {"permute_labels": True}))
     sys.exit(0 if all(met) else 1)

@@ -1,11 +1,11 @@
 """Visits and embeddings from tables as large as MIMIC-IV's, by the real workflow.
 
-``python benchmarks/visits.py [--share 0.1 1.0]``: raw tables with so large a share of MIMIC-IV 3.1's
-546,028 admissions, 6.4 million diagnosis, 0.9 million procedure and 20.3 million prescription rows are
-made up, then Snakemake builds ``sequences.npz`` of both protocols on 2 cores, ingestion included, with
-the embedding and the shards of ``presets/mimic-iv.yaml``. Every patient has an ICU stay in the last
-admission, so that every admission is a visit of a sequence: more work than MIMIC-IV asks for.
-With several shares, the growth of the time between the smallest and the largest is fitted.
+``python benchmarks/visits.py [--share 0.1 1.0]``: raw tables with so large a share of the 546,028
+admissions, 6.4 million diagnosis, 0.9 million procedure and 20.3 million prescription rows of
+MIMIC-IV 3.1 are made up, then Snakemake builds ``sequences.npz`` of both protocols on 2 cores,
+ingestion included, with the embedding and the shards of ``presets/mimic-iv.yaml``. Every patient
+has an ICU stay in the last admission, so that every admission is a visit of a sequence: more work
+than MIMIC-IV asks for. With several shares, the growth of the time is told.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ TABLES = {
     "hosp/patients": """
         SELECT 10000000 + i AS subject_id, ['F', 'M'][1 + (hash(i) % 2)::INT] AS gender,
             60 AS anchor_age, 2140 AS anchor_year, '2011 - 2013' AS anchor_year_group,
-            CASE WHEN hash(i * 3) % 5 = 0 THEN (DATE '2155-01-01' + (hash(i * 5) % 300)::INT) END AS dod
+            CASE WHEN hash(i * 3) % 5 = 0
+                THEN CAST(TIMESTAMP '2150-01-10' + to_minutes({admissions} * 4) AS DATE)
+                    + (hash(i * 5) % 300)::INT END AS dod
         FROM range({patients}) t(i)""",
     "hosp/admissions": """
         SELECT 10000000 + {patient} AS subject_id, 20000000 + i AS hadm_id,
@@ -41,11 +43,13 @@ TABLES = {
             0 AS hospital_expire_flag
         FROM range({admissions}) t(i)""",
     "hosp/diagnoses_icd": """
-        SELECT 10000000 + {patient} AS subject_id, 20000000 + i AS hadm_id, j // {admissions} + 1 AS seq_num,
+        SELECT 10000000 + {patient} AS subject_id, 20000000 + i AS hadm_id,
+            j // {admissions} + 1 AS seq_num,
             printf('%04d', {code} + 1000) AS icd_code, 9 + (hash(j) % 2)::INT AS icd_version
         FROM (SELECT j, j % {admissions} AS i FROM range({diagnoses}) t(j))""",
     "hosp/procedures_icd": """
-        SELECT 10000000 + {patient} AS subject_id, 20000000 + i AS hadm_id, j // {admissions} + 1 AS seq_num,
+        SELECT 10000000 + {patient} AS subject_id, 20000000 + i AS hadm_id,
+            j // {admissions} + 1 AS seq_num,
             CAST({start} AS DATE) AS chartdate,
             printf('%04d', {code} + 1000) AS icd_code, 9 + (hash(j) % 2)::INT AS icd_version
         FROM (SELECT j, j % {admissions} AS i FROM range({procedures}) t(j))""",
@@ -54,14 +58,16 @@ TABLES = {
             NULL AS poe_id, NULL AS poe_seq, NULL AS order_provider_id,
             {start} + to_hours((hash(j) % 100)::BIGINT) AS starttime,
             {start} + INTERVAL 5 DAY AS stoptime, 'MAIN' AS drug_type,
-            'Sodium Drug ' || {code} AS drug, NULL AS formulary_drug_cd, '001210' AS gsn, '0' AS ndc,
+            'Sodium Drug ' || {code} AS drug, NULL AS formulary_drug_cd,
+            '001210' AS gsn, '0' AS ndc,
             NULL AS prod_strength, NULL AS form_rx, '10' AS dose_val_rx, 'mg' AS dose_unit_rx,
             NULL AS form_val_disp, NULL AS form_unit_disp, 2.0 AS doses_per_24_hrs, 'IV' AS route
         FROM (SELECT j, j % {admissions} AS i FROM range({prescriptions}) t(j))""",
     "icu/icustays": """
         SELECT 10000000 + {patient} AS subject_id, 20000000 + max(i) AS hadm_id,
             30000000 + max(i) AS stay_id, 'MICU' AS first_careunit, 'MICU' AS last_careunit,
-            max({start}) + INTERVAL 1 DAY AS intime, max({start}) + INTERVAL 3 DAY AS outtime, 2.0 AS los
+            max({start}) + INTERVAL 1 DAY AS intime,
+            max({start}) + INTERVAL 3 DAY AS outtime, 2.0 AS los
         FROM range({admissions}) t(i) GROUP BY ALL""",
 }
 WORDS = {

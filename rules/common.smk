@@ -57,8 +57,10 @@ COMPARED = {
 SCENARIOS = Scenarios(config, protocols.scenarios(config))
 # What is cross-validated of each system: late fusion is the mean of two of the others.
 FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
-# The models of mortality, all on the same patients.
-VISIT_MODELS = [*config["mortality"]["networks"], *config["mortality"]["baselines"]]
+# The models of mortality, all on the same patients; the order is that of its tables.
+VISIT_NETWORKS = ["lstm", "gru", "bilstm"]
+BAGS_OF_CODES = ["logistic_regression", "lightgbm"]
+VISIT_MODELS = [*VISIT_NETWORKS, *BAGS_OF_CODES]
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
 MORTALITY_RUNS = [(protocol, model) for protocol in MORTALITY_PROTOCOLS for model in VISIT_MODELS]
 # All that the mortality system makes.
@@ -73,7 +75,7 @@ MORTALITY_FILES = [
     *(
         f"results/mortality/{protocol}/{network}/history.png"
         for protocol in MORTALITY_PROTOCOLS
-        for network in config["mortality"]["networks"]
+        for network in VISIT_NETWORKS
     ),
 ]
 EVALUATED = {
@@ -116,8 +118,8 @@ wildcard_constraints:
     kind="|".join(config["baselines"]),
     system="|".join(EVALUATED),
     protocol="|".join(dict.fromkeys(["nested", "published", "seed", *MORTALITY_PROTOCOLS])),
-    recurrent="|".join(config["mortality"]["networks"]),
-    bag="|".join(config["mortality"]["baselines"]),
+    recurrent="|".join(VISIT_NETWORKS),
+    bag="|".join(BAGS_OF_CODES),
     visit_model="|".join(VISIT_MODELS),
     read="(mortality/)?",
     member="|".join(COMPARED),

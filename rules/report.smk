@@ -53,7 +53,7 @@ EVALUATION = [
     *collect(
         "results/mortality/{protocol}/{network}/history.csv",
         protocol=REPORTED_MORTALITY,
-        network=config["mortality"]["networks"],
+        network=VISIT_NETWORKS,
     ),
 ]
 # What model card and checklist are written from.

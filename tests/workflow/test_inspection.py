@@ -19,7 +19,7 @@ def test_a_dry_run_on_a_fresh_clone_shows_the_whole_dag(fresh):
 
     assert planned["train_model"] == 4
     assert planned["pretrain_encoder"] == planned["build_cohort"] == 1
-    assert planned["ingest_table"] == 12
+    assert planned["ingest_table"] == 14
 
 
 def test_the_main_job_needs_one_model_only(fresh):

@@ -129,7 +129,9 @@ def _diagram(axes: Axes, bins: pd.DataFrame, measured: pd.DataFrame) -> None:
         )
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(color="#e6e6e6", linewidth=0.6)
-    axes.set_title(bins["title"].iloc[0], fontsize=9)
+    axes.set_title(measured["title"].iloc[0], fontsize=9)
+    if bins.empty:
+        axes.text(0.5, 0.45, "too few patients\nto be shown", ha="center", color=GREY)
 
 
 def _histogram(axes: Axes, recalibrated: pd.DataFrame, smallest: int) -> None:

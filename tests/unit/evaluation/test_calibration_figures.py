@@ -95,3 +95,17 @@ def test_one_model_without_validation_patients_fits_the_page(source, tmp_path, t
     assert "after beta recalibration" not in texts
     width, height = Image.open(tmp_path / "reliability.png").size
     assert (width, height) == (1000, 990)
+
+
+def test_few_real_patients_leave_a_diagram_that_says_so(source, tmp_path, texts):
+    """Every bin is too small to be shown, the scores still are."""
+    paths, titles, _ = source
+    rows = pd.read_parquet(paths["a"])
+    few = pd.concat([part.head(2) for _, part in rows.groupby(["fold", "split", "label"])])
+    few.to_parquet(tmp_path / "few.parquet")
+
+    files = [tmp_path / name for name in ("c.csv", "r.csv", "r.png")]
+    calibrate_models({"a": tmp_path / "few.parquet"}, STAYS, titles, *files, draws=5)
+
+    assert pd.read_csv(files[1]).empty
+    assert any("too few patients" in text for text in texts)

@@ -1,0 +1,241 @@
+"""What a reader of the mortality system gets: its patients, every model by itself, all side by side.
+
+INPUTS   results/mortality/{protocol}: cohort, visits, embedding, predictions, histories
+OUTPUTS  results/mortality/comparison.csv, leak.csv; tables and figures per protocol and model
+STEPS    patients and embedding described, result files per model, all models side by side
+"""
+
+
+rule describe_neighbours:
+    """The nearest neighbours of the most frequent codes, so that a person can judge the embedding."""
+    input:
+        unpack(code_titles),
+        embedding="results/mortality/{protocol}/med2vec.kv",
+        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        code=sources("mortality.embedding"),
+    output:
+        report(
+            "results/mortality/{protocol}/neighbours.csv",
+            caption="../workflow/report/mortality_neighbours.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"table": "embedding neighbours"},
+        ),
+    log:
+        "results/logs/describe_neighbours/{protocol}.log",
+    benchmark:
+        "results/benchmarks/describe_neighbours/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    script:
+        "../workflow/scripts/describe_neighbours.py"
+
+
+rule write_mortality_results:
+    """Curves, confusion, classification report and calibration of one model on its test patients."""
+    input:
+        predictions="results/mortality/{protocol}/{visit_model}/predictions.parquet",
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("mortality.results"),
+    output:
+        curves="results/mortality/{protocol}/{visit_model}/curves.npz",
+        confusion="results/mortality/{protocol}/{visit_model}/confusion.csv",
+        classification_report="results/mortality/{protocol}/{visit_model}/classification_report.csv",
+        calibration="results/mortality/{protocol}/{visit_model}/calibration.csv",
+        reliability="results/mortality/{protocol}/{visit_model}/reliability.csv",
+        roc=report(
+            "results/mortality/{protocol}/{visit_model}/roc.png",
+            caption="../workflow/report/mortality_roc.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"figure": "ROC curve", "model": "{visit_model}"},
+        ),
+        prc=report(
+            "results/mortality/{protocol}/{visit_model}/prc.png",
+            caption="../workflow/report/mortality_prc.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"figure": "precision-recall curve", "model": "{visit_model}"},
+        ),
+        confusion_figure=report(
+            "results/mortality/{protocol}/{visit_model}/confusion.png",
+            caption="../workflow/report/mortality_confusion.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"figure": "confusion matrix", "model": "{visit_model}"},
+        ),
+        reliability_figure=report(
+            "results/mortality/{protocol}/{visit_model}/reliability.png",
+            caption="../workflow/report/mortality_reliability.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"figure": "calibration", "model": "{visit_model}"},
+        ),
+    log:
+        "results/logs/write_mortality_results/{protocol}_{visit_model}.log",
+    benchmark:
+        "results/benchmarks/write_mortality_results/{protocol}_{visit_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        rules=lookup("evaluation/thresholds", within=config),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        threshold=lookup("evaluation/threshold", within=config),
+        synthetic=SYNTHETIC["mortality"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/write_mortality_results.py"
+
+
+rule draw_visit_training:
+    """Loss, AUROC and AUPRC of a network by epoch, on training and validation patients."""
+    input:
+        history="results/mortality/{protocol}/{recurrent}/history.csv",
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("mortality.results"),
+    output:
+        report(
+            "results/mortality/{protocol}/{recurrent}/history.png",
+            caption="../workflow/report/mortality_history.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"figure": "training history", "model": "{recurrent}"},
+        ),
+    log:
+        "results/logs/draw_visit_training/{protocol}_{recurrent}.log",
+    benchmark:
+        "results/benchmarks/draw_visit_training/{protocol}_{recurrent}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    params:
+        synthetic=SYNTHETIC["mortality"],
+    script:
+        "../workflow/scripts/draw_visit_training.py"
+
+
+rule describe_icu_cohort:
+    """The cohort by outcome: age, sex, visits, intensive care, the most frequent codes."""
+    input:
+        spine="results/mortality/{protocol}/spine.parquet",
+        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        code=sources(
+            "mortality.description", "reference/table_one.csv", "reference/race_groups.csv"
+        ),
+    output:
+        report(
+            "results/mortality/{protocol}/table_one.csv",
+            caption="../workflow/report/mortality_table_one.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"table": "cohort by outcome"},
+        ),
+    log:
+        "results/logs/describe_icu_cohort/{protocol}.log",
+    benchmark:
+        "results/benchmarks/describe_icu_cohort/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        synthetic=SYNTHETIC["mortality"],
+    script:
+        "../workflow/scripts/describe_icu_cohort.py"
+
+
+rule describe_visits:
+    """How many visits the patients have, before sequences are cut to the latest."""
+    input:
+        spine="results/mortality/{protocol}/spine.parquet",
+        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        code=sources("mortality.description"),
+    output:
+        table="results/mortality/{protocol}/visits.csv",
+        summary="results/mortality/{protocol}/visits_summary.csv",
+        figure=report(
+            "results/mortality/{protocol}/visits.png",
+            caption="../workflow/report/mortality_visits.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"figure": "visits per patient"},
+        ),
+    log:
+        "results/logs/describe_visits/{protocol}.log",
+    benchmark:
+        "results/benchmarks/describe_visits/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        synthetic=SYNTHETIC["mortality"],
+    script:
+        "../workflow/scripts/describe_visits.py"
+
+
+rule compare_protocols:
+    """All models under all protocols side by side, and what the leak of the published one is worth."""
+    input:
+        predictions=[
+            f"results/mortality/{protocol}/{model}/predictions.parquet"
+            for protocol, model in MORTALITY_RUNS
+        ],
+        repeats=[
+            f"results/mortality/{protocol}/{model}/repeats.csv"
+            for protocol, model in MORTALITY_RUNS
+        ],
+        seconds=[
+            f"results/benchmarks/mortality/{protocol}/{model}.json"
+            for protocol, model in MORTALITY_RUNS
+        ],
+        published="src/mimicflow/reference/published_scores.csv",
+        context="src/mimicflow/reference/published_context.csv",
+        code=sources("mortality.comparison"),
+    output:
+        table=report(
+            "results/mortality/comparison.csv",
+            caption="../workflow/report/mortality_comparison.rst",
+            category="mortality",
+            labels={"table": "comparison of all models"},
+        ),
+        leak=report(
+            "results/mortality/leak.csv",
+            caption="../workflow/report/mortality_leak.rst",
+            category="mortality",
+            labels={"table": "what the leak is worth"},
+        ),
+        figure=report(
+            "results/mortality/comparison.png",
+            caption="../workflow/report/mortality_comparison.rst",
+            category="mortality",
+            labels={"figure": "comparison of all models"},
+        ),
+    log:
+        "results/logs/compare_protocols.log",
+    benchmark:
+        "results/benchmarks/compare_protocols.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        runs=MORTALITY_RUNS,
+        optimistic=sorted(OPTIMISTIC_MORTALITY),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        threshold=lookup("evaluation/threshold", within=config),
+        synthetic=SYNTHETIC["mortality"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/compare_protocols.py"

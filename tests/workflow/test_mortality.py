@@ -1,0 +1,262 @@
+"""The mortality system on the real, open demo: 100 patients, so that no score means anything.
+
+Its counts do: they are worked out here once more in plain pandas, from the text of the
+specification and not from the package.
+"""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from gensim.models import KeyedVectors
+
+from .conftest import copy_repository
+
+PROTOCOLS = ("audited", "published")
+NETWORKS = ("lstm", "gru", "bilstm")
+MODELS = (*NETWORKS, "logistic_regression", "lightgbm")
+
+
+@pytest.fixture(scope="module")
+def checkout(shared_data, repository, tmp_path_factory):
+    copied = copy_repository(repository, tmp_path_factory.mktemp("demo") / "mimicflow")
+    folder = shared_data / "mimic-iv-demo-2.2"
+    overlay = {"data": {"hosp": str(folder / "hosp"), "icu": str(folder / "icu")}}
+    (copied.folder / "demo.yaml").write_text(yaml.safe_dump(overlay))
+    run = copied.snakemake("mortality", "--configfile", "presets/tiny.yaml", "demo.yaml")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return copied
+
+
+@pytest.fixture(scope="module")
+def results(checkout):
+    return checkout.folder / "results/mortality"
+
+
+@pytest.fixture(scope="module")
+def demo(shared_data):
+    """The raw tables, as pandas reads them."""
+
+    def read(name, **options):
+        return pd.read_csv(shared_data / f"mimic-iv-demo-2.2/{name}.csv.gz", **options)
+
+    return {
+        "patients": read("hosp/patients", parse_dates=["dod"]),
+        "admissions": read("hosp/admissions", parse_dates=["admittime", "dischtime", "deathtime"]),
+        "icustays": read("icu/icustays", parse_dates=["intime", "outtime"]),
+        "diagnoses": read("hosp/diagnoses_icd", dtype={"icd_code": str}),
+        "procedures": read("hosp/procedures_icd", dtype={"icd_code": str}),
+        "prescriptions": read("hosp/prescriptions", usecols=["hadm_id", "drug"]),
+    }
+
+
+@pytest.fixture(scope="module")
+def cohort(demo):
+    """First ICU stays by the specification: steps 1 to 4 of its cohort."""
+    stays = demo["icustays"].merge(demo["admissions"].drop(columns="subject_id"), on="hadm_id")
+    stays = stays.merge(demo["patients"], on="subject_id")
+    stays["age"] = stays["anchor_age"] + stays["admittime"].dt.year - stays["anchor_year"]
+    stays = stays[stays["age"] >= 18].sort_values(["subject_id", "intime", "stay_id"])
+    first = stays.drop_duplicates("subject_id")
+    return first[first["deathtime"].isna()].set_index("stay_id").sort_index()
+
+
+def died_within_a_year(cohort, clock):
+    days = (cohort["dod"].dt.normalize() - cohort[clock].dt.normalize()).dt.days
+    return (days > 0) & (days <= 365), days <= 0
+
+
+def test_the_counts_are_those_of_the_specification(results, demo, cohort):
+    assert len(demo["admissions"]) == 275 and len(demo["icustays"]) == 140
+    for protocol, clock in (("audited", "dischtime"), ("published", "outtime")):
+        label, dropped = died_within_a_year(cohort, clock)
+        spine = pd.read_parquet(results / protocol / "spine.parquet").set_index("stay_id")
+        pd.testing.assert_series_equal(
+            spine["label"].sort_index().astype(bool), label[~dropped], check_names=False
+        )
+        steps = pd.read_csv(results / protocol / "attrition.csv").set_index("step")
+        assert steps.loc["all_admissions", "admissions"] == 275
+        assert steps.loc["adult_icustays", "stays"] == 140
+        assert steps.loc["first_icustay", "patients"] == demo["icustays"]["subject_id"].nunique()
+        assert steps.loc["survived_admission", "patients"] == len(cohort) == 89
+        assert steps.loc["cohort", "patients"] == (~dropped).sum() == 89
+        assert steps.loc["cohort", "dropped"] == dropped.sum() == 0
+        assert steps.loc["of_which_positive", "patients"] == label.sum() == 14
+
+
+def test_the_sequences_are_as_long_as_worked_out(results, demo, cohort):
+    own = cohort.reset_index()[["stay_id", "subject_id", "hadm_id", "dischtime"]]
+    visits = demo["admissions"].merge(own, on="subject_id", suffixes=("", "_index"))
+    known = visits[visits["dischtime"] <= visits["dischtime_index"]]
+
+    for protocol, rows, total in (("audited", known, 133), ("published", visits, 251)):
+        shards = [pd.read_parquet(file) for file in (results / protocol / "visits").iterdir()]
+        found = pd.concat(shards)
+        counts = rows.groupby("stay_id").size()
+        kept = found.groupby("stay_id").size().sort_index()
+        assert counts.sum() == total
+        assert (
+            found.groupby("stay_id")["n_visits"]
+            .first()
+            .sort_index()
+            .equals(counts.astype("int32").rename("n_visits"))
+        )
+        assert kept.to_dict() == counts.clip(upper=20).to_dict()
+        newest = rows.sort_values(["admittime", "hadm_id"]).groupby("stay_id").tail(1)
+        last = found.sort_values("position").groupby("stay_id").tail(1)
+        assert dict(zip(last["stay_id"], last["hadm_id"], strict=True)) == dict(
+            zip(newest["stay_id"], newest["hadm_id"], strict=True)
+        )
+
+
+def test_the_codes_of_a_visit_are_those_of_the_tables(results, demo):
+    blank = "".join([" ", "\t", "\r", "\n"])
+    expected: dict[int, set[str]] = {}
+    for table, name in (("diagnoses", "ICD"), ("procedures", "PROC")):
+        rows = demo[table]
+        codes = name + rows["icd_version"].astype(str) + ":" + rows["icd_code"].str.strip(blank)
+        for hadm_id, code in zip(rows["hadm_id"], codes, strict=True):
+            expected.setdefault(hadm_id, set()).add(code)
+    drugs = demo["prescriptions"].dropna()
+    for hadm_id, drug in zip(drugs["hadm_id"], drugs["drug"], strict=True):
+        if drug.strip(blank):
+            expected.setdefault(hadm_id, set()).add(f"DRUG:{drug.strip(blank).lower()}")
+
+    visits = pd.concat(
+        pd.read_parquet(file) for file in (results / "audited/visits").iterdir()
+    ).set_index("hadm_id")["codes"]
+    assert {hadm_id: set(codes) for hadm_id, codes in visits.items()} == {
+        hadm_id: expected.get(hadm_id, set()) for hadm_id in visits.index
+    }
+    assert all(len(codes) == len(set(codes)) for codes in visits)
+
+
+def test_bare_codes_have_no_prefix(results):
+    published = pd.concat(
+        pd.read_parquet(file) for file in (results / "published/visits").iterdir()
+    )
+    codes = published["codes"].explode().dropna()
+
+    assert not codes.str.match(r"(ICD|PROC)\d+:|DRUG:").any()
+
+
+def test_one_split_serves_all_protocols_and_models(results):
+    parts = {
+        protocol: pd.read_parquet(results / protocol / "spine.parquet").set_index("stay_id")[
+            "split"
+        ]
+        for protocol in PROTOCOLS
+    }
+    assert parts["audited"].equals(parts["published"])
+    sizes = parts["audited"].value_counts()
+    assert sizes["test"] == 18 and sizes["validation"] == 14
+    for protocol in PROTOCOLS:
+        for model in MODELS:
+            predictions = pd.read_parquet(results / protocol / model / "predictions.parquet")
+            held_out = parts[protocol][parts[protocol] != "train"]
+            assert predictions.set_index("stay_id")["split"].equals(held_out)
+
+
+def test_the_audited_embedding_knows_codes_of_training_patients_only(results):
+    spine = pd.read_parquet(results / "audited/spine.parquet").set_index("stay_id")["split"]
+    visits = pd.concat(pd.read_parquet(file) for file in (results / "audited/visits").iterdir())
+    codes = visits.explode("codes").dropna(subset="codes")
+    trained = set(codes.loc[codes["stay_id"].map(spine) == "train", "codes"])
+    every = set(codes["codes"])
+
+    vectors = KeyedVectors.load_word2vec_format(str(results / "audited/med2vec.kv"), binary=True)
+    assert len(vectors) == len(trained) < len(every)
+
+
+def test_models_load_without_unpickling_and_name_their_embedding(results):
+    for protocol in PROTOCOLS:
+        hashes = set()
+        for model in MODELS:
+            content = torch.load(results / protocol / f"{model}.pth", weights_only=True)
+            assert {"name", "features", "vocabulary_hash"} <= set(content)
+            hashes.add(content["vocabulary_hash"])
+        assert len(hashes) == 1
+
+
+def test_every_file_of_the_specification_is_there(results):
+    for protocol in PROTOCOLS:
+        names = ["attrition.csv", "table_one.csv", "visits.csv", "visits.png", "neighbours.csv"]
+        for model in MODELS:
+            names += [
+                f"{model}/{file}"
+                for file in (
+                    *("predictions.parquet", "repeats.csv", "curves.npz", "roc.png", "prc.png"),
+                    *("confusion.png", "classification_report.csv", "reliability.png"),
+                )
+            ]
+        for network in NETWORKS:
+            names += [f"{network}/history.csv", f"{network}/history.png"]
+        assert [name for name in names if not (results / protocol / name).is_file()] == []
+
+
+def test_the_comparison_holds_all_models_and_calls_the_data_real(results):
+    table = pd.read_csv(results / "comparison.csv")
+
+    assert list(zip(table["protocol"], table["model"], strict=True)) == [
+        (protocol, model) for protocol in PROTOCOLS for model in MODELS
+    ]
+    assert set(table["n"]) == {18}
+    assert set(table["repeats"]) == {2}
+    assert set(table["data"]) == {"real"}
+    assert dict(zip(table["protocol"], table["optimistic"], strict=True)) == {
+        "audited": False,
+        "published": True,
+    }
+    others = table["model"] != "lstm"
+    assert table.loc[others, "delong_p"].notna().all()
+    assert (table["auroc_low"] <= table["auroc"]).all()
+    assert np.isfinite(table["train_seconds"]).all()
+
+
+def test_what_was_read_is_told_and_nothing_else_is_needed(checkout, results):
+    tables = json.loads((results / "manifest.json").read_text())["tables"]
+
+    assert {path: tables[path]["rows"] for path in tables} == {
+        "hosp/patients": 100,
+        "hosp/admissions": 275,
+        "hosp/diagnoses_icd": 4506,
+        "hosp/procedures_icd": 722,
+        "hosp/prescriptions": 18087,
+        "icu/icustays": 140,
+    }
+    assert not (checkout.folder / "results/synthetic").exists()
+
+
+def test_small_groups_are_hidden_in_tables_of_real_patients(results):
+    for protocol in PROTOCOLS:
+        table = pd.read_csv(results / protocol / "table_one.csv", dtype=str).fillna("")
+        cells = table[["overall", "alive", "died"]].stack()
+        counts = cells[cells.str.fullmatch(r"\d+ \(.*\)")].str.extract(r"^(\d+)")[0].astype(int)
+        assert not counts.between(1, 9).any()
+        assert (cells == "<10").any()
+        shown = pd.read_csv(results / protocol / "visits.csv", dtype=str)["patients"]
+        assert not shown[shown.str.isdigit()].astype(int).between(1, 9).any()
+
+
+def test_a_second_run_has_nothing_to_do_and_a_protocols_key_reruns_its_own(checkout):
+    arguments = ("mortality", "--configfile", "presets/tiny.yaml", "demo.yaml")
+    assert checkout.planned(*arguments) == {}
+
+    change = {"mortality": {"protocols": {"audited": {"stopping": "last"}}}}
+    (checkout.folder / "change.yaml").write_text(yaml.safe_dump(change))
+    planned = checkout.planned(*arguments, "change.yaml")
+
+    assert planned["train_visit_network"] == 3
+    assert not {"fit_embedding", "extract_visit_codes", "fit_bag_of_codes"} & set(planned)
+
+
+def test_the_log_of_the_visits_tells_how_many_have_no_codes(checkout):
+    logs = checkout.folder / "results/logs/extract_visit_codes"
+    text = "".join(file.read_text() for file in logs.glob("audited_*.log"))
+
+    found = re.findall(r"visit_codes: (\d+) visits in the sequences", text)
+    assert sum(map(int, found)) == 133
