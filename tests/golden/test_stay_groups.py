@@ -133,3 +133,29 @@ def test_the_open_data_holds_listed_races_only(shared_data):
     races = set(pd.read_csv(REFERENCE / "race_groups.csv")["race"])
     stays = pd.read_csv(shared_data / "open-ed-hybrid/ed/edstays.csv.gz", dtype=str)
     assert set(stays["race"].dropna()) <= races
+
+
+def test_patients_of_intensive_care_have_no_arrival_and_the_insurance_of_their_admission(tmp_path):
+    stays = pd.DataFrame(
+        {
+            "stay_id": [31, 30],
+            "gender": ["M", None],
+            "age": [80, 44],
+            "race": ["WHITE - RUSSIAN", None],
+            "insurance": ["Medicare", None],
+        }
+    )
+    stays.to_parquet(tmp_path / "spine.parquet")
+
+    describe_groups(
+        tmp_path / "spine.parquet", {}, tmp_path / "groups.parquet", concept="icu_stay_groups"
+    )
+
+    rows = pd.read_parquet(tmp_path / "groups.parquet")
+    assert rows.to_dict("list") == {
+        "stay_id": [30, 31],
+        "sex": ["Unknown", "Male"],
+        "age_band": ["18-44", "80+"],
+        "race": ["Unknown", "White"],
+        "insurance": ["Unknown", "Medicare"],
+    }

@@ -157,6 +157,35 @@ def test_the_page_needs_nothing_from_outside(results):
     assert len(text.encode()) < 5_000_000
 
 
+def test_the_page_tells_mortality_with_the_figures_of_its_tables(results):
+    text = (results / "report.html").read_text()
+    comparison = pd.read_csv(results / "mortality/comparison.csv")
+
+    assert "Will this patient die within a year of the first intensive care stay?" in text
+    for _, row in comparison.iterrows():
+        assert f"{row['auroc']:.3f} ({row['auroc_low']:.3f}–{row['auroc_high']:.3f})" in text
+    for part in ("scores", "visits", "neighbours"):
+        assert f'id="mortality-{part}"' in text
+    steps = pd.read_csv(results / "mortality/audited/attrition.csv").set_index("step")
+    assert f">{steps.loc['cohort', 'patients']}<" in text
+
+
+def test_the_shared_evaluation_scores_mortality_too(results):
+    for protocol, optimistic in (("audited", False), ("published", True)):
+        scores = pd.read_csv(results / f"mortality/{protocol}/scores.csv")
+        assert set(scores["optimistic"]) == {optimistic}
+        lstm = predictions_of_mortality(results, protocol, "lstm")
+        row = scores[(scores["model"] == "lstm") & (scores["score"] == "auroc")].iloc[0]
+        assert row["value"] == pytest.approx(roc_auc_score(lstm["label"], lstm["probability"]))
+        groups = pd.read_csv(results / f"mortality/{protocol}/subgroups.csv")["group"]
+        assert set(groups) == {"sex", "age_band", "race", "insurance"}
+
+
+def predictions_of_mortality(results: Path, protocol: str, model: str) -> pd.DataFrame:
+    table = pd.read_parquet(results / f"mortality/{protocol}/{model}/predictions.parquet")
+    return table[table["split"] == "test"]
+
+
 def test_the_run_is_described_without_naming_the_machine(run, results):
     described = json.loads((results / "run.json").read_text())
 
@@ -187,5 +216,5 @@ def test_one_key_of_the_evaluation_reruns_what_needs_it_only(run):
     planned = run.planned("evaluation", *TINY)
 
     config.write_text(before)
-    assert planned["weigh_decisions"] == 3
+    assert planned["weigh_decisions"] == 3 + 2  # of admission and of mortality
     assert not {"train_model", "score_models", "calibrate_models", "pool_folds"} & set(planned)

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from mimicflow.errors import MimicflowError
 from mimicflow.learning.devices import mixed_precision, repeatable
-from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shuffled_batches
+from mimicflow.learning.loop import (
+    Training,
+    fingerprint,
+    fit,
+    length_sorted_batches,
+    resume_path,
+    shuffled_batches,
+)
 
 
 class Recall:
@@ -133,3 +140,30 @@ def test_settings_of_torch_are_put_back() -> None:
         assert isinstance(mixed_precision(device), torch.autocast)
     assert before == (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_length_sorted_batches_hold_every_row_once_and_waste_few_steps():
+    rows = np.arange(1000, 1640)
+    lengths = np.random.default_rng(0).geometric(0.25, len(rows))
+
+    batches = length_sorted_batches(rows, lengths, 64, seed=0, epoch=1, pool=5)
+
+    assert sorted(np.concatenate(batches)) == rows.tolist()
+    assert max(map(len, batches)) == 64
+
+    def steps(batches):
+        return sum(lengths[batch - 1000].max() for batch in batches)
+
+    assert steps(batches) < 0.7 * steps(shuffled_batches(rows, 64, 0, 1))
+
+
+def test_length_sorted_batches_follow_from_seed_and_epoch_alone():
+    rows, lengths = np.arange(100), np.arange(100) % 7
+
+    def drawn(seed, epoch):
+        batches = length_sorted_batches(rows, lengths, 16, seed, epoch, pool=2)
+        return [batch.tolist() for batch in batches]
+
+    assert drawn(0, 1) == drawn(0, 1)
+    assert drawn(0, 1) != drawn(0, 2)
+    assert drawn(0, 1) != drawn(1, 1)
