@@ -45,6 +45,8 @@ def test_graphs_can_be_drawn(fresh, option):
         ({"models": {"all_stays_model": {"epoch": 1}}}, "did you mean 'epochs'?"),
         ({"seed": "zero"}, "'zero' is not of type 'integer'"),
         ({"cohort": {"stays_per_patient": "some"}}, "is not one of"),
+        ({"mortality": {"protocols": {"audited": {"visit": "all"}}}}, "did you mean 'visits'?"),
+        ({"mortality": {"protocols": {"mine": {"visits": "all"}}}}, "is a required property"),
     ],
 )
 def test_a_wrong_key_or_value_stops_before_any_job(fresh, overlay, message):
