@@ -33,6 +33,12 @@ OPTIONS: dict[str, Any] = {
     **PROTOCOLS["audited"],
 }
 """The default options of cohort, features, vitals and visits."""
+STATIC = [
+    concept
+    for concept in feature_module.TABLES
+    if concept not in ("vitalsigns", "home_medications", "visit_codes")
+]
+"""The concepts of one row per stay that make the published static features."""
 
 DTYPES = {
     "integer": "Int64",

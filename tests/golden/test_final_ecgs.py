@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, extract, spine
+from hand_made import OPTIONS, STATIC, extract, spine
 
 from mimicflow.errors import InputError
-from mimicflow.features import TABLES, assemble_static_features
+from mimicflow.features import assemble_static_features
 
-OTHERS = {"vitalsigns", "home_medications", "visit_codes"}
-STATIC = [concept for concept in TABLES if concept not in OTHERS]
 STAYS = spine({"stay_id": 31, "acuity": None}, {"stay_id": 30, "subject_id": 2, "acuity": 2.0})
 ECGS = pd.DataFrame(
     [

@@ -1,14 +1,10 @@
 import duckdb
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, extract, spine, typed, write
+from hand_made import OPTIONS, STATIC, extract, spine, typed, write
 
 from mimicflow import features
 from mimicflow.concepts import REFERENCE
-
-STATIC = [
-    concept for concept in features.TABLES if concept not in ("vitalsigns", "home_medications")
-]
 
 
 def test_the_concepts_give_the_354_published_features():

@@ -311,7 +311,10 @@ def test_little_memory_is_explained_or_suffices(raw, out, monkeypatch):
 def test_open_demo(path, shared_data, tmp_path):
     table = TABLES[path]
     source = "mimic-iv-demo-2.2" if table.module in ("hosp", "icu") else "open-ed-hybrid"
-    report = ingest(shared_data / source / table.module, path, tmp_path / "out", shards=2)
+    folder = shared_data / source / table.module
+    if not list(folder.glob(f"{table.name}.csv*")):
+        pytest.skip(f"the open demo lacks {path}")
+    report = ingest(folder, path, tmp_path / "out", shards=2)
     assert report["rows_rejected"] == report["rows_duplicate"] == 0
     expected = {
         "hosp/patients": 100,
