@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from mimicflow.errors import MimicflowError
 @contextlib.contextmanager
 def rule_log(path: str) -> Iterator[None]:
     """Send logging and warnings to the rule's log; tell our own errors without a traceback.
+
+    The block is all that an adapter does: once it has succeeded, a script of Snakemake ends.
 
     Parameters
     ----------
@@ -40,3 +44,18 @@ def rule_log(path: str) -> Iterator[None]:
         raise
     finally:
         logging.captureWarnings(False)
+    if hasattr(sys.modules["__main__"], "snakemake"):
+        leave()
+
+
+def leave() -> None:
+    """End the finished script at once, with success.
+
+    Arrow's threads now and then crash the interpreter while it tears itself down, and Snakemake
+    would take a job whose output is complete for a failed one
+    (https://github.com/apache/arrow/issues/34314).
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -36,6 +38,35 @@ def test_warnings_reach_the_log(tmp_path):
         warnings.warn("column flag is missing", stacklevel=1)
 
     assert "column flag is missing" in log.read_text()
+
+
+def test_a_finished_script_of_snakemake_skips_a_crash_of_the_teardown(tmp_path):
+    script = (
+        "import atexit, os, sys, threading\n"
+        "from mimicflow.scripting import rule_log\n"
+        "class Crash:\n"
+        "    def __del__(self):\n"
+        "        os._exit(11)\n"
+        "crash = Crash()\n"
+        "atexit.register(print, 'exit functions run')\n"
+        "{}\n"
+        "with rule_log('rule.log'):\n"
+        "    print('done')\n"
+    )
+
+    def run(line):
+        return subprocess.run(
+            [sys.executable, "-c", script.format(line)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    finished = run("snakemake = None")
+    assert finished.returncode == 0
+    assert finished.stdout == "done\nexit functions run\n"
+    assert run("").returncode == 11
 
 
 def test_errors_tell_what_they_know():
