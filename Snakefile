@@ -24,6 +24,8 @@ include: "rules/features.smk"  #  shards   -> what was known by then
 include: "rules/admission.smk"  # all of it -> the four GRU variants, scored
 include: "rules/mortality.smk"  # shards -> visits as vectors -> death within a year
 include: "rules/mortality_results.smk"  # side by side, and what the leak is worth
+include: "rules/arrest.smk"  #    bedside ECG -> heart-rate variability -> cardiac arrest within a day
+include: "rules/arrest_results.smk"  # hour by hour, alarm by alarm, side by side
 include: "rules/evaluation.smk"  # folds pooled, scored, compared, calibrated
 include: "rules/explanations.smk"  # what drives a prediction, what a defect is worth
 include: "rules/report.smk"  #   what a reader opens
@@ -42,12 +44,19 @@ rule all:
             "results/{folder}combined_performance/combined_roc.png", folder=["", "outputs/gru/"]
         ),
         MORTALITY_FILES,
+        ARREST_FILES,
 
 
 rule mortality:
     """The mortality system alone: it reads hosp and icu only."""
     input:
         MORTALITY_FILES,
+
+
+rule arrest:
+    """The arrest system alone: it reads a registry of bedside recordings only."""
+    input:
+        ARREST_FILES,
 
 
 rule evaluation:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
+from mimicflow.arrest.features import feature_names
 from mimicflow.provenance import source_files
 from mimicflow.raw_files import find_raw_file
 from mimicflow.scenarios import Scenarios
@@ -10,7 +11,11 @@ from mimicflow.tables import TABLES
 
 SHARDS = range(config["ingest"]["shards"])
 # The folders that each system reads; it is synthetic only if all of them are.
-MODULES = {"admission": ["hosp", "ed", "ecg"], "mortality": ["hosp", "icu"]}
+MODULES = {
+    "admission": ["hosp", "ed", "ecg"],
+    "mortality": ["hosp", "icu"],
+    "arrest": ["registry", "waveforms"],
+}
 SYNTHETIC = {
     system: all(config["data"][module].startswith("results/synthetic") for module in modules)
     for system, modules in MODULES.items()
@@ -34,8 +39,14 @@ ADMISSION_TABLES = [
     "ecg/record_list",
     *(["ecg/machine_measurements"] if PRETRAINING else []),
 ]
+# What the registry of MIMIC-IV is built from.
+REGISTRY_TABLES = ["hosp/patients", "hosp/procedures_icd", "icu/icustays", "icu/procedureevents"]
 # By the folder of its manifest below results/.
-TABLES_READ = {"": ADMISSION_TABLES, "mortality/": MORTALITY_TABLES}
+TABLES_READ = {
+    "": ADMISSION_TABLES,
+    "mortality/": MORTALITY_TABLES,
+    "arrest/": REGISTRY_TABLES,
+}
 STATIC_CONCEPTS = [
     *(
         "ed_stay",
@@ -78,10 +89,24 @@ MORTALITY_FILES = [
         for network in VISIT_NETWORKS
     ),
 ]
+# The models of arrest: what five minutes of ECG tell, and what the vital signs tell.
+ARREST_MODELS = ["hrv", "clinical"]
+# All that the arrest system makes.
+ARREST_FILES = [
+    *(f"results/arrest/{file}" for file in ("comparison.csv", "hrv_over_time.png", "epochs.csv")),
+    *(
+        f"results/arrest/{model}/{file}"
+        for model in ARREST_MODELS
+        for file in ("metrics.csv", "alarms.csv", "shap.png", "calibration.png")
+    ),
+]
 EVALUATED = {
     "admission": {**COMPARED, **FUSED},
     "mortality": {model: "all" for model in VISIT_MODELS},
+    "arrest": {model: "all" for model in ARREST_MODELS},
 }
+# What a row of the predictions is.
+ROW = {"admission": "stay_id", "mortality": "stay_id", "arrest": "epoch_id"}
 # The folders of published result files, before "{subset}_performance", and whose they are.
 PUBLISHED_FOLDERS = {
     "": {"all": "all_stays_model", "multi": "multiple_ECG_stays_model"},
@@ -94,7 +119,7 @@ OPTIMISTIC_MORTALITY = {
     for name, protocol in config["mortality"]["protocols"].items()
     if "all" in (protocol["visits"], protocol["embedding"])
 }
-MAIN_MODEL = {"admission": protocols.EVERYTHING, "mortality": "lstm"}
+MAIN_MODEL = {"admission": protocols.EVERYTHING, "mortality": "lstm", "arrest": "hrv"}
 ABLATIONS = protocols.ablations(config)
 
 
@@ -117,11 +142,15 @@ PRICED = {
 wildcard_constraints:
     kind="|".join(config["baselines"]),
     system="|".join(EVALUATED),
-    protocol="|".join(dict.fromkeys(["nested", "published", "seed", *MORTALITY_PROTOCOLS])),
+    protocol="|".join(
+        dict.fromkeys(["nested", "published", "seed", "single", *MORTALITY_PROTOCOLS])
+    ),
     recurrent="|".join(VISIT_NETWORKS),
     bag="|".join(BAGS_OF_CODES),
     visit_model="|".join(VISIT_MODELS),
-    read="(mortality/)?",
+    read="(mortality/|arrest/)?",
+    arrest_model="|".join(ARREST_MODELS),
+    group="[0-9]+",
     member="|".join(COMPARED),
     family="|rf_|outputs/gru/",
     network="|outputs/gru/",
@@ -216,7 +245,9 @@ def predictions_of_folds(wildcards):
 
 def pooled_predictions(wildcards):
     """The out-of-fold predictions of every model of a system."""
-    path = f"results/{wildcards.system}/{wildcards.protocol}/{{}}/predictions.parquet"
+    # Arrest has one split and no protocols: a model's files lie right below its system.
+    protocol = "" if wildcards.system == "arrest" else f"{wildcards.protocol}/"
+    path = f"results/{wildcards.system}/{protocol}{{}}/predictions.parquet"
     return [path.format(model) for model in EVALUATED[wildcards.system]]
 
 
@@ -233,11 +264,49 @@ def is_optimistic(wildcards):
     """Whether the reported patients have had a part in what is reported of them."""
     if wildcards.system == "mortality":
         return wildcards.protocol in OPTIMISTIC_MORTALITY
+    if wildcards.system == "arrest":
+        return False
     return wildcards.protocol in protocols.OPTIMISTIC
 
 
 def is_synthetic(wildcards):
     return SYNTHETIC[wildcards.system]
+
+
+def row_of(wildcards):
+    """The column that names a row of the predictions of a system."""
+    return ROW[wildcards.system]
+
+
+def groups(path):
+    """The path for every group of recordings, other wildcards untouched."""
+    return [path.replace("{group}", str(group)) for group in range(config["arrest"]["groups"])]
+
+
+def registry_files(wildcards):
+    """The three tables of the registry of bedside recordings."""
+    folder = config["data"]["registry"]
+    return [f"{folder}/{table}.csv" for table in ("recordings", "stays", "arrests")]
+
+
+def telemetry(wildcards):
+    """The synthetic recordings, so that they are made first; real ones are not tracked one by one."""
+    made = config["data"]["waveforms"].startswith("results/synthetic")
+    return ["results/synthetic/registry/records"] if made else []
+
+
+def features_of_arrest(wildcards):
+    """A parameter: the features that are offered to the selection of a model of arrest."""
+    return feature_names(wildcards.arrest_model, config["arrest"]["measures"])
+
+
+def arrest_fit(wildcards):
+    """A parameter: what the final model of arrest is fitted by, and what a scorer must know of it."""
+    arrest = config["arrest"]
+    return {
+        **{section: arrest[section] for section in ("tuning", "preprocessing", "epochs")},
+        "evaluation": {"specificity": arrest["evaluation"]["specificity"]},
+    }
 
 
 def of_protocol(*keys):

@@ -77,6 +77,7 @@ rule score_models:
         runtime="1h",
     params:
         stays=evaluated,
+        key=row_of,
         rules=lookup("evaluation/thresholds", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         optimistic=is_optimistic,
@@ -111,6 +112,7 @@ rule compare_pairs:
         runtime="30m",
     params:
         stays=evaluated,
+        key=row_of,
         synthetic=is_synthetic,
     script:
         "../workflow/scripts/compare_pairs.py"
@@ -143,6 +145,7 @@ rule calibrate_models:
         runtime="1h",
     params:
         stays=evaluated,
+        key=row_of,
         draws=lookup("evaluation/bootstrap_draws", within=config),
         synthetic=is_synthetic,
         seed=config["seed"],
@@ -176,6 +179,7 @@ rule weigh_decisions:
         runtime="30m",
     params:
         stays=evaluated,
+        key=row_of,
         net_benefit=lookup("evaluation/net_benefit", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         synthetic=is_synthetic,
@@ -211,6 +215,7 @@ rule score_subgroups:
         runtime="1h",
     params:
         stays=evaluated,
+        key=row_of,
         drawn=main_model,
         draws=lookup("evaluation/bootstrap_draws", within=config),
         synthetic=is_synthetic,

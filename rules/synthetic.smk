@@ -58,3 +58,32 @@ rule make_waveforms:
         seed=config["seed"],
     script:
         "../workflow/scripts/make_waveforms.py"
+
+
+rule make_icu:
+    """A made-up ICU: bedside ECG beat by beat, numerics, and arrests whose hazard is known."""
+    input:
+        code=sources("synthetic.icu"),
+    output:
+        recordings="results/synthetic/registry/recordings.csv",
+        stays="results/synthetic/registry/stays.csv",
+        arrests="results/synthetic/registry/arrests.csv",
+        records=directory("results/synthetic/registry/records"),
+        marker="results/synthetic/registry/SYNTHETIC",
+        truth="results/synthetic/truth_arrest.parquet",
+    log:
+        "results/logs/make_icu.log",
+    benchmark:
+        "results/benchmarks/make_icu.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime="30m",
+    params:
+        icu=lookup("synthetic/icu", within=config),
+        permute_labels=lookup("synthetic/permute_labels", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/make_icu.py"

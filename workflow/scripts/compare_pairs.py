@@ -10,4 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.input.published,
         snakemake.output[0],
         synthetic=snakemake.params.synthetic,
+        key=snakemake.params.key,
     )

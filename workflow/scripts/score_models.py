@@ -14,4 +14,5 @@ with rule_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         optimistic=snakemake.params.optimistic,
         synthetic=snakemake.params.synthetic,
+        key=snakemake.params.key,
     )

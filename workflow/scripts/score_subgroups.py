@@ -14,4 +14,5 @@ with rule_log(snakemake.log[0]):
         draws=snakemake.params.draws,
         seed=snakemake.params.seed,
         synthetic=snakemake.params.synthetic,
+        key=snakemake.params.key,
     )

@@ -41,6 +41,7 @@ def calibrate_models(
     seed: int = 0,
     synthetic: bool = False,
     smallest: int = SMALLEST_CELL,
+    key: str = "stay_id",
 ) -> None:
     """Write how well the models are calibrated, as they are and recalibrated.
 
@@ -67,6 +68,8 @@ def calibrate_models(
         Whether the patients are synthetic.
     smallest : int
         Unless they are, bins are merged until each outcome comes from as many patients.
+    key : str
+        Column that names a row of the predictions.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def calibrate_models(
     bin_tables: list[pd.DataFrame] = []
     probabilities = {}
     for model in by_stays(predictions, stays):
-        recalibrated = recalibrate(predictions[model])
+        recalibrated = recalibrate(predictions[model], key=key)
         label, patient = recalibrated["label"].to_numpy(), recalibrated["subject_id"].to_numpy()
         probabilities[model] = recalibrated
         for method in ("none", *FITS):

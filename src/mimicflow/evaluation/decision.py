@@ -90,6 +90,7 @@ def weigh_decisions(
     draws: int = 1000,
     seed: int = 0,
     synthetic: bool = False,
+    key: str = "stay_id",
 ) -> None:
     """Write the decision curves of all models.
 
@@ -112,6 +113,8 @@ def weigh_decisions(
         Of the bootstrap by patient, for 95 % intervals.
     synthetic : bool
         Whether the patients are synthetic.
+    key : str
+        Column that names a row of the predictions.
 
     Raises
     ------
@@ -129,8 +132,10 @@ def weigh_decisions(
     curves = []
     models = by_stays(predictions, stays)
     for kind in dict.fromkeys(stays[model] for model in models):
-        tables = {m: read_predictions(predictions[m]) for m in models if stays[m] == kind}
-        everyone = pd.concat(tables.values()).drop_duplicates("stay_id")
+        tables = {
+            m: read_predictions(predictions[m], key=key) for m in models if stays[m] == kind
+        }
+        everyone = pd.concat(tables.values()).drop_duplicates(key)
         # To treat all is to act on a prediction that is always certain, to treat none on one
         # that is never enough.
         tables[TREAT_ALL] = everyone.assign(probability=1.0)

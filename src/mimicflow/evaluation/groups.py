@@ -11,7 +11,7 @@ from mimicflow.files import atomic_output
 
 _LOG = logging.getLogger(__name__)
 
-GROUPS = ("sex", "age_band", "race", "arrival", "insurance")
+GROUPS = ("sex", "age_band", "race", "arrival", "insurance", "icu", "monitor")
 """The columns of ``groups.parquet`` beside ``stay_id``; a system may lack some."""
 LAST_LEVELS = ("Other", "No earlier admission", "Unknown")
 """Levels that stand last in a table."""
@@ -27,7 +27,7 @@ def describe_groups(
     memory_mb: int = 1000,
     concept: str = "stay_groups",
 ) -> None:
-    """Write the group of each stay in sex, age, race, arrival and insurance.
+    """Write the group of each stay, such as sex, age and insurance.
 
     Parameters
     ----------
@@ -41,8 +41,9 @@ def describe_groups(
         counted in the log.
     memory_mb : int
         Limit of the database, in MB.
-    concept : {"stay_groups", "icu_stay_groups"}
-        Of emergency stays, or of first ICU stays, which have no arrival.
+    concept : {"stay_groups", "icu_stay_groups", "arrest_stay_groups"}
+        Of emergency stays, of first ICU stays, which have no arrival, or of stays with a bedside
+        ECG, of which unit and monitor are known, but neither race nor insurance.
     """
     with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
         for name in (*_LISTS, "age_bands"):

@@ -127,7 +127,7 @@ FITS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {
 """Fits of (probability, label) on validation patients, by the name of the method."""
 
 
-def recalibrate(predictions: str | Path) -> pd.DataFrame:
+def recalibrate(predictions: str | Path, *, key: str = "stay_id") -> pd.DataFrame:
     """Return the test predictions as they are and after each correction.
 
     Parameters
@@ -135,6 +135,8 @@ def recalibrate(predictions: str | Path) -> pd.DataFrame:
     predictions : path-like
         Predictions table, ``stay_id, subject_id, fold, split, label, probability``. Rows of the
         split ``validation`` fit the corrections of their own fold.
+    key : str
+        Column that names a row.
 
     Returns
     -------
@@ -148,9 +150,9 @@ def recalibrate(predictions: str | Path) -> pd.DataFrame:
         When test rows cannot be scored, when a patient is in both parts of a fold, or when a
         fold's validation rows are of one class, or absent while other folds have some.
     """
-    read = read_predictions(predictions)
+    read = read_predictions(predictions, key=key)
     test = pd.DataFrame(
-        {column: read[column] for column in ("stay_id", "subject_id")}
+        {column: read[column] for column in (key, "subject_id")}
         | {"fold": folds_of(read), "label": read["label"], "none": read["probability"]}
     )
     validation = pd.read_parquet(predictions, filters=[("split", "==", "validation")])
@@ -160,7 +162,7 @@ def recalibrate(predictions: str | Path) -> pd.DataFrame:
     corrected = pd.DataFrame(index=test.index, columns=list(FITS), dtype=np.float64)
     for fold, rows in test.groupby("fold"):
         try:
-            inner = check_predictions(validation[inner_folds == fold], predictions)
+            inner = check_predictions(validation[inner_folds == fold], predictions, key=key)
         except PredictionsError as error:
             raise PredictionsError(
                 f"validation of fold {fold}: {error.message}",

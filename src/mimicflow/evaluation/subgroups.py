@@ -44,6 +44,7 @@ def score_subgroups(
     seed: int = 0,
     synthetic: bool = False,
     smallest: int = SMALLEST_CELL,
+    key: str = "stay_id",
 ) -> None:
     """Write the scores of every model in every group of patients.
 
@@ -69,6 +70,8 @@ def score_subgroups(
         Whether the patients are synthetic. Then nothing is suppressed.
     smallest : int
         Fewest patients that a count may stand for.
+    key : str
+        Column that names a row of the predictions.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def score_subgroups(
     members = members[[group for group in GROUPS if group in members.columns]]
     tables = []
     for model in by_stays(predictions, stays):
-        read = read_predictions(predictions[model])
+        read = read_predictions(predictions[model], key=key)
         unknown = ~read["stay_id"].isin(members.index)
         if unknown.any():
             raise InputError(

@@ -92,6 +92,36 @@ def assign_parts(
     return _draw_parts(outcomes, test, validation, seed, stratified)
 
 
+def assign_test(outcomes: pd.Series, test: float, seed: int) -> pd.Series:
+    """Draw the test patients of a system whose validation patients are those of its folds.
+
+    Parameters
+    ----------
+    outcomes : pandas.Series
+        0 or 1 by patient.
+    test : float
+        Share of patients, held within each outcome; at least one patient of either.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    pandas.Series
+        ``train`` or ``test`` by patient.
+
+    Raises
+    ------
+    ConfigError, CohortError
+        A share that leaves no part, or fewer than two patients of one outcome.
+    """
+    if not 0 < test < 1:
+        raise ConfigError(
+            f"split.test is {test}",
+            remedy="give a share above 0 that leaves patients for training",
+        )
+    return _draw_parts(outcomes, test, 0.0, seed)
+
+
 def assign_folds(outcomes: pd.Series, folds: int, seed: int) -> pd.Series:
     """Draw the fold of each patient, 0 to ``folds - 1``, stratified by outcome.
 
@@ -126,22 +156,23 @@ def assign_folds(outcomes: pd.Series, folds: int, seed: int) -> pd.Series:
 def _draw_parts(
     outcomes: pd.Series, test: float, validation: float, seed: int, stratified: bool = True
 ) -> pd.Series:
-    """Draw the parts of `assign_parts`; there is no test part when its share is 0."""
+    """Draw the parts of `assign_parts`; a part with a share of 0 does not exist."""
     parts = pd.Series("train", index=outcomes.index, name="split", dtype=object)
     generator = np.random.default_rng(seed)
-    n_parts = len(SPLITS) if test else len(SPLITS) - 1
+    n_parts = 1 + (validation > 0) + (test > 0)
     for outcome in (0, 1):
         if (n_patients := int((outcomes == outcome).sum())) < n_parts:
             raise CohortError(
-                f"only {n_patients} patients have outcome {outcome}; each of training, validation "
-                "and test needs one",
+                f"only {n_patients} patients have outcome {outcome}; "
+                f"each of the {n_parts} parts needs one",
                 remedy="use more patients, or widen the cohort in config.yaml",
             )
     groups = [outcomes == 0, outcomes == 1] if stratified else [outcomes.isin([0, 1])]
     for group in groups:
         drawn = generator.permutation(outcomes.index[group].to_numpy())
-        n_test = min(max(1, round(test * len(drawn))), len(drawn) - 2) if test else 0
-        n_validation = min(max(1, round(validation * len(drawn))), len(drawn) - n_test - 1)
+        n_test = min(max(1, round(test * len(drawn))), len(drawn) - n_parts + 1) if test else 0
+        n_validation = max(1, round(validation * len(drawn))) if validation else 0
+        n_validation = min(n_validation, len(drawn) - n_test - 1)
         parts[drawn[:n_test]] = "test"
         parts[drawn[n_test : n_test + n_validation]] = "validation"
     return parts

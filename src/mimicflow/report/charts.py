@@ -125,7 +125,7 @@ def reliability(frame: pd.DataFrame, unit: str) -> Drawing:
     points = encoded.mark_point(filled=True, size=36, opacity=1).encode(
         strokeDash=alt.value([1, 0])
     )
-    chosen, pick = _choice(frame, "recalibration", "Recalibration ")
+    chosen, pick = choice(frame, "recalibration", "Recalibration ")
     layers = [layer.transform_filter(pick) if pick else layer for layer in (bars, encoded, points)]
     chart = alt.layer(_reference([(0.0, 0.0), (1.0, 1.0)]), *layers).properties(height=HEIGHT)
     return chart.add_params(chosen) if chosen else chart
@@ -179,7 +179,7 @@ def forest(
     choose : str, optional
         A column of which the reader chooses one value; ``default`` is shown first.
     """
-    chosen, pick = _choice(frame, choose, "Model ", default) if choose else (None, None)
+    chosen, pick = choice(frame, choose, "Model ", default) if choose else (None, None)
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
     y = rows_axis(frame)
     zero = alt.Scale(zero=False)
@@ -222,7 +222,7 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> Drawing
     default : str, optional
         The first choice shown.
     """
-    chosen, pick = _choice(frame, "of", "Model ", default)
+    chosen, pick = choice(frame, "of", "Model ", default)
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
     y = alt.Y(
         "feature:N",
@@ -303,9 +303,13 @@ def _reference(points: list[tuple[float, float]]) -> alt.Chart:
     return line.encode(x="x:Q", y="y:Q")
 
 
-def _choice(
+def choice(
     frame: pd.DataFrame, column: str, name: str, default: str | None = None
 ) -> tuple[Any, Any]:
+    """Return a list to choose from, and the filter that keeps the rows of the chosen value.
+
+    Both are None when the column has a single value.
+    """
     options = list(dict.fromkeys(frame[column]))
     if len(options) < 2:
         return None, None

@@ -23,18 +23,27 @@ SMALL_HEIGHT = 190  # pixels
 
 
 def grouped_forest(
-    frame: pd.DataFrame, value: str, band: tuple[float, float] | None = None
+    frame: pd.DataFrame,
+    value: str,
+    band: tuple[float, float] | None = None,
+    line: float | None = None,
+    of: str = "Protocol",
 ) -> Drawing:
     """Draw a point with its interval for each group of each row.
 
     Parameters
     ----------
     frame : DataFrame
-        ``row`` (its label), ``group``, ``value``, ``low``, ``high``.
+        ``row`` (its label), ``group``, ``value``, ``low``, ``high``; optionally ``beside``, a
+        second figure without interval, drawn as an open triangle.
     value : str
         Title of the axis.
     band : tuple of float, optional
         From where to where a range is drawn in grey.
+    line : float, optional
+        Where to draw a vertical line, such as 0 for differences.
+    of : str
+        What the groups are.
     """
     groups = list(dict.fromkeys(frame["group"]))
     zero = alt.Scale(zero=False)
@@ -49,9 +58,8 @@ def grouped_forest(
         for channel, values in ((alt.Color, COLOURS), (alt.Shape, SHAPES))
     )
     low, middle = (alt.X(f"{name}:Q", title=value, scale=zero) for name in ("low", "value"))
-    told = tooltips({"row": "Row", "group": "Protocol"}, "") + tooltips(
-        {"value": value, "low": "95 % from", "high": "to"}, ".3f"
-    )
+    names = tooltips({"row": "Row", "group": of}, "")
+    told = names + tooltips({"value": value, "low": "95 % from", "high": "to"}, ".3f")
     base = alt.Chart(frame)
     layers = [
         base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour, **place),
@@ -59,6 +67,20 @@ def grouped_forest(
             x=middle, color=colour, shape=shape, tooltip=told, **place
         ),
     ]
+    if "beside" in frame.columns:
+        layers.append(
+            base.transform_filter("isValid(datum.beside)")
+            .mark_point(shape="triangle-down", size=90, strokeWidth=2)
+            .encode(
+                x=alt.X("beside:Q", title=value, scale=zero),
+                color=colour,
+                tooltip=names + tooltips({"beside": "Published"}, ".3f"),
+                **place,
+            )
+        )
+    if line is not None:
+        rule = alt.Chart(pd.DataFrame({"value": [line]}))
+        layers.insert(0, rule.mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=middle))
     if band is not None:
         around = alt.Chart(pd.DataFrame([band], columns=["low", "high"]))
         layers.insert(0, around.mark_rect(color=GREY, opacity=0.22).encode(x=low, x2="high:Q"))

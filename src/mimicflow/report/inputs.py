@@ -19,6 +19,8 @@ _PLACED_OTHERWISE = {"protocols", "models", "flow", "ecgs"}
 
 # A file that only these systems have.
 _MORTALITY = {"systems": ("mortality",)}
+_ARREST = {"systems": ("arrest",)}
+_BOTH = {"systems": ("mortality", "arrest")}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,17 @@ class ModelFiles:
     history: Path | None = field(default=None, metadata=_MORTALITY)
     confusion: Path | None = field(default=None, metadata=_MORTALITY)
     classification_report: Path | None = field(default=None, metadata=_MORTALITY)
+
+
+@dataclass(frozen=True)
+class OnlyModelFiles:
+    """Tables of one model of a system that has no protocols; what is None was not run."""
+
+    metrics: Path | None = field(default=None, metadata=_ARREST)
+    calibration: Path | None = field(default=None, metadata=_ARREST)
+    alarms: Path | None = field(default=None, metadata=_ARREST)
+    shap: Path | None = field(default=None, metadata=_ARREST)
+    selected_features: Path | None = field(default=None, metadata=_ARREST)
 
 
 @dataclass(frozen=True)
@@ -62,9 +75,13 @@ class SystemFiles:
     importance: Path | None = None
     ablation: Path | None = None
     attributions: Path | None = None
-    comparison: Path | None = field(default=None, metadata=_MORTALITY)
+    comparison: Path | None = field(default=None, metadata=_BOTH)
     leak: Path | None = field(default=None, metadata=_MORTALITY)
-    manifest: Path | None = field(default=None, metadata=_MORTALITY)
+    manifest: Path | None = field(default=None, metadata=_BOTH)
+    exclusions: Path | None = field(default=None, metadata=_ARREST)
+    epochs: Path | None = field(default=None, metadata=_ARREST)
+    hrv_over_time: Path | None = field(default=None, metadata=_ARREST)
+    models: dict[str, OnlyModelFiles] = field(default_factory=dict)
     ecgs: tuple[Path, ...] = ()
 
 
@@ -86,9 +103,10 @@ def sort_files(
     ----------
     paths : iterable of path-like
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
-        ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/table_one.csv``,
-        ``{system}/explanations/*``, ``{system}/manifest.json``, ``cohort/flow.svg``,
-        ``cohort/attrition.csv``, ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
+        ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/{model}/alarms.csv``
+        and its own, ``{system}/table_one.csv``, ``{system}/explanations/*``,
+        ``{system}/manifest.json``, ``cohort/flow.svg``, ``cohort/attrition.csv``,
+        ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
     root : path-like
         The folder of all results.
 
@@ -140,14 +158,23 @@ def _with_file(system: str, known: SystemFiles, middle: tuple[str, ...], path: P
             of_model = replace(files.models.get(model, ModelFiles()), **_item(path))
             files = replace(files, models={**files.models, model: of_model})
             return _with_protocol(known, protocol, files)
+        case (model,) if _is_model(model) and path.name in _names(OnlyModelFiles, system):
+            only = replace(known.models.get(model, OnlyModelFiles()), **_item(path))
+            return replace(known, models={**known.models, model: only})
     raise _misplaced(path)
+
+
+def _is_model(name: str) -> bool:
+    return name != "explanations" and name not in reference("protocols").index
 
 
 def _with_protocol(known: SystemFiles, protocol: str, files: ProtocolFiles) -> SystemFiles:
     return replace(known, protocols={**known.protocols, protocol: files})
 
 
-def _names(kind: type[SystemFiles | ProtocolFiles | ModelFiles], system: str) -> set[str]:
+def _names(
+    kind: type[SystemFiles | ProtocolFiles | ModelFiles | OnlyModelFiles], system: str
+) -> set[str]:
     """Return the names of the files that a system may have at the level of this class."""
     known = {item.name: item.metadata.get("systems", (system,)) for item in fields(kind)}
     names = {name for name, systems in known.items() if system in systems} - _PLACED_OTHERWISE

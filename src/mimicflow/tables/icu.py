@@ -14,7 +14,7 @@ ICU: tuple[Table, ...] = (
         "icustays",
         (
             *_STAY,
-            Column("first_careunit"),
+            Column("first_careunit", used=True),
             Column("last_careunit"),
             Column("intime", "timestamp", nullable=False, used=True),
             Column("outtime", "timestamp", used=True),  # empty in a few stays of the release

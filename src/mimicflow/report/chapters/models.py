@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,10 +84,16 @@ class System:
 
     def models_with(self, protocol: Protocol, kind: str) -> Iterator[tuple[str, Path]]:
         """Yield the models that have a file of this kind, in the order of the scores."""
-        models = protocol.files.models
-        known = [name for name in self.names.index if name in models]
-        for model in [*known, *(name for name in models if name not in known)]:
-            if (path := getattr(models[model], kind)) is not None:
+        yield from self._in_order(protocol.files.models, kind)
+
+    def only_models_with(self, kind: str) -> Iterator[tuple[str, Path]]:
+        """Yield the models without a protocol that have a file of this kind, in the same order."""
+        yield from self._in_order(self.files.models, kind)
+
+    def _in_order(self, models: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Path]]:
+        order = [*self.names.index, *self.words["main_models"].split(), *models]
+        for model in dict.fromkeys(order):
+            if model in models and (path := getattr(models[model], kind)) is not None:
                 yield model, path
 
     @cached_property
@@ -109,7 +115,7 @@ class System:
 
     @property
     def unit(self) -> str:
-        """What is counted: ``stays``, or ``patients`` where each has one row."""
+        """What is predicted for: ``stays`` or ``epochs``, or ``patients`` where each has one."""
         return str(self.words["unit"])
 
     def group(self, stays: str) -> str:

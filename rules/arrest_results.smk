@@ -1,0 +1,233 @@
+"""What a reader of the arrest system gets: every model by itself, both side by side.
+
+INPUTS   results/arrest/{hrv,clinical}: features, models, predictions
+OUTPUTS  results/arrest/comparison.csv, hrv_over_time.png; tables and figures per model
+STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arrest, the comparison
+"""
+
+
+rule score_horizons:
+    """Scores of a model for arrests within 24, 18, 12, 6, 3 and 1 h, at the threshold chosen out of fold."""
+    input:
+        predictions="results/arrest/{arrest_model}/predictions.parquet",
+        published="src/mimicflow/reference/published_arrest.csv",
+        code=sources("arrest.horizons"),
+    output:
+        metrics=report(
+            "results/arrest/{arrest_model}/metrics.csv",
+            caption="../workflow/report/scores.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"table": "scores by horizon"},
+        ),
+        roc=report(
+            "results/arrest/{arrest_model}/roc.png",
+            caption="../workflow/report/arrest_roc.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "ROC curves"},
+        ),
+        prc=report(
+            "results/arrest/{arrest_model}/prc.png",
+            caption="../workflow/report/arrest_prc.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "precision-recall curves"},
+        ),
+    log:
+        "results/logs/score_horizons/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/score_horizons/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=lookup("arrest/evaluation", within=config),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["arrest"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/score_horizons.py"
+
+
+rule calibrate_epochs:
+    """Predicted probability against the observed share of epochs, with intervals by patient."""
+    input:
+        predictions="results/arrest/{arrest_model}/predictions.parquet",
+        published="src/mimicflow/reference/published_arrest.csv",
+        code=sources("arrest.results"),
+    output:
+        table="results/arrest/{arrest_model}/calibration.csv",
+        figure=report(
+            "results/arrest/{arrest_model}/calibration.png",
+            caption="../workflow/report/arrest_calibration.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "calibration"},
+        ),
+    log:
+        "results/logs/calibrate_epochs/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/calibrate_epochs/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["arrest"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/calibrate_epochs.py"
+
+
+rule score_alarms:
+    """What a ward would hear: arrests announced, false alarms per patient-day, lead time."""
+    input:
+        predictions="results/arrest/{arrest_model}/predictions.parquet",
+        description="results/arrest/{arrest_model}/model.json",
+        published="src/mimicflow/reference/published_arrest.csv",
+        code=sources("arrest.alarms"),
+    output:
+        alarms="results/arrest/{arrest_model}/alarms.csv",
+        figure=report(
+            "results/arrest/{arrest_model}/alarms.png",
+            caption="../workflow/report/arrest_alarms.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "alarms"},
+        ),
+    log:
+        "results/logs/score_alarms/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/score_alarms/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=lookup("arrest/evaluation", within=config),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["arrest"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/score_alarms.py"
+
+
+rule explain_arrest_model:
+    """Which features move the prediction of held-out epochs, and how: exact SHAP values."""
+    input:
+        features="results/arrest/{arrest_model}/features.parquet",
+        model="results/arrest/{arrest_model}/model.txt",
+        description="results/arrest/{arrest_model}/model.json",
+        published="src/mimicflow/reference/published_arrest.csv",
+        code=sources("arrest.explain"),
+    output:
+        shap="results/arrest/{arrest_model}/shap.csv",
+        ranking_figure=report(
+            "results/arrest/{arrest_model}/shap.png",
+            caption="../workflow/report/arrest_shap.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "SHAP ranking"},
+        ),
+        dependence_figure=report(
+            "results/arrest/{arrest_model}/dependence.png",
+            caption="../workflow/report/arrest_dependence.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "SHAP dependence"},
+        ),
+        dependence="results/arrest/{arrest_model}/dependence.csv",
+    log:
+        "results/logs/explain_arrest_model/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/explain_arrest_model/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime="2h",
+    params:
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["arrest"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/explain_arrest_model.py"
+
+
+rule describe_hrv_over_time:
+    """How the measures that matter most change from 24 hours to half an hour before the arrest."""
+    input:
+        features="results/arrest/hrv/features.parquet",
+        importance="results/arrest/hrv/shap.csv",
+        code=sources("arrest.over_time"),
+    output:
+        table="results/arrest/hrv_over_time.csv",
+        figure=report(
+            "results/arrest/hrv_over_time.png",
+            caption="../workflow/report/arrest_over_time.rst",
+            category="arrest",
+            labels={"figure": "measures before the arrest"},
+        ),
+    log:
+        "results/logs/describe_hrv_over_time.log",
+    benchmark:
+        "results/benchmarks/describe_hrv_over_time.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        options=lookup("arrest/evaluation", within=config),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["arrest"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/describe_hrv_over_time.py"
+
+
+rule compare_arrest_models:
+    """Heart-rate variability beside the vital signs, on the same epochs, with DeLong's test."""
+    input:
+        predictions=collect(
+            "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
+        ),
+        metrics=collect("results/arrest/{arrest_model}/metrics.csv", arrest_model=ARREST_MODELS),
+        published="src/mimicflow/reference/published_arrest.csv",
+        code=sources("arrest.comparison"),
+    output:
+        table=report(
+            "results/arrest/comparison.csv",
+            caption="../workflow/report/arrest_comparison.rst",
+            category="arrest",
+            labels={"table": "both models by horizon"},
+        ),
+        figure=report(
+            "results/arrest/comparison.png",
+            caption="../workflow/report/arrest_comparison.rst",
+            category="arrest",
+            labels={"figure": "both models by horizon"},
+        ),
+    log:
+        "results/logs/compare_arrest_models.log",
+    benchmark:
+        "results/benchmarks/compare_arrest_models.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        models=ARREST_MODELS,
+        options=lookup("arrest/evaluation", within=config),
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["arrest"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/compare_arrest_models.py"

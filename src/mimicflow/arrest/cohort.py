@@ -1,0 +1,257 @@
+"""Stays with bedside ECG: who is an event, who is a control, and why others are left out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mimicflow.arrest.registry import Registry, read_registry
+from mimicflow.arrest.windows import cut_overlaps, event_windows, whole_epochs
+from mimicflow.concepts import REFERENCE
+from mimicflow.errors import CohortError, InputError
+from mimicflow.files import write_csv, write_parquet
+
+log = logging.getLogger(__name__)
+
+COLUMNS = (
+    *("stay_id", "subject_id", "age", "sex", "icu", "monitor", "intime", "outtime"),
+    *("cpr_time", "label", "n_recordings"),
+)
+
+
+def build_cohort(
+    registry: str | Path,
+    scanned: Sequence[str | Path],
+    options: Mapping[str, Any],
+    stays: str | Path,
+    attrition: str | Path,
+    exclusions: str | Path,
+) -> None:
+    """Write the stays of adults with ECG to measure, and count the others by reason.
+
+    An event stay has an arrest of known time; the first one counts. A stay without arrest is a
+    control. A stay with arrests of unknown time only is neither.
+
+    Parameters
+    ----------
+    registry : path-like
+        Folder of recordings.csv, stays.csv and arrests.csv.
+    scanned : sequence of path-like
+        Parquet of the scanned recordings, all groups.
+    options : mapping
+        ``min_age`` (years), ``icus``, and those of the epochs: ``minutes``, ``event_window_h``,
+        ``control_window_h``.
+    stays : path-like
+        Parquet to write, one row per stay by stay_id: ``COLUMNS``. ``monitor`` is that of the first
+        recording, ``n_recordings`` counts those of which something is used or might be.
+    attrition : path-like
+        CSV to write: step, description, recordings, stays, patients, dropped (patients).
+    exclusions : path-like
+        CSV to write: reason, description, stays, patients, recordings. Each stay has one reason,
+        that of the first step that it does not pass; recordings are counted beside.
+
+    Raises
+    ------
+    TableError
+        When the registry is broken.
+    InputError
+        When the scanned recordings are not those of the registry.
+    CohortError
+        When no stay is left, or none with or without an arrest.
+    """
+    tables = read_registry(registry)
+    recordings = _read_scanned(scanned, tables, registry)
+    pieces = cut_overlaps(recordings[recordings["reason"] == ""])
+    candidates = _candidates(tables, pieces)
+    reasons = _stay_reasons(candidates, recordings, pieces, options)
+    steps = pd.read_csv(REFERENCE / "arrest_exclusions.csv", keep_default_na=False)
+    steps_of = reasons.map(steps.set_index("reason")["step"]).fillna("")
+    counts = _attrition(candidates, steps_of, recordings)
+    left_out = _exclusions(steps, candidates, reasons, recordings, pieces, tables)
+    cohort = candidates.loc[reasons == "", list(COLUMNS)].sort_values("stay_id")
+    _check_classes(cohort, counts, left_out, registry)
+    log.info("%d stays, %d with an arrest", len(cohort), int(cohort["label"].sum()))
+    write_parquet(cohort, stays)
+    write_csv(counts, attrition)
+    write_csv(left_out, exclusions)
+
+
+def _read_scanned(
+    scanned: Sequence[str | Path], tables: Registry, registry: str | Path
+) -> pd.DataFrame:
+    """Read the scanned recordings and see that they are those of the registry."""
+    parts = [part for part in map(pd.read_parquet, scanned) if len(part)]
+    listed = tables.recordings
+    if parts:
+        found = pd.concat(parts).sort_values("recording_id", ignore_index=True)
+        keys = {"recording_id": "recording_id", "subject_id": "patient_id"}
+        keys |= {"stay_id": "stay_id", "record": "record"}
+        if len(found) == len(listed) and all(
+            (found[name] == listed[other]).all() for name, other in keys.items()
+        ):
+            return found
+    raise InputError(
+        "the scanned recordings are not those of recordings.csv",
+        file=Path(registry) / "recordings.csv",
+        remedy="delete results/arrest/recordings and run again",
+    )
+
+
+def _candidates(tables: Registry, pieces: pd.DataFrame) -> pd.DataFrame:
+    """Return all stays of stays.csv with arrest, label and what is known of their recordings."""
+    stays = tables.stays.rename(columns={"patient_id": "subject_id"})
+    arrests = tables.arrests.groupby("stay_id")["cpr_time"].min()
+    recorded = pieces.groupby("stay_id")
+    used = pieces[pieces["piece_start"] < pieces["end"]].groupby("stay_id").size()
+    stay_id = stays["stay_id"]
+    cpr_time = stay_id.map(arrests).astype(tables.arrests["cpr_time"].dtype)
+    return stays.assign(
+        monitor=stay_id.map(recorded["monitor"].first()).fillna("").astype(object),
+        n_recordings=stay_id.map(used).fillna(0).astype("int64"),
+        arrested=stay_id.isin(arrests.index),
+        cpr_time=cpr_time,
+        label=cpr_time.notna().astype("int64"),
+        first_start=stay_id.map(recorded["start"].min()),
+        last_end=stay_id.map(recorded["end"].max()),
+    )
+
+
+def _stay_reasons(
+    stays: pd.DataFrame, recordings: pd.DataFrame, pieces: pd.DataFrame, options: Mapping[str, Any]
+) -> pd.Series:
+    """Return the first reason that applies to each stay; "" for the cohort."""
+    stay_id, event = stays["stay_id"], stays["label"] == 1
+    most = pd.Timedelta(hours=max(options["event_window_h"]))
+    cpr_time = stays["cpr_time"]
+    measurable = stay_id.isin(_measurable(stays, pieces, options))
+    reasons = {
+        "age_unknown": stays["age"].isna(),
+        "too_young": stays["age"] < options["min_age"],
+        "other_icu": ~stays["icu"].isin(options["icus"]),
+        "no_recording": ~stay_id.isin(recordings["stay_id"]),
+        "no_usable_recording": ~stay_id.isin(pieces["stay_id"]),
+        "arrest_time_unknown": stays["arrested"] & ~event,
+        "arrest_before_record": event & (cpr_time <= stays["first_start"]),
+        "arrest_after_record": event & (stays["last_end"] <= cpr_time - most),
+        "no_epoch_before_arrest": event & ~measurable,
+        "no_epoch": ~event & ~measurable,
+    }
+    found = pd.Series("", index=stays.index, dtype=object)
+    for reason, applies in reasons.items():
+        found = found.mask((found == "") & applies, reason)
+    return found
+
+
+def _measurable(stays: pd.DataFrame, pieces: pd.DataFrame, options: Mapping[str, Any]) -> pd.Series:
+    """Return the stay_ids with at least one epoch, before the arrest or, without one, anywhere."""
+    event = stays["label"] == 1
+    before = event_windows(stays[event].set_index("stay_id")["cpr_time"], options)
+    of_controls = stays[~event].set_index("stay_id")[["first_start", "last_end"]].dropna()
+    anywhere = of_controls.set_axis(["window_start", "window_end"], axis="columns")
+    # A control's window is drawn so that it holds an epoch wherever there is room for one.
+    return whole_epochs(pieces, pd.concat([before, anywhere]), options)["stay_id"].drop_duplicates()
+
+
+def _attrition(
+    stays: pd.DataFrame, dropped_by: pd.Series, recordings: pd.DataFrame
+) -> pd.DataFrame:
+    """Count what every step of ``reference/arrest_attrition.csv`` leaves."""
+    steps = pd.read_csv(REFERENCE / "arrest_attrition.csv")
+    left = pd.Series(True, index=stays.index)
+    rows = []
+    for step in steps["step"]:
+        left &= dropped_by != step
+        counted = stays[left]
+        rows.append(
+            {
+                "recordings": int(recordings["stay_id"].isin(counted["stay_id"]).sum()),
+                "stays": len(counted),
+                "patients": counted["subject_id"].nunique(),
+            }
+        )
+    table = steps.join(pd.DataFrame(rows))
+    return table.assign(dropped=-table["patients"].diff().fillna(0).astype("int64"))
+
+
+def _exclusions(
+    facts: pd.DataFrame,
+    stays: pd.DataFrame,
+    reasons: pd.Series,
+    recordings: pd.DataFrame,
+    pieces: pd.DataFrame,
+    tables: Registry,
+) -> pd.DataFrame:
+    """Count the stays by reason, then the recordings that cannot be used, then what else is odd."""
+    ofs = ["stay_id", "subject_id"]
+    rows = [
+        _count(fact.reason, fact.description, stays[reasons == fact.reason], recordings)
+        for fact in facts[facts["step"] != ""].itertuples()
+    ]
+    texts = pd.read_csv(REFERENCE / "recording_reasons.csv", keep_default_na=False)
+    unusable = recordings[recordings["reason"] != ""]
+    for fact in texts[texts["reason"].isin(unusable["reason"])].itertuples():
+        found = unusable[unusable["reason"] == fact.reason]
+        rows.append(_count(fact.reason, fact.description, found, found))
+    if unknown := sorted(set(unusable["reason"]) - set(texts["reason"])):
+        raise InputError(
+            f"the scan gives reasons without a text: {', '.join(unknown)}",
+            remedy="delete results/arrest/recordings and run again",
+        )
+    lies_within = pieces["piece_start"] >= pieces["end"]
+    shortened = (pieces["piece_start"] > pieces["start"]) & ~lies_within
+    listed = recordings[~recordings["stay_id"].isin(stays["stay_id"])]
+    arrests = tables.arrests.merge(recordings[ofs].drop_duplicates(), on="stay_id", how="left")
+    beside = {
+        "overlap_whole": (pieces[lies_within], pieces[lies_within]),
+        "overlap_part": (pieces[shortened], pieces[shortened]),
+        "later_arrests": (_arrested_again(stays, tables), recordings[:0]),
+        "recording_without_stay": (listed, listed),
+        "arrest_without_stay": (
+            arrests[~arrests["stay_id"].isin(stays["stay_id"])],
+            listed[listed["stay_id"].isin(arrests["stay_id"])],
+        ),
+    }
+    for fact in facts[facts["step"] == ""].itertuples():
+        rows.append(_count(fact.reason, fact.description, *beside[str(fact.reason)]))
+    return pd.DataFrame(rows)
+
+
+def _arrested_again(stays: pd.DataFrame, tables: Registry) -> pd.DataFrame:
+    again = tables.arrests.groupby("stay_id").size()
+    return stays[stays["stay_id"].isin(again.index[again > 1])]
+
+
+def _count(
+    reason: object, description: object, rows: pd.DataFrame, recordings: pd.DataFrame
+) -> dict[str, object]:
+    """Count stays and patients of the rows, and the recordings of these stays."""
+    return {
+        "reason": reason,
+        "description": description,
+        "stays": rows["stay_id"].nunique(),
+        "patients": rows["subject_id"].nunique(),
+        "recordings": int(recordings["stay_id"].isin(rows["stay_id"]).sum()),
+    }
+
+
+def _check_classes(
+    cohort: pd.DataFrame, counts: pd.DataFrame, left_out: pd.DataFrame, registry: str | Path
+) -> None:
+    """Refuse a cohort on which nothing can be learnt."""
+    n_events = int(cohort["label"].sum())
+    if 0 < n_events < len(cohort):
+        return
+    lost = left_out.loc[left_out["stays"] > 0, ["reason", "stays"]]
+    left = counts[["step", "stays"]].to_string(index=False)
+    which = "" if cohort.empty else " without an arrest" if n_events else " with an arrest"
+    raise CohortError(
+        f"no stay{which} is left; the steps left\n{left}"
+        f"\nand the reasons were\n{lost.to_string(index=False)}",
+        file=registry,
+        remedy="check that the three files belong together and data.waveforms in config.yaml, "
+        "and arrest.cohort and arrest.epochs there",
+    )

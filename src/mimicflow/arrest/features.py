@@ -1,0 +1,201 @@
+"""Epochs kept and dropped by reason, and the features of those kept with their split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.arrest.clinical import clinical_features
+from mimicflow.arrest.measure import EPOCH_REASONS
+from mimicflow.errors import CohortError, ConfigError, InputError
+from mimicflow.files import write_csv, write_parquet
+from mimicflow.hrv.measures import MEASURES
+
+log = logging.getLogger(__name__)
+
+KEYS = (
+    *("epoch_id", "subject_id", "stay_id", "start", "end"),
+    *("split", "fold", "label", "hours_to_arrest"),
+)
+KEPT = "kept"
+_STAYS = {1: "event", 0: "control"}
+_PARTS = {"train": "development", "test": "test"}
+
+
+def feature_names(kind: str, measures: str | Sequence[str] = "all") -> list[str]:
+    """Return the features that are offered to the selection of a model.
+
+    Parameters
+    ----------
+    kind : {"hrv", "clinical"}
+        What the model sees.
+    measures : "all" or sequence of str
+        The HRV measures to offer, in any order.
+
+    Raises
+    ------
+    ConfigError
+        A measure that is not among the 43.
+    """
+    if kind == "clinical":
+        return list(clinical_features())
+    unknown = [] if measures == "all" else sorted(set(measures) - set(MEASURES))
+    if unknown:
+        raise ConfigError(
+            f"arrest.measures names {', '.join(unknown)}, which nothing computes",
+            remedy=f"choose among {', '.join(MEASURES)}",
+        )
+    return [name for name in MEASURES if measures == "all" or name in measures]
+
+
+def finite(features: pd.DataFrame) -> pd.DataFrame:
+    """Return the features with NaN for what is infinite: ratios to a variability of zero.
+
+    Paced rhythm gives such ratios; a model cannot weigh them against finite ones.
+    """
+    return features.where(np.isfinite(features), np.nan)
+
+
+def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str | Path) -> None:
+    """Write how many epochs were kept, and how many dropped by reason.
+
+    Parameters
+    ----------
+    plan : path-like
+        Parquet of the planned epochs.
+    measured : sequence of path-like
+        Parquet of the measured epochs, all groups.
+    output : path-like
+        CSV to write: stays (event or control), reason (``kept`` first), description, epochs,
+        stays_with and patients (those with at least one such epoch). Reasons that no epoch has are
+        left out.
+
+    Raises
+    ------
+    InputError
+        When the measured epochs are not those of the plan.
+    """
+    epochs = pd.read_parquet(plan, columns=["epoch_id", "subject_id", "stay_id", "label"])
+    reasons = _read_all(measured, ["reason"], epochs["epoch_id"])["reason"]
+    epochs = epochs.assign(reason=reasons.to_numpy())
+    rows = []
+    for label, stays in _STAYS.items():
+        for reason, description in EPOCH_REASONS.items():
+            found = epochs[(epochs["label"] == label) & (epochs["reason"] == reason)]
+            if reason and found.empty:
+                continue
+            rows.append(
+                {
+                    "stays": stays,
+                    "reason": reason or KEPT,
+                    "description": description,
+                    "epochs": len(found),
+                    "stays_with": found["stay_id"].nunique(),
+                    "patients": found["subject_id"].nunique(),
+                }
+            )
+    table = pd.DataFrame(rows)
+    if table["epochs"].sum() != len(epochs):
+        unknown = sorted(set(epochs["reason"]) - set(EPOCH_REASONS))
+        raise InputError(
+            f"the measured epochs give reasons without a text: {', '.join(unknown)}",
+            remedy="delete results/arrest/hrv_epochs and run again",
+        )
+    write_csv(table, output)
+
+
+def gather_features(
+    plan: str | Path,
+    spine: str | Path,
+    measured: Sequence[str | Path],
+    values: Sequence[str | Path],
+    names: Sequence[str],
+    output: str | Path,
+) -> None:
+    """Write the features of the epochs that the quality of the ECG kept.
+
+    The rows are the same for any kind of features, so that models are compared on the same epochs;
+    a clinical feature that is missing in such an epoch stays NaN.
+
+    Parameters
+    ----------
+    plan : path-like
+        Parquet of the planned epochs.
+    spine : path-like
+        Parquet of the stays with split and fold.
+    measured : sequence of path-like
+        Parquet of the measured epochs, all groups: their ``reason`` decides.
+    values : sequence of path-like
+        Parquet with the features by epoch_id, all groups.
+    names : sequence of str
+        Columns of ``values`` to take, in order.
+    output : path-like
+        Parquet to write, by epoch_id: ``KEYS``, then the features.
+
+    Raises
+    ------
+    InputError
+        When the measured epochs or the values are not those of the plan.
+    CohortError
+        When no epoch is kept, or none of one class in a part of the split.
+    """
+    epochs = pd.read_parquet(plan)
+    reasons = _read_all(measured, ["reason"], epochs["epoch_id"])["reason"]
+    features = _read_all(values, list(names), epochs["epoch_id"])
+    of_stay = pd.read_parquet(spine, columns=["stay_id", "split", "fold"]).set_index("stay_id")
+    kept = (reasons == "").to_numpy()
+    rows = epochs[kept].join(of_stay, on="stay_id")
+    _check_spine(rows, spine)
+    _check_classes(rows, len(epochs))
+    table = pd.concat(
+        [rows[list(KEYS)].reset_index(drop=True), finite(features[kept]).reset_index(drop=True)],
+        axis="columns",
+    )
+    log.info("%d of %d epochs kept, %d features", len(table), len(epochs), len(names))
+    write_parquet(table.astype({"fold": "int64"}), output)
+
+
+def _read_all(paths: Sequence[str | Path], names: list[str], epoch_id: pd.Series) -> pd.DataFrame:
+    """Read columns of all groups, in the order of the plan's epochs, which they must match."""
+    parts = [pd.read_parquet(path, columns=["epoch_id", *names]) for path in paths]
+    # Concatenation with a part without rows would change types.
+    rows = pd.concat([part for part in parts if len(part)] or parts[:1])
+    rows = rows.sort_values("epoch_id", ignore_index=True)
+    if len(rows) != len(epoch_id) or (rows["epoch_id"].to_numpy() != epoch_id.to_numpy()).any():
+        raise InputError(
+            f"holds {len(rows)} epochs that are not the {len(epoch_id)} of the plan",
+            file=Path(paths[0]).parent,
+            remedy="delete this folder and run again",
+        )
+    return rows[names]
+
+
+def _check_spine(rows: pd.DataFrame, spine: str | Path) -> None:
+    unknown = rows["split"].isna()
+    if unknown.any():
+        raise InputError(
+            f"lacks the stay {rows['stay_id'][unknown].iloc[0]}, of which epochs are planned",
+            file=spine,
+            remedy="delete results/arrest/epochs.parquet and run again",
+        )
+
+
+def _check_classes(rows: pd.DataFrame, n_planned: int) -> None:
+    """Refuse epochs on which nothing can be learnt or evaluated."""
+    remedy = (
+        "lower arrest.preprocessing.good_index or good_share in config.yaml, and see "
+        "results/arrest/epochs.csv for the reasons; or use more recordings"
+    )
+    if rows.empty:
+        raise CohortError(f"none of the {n_planned} epochs is kept", remedy=remedy)
+    for split, part in _PARTS.items():
+        for label, stays in _STAYS.items():
+            if not ((rows["split"] == split) & (rows["label"] == label)).any():
+                raise CohortError(
+                    f"no epoch of {'an' if label else 'a'} {stays} stay is kept in the {part} part",
+                    remedy=remedy,
+                )

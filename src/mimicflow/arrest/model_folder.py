@@ -1,0 +1,227 @@
+"""A fitted model as it lies in its folder: LightGBM text and JSON, nothing that runs code.
+
+``model.json`` says what the model needs, ``model.txt`` is the booster, ``calibration.json`` holds
+the coefficients of the beta calibration.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from mimicflow.errors import CheckpointError, InputError
+from mimicflow.evaluation.recalibration import _beta_design
+
+MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
+KINDS = ("hrv", "clinical")
+_REMEDY = "run the rule that trains the model again"
+
+
+@dataclass(frozen=True)
+class ArrestModel:
+    """A model that gives the probability of an arrest.
+
+    Parameters
+    ----------
+    kind : str
+        ``hrv`` or ``clinical``: what its features are.
+    features : tuple of str
+        Their names, in the model's order.
+    epoch_minutes : float
+        Length of an epoch.
+    preprocessing : mapping
+        ``sampling_rate`` (Hz at which beats are sought), ``powerline`` (Hz), ``good_index`` and
+        ``good_share``.
+    horizon_h : tuple of float
+        The least and the most hours to the arrest of the epochs that count as positive.
+    threshold : float
+        Probability from which on there is an alarm.
+    threshold_name : str
+        How it was chosen, such as ``specificity_0.8``.
+    synthetic : bool
+        Whether the model was fitted on made-up patients.
+    booster : lightgbm.Booster
+        The model before calibration.
+    calibration : numpy.ndarray
+        (3,) coefficients of the beta calibration.
+    """
+
+    kind: str
+    features: tuple[str, ...]
+    epoch_minutes: float
+    preprocessing: Mapping[str, float]
+    horizon_h: tuple[float, float]
+    threshold: float
+    threshold_name: str
+    synthetic: bool
+    booster: lightgbm.Booster
+    calibration: np.ndarray
+
+    def probability(self, features: pd.DataFrame) -> np.ndarray:
+        """Return the calibrated probability of an arrest of each row, (n,).
+
+        Parameters
+        ----------
+        features : pandas.DataFrame
+            With at least the columns ``self.features``; NaN where a feature is not known.
+
+        Raises
+        ------
+        InputError
+            When a column is missing.
+        """
+        missing = [name for name in self.features if name not in features]
+        if missing:
+            raise InputError(
+                f"the model needs {', '.join(missing)}", remedy="give all features of the model"
+            )
+        values = features[list(self.features)].to_numpy(dtype=np.float64)
+        if not len(values):
+            return np.empty(0)
+        # One thread: an epoch at a time, and the same sum whatever the machine.
+        raw = self.booster.predict(values, num_threads=1)
+        return np.asarray(expit(_beta_design(np.asarray(raw)) @ self.calibration))
+
+
+def load_model(folder: str | Path) -> ArrestModel:
+    """Read a fitted model.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds ``model.json``, ``model.txt`` and ``calibration.json``.
+
+    Returns
+    -------
+    ArrestModel
+
+    Raises
+    ------
+    CheckpointError
+        A file is missing or damaged, or the files do not fit each other.
+    """
+    folder = Path(folder)
+    facts = _read_json(folder / MODEL)
+    model = _model(facts, folder / MODEL, _read_booster(folder / BOOSTER), _read_beta(folder))
+    expected = model.booster.num_feature()
+    if expected != len(model.features):
+        raise CheckpointError(
+            f"takes {expected} features, {MODEL} names {len(model.features)}",
+            file=folder / BOOSTER,
+            remedy=_REMEDY,
+        )
+    names = tuple(model.booster.feature_name())
+    # LightGBM numbers the columns of an array; names tell when two folders were mixed up.
+    numbered = tuple(f"Column_{place}" for place in range(expected))
+    if names not in (model.features, numbered):
+        raise CheckpointError(
+            f"has other features, or another order of them, than {MODEL}",
+            file=folder / BOOSTER,
+            remedy=_REMEDY,
+        )
+    return model
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            "no such file",
+            file=file,
+            remedy=f"give the folder of a fitted model, with {MODEL}, {BOOSTER} and {CALIBRATION} "
+            "(results/arrest/hrv after a run)",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"cannot be read ({error})", file=file, remedy=_REMEDY) from error
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(_read_text(file))
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"is not JSON ({error})", file=file, remedy=_REMEDY) from error
+    if not isinstance(content, dict):
+        raise CheckpointError("is no JSON object", file=file, remedy=_REMEDY)
+    return content
+
+
+def _read_booster(file: Path) -> lightgbm.Booster:
+    text = _read_text(file)
+    # LightGBM takes a torn file for a smaller forest.
+    if not text.startswith("tree\n") or "end of trees" not in text:
+        raise CheckpointError("is no complete LightGBM model", file=file, remedy=_REMEDY)
+    try:
+        return lightgbm.Booster(model_str=text)
+    except (lightgbm.basic.LightGBMError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"is no LightGBM model ({error})", file=file, remedy=_REMEDY
+        ) from error
+
+
+def _read_beta(folder: Path) -> np.ndarray:
+    file = folder / CALIBRATION
+    content = _read_json(file)
+    values = [content.get(name) for name in ("a", "b", "c")]
+    if content.get("method") != "beta" or not all(_is_number(value) for value in values):
+        raise CheckpointError(
+            "is no beta calibration: needs method beta and numbers a, b, c",
+            file=file,
+            remedy=_REMEDY,
+        )
+    return np.array(values, dtype=np.float64)
+
+
+def _model(
+    facts: dict[str, Any], file: Path, booster: lightgbm.Booster, calibration: np.ndarray
+) -> ArrestModel:
+    features, thresholds = facts.get("features"), facts.get("threshold")
+    preprocessing, horizon = facts.get("preprocessing"), facts.get("horizon_h")
+    steps = ("sampling_rate", "powerline", "good_index", "good_share")
+    checks = {
+        f"kind must be one of {', '.join(KINDS)}": facts.get("kind") in KINDS,
+        "features must be a list of different names": isinstance(features, list)
+        and bool(features)
+        and all(isinstance(name, str) for name in features)
+        and len(set(features)) == len(features),
+        "epoch_minutes must be a number above 0": _is_number(facts.get("epoch_minutes"))
+        and facts["epoch_minutes"] > 0,
+        f"preprocessing must have the numbers {', '.join(steps)}": isinstance(preprocessing, dict)
+        and all(_is_number(preprocessing.get(name)) for name in steps),
+        "horizon_h must be two numbers": isinstance(horizon, list)
+        and len(horizon) == 2
+        and all(_is_number(hours) for hours in horizon),
+        "threshold must have one number": isinstance(thresholds, dict)
+        and len(thresholds) == 1
+        and all(_is_number(value) for value in thresholds.values()),
+        "synthetic must be true or false": isinstance(facts.get("synthetic"), bool),
+    }
+    for rule, holds in checks.items():
+        if not holds:
+            raise CheckpointError(rule, file=file, remedy=_REMEDY)
+    (name, threshold), *_ = thresholds.items()  # type: ignore[union-attr]
+    return ArrestModel(
+        kind=facts["kind"],
+        features=tuple(facts["features"]),
+        epoch_minutes=float(facts["epoch_minutes"]),
+        preprocessing=facts["preprocessing"],
+        horizon_h=(float(facts["horizon_h"][0]), float(facts["horizon_h"][1])),
+        threshold=float(threshold),
+        threshold_name=name,
+        synthetic=facts["synthetic"],
+        booster=booster,
+        calibration=calibration,
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

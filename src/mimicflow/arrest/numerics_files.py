@@ -1,0 +1,177 @@
+"""Vital signs that a bedside monitor has written down: WFDB numerics or Parquet."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import wfdb
+
+from mimicflow.arrest.recording import VITAL, path_inside
+from mimicflow.arrest.registry import TIME_DTYPE
+from mimicflow.arrest.wfdb_files import read_header
+from mimicflow.concepts import REFERENCE
+from mimicflow.errors import RecordError
+
+PARQUET = ".parquet"
+_NAMES = pd.read_csv(REFERENCE / "numerics_names.csv", keep_default_na=False)
+VITALS = tuple(_NAMES["column"].unique())
+"""hr (/min), sbp, dbp, mbp (mmHg), spo2 (%) and rr (/min)."""
+
+_MAX_VALUES = 200_000_000  # rows times signals: a year of 12 signals each 2 s
+
+
+def find_numerics(folder: str | Path, record: str, given: str = "") -> str:
+    """Find the numerics of a recording.
+
+    Parameters
+    ----------
+    folder : path-like
+        The waveform folder.
+    record : str
+        The recording, as in the registry.
+    given : str
+        The numerics that the registry names, if it does.
+
+    Returns
+    -------
+    str
+        Relative to ``folder``: what was given, else ``<record>n`` when such a WFDB header exists,
+        else ``<record>.numerics.parquet``, else "".
+
+    Raises
+    ------
+    RecordError
+        With reason ``outside_folder``, or ``missing`` when what was given does not exist.
+    """
+    root = Path(folder).resolve()
+    if given:
+        file = path_inside(root, root, _file_name(given))
+        if not file.is_file():
+            raise RecordError("no such numerics", reason="missing", file=file)
+        return given
+    stem = record[: -len(VITAL)] if record.lower().endswith(VITAL) else record
+    for name in (f"{stem}n", f"{stem}.numerics{PARQUET}"):
+        if path_inside(root, root, _file_name(name)).is_file():
+            return name
+    return ""
+
+
+def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
+    """Read the numerics of a recording.
+
+    Parameters
+    ----------
+    folder : path-like
+        The waveform folder; nothing outside it is opened.
+    path : str
+        WFDB record without extension, or a Parquet file with ``time`` and at least one of the
+        vital signs, relative to ``folder``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``time`` (datetime64[us], local, as in the file): ``hr`` (/min), ``sbp``, ``dbp``,
+        ``mbp`` (mmHg), ``spo2`` (%), ``rr`` (/min), float64, NaN where missing. Of several signals
+        of a WFDB record the first of ``reference/numerics_names.csv`` that has a value counts.
+
+    Raises
+    ------
+    RecordError
+        With reason ``outside_folder``, ``missing``, ``no_start_time``, ``huge`` or ``unreadable``.
+    """
+    root = Path(folder).resolve()
+    try:
+        file = path_inside(root, root, _file_name(path))
+        if not file.is_file():
+            raise RecordError("no such numerics", reason="missing", file=file)
+        table = _read_parquet(file) if path.endswith(PARQUET) else _read_wfdb(root, file)
+    except OSError as error:  # no right to read, a broken disk, a torn Parquet file
+        raise RecordError(
+            f"cannot be read ({error.strerror or error})",
+            reason="unreadable",
+            file=error.filename or root / path,
+        ) from error
+    ordered = table.sort_values("time", kind="stable", ignore_index=True)
+    return ordered.replace([np.inf, -np.inf], np.nan)[["time", *VITALS]]
+
+
+def _file_name(path: str) -> str:
+    return path if path.endswith(PARQUET) else f"{path}.hea"
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(file)
+    except (pa.ArrowException, ValueError) as error:
+        raise RecordError(
+            f"not a Parquet file ({error})", reason="unreadable", file=file
+        ) from error
+    times = table.get("time")
+    vitals = [name for name in VITALS if name in table]
+    # A time zone would have to be known for the ECG as well.
+    if times is None or not vitals or str(times.dtype)[:11] != "datetime64[" or times.dt.tz:
+        raise RecordError(
+            f"needs a column time without time zone and some of {', '.join(VITALS)}, "
+            f"has {', '.join(table)}",
+            reason="unreadable",
+            file=file,
+        )
+    if times.isna().any():
+        raise RecordError("holds a row without time", reason="unreadable", file=file)
+    try:
+        values = {name: table[name].astype("float64") for name in vitals}
+    except (TypeError, ValueError) as error:
+        raise RecordError(
+            f"holds what is no number ({error})", reason="unreadable", file=file
+        ) from error
+    missing = pd.Series(np.nan, index=table.index)
+    columns = {name: values.get(name, missing) for name in VITALS}
+    return pd.DataFrame({"time": times.astype(TIME_DTYPE), **columns})
+
+
+def _read_wfdb(root: Path, file: Path) -> pd.DataFrame:
+    path = file.with_suffix("")
+    header = read_header(root, path, missing="missing")
+    start = getattr(header, "base_datetime", None)
+    if start is None:
+        raise RecordError("does not say when it begins", reason="no_start_time", file=file)
+    if isinstance(header, wfdb.MultiRecord):
+        raise RecordError("numerics in segments are not read", reason="unreadable", file=file)
+    for name in header.file_name or []:
+        path_inside(root, path.parent, name, same_folder=True, file=file)
+    if (header.sig_len or 0) * header.n_sig > _MAX_VALUES:
+        raise RecordError(f"claims {header.sig_len} samples", reason="huge", file=file)
+    try:
+        read = wfdb.rdrecord(str(path))
+    except Exception as error:  # damaged files raise nearly anything inside wfdb
+        raise RecordError(
+            f"wfdb cannot read it ({type(error).__name__}: {error})", reason="unreadable", file=file
+        ) from error
+    step = timedelta(seconds=1 / header.fs)
+    ticks = np.round(np.arange(read.sig_len) * (1e6 / float(header.fs))).astype("timedelta64[us]")
+    if read.sig_len * step > timedelta(days=366):
+        raise RecordError(f"claims {read.sig_len} samples", reason="huge", file=file)
+    columns = _vitals(read.sig_name, read.p_signal)
+    return pd.DataFrame({"time": np.datetime64(start, "us") + ticks, **columns})
+
+
+def _vitals(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    """Take each vital sign from the first of its signals that has a value."""
+    found = {_plain(name or ""): values[:, place] for place, name in reversed(list(enumerate(names)))}
+    columns = {vital: np.full(len(values), np.nan) for vital in VITALS}
+    for fact in _NAMES.sort_values(["column", "priority"]).itertuples():
+        column = columns[str(fact.column)]
+        if fact.name in found:
+            gaps = np.isnan(column)
+            column[gaps] = found[fact.name][gaps]
+    return columns
+
+
+def _plain(name: str) -> str:
+    """Return a signal's name in upper case, without blanks and signs between its words."""
+    return re.sub(r"[\s_.-]", "", name).upper()

@@ -1,0 +1,238 @@
+"""What a bedside recording is to the rest of the system, whatever file it comes from."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.concepts import REFERENCE
+from mimicflow.errors import RecordError
+from mimicflow.hrv.clean import LOWEST_RATE_HZ
+
+VITAL = ".vital"
+"""Ending of the files of VitalDB; a record with any other name is WFDB."""
+
+UNITS_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
+"""Factor to mV by the unit in lower case; both micro signs of Unicode."""
+
+HIGHEST_RATE_HZ = 100_000.0
+LONGEST_DAYS = 366
+"""No stay is longer: a file that claims more is damaged."""
+
+_PREFIXES = ("ECG_", "ECG ", "EKG_", "EKG ", "LEAD ")  # of lead names, as in SNUADC/ECG_II
+
+
+@dataclass(frozen=True)
+class Recording(ABC):
+    """One ECG lead of a record, of which any part can be read.
+
+    Parameters
+    ----------
+    file : Path
+        The header or file it was opened by.
+    lead : str
+        Name of the lead, as the file writes it.
+    sampling_rate : float
+        Hz at which the lead is stored.
+    n_samples : int
+        Length, gaps included.
+    start_time : pandas.Timestamp or None
+        Naive local time of the first sample; None when the file does not know it.
+    """
+
+    file: Path
+    lead: str
+    sampling_rate: float
+    n_samples: int
+    start_time: pd.Timestamp | None
+
+    @property
+    def end_time(self) -> pd.Timestamp | None:
+        """Naive local time at which the last sample ends, to the microsecond."""
+        if self.start_time is None:
+            return None
+        return end_of(self.start_time, self.n_samples, self.sampling_rate)
+
+    def read(self, first: int, n: int) -> np.ndarray:
+        """Read some samples; memory is taken for these only.
+
+        Parameters
+        ----------
+        first : int
+            The first sample wanted; may lie outside the recording.
+        n : int
+            How many.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,) float64, mV; NaN where nothing was recorded or outside the recording.
+
+        Raises
+        ------
+        RecordError
+            A file that the samples lie in is missing, truncated or damaged.
+        """
+        values = np.full(n, np.nan)
+        begin, end = max(first, 0), min(first + n, self.n_samples)
+        if begin < end:
+            self._fill(values[begin - first : end - first], begin)
+        return values
+
+    @abstractmethod
+    def _fill(self, values: np.ndarray, first: int) -> None:
+        """Put the samples from ``first`` on, all inside the recording, into an array of NaN."""
+
+
+def end_of(start: pd.Timestamp, n_samples: int, sampling_rate: float) -> pd.Timestamp:
+    """Return when ``n_samples`` from ``start`` on are over; also for the years that MIMIC uses."""
+    microseconds = round(n_samples / sampling_rate * 1e6)
+    return start.as_unit("us") + pd.Timedelta(timedelta(microseconds=microseconds)).as_unit("us")
+
+
+def path_inside(
+    root: Path, folder: Path, name: str, *, same_folder: bool = False, file: Path | None = None
+) -> Path:
+    """Resolve ``name`` in ``folder``, links included, and refuse what lies outside ``root``.
+
+    Parameters
+    ----------
+    root : Path
+        The waveform folder, resolved.
+    folder : Path
+        Where the name counts from; inside ``root``.
+    name : str
+        A relative path, from a table or from a header.
+    same_folder : bool
+        Whether the name must be that of a file, without any folder.
+    file : Path, optional
+        Where the name stands, for the message.
+
+    Raises
+    ------
+    RecordError
+        With reason ``outside_folder``.
+    """
+    path = Path(name)
+    # wfdb opens files through fsspec, to which "::" and "://" mean other places than the disk.
+    safe = bool(name.strip()) and not any(part in name for part in ("\0", "::", "://"))
+    safe = safe and not path.is_absolute() and ".." not in path.parts
+    safe = safe and (not same_folder or len(path.parts) == 1)
+    inside = (folder / path).resolve() if safe else root
+    if not safe or not inside.is_relative_to(root):
+        raise RecordError(
+            f"path {name!r} leads outside the waveform folder",
+            reason="outside_folder",
+            file=file or root,
+        )
+    return inside
+
+
+def choose_lead(names: Sequence[str], wanted: str, samples: Sequence[int], file: Path) -> str:
+    """Choose the lead that is read.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The signals of the file, in its order.
+    wanted : str
+        A lead in any case, with or without the device or "ECG" in front of it. Empty: the first
+        ECG lead; of a record in pieces, the first of those that are recorded for longest.
+    samples : sequence of int
+        How long each signal is recorded.
+    file : Path
+        For the message.
+
+    Raises
+    ------
+    RecordError
+        With reason ``no_ecg_lead`` or ``lead_absent``.
+    """
+    if wanted.strip():
+        for alike in (str, str.casefold, _short_name, lead_name):
+            for name in names:
+                if alike(name) == alike(wanted.strip()):
+                    return name
+        found = [name for name in names if is_ecg_lead(name)]
+        raise RecordError(
+            f"has no lead {wanted!r} (ECG leads: {', '.join(found) or 'none'}; "
+            f"signals: {', '.join(names) or 'none'})",
+            reason="lead_absent",
+            file=file,
+        )
+    leads = [(-length, place) for place, length in enumerate(samples) if is_ecg_lead(names[place])]
+    if not leads:
+        raise RecordError(
+            f"has no ECG lead (signals: {', '.join(names) or 'none'})",
+            reason="no_ecg_lead",
+            file=file,
+        )
+    return names[min(leads)[1]]
+
+
+def is_ecg_lead(name: str) -> bool:
+    """Tell whether a signal is an ECG lead, by ``reference/ecg_leads.csv``."""
+    return lead_name(name) in _ecg_leads()
+
+
+def lead_name(name: str) -> str:
+    """Return a lead's name in lower case, without the device and "ECG" in front of it."""
+    short = _short_name(name)
+    for prefix in _PREFIXES:
+        if short.startswith(prefix.casefold()):
+            return short[len(prefix) :].strip()
+    return short
+
+
+def _short_name(name: str) -> str:
+    return name.rpartition("/")[2].strip().casefold()
+
+
+@lru_cache(maxsize=1)
+def _ecg_leads() -> frozenset[str]:
+    table = pd.read_csv(REFERENCE / "ecg_leads.csv", keep_default_na=False)
+    return frozenset(table["lead"].str.casefold())
+
+
+def unit_factor(unit: str, lead: str, file: Path) -> float:
+    """Return what values of a unit are multiplied by to be mV.
+
+    Raises
+    ------
+    RecordError
+        With reason ``units_unknown``.
+    """
+    factor = UNITS_TO_MV.get(unit.strip().lower())
+    if factor is None:
+        raise RecordError(
+            f"lead {lead} is in {unit!r}, not in mV", reason="units_unknown", file=file
+        )
+    return factor
+
+
+def check_size(sampling_rate: float, n_samples: int, file: Path) -> None:
+    """Refuse a lead that is too slow, empty, or longer than any stay.
+
+    Raises
+    ------
+    RecordError
+        With reason ``low_rate``, ``unreadable``, ``empty`` or ``huge``.
+    """
+    if not math.isfinite(sampling_rate) or sampling_rate > HIGHEST_RATE_HZ:
+        raise RecordError(f"claims {sampling_rate:g} Hz", reason="unreadable", file=file)
+    if sampling_rate < LOWEST_RATE_HZ:
+        raise RecordError(
+            f"has {sampling_rate:g} Hz, fewer than {LOWEST_RATE_HZ}", reason="low_rate", file=file
+        )
+    if n_samples <= 0:
+        raise RecordError("holds no sample", reason="empty", file=file)
+    if n_samples > LONGEST_DAYS * 86400 * sampling_rate:
+        raise RecordError(f"claims {n_samples} samples", reason="huge", file=file)

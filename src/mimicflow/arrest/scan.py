@@ -1,0 +1,130 @@
+"""Which recordings of the registry can be used, from when to when, or why not."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from mimicflow.arrest.recording import end_of
+from mimicflow.arrest.recordings import find_numerics, open_recording
+from mimicflow.arrest.registry import TIME_DTYPE, patient_group, read_registry
+from mimicflow.errors import ConfigError, RecordError
+from mimicflow.files import write_parquet
+
+log = logging.getLogger(__name__)
+
+DTYPES = {
+    "recording_id": "int64",
+    "subject_id": "str",
+    "stay_id": "str",
+    "record": "str",
+    "numerics": "str",
+    "lead": "str",
+    "monitor": "str",
+    "sampling_rate": "float64",
+    "n_samples": "int64",
+    "start": TIME_DTYPE,
+    "end": TIME_DTYPE,
+    "reason": "str",
+}
+
+
+def scan_recordings(
+    registry: str | Path, waveforms: str | Path, output: str | Path, *, group: int, groups: int
+) -> None:
+    """Open the recordings of one group of patients; no samples are read.
+
+    Parameters
+    ----------
+    registry : path-like
+        Folder of ``recordings.csv``, ``stays.csv`` and ``arrests.csv``.
+    waveforms : path-like
+        Folder of the recordings.
+    output : path-like
+        Parquet to write, one row per recording of the group in the order of the registry:
+        recording_id, subject_id, stay_id, record, numerics ("" when there are none), lead, monitor,
+        sampling_rate (Hz), n_samples, start, end (naive local time), reason. ``reason`` is "" for a
+        usable recording, else a key of ``reference/recording_reasons.csv``, and what is not known
+        then is "", NaN, 0 or NaT.
+    group, groups : int
+        Number of the group, from 0, and how many there are. All recordings of a patient are in one.
+
+    Raises
+    ------
+    TableError
+        When the registry breaks its form.
+    ConfigError
+        When there is no such group, or no waveform folder.
+    """
+    if not 0 <= group < groups:
+        raise ConfigError(f"no group {group} of {groups}", remedy="count groups from 0")
+    if not Path(waveforms).is_dir():
+        raise ConfigError(
+            f"no waveform folder {waveforms}", remedy="correct data.waveforms in config.yaml"
+        )
+    listed = read_registry(registry).recordings
+    of_group = listed["patient_id"].map(lambda patient: patient_group(patient, groups)) == group
+    listed = listed[of_group]
+    rows = [
+        _scan(recording, waveforms)
+        for recording in tqdm(
+            listed.to_dict("records"), desc=f"group {group}", unit="recording", disable=None
+        )
+    ]
+    table = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
+    usable = int((table["reason"] == "").sum())
+    log.info("group %d: %d of %d recordings can be used", group, usable, len(table))
+    write_parquet(table, output)
+
+
+def _scan(listed: dict[Any, Any], waveforms: str | Path) -> dict[str, object]:
+    """Return one row of the table."""
+    record = listed["record"]
+    row: dict[str, object] = {
+        "recording_id": listed["recording_id"],
+        "subject_id": listed["patient_id"],
+        "stay_id": listed["stay_id"],
+        "record": record,
+        "numerics": "",
+        "lead": "",
+        "monitor": listed["monitor"],
+        "sampling_rate": np.nan,
+        "n_samples": 0,
+        "start": pd.NaT,
+        "end": pd.NaT,
+        "reason": "",
+    }
+    try:
+        opened = open_recording(waveforms, record, listed["ecg_lead"])
+        start = opened.start_time if pd.isna(listed["start_time"]) else listed["start_time"]
+        if start is None:
+            raise RecordError(
+                "no start_time in the registry, and none in the record",
+                reason="no_start_time",
+                file=opened.file,
+            )
+    except RecordError as error:
+        log.warning("recording %s left out (%s): %s", record, error.reason, error.message)
+        return row | {"reason": error.reason}
+    return row | {
+        "numerics": _numerics(waveforms, record, listed["numerics"]),
+        "lead": opened.lead,
+        "sampling_rate": opened.sampling_rate,
+        "n_samples": opened.n_samples,
+        "start": start,
+        "end": end_of(start, opened.n_samples, opened.sampling_rate),
+    }
+
+
+def _numerics(waveforms: str | Path, record: str, given: str) -> str:
+    """Return where the vital signs are; a recording without them is still good for its ECG."""
+    try:
+        return find_numerics(waveforms, record, given)
+    except RecordError as error:
+        log.warning("recording %s without numerics (%s): %s", record, error.reason, error.message)
+        return ""

@@ -1,0 +1,264 @@
+"""From an ECG to the probability of an arrest, epoch by epoch: recording, array or stream."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from mimicflow.arrest.measure import UNREADABLE
+from mimicflow.arrest.model_folder import ArrestModel
+from mimicflow.arrest.recording import Recording
+from mimicflow.errors import CheckpointError, ConfigError, InputError, RecordError
+from mimicflow.hrv.clean import check_rate
+from mimicflow.hrv.epochs import EpochRule, measure_epoch
+from mimicflow.hrv.measures import MEASURES
+
+log = logging.getLogger(__name__)
+
+DTYPES = {
+    "time_s": "float64",
+    "time": "datetime64[us]",
+    "probability": "float64",
+    "alarm": "bool",
+    "reason": "str",
+    "n_beats": "int64",
+    "good_share": "float64",
+}
+_NONE = pd.DataFrame(columns=list(DTYPES)).astype(DTYPES)
+_TINY = 1e-6  # samples: what floating point adds to the end of an epoch
+
+
+class EpochScorer:
+    """Scores a stream of ECG: samples in as they come, rows out as epochs end.
+
+    Parameters
+    ----------
+    model : ArrestModel
+        Of heart-rate variability.
+    sampling_rate : float
+        Hz of the samples, at least 100.
+    start_time : pandas.Timestamp, optional
+        Time of the first sample.
+
+    Raises
+    ------
+    ConfigError
+        When the model is no model of heart-rate variability, or the rate is too low.
+    CheckpointError
+        When the model asks for a measure that does not exist.
+    """
+
+    def __init__(
+        self, model: ArrestModel, sampling_rate: float, start_time: pd.Timestamp | None = None
+    ) -> None:
+        _check_model(model)
+        check_rate(sampling_rate)
+        self._model, self._rate = model, sampling_rate
+        self._start = None if start_time is None or pd.isna(start_time) else start_time
+        self._epochs = 0  # finished
+        self._taken = 0
+        self._waiting = np.empty(self._end_sample(1) + 1)  # epochs differ by at most one sample
+
+    def push(self, samples: np.ndarray) -> pd.DataFrame:
+        """Take the next samples; however they are cut into pieces, the numbers are the same.
+
+        Parameters
+        ----------
+        samples : numpy.ndarray
+            (n,) mV, NaN where missing; n may be anything, 0 included.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per epoch that these samples finish, columns as of :func:`score_ecg`.
+
+        Raises
+        ------
+        InputError
+            When the samples are not one row of numbers.
+        """
+        samples = np.asarray(samples)
+        if samples.ndim != 1 or samples.dtype.kind not in "fiu":
+            raise InputError(
+                f"samples must be one row of numbers, not {samples.dtype} of shape {samples.shape}",
+                remedy="give one lead in mV",
+            )
+        rows = []
+        place = 0
+        while True:
+            room = self._length() - self._taken
+            part = samples[place : place + room]
+            self._waiting[self._taken : self._taken + len(part)] = part
+            self._taken += len(part)
+            place += len(part)
+            if self._taken < self._length():
+                break
+            rows.append(self._finish(self._waiting[: self._taken].copy()))
+        return _table(rows)
+
+    def skip(self, reason: str) -> pd.DataFrame:
+        """Finish the epoch that has begun, if any, or the next one, without a probability.
+
+        Parameters
+        ----------
+        reason : str
+            Why its samples cannot be had.
+        """
+        row = self._row(math.nan, reason, 0, math.nan)
+        return _table([row])
+
+    def next_epoch(self) -> tuple[int, int]:
+        """Return first sample and number of samples of the epoch that comes next."""
+        return self._end_sample(self._epochs), self._length()
+
+    def _end_sample(self, epochs: int) -> int:
+        """Return the first sample at or after the end of an epoch, as the plan of epochs does."""
+        return math.ceil(epochs * self._model.epoch_minutes * 60 * self._rate - _TINY)
+
+    def _length(self) -> int:
+        return self._end_sample(self._epochs + 1) - self._end_sample(self._epochs)
+
+    def _finish(self, ecg: np.ndarray) -> dict[str, object]:
+        steps = self._model.preprocessing
+        one = measure_epoch(
+            ecg,
+            self._rate,
+            powerline=steps["powerline"],
+            target_rate=steps["sampling_rate"],
+            rule=EpochRule(good_index=steps["good_index"], good_share=steps["good_share"]),
+        )
+        probability = math.nan
+        if not one.reason:
+            features = pd.DataFrame([one.measures], columns=list(MEASURES))
+            probability = float(self._model.probability(features)[0])
+        return self._row(probability, one.reason, one.n_beats, one.good_share)
+
+    def _row(
+        self, probability: float, reason: str, n_beats: int, good_share: float
+    ) -> dict[str, object]:
+        self._epochs += 1
+        self._taken = 0
+        seconds = self._epochs * self._model.epoch_minutes * 60
+        # Through datetime, since pandas' own sum would leave the years that MIMIC uses.
+        start = None if self._start is None else self._start.to_pydatetime()
+        time = pd.NaT if start is None else start + timedelta(seconds=seconds)
+        return {
+            "time_s": seconds,
+            "time": time,
+            "probability": probability,
+            "alarm": probability >= self._model.threshold,
+            "reason": reason,
+            "n_beats": n_beats,
+            "good_share": good_share,
+        }
+
+
+def score_ecg(
+    ecg: np.ndarray,
+    sampling_rate: float,
+    model: ArrestModel,
+    start_time: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Score an ECG that lies in memory.
+
+    Parameters
+    ----------
+    ecg : numpy.ndarray
+        (n,) one lead in mV, NaN where missing. What is left after the last whole epoch is not
+        scored.
+    sampling_rate : float
+        Hz of ``ecg``, at least 100.
+    model : ArrestModel
+        Of heart-rate variability.
+    start_time : pandas.Timestamp, optional
+        Time of the first sample.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per epoch: ``time_s`` (end of the epoch, s from the first sample), ``time``
+        (the same as a time, NaT without ``start_time``), ``probability`` (of an arrest within the
+        model's horizon; NaN when the epoch is dropped), ``alarm`` (whether it reaches the model's
+        threshold), ``reason`` (why the epoch is dropped, "" when it is kept), ``n_beats``,
+        ``good_share``.
+
+    Raises
+    ------
+    ConfigError, CheckpointError, InputError
+        As of :class:`EpochScorer`.
+    """
+    return EpochScorer(model, sampling_rate, start_time).push(ecg)
+
+
+def score_recording(recording: Recording, model: ArrestModel) -> pd.DataFrame:
+    """Score a recording; one epoch is in memory at a time.
+
+    An epoch that cannot be read (a segment is missing or damaged) gets the reason ``unreadable``.
+
+    Parameters
+    ----------
+    recording : Recording
+        As :func:`mimicflow.arrest.recordings.open_recording` gives it.
+    model : ArrestModel
+        Of heart-rate variability.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of :func:`score_ecg`.
+
+    Raises
+    ------
+    ConfigError, CheckpointError
+        As of :class:`EpochScorer`.
+    """
+    scorer = EpochScorer(model, recording.sampling_rate, recording.start_time)
+    seconds = model.epoch_minutes * 60
+    total = int((recording.n_samples + _TINY) / (seconds * recording.sampling_rate))
+    parts = list(
+        tqdm(_score_parts(recording, scorer), total=total, unit="epoch", disable=None, leave=False)
+    )
+    return pd.concat(parts, ignore_index=True) if parts else _table([])
+
+
+def _score_parts(recording: Recording, scorer: EpochScorer) -> Iterator[pd.DataFrame]:
+    """Yield the rows of one epoch after the other, as long as they are whole."""
+    faults: set[str] = set()
+    first, n = scorer.next_epoch()
+    while first + n <= recording.n_samples:
+        try:
+            samples = recording.read(first, n)
+        except RecordError as error:
+            if str(error) not in faults:
+                faults.add(str(error))
+                log.warning("cannot be read (%s): %s", error.reason, error)
+            yield scorer.skip(UNREADABLE)
+        else:
+            yield scorer.push(samples)
+        first, n = scorer.next_epoch()
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    if not rows:  # most of the time in a stream of short pieces
+        return _NONE.copy()
+    return pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
+
+
+def _check_model(model: ArrestModel) -> None:
+    if model.kind != "hrv":
+        raise ConfigError(
+            f"the model is of kind {model.kind}: it needs vital signs, not an ECG",
+            remedy="give the folder of the HRV model, such as results/arrest/hrv",
+        )
+    unknown = [name for name in model.features if name not in MEASURES]
+    if unknown:
+        raise CheckpointError(
+            f"the model needs measures that do not exist: {', '.join(unknown)}",
+            remedy="use the version of mimicflow that fitted it, or fit it again",
+        )

@@ -1,0 +1,115 @@
+"""The probability of an arrest over the length of one recording, as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from mimicflow.arrest.measure import EPOCH_REASONS
+from mimicflow.arrest.model_folder import ArrestModel
+from mimicflow.evaluation.canvas import BLUE, GREY, INK, VERMILION, figure_file
+
+_SIZE = (9.0, 5.2)
+_HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # told apart without colour
+
+
+def draw_scores(scores: pd.DataFrame, model: ArrestModel, name: str, output: str | Path) -> None:
+    """Draw probability and quality of the epochs of one recording.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As of :func:`mimicflow.arrest.score.score_ecg`; may have no row.
+    model : ArrestModel
+        Gives threshold, horizon and length of the epochs; a model of made-up patients stamps the
+        figure.
+    name : str
+        Of the recording, for the title.
+    output : path-like
+        PNG or SVG to write.
+    """
+    end_h = scores["time_s"].to_numpy() / 3600
+    start_h = end_h - model.epoch_minutes / 60
+    with figure_file(output, model.synthetic, _SIZE) as figure:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        least, most = model.horizon_h
+        upper.set_title(f"{name}: cardiac arrest within {least:g}–{most:g} h")
+        _draw_probability(upper, end_h, scores, model)
+        share = 100 * scores["good_share"].to_numpy()
+        lower.plot(end_h, share, color=INK, marker="o", markersize=2.5, linewidth=1)
+        lower.axhline(100 * model.preprocessing["good_share"], color=GREY, linestyle="--")
+        lower.set(ylim=(0, 105), ylabel="Good beats (%)", xlabel="Time from first sample (h)")
+        lower.set_xlim(0, max(end_h, default=model.epoch_minutes / 60))
+        shaded = [
+            _shade((upper, lower), start_h, end_h, (scores["reason"] == reason).to_numpy(), place)
+            for place, reason in enumerate(_reasons(scores))
+        ]
+        handles = [*upper.get_legend_handles_labels()[0], *_legend(scores, shaded)]
+        figure.legend(handles=handles, loc="outside lower left", ncols=2)
+
+
+def _draw_probability(
+    axes: Axes, end_h: np.ndarray, scores: pd.DataFrame, model: ArrestModel
+) -> None:
+    # A dropped epoch is NaN, and breaks the line.
+    probability = 100 * scores["probability"].to_numpy()
+    axes.plot(end_h, probability, color=BLUE, marker="o", markersize=3, label="Probability")
+    alarm = scores["alarm"].to_numpy()
+    axes.plot(
+        *(end_h[alarm], probability[alarm]),
+        color=VERMILION,
+        marker="D",
+        markersize=5,
+        linestyle="none",
+        label="At or above the threshold",
+    )
+    axes.axhline(
+        100 * model.threshold,
+        color=VERMILION,
+        linestyle="--",
+        label=f"Threshold {100 * model.threshold:.3g} % ({model.threshold_name.replace('_', ' ')})",
+    )
+    finite = probability[np.isfinite(probability)]
+    axes.set_ylim(0, 1.15 * max([100 * model.threshold, *finite], default=1) or 1)
+    axes.set_ylabel("Probability of arrest (%)")
+
+
+def _reasons(scores: pd.DataFrame) -> list[str]:
+    """Return the reasons that occur, in the order of their table."""
+    return [reason for reason in EPOCH_REASONS if reason and (scores["reason"] == reason).any()]
+
+
+def _shade(
+    panels: tuple[Axes, ...], start_h: np.ndarray, end_h: np.ndarray, mask: np.ndarray, place: int
+) -> str:
+    """Shade the runs of epochs of one reason, and return their hatch."""
+    hatch = _HATCHES[place % len(_HATCHES)]
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    for first, beyond in zip(edges[::2], edges[1::2], strict=True):
+        for axes in panels:
+            axes.axvspan(
+                *(start_h[first], end_h[beyond - 1]),
+                facecolor="#EEEEEE",
+                edgecolor="#AAAAAA",
+                hatch=hatch,
+                linewidth=0,
+                zorder=0,
+            )
+    return hatch
+
+
+def _legend(scores: pd.DataFrame, hatches: list[str]) -> list[Patch]:
+    counts = scores["reason"].value_counts()
+    return [
+        Patch(
+            facecolor="#EEEEEE",
+            edgecolor="#AAAAAA",
+            hatch=hatch,
+            label=f"Dropped ({counts[reason]}): {EPOCH_REASONS[reason]}",
+        )
+        for reason, hatch in zip(_reasons(scores), hatches, strict=True)
+    ]

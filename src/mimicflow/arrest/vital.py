@@ -1,0 +1,195 @@
+"""One ECG lead of a ``.vital`` file of VitalDB, through the package ``vitaldb``.
+
+The package keeps silent about most damage, or prints it: the file is therefore read once as a
+whole before it is handed over. Only the track that is wanted stays in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.arrest.recording import Recording, check_size, choose_lead, unit_factor
+from mimicflow.errors import RecordError
+
+_SIGN = b"VITA"
+_WAVE = 1  # type of a track
+_LARGEST_BYTES = 32 * 2**30  # unpacked; a file of days with all tracks has a tenth
+_CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class VitalRecording(Recording):
+    """A track of a ``.vital`` file.
+
+    Parameters
+    ----------
+    runs : tuple of (int, numpy.ndarray)
+        Where each run of samples begins, and the samples as the file stores them; in the order of
+        time, without overlap.
+    gain, offset : float
+        mV of a stored 1 and of a stored 0.
+    missing : float
+        Stored value that fills gaps; NaN when there is none.
+    """
+
+    runs: tuple[tuple[int, np.ndarray], ...]
+    gain: float
+    offset: float
+    missing: float
+
+    def _fill(self, values: np.ndarray, first: int) -> None:
+        end = first + len(values)
+        for start, stored in self.runs:
+            begin, stop = max(first, start), min(end, start + len(stored))
+            if begin >= stop:
+                continue
+            part = stored[begin - start : stop - start].astype(np.float64)
+            known = np.isfinite(part) & (part != self.missing)
+            values[begin - first : stop - first] = np.where(
+                known, part * self.gain + self.offset, np.nan
+            )
+
+
+def open_vital(file: Path, wanted: str) -> VitalRecording:
+    """Open a wave track of a local file.
+
+    Parameters
+    ----------
+    file : Path
+        Absolute.
+    wanted : str
+        Name of the track, with or without its device (``SNUADC/ECG_II``, ``ECG_II``); empty for
+        the first ECG track.
+
+    Raises
+    ------
+    RecordError
+        As :func:`mimicflow.arrest.recordings.open_recording`.
+    """
+    if not file.is_file():
+        raise RecordError("no such file", reason="missing", file=file)
+    _check_intact(file)
+    headers = _load(file, None).trks
+    waves = {name: track for name, track in headers.items() if track.type == _WAVE}
+    lead = choose_lead(list(waves), wanted, [0] * len(waves), file)
+    unit = unit_factor(waves[lead].unit or "mV", lead, file)
+    vital = _load(file, lead)
+    track = vital.trks[lead]
+    rate = float(track.srate)
+    start_s, end_s = float(vital.dtstart), float(vital.dtend)
+    if not (math.isfinite(start_s) and math.isfinite(end_s)):
+        raise RecordError("claims no finite times", reason="unreadable", file=file)
+    n_samples = round((end_s - start_s) * rate) if rate > 0 and math.isfinite(rate) else 0
+    check_size(rate, n_samples, file)
+    if not all(math.isfinite(record["dt"]) for record in track.recs):
+        raise RecordError("holds samples at no finite time", reason="unreadable", file=file)
+    runs = _runs(track.recs, start_s, rate)
+    if not runs:
+        raise RecordError(f"{lead} is recorded nowhere", reason="empty", file=file)
+    gain, offset = _scale(track)
+    return VitalRecording(
+        file=file,
+        lead=lead,
+        sampling_rate=rate,
+        n_samples=n_samples,
+        start_time=_local_time(start_s, int(vital.dgmt), file),
+        runs=runs,
+        gain=gain * unit,
+        offset=offset * unit,
+        missing=_missing(track) if vital.packed else math.nan,
+    )
+
+
+def _check_intact(file: Path) -> None:
+    """Unpack the whole file once, since the package takes a torn one for a shorter one."""
+    size = 0
+    try:
+        with gzip.open(file, "rb") as stream:
+            sign = stream.read(len(_SIGN))
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                if size > _LARGEST_BYTES:
+                    raise RecordError("unpacks to over 32 GB", reason="huge", file=file)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordError(
+            f"is damaged or no .vital file ({error})", reason="unreadable", file=file
+        ) from error
+    if sign != _SIGN:
+        raise RecordError("is no .vital file", reason="unreadable", file=file)
+
+
+def _load(file: Path, track: str | None) -> Any:
+    """Load the headers of all tracks, or one track with its samples."""
+    # The package also brings a client of its web service: nobody else waits for its import.
+    import vitaldb  # noqa: PLC0415
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            vital = vitaldb.VitalFile(
+                str(file), track_names=[track] if track else None, header_only=track is None
+            )
+    except Exception as error:  # damaged files raise nearly anything inside vitaldb
+        raise RecordError(
+            f"vitaldb cannot read it ({type(error).__name__}: {error})",
+            reason="unreadable",
+            file=file,
+        ) from error
+    if "Error in reading file" in said.getvalue():  # it prints errors, and goes on
+        raise RecordError(
+            f"vitaldb cannot read it ({said.getvalue().strip()})", reason="unreadable", file=file
+        )
+    return vital
+
+
+def _runs(
+    records: list[dict[str, Any]], start_s: float, rate: float
+) -> tuple[tuple[int, np.ndarray], ...]:
+    """Place records on the grid of samples; where two overlap, the later one gives way."""
+    runs: list[tuple[int, np.ndarray]] = []
+    reached = 0
+    for record in sorted(records, key=lambda one: float(one["dt"])):
+        start, stored = round((float(record["dt"]) - start_s) * rate), record["val"]
+        if start < reached:
+            stored, start = stored[reached - start :], reached
+        if len(stored):
+            runs.append((start, stored))
+            reached = start + len(stored)
+    return tuple(runs)
+
+
+def _scale(track: Any) -> tuple[float, float]:
+    """Return gain and offset; the formats 1 and 2 are floating point, already in the unit."""
+    if track.fmt <= 2:
+        return 1.0, 0.0
+    return float(track.gain), float(track.offset)
+
+
+def _missing(track: Any) -> float:
+    """Return the value with which the package fills the gaps of a packed integer track."""
+    from vitaldb.utils import FMT_NAN  # noqa: PLC0415
+
+    return float(FMT_NAN[track.fmt])
+
+
+def _local_time(seconds: float, minutes_behind: int, file: Path) -> pd.Timestamp | None:
+    """Return the naive local time of seconds since 1970 UTC; None when the file has none."""
+    if seconds <= 0:
+        return None
+    try:
+        microseconds = round(seconds * 1e6) + minutes_behind * 60_000_000
+        return pd.Timestamp(np.datetime64(microseconds, "us"))
+    except (OverflowError, ValueError) as error:
+        raise RecordError(
+            f"claims to begin {seconds:g} s after 1970", reason="unreadable", file=file
+        ) from error

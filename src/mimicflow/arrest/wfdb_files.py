@@ -1,0 +1,384 @@
+"""One ECG lead of a WFDB record: single-segment, or segments of fixed or variable layout.
+
+``wfdb`` reads headers and samples. The segments are put together here, so that only those are
+read that the wanted samples lie in; a segment that cannot be read is an error when, and only
+when, its samples are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+import wfdb
+
+from mimicflow.arrest.recording import (
+    Recording,
+    check_size,
+    choose_lead,
+    path_inside,
+    unit_factor,
+)
+from mimicflow.errors import RecordError
+
+_GAP = "~"
+_MAX_HEADER_BYTES = 4_000_000
+_BITS = {"80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "310": 32 / 3, "311": 32 / 3}
+_BITS |= {"24": 24, "32": 32}
+_COMPRESSED = ("508", "516", "524")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording with one header.
+
+    Parameters
+    ----------
+    first : int
+        Its first frame in the recording (a frame is one sample of the slowest signals).
+    n_frames : int
+        Its length.
+    header : wfdb.Record or None
+        None for a gap, and for a segment whose header cannot be read.
+    path : Path
+        Of the header, without its extension.
+    channel : int or None
+        Which signal of the segment the lead is; None when it is not recorded.
+    fault : RecordError or None
+        Why its samples cannot be read.
+    """
+
+    first: int
+    n_frames: int
+    header: wfdb.Record | None
+    path: Path
+    channel: int | None = None
+    fault: RecordError | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of its signals."""
+        return _names(self.header)
+
+
+@dataclass(frozen=True)
+class WfdbRecording(Recording):
+    """A lead of a WFDB record; ``per_frame`` samples of it make a frame."""
+
+    per_frame: int
+    segments: tuple[Segment, ...]
+
+    def _fill(self, values: np.ndarray, first: int) -> None:
+        end = first + len(values)
+        starts = [segment.first * self.per_frame for segment in self.segments]
+        for place in range(bisect_right(starts, first) - 1, len(self.segments)):
+            start, segment = starts[place], self.segments[place]
+            if start >= end:
+                break
+            begin = max(first, start)
+            stop = min(end, start + segment.n_frames * self.per_frame)
+            if begin < stop and (segment.channel is not None or segment.fault):
+                part = self._read_segment(segment, begin - start, stop - start)
+                values[begin - first : stop - first] = part
+
+    def _read_segment(self, segment: Segment, begin: int, stop: int) -> np.ndarray:
+        """Return samples ``begin`` to ``stop`` of a segment, in mV."""
+        if segment.fault is not None:
+            fault = segment.fault
+            raise RecordError(fault.message, reason=fault.reason, file=fault.file)
+        first, last = begin // self.per_frame, math.ceil(stop / self.per_frame)
+        file = _header_file(segment.path)
+        try:
+            read = wfdb.rdrecord(
+                str(segment.path),
+                sampfrom=first,
+                sampto=last,
+                channels=[segment.channel],
+                smooth_frames=False,
+            )
+        except Exception as error:  # damaged files raise nearly anything inside wfdb
+            raise RecordError(
+                f"wfdb cannot read it ({type(error).__name__}: {error})",
+                reason="unreadable",
+                file=file,
+            ) from error
+        samples = np.asarray(read.e_p_signal[0], dtype=np.float64)
+        if len(samples) != (last - first) * self.per_frame:
+            raise RecordError("holds fewer samples", reason="signal_truncated", file=file)
+        offset = first * self.per_frame
+        return samples[begin - offset : stop - offset] * unit_factor(read.units[0], self.lead, file)
+
+
+def open_wfdb(root: Path, path: Path, wanted: str) -> WfdbRecording:
+    """Open a lead; ``path`` is that of the record without extension, inside ``root``.
+
+    Raises
+    ------
+    RecordError
+        As :func:`mimicflow.arrest.recordings.open_recording`.
+    """
+    file = _header_file(path)
+    header = read_header(root, path, missing="missing")
+    if isinstance(header, wfdb.MultiRecord):
+        layout, found = _segments(root, path, header)
+    else:
+        fault = _signal_fault(root, path, header, None)
+        if fault is not None and fault.reason == "outside_folder":
+            raise fault
+        layout, found = _names(header), [Segment(0, _length(root, path, header), header, path)]
+    names = list(dict.fromkeys([*layout, *(name for part in found for name in part.names)]))
+    recorded = [sum(part.n_frames for part in found if name in part.names) for name in names]
+    lead = choose_lead(names, wanted, recorded, file)
+    segments, per_frame = _with_lead(root, found, lead)
+    rate = float(header.fs) * per_frame
+    check_size(rate, sum(segment.n_frames for segment in segments) * per_frame, file)
+    _check_any(segments, lead, file)
+    start = getattr(header, "base_datetime", None)
+    return WfdbRecording(
+        file=file,
+        lead=lead,
+        sampling_rate=rate,
+        n_samples=sum(segment.n_frames for segment in segments) * per_frame,
+        start_time=None if start is None else pd.Timestamp(start).as_unit("us"),
+        per_frame=per_frame,
+        segments=segments,
+    )
+
+
+def read_header(root: Path, path: Path, *, missing: str) -> wfdb.Record | wfdb.MultiRecord:
+    """Read a WFDB header inside ``root``.
+
+    Parameters
+    ----------
+    root, path : Path
+        The waveform folder, and the record without extension.
+    missing : str
+        The reason given when there is no such header.
+
+    Raises
+    ------
+    RecordError
+        With reason ``outside_folder``, ``unreadable`` or ``missing``.
+    """
+    file = path_inside(root, path.parent, f"{path.name}.hea", same_folder=True)
+    if not file.is_file():
+        raise RecordError("no such WFDB header", reason=missing, file=file)
+    if file.stat().st_size > _MAX_HEADER_BYTES:
+        raise RecordError("header of more than 4 MB", reason="unreadable", file=file)
+    try:
+        header = wfdb.rdheader(str(path))
+    except Exception as error:  # damaged headers raise nearly anything inside wfdb
+        raise RecordError(
+            f"header is not WFDB ({type(error).__name__}: {error})", reason="unreadable", file=file
+        ) from error
+    _check_record_line(file, header)
+    if isinstance(header, wfdb.MultiRecord):
+        count, claimed = len(header.seg_len), header.n_seg
+    else:
+        count, claimed = len(_names(header)), header.n_sig
+    if count != claimed:
+        raise RecordError(
+            f"header lists {count} of {claimed} parts",
+            reason="unreadable",
+            file=file,
+        )
+    return header
+
+
+def _check_record_line(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
+    """Refuse a number that wfdb could not read, skipped, and gave its default."""
+    lines = file.read_text(encoding="ascii", errors="ignore").splitlines()
+    line = next(line for line in lines if line.strip() and not line.startswith("#"))
+    try:
+        given = [float(text.partition("/")[0]) for text in line.split()[2:4]]
+    except ValueError as error:
+        raise RecordError(f"record line {line!r}", reason="unreadable", file=file) from error
+    read = (header.fs, -1 if header.sig_len is None else header.sig_len)
+    if not header.fs > 0 or not all(map(math.isclose, given, read)):
+        raise RecordError(f"record line {line!r}", reason="unreadable", file=file)
+
+
+def _segments(root: Path, path: Path, header: wfdb.MultiRecord) -> tuple[list[str], list[Segment]]:
+    """Return the signals of the layout, and the segments without their lead."""
+    layout: list[str] = []
+    segments: list[Segment] = []
+    first = 0
+    for number, (name, n_frames) in enumerate(zip(header.seg_name, header.seg_len, strict=True)):
+        own = path
+        part, fault = None, None
+        if name != _GAP:
+            own = _header_file(path).parent / name
+            try:
+                path_inside(root, path.parent, f"{name}.hea", same_folder=True)
+                part = read_header(root, own, missing="signal_missing")
+                fault = _segment_fault(root, own, part, header, n_frames, number == 0)
+            except RecordError as error:
+                fault = error
+            if fault is not None and fault.reason == "outside_folder":
+                raise fault
+        if number == 0 and n_frames == 0:  # the layout of segments that differ
+            layout = _names(part)
+            continue
+        usable = part if isinstance(part, wfdb.Record) else None
+        segments.append(Segment(first, n_frames, usable, own, None, fault))
+        first += n_frames
+    if header.sig_len is not None and header.sig_len != first:
+        raise RecordError(
+            f"claims {header.sig_len} samples, its segments {first}",
+            reason="unreadable",
+            file=_header_file(path),
+        )
+    return layout, segments
+
+
+def _segment_fault(
+    root: Path,
+    path: Path,
+    part: wfdb.Record | wfdb.MultiRecord,
+    header: wfdb.MultiRecord,
+    n_frames: int,
+    is_first: bool,
+) -> RecordError | None:
+    """Tell how the header of a segment contradicts that of the record."""
+    file = _header_file(path)
+    if isinstance(part, wfdb.MultiRecord):
+        return RecordError("a segment made of segments", reason="unreadable", file=file)
+    if part.fs != header.fs:
+        return RecordError(
+            f"has {part.fs} Hz, the record {header.fs}", reason="unreadable", file=file
+        )
+    if is_first and n_frames == 0:
+        return None
+    if part.sig_len is not None and part.sig_len != n_frames:
+        return RecordError(
+            f"has {part.sig_len} samples, the record gives it {n_frames}",
+            reason="unreadable",
+            file=file,
+        )
+    return None
+
+
+def _with_lead(root: Path, segments: list[Segment], lead: str) -> tuple[tuple[Segment, ...], int]:
+    """Find the lead in each segment, and the files that are missing."""
+    per_frame = 0
+    found: list[Segment] = []
+    for segment in segments:
+        channel, fault = None, segment.fault
+        if segment.header is not None and lead in segment.names:
+            channel = segment.names.index(lead)
+            samples = int(segment.header.samps_per_frame[channel] or 1)
+            per_frame = per_frame or samples
+            file = _header_file(segment.path)
+            if samples != per_frame:
+                fault = RecordError(
+                    f"has {samples} samples of {lead} per frame, other segments {per_frame}",
+                    reason="unreadable",
+                    file=file,
+                )
+            fault = fault or _signal_fault(
+                root, segment.path, segment.header, channel, segment.n_frames
+            )
+        found.append(
+            Segment(segment.first, segment.n_frames, segment.header, segment.path, channel, fault)
+        )
+    return tuple(found), per_frame or 1
+
+
+def _check_any(segments: tuple[Segment, ...], lead: str, file: Path) -> None:
+    """Refuse a record of which not one sample can be read."""
+    recorded = [part for part in segments if part.n_frames and (part.channel is not None)]
+    faults = [part.fault for part in segments if part.fault is not None]
+    if any(part.fault is None for part in recorded):
+        return
+    if faults:
+        raise faults[0]
+    raise RecordError(f"{lead} is recorded nowhere", reason="empty", file=file)
+
+
+def _signal_fault(
+    root: Path, path: Path, header: wfdb.Record, channel: int | None, n_frames: int | None = None
+) -> RecordError | None:
+    """Tell what is wrong with a signal's file, without reading samples.
+
+    Without a channel, only whether a name leads outside the folder.
+    """
+    file = _header_file(path)
+    for name in dict.fromkeys(_listed(header.file_name)):
+        if name != _GAP:
+            try:
+                path_inside(root, path.parent, name, same_folder=True, file=file)
+            except RecordError as error:
+                return error
+    if channel is None:
+        return None
+    name = header.file_name[channel]
+    group = [place for place, other in enumerate(header.file_name) if other == name]
+    codes = {(header.fmt[place], header.byte_offset[place] or 0) for place in group}
+    contiguous = group == list(range(group[0], group[0] + len(group)))
+    kind, offset = header.fmt[channel], header.byte_offset[channel] or 0
+    gain = header.adc_gain[channel]
+    if len(codes) > 1 or not contiguous or not math.isfinite(gain) or gain == 0:
+        return RecordError("signal lines contradict each other", reason="unreadable", file=file)
+    if kind not in _BITS and kind not in _COMPRESSED:
+        # Format 8 holds differences: a part cannot be read without all that comes before it.
+        return RecordError(f"signal format {kind}", reason="unreadable", file=file)
+    try:
+        unit_factor(header.units[channel] or "mV", header.sig_name[channel], file)
+        available = _frames_in(path.parent / name, header, group, kind, offset)
+    except RecordError as error:
+        return error
+    if n_frames is not None and available < n_frames:
+        return RecordError(
+            f"{available} of {n_frames} samples",
+            reason="signal_truncated",
+            file=path.parent / name,
+        )
+    return None
+
+
+def _frames_in(file: Path, header: wfdb.Record, group: list[int], kind: str, offset: int) -> int:
+    """Return how many frames a signal file has room for."""
+    if not file.is_file():
+        raise RecordError("no signal file", reason="signal_missing", file=file)
+    if kind in _COMPRESSED:
+        try:
+            samples = int(soundfile.info(str(file)).frames) - offset
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise RecordError(
+                f"not a FLAC file ({error})", reason="unreadable", file=file
+            ) from error
+        return samples // int(header.samps_per_frame[group[0]] or 1)
+    per_frame = sum(int(header.samps_per_frame[place] or 1) for place in group)
+    # Half a byte of a last, odd sample may be left out.
+    return int((file.stat().st_size - offset) * 8 / _BITS[kind] / per_frame + 1e-9)
+
+
+def _length(root: Path, path: Path, header: wfdb.Record) -> int:
+    """Return the frames of a single-segment record; by its first file when the header is silent."""
+    if header.sig_len is not None:
+        return int(header.sig_len)
+    names = _listed(header.file_name)
+    if not names or header.fmt[0] not in (*_BITS, *_COMPRESSED):
+        return 0
+    group = [place for place, name in enumerate(names) if name == names[0]]
+    offset = header.byte_offset[0] or 0
+    return max(0, _frames_in(path.parent / names[0], header, group, header.fmt[0], offset))
+
+
+def _listed(values: list[str] | None) -> list[str]:
+    return values or []
+
+
+def _names(header: wfdb.Record | wfdb.MultiRecord | None) -> list[str]:
+    """Return the signal names of a header; "" for one without."""
+    names = getattr(header, "sig_name", None)
+    return [name or "" for name in names or []]
+
+
+def _header_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.hea")

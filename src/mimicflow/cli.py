@@ -1,0 +1,161 @@
+"""The command line ``mimicflow``: fitted models applied to new records.
+
+Heavy modules are imported inside the commands, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mimicflow import __version__
+from mimicflow.errors import ConfigError, MimicflowError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mimicflow.arrest.model_folder import ArrestModel
+    from mimicflow.arrest.recording import Recording
+
+
+class _Commands(TyperGroup):
+    """Tells our own errors without a traceback, with exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MimicflowError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Fitted prediction systems of mimicflow, applied to new records.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+arrest = typer.Typer(
+    help="Cardiac arrest in the ICU from heart-rate variability.", no_args_is_help=True
+)
+app.add_typer(arrest, name="arrest")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mimicflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+@arrest.command()
+def score(
+    record: Annotated[
+        str,
+        typer.Argument(
+            help="WFDB record without extension (with or without .hea), or a .vital file. "
+            "One ECG lead in mV, at least 100 Hz.",
+            metavar="RECORD",
+        ),
+    ],
+    model: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of a fitted HRV model: model.json, model.txt, calibration.json.",
+            metavar="FOLDER",
+        ),
+    ] = Path("results/arrest/hrv"),
+    lead: Annotated[
+        str,
+        typer.Option(
+            help="Name of the ECG lead, such as II or SNUADC/ECG_II. "
+            "Without it, the first ECG lead of the record.",
+            metavar="NAME",
+        ),
+    ] = "",
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the table <record>.csv and the figure <record>.png.", metavar="FOLDER"
+        ),
+    ] = Path(),
+) -> None:
+    """Give the probability of a cardiac arrest for each 5-min epoch of a record.
+
+    The probability (0 to 1) is that of an arrest within the model's horizon (0.5-24 h by default)
+    from the end of the epoch. Epochs without usable ECG are dropped, with the reason. The table
+    has time_s (s from the first sample to the end of the epoch), time (local, where the record
+    knows it), probability, alarm (1 at or above the model's threshold), reason, n_beats and
+    good_share (0 to 1). Frequency of the mains (Hz) and limits of quality are those of the model.
+    """
+    from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
+    from mimicflow.arrest.recordings import open_recording  # noqa: PLC0415
+    from mimicflow.arrest.score import score_recording  # noqa: PLC0415
+    from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
+    from mimicflow.files import write_csv  # noqa: PLC0415
+
+    path = Path(record.removesuffix(".hea"))
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{output} cannot be made a folder ({error.strerror})",
+            remedy="give --output a folder that can be written",
+        ) from error
+    fitted = load_model(model)
+    recording = open_recording(path.parent, path.name, lead)
+    scores = score_recording(recording, fitted)
+    name = path.name.removesuffix(".vital")
+    table, figure = output / f"{name}.csv", output / f"{name}.png"
+    write_csv(scores.astype({"alarm": "int64"}), table)
+    draw_scores(scores, fitted, name, figure)
+    for line in _summary(scores, fitted, recording):
+        typer.echo(line)
+    typer.echo(f"Table: {table}\nFigure: {figure}")
+
+
+def _summary(scores: pd.DataFrame, model: ArrestModel, recording: Recording) -> list[str]:
+    """Return what is printed of the scores of a recording."""
+    from mimicflow.arrest.measure import EPOCH_REASONS  # noqa: PLC0415
+
+    hours = recording.n_samples / recording.sampling_rate / 3600
+    lines = [
+        f"Recording: {hours:.2f} h, lead {recording.lead}, {recording.sampling_rate:g} Hz",
+        f"Epochs of {model.epoch_minutes:g} min: {len(scores)}",
+    ]
+    counts = scores["reason"].value_counts()
+    for reason, text in EPOCH_REASONS.items():
+        if reason == "" or counts.get(reason, 0):
+            label = "kept" if reason == "" else f"dropped, {reason}: {text}"
+            lines.append(f"  {counts.get(reason, 0):5d}  {label}")
+    known = scores["probability"].dropna()
+    if known.empty:
+        lines.append("No epoch gives a probability.")
+    else:
+        highest = scores.loc[known.idxmax()]
+        lines += [
+            f"Highest probability: {highest['probability']:.4f}, "
+            f"for the epoch that ends {highest['time_s'] / 3600:.2f} h after the first sample",
+            f"Epochs at or above the threshold of {model.threshold:.4f} "
+            f"({model.threshold_name}): {int(scores['alarm'].sum())}",
+        ]
+    if model.synthetic:
+        lines.append("The model was fitted on SYNTHETIC DATA, not on patients: not for any care.")
+    return lines

@@ -1,0 +1,14 @@
+"""Adapter of rule build_arrest_cohort."""
+
+from mimicflow.arrest.cohort import build_cohort
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    build_cohort(
+        snakemake.params.registry,
+        snakemake.input.scanned,
+        options={**snakemake.params.cohort, **snakemake.params.epochs},
+        stays=snakemake.output.stays,
+        attrition=snakemake.output.attrition,
+        exclusions=snakemake.output.exclusions,
+    )

@@ -1,0 +1,18 @@
+"""Adapter of rule build_registry."""
+
+from pathlib import Path
+
+from mimicflow.arrest.mimic import build_registry
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    build_registry(
+        snakemake.params.waveforms,
+        {
+            "icu/icustays": snakemake.input.icustays,
+            "icu/procedureevents": snakemake.input.procedureevents,
+            "hosp/patients": snakemake.input.patients,
+            "hosp/procedures_icd": snakemake.input.procedures_icd,
+        },
+        Path(snakemake.output.stays).parent,
+    )

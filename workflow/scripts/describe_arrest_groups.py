@@ -1,0 +1,13 @@
+"""Adapter of rule describe_arrest_groups."""
+
+from mimicflow.evaluation.groups import describe_groups
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    describe_groups(
+        snakemake.input.spine,
+        {},
+        snakemake.output[0],
+        memory_mb=snakemake.resources.mem_mb,
+        concept="arrest_stay_groups",
+    )

@@ -1,0 +1,16 @@
+"""Adapter of rule describe_hrv_over_time."""
+
+from mimicflow.arrest.over_time import describe_over_time
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    describe_over_time(
+        snakemake.input.features,
+        snakemake.input.importance,
+        snakemake.params.options,
+        snakemake.output.table,
+        snakemake.output.figure,
+        draws=snakemake.params.draws,
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+    )

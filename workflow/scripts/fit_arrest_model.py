@@ -1,0 +1,17 @@
+"""Adapter of rule fit_arrest_model."""
+
+from mimicflow.arrest.train import FitFiles, fit_model
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    fit_model(
+        snakemake.input.features,
+        snakemake.input.selected,
+        snakemake.input.best,
+        options=snakemake.params.options,
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+        kind=snakemake.wildcards.arrest_model,
+        threads=snakemake.threads,
+        outputs=FitFiles(**dict(snakemake.output.items())),
+    )

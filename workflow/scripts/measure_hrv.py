@@ -1,0 +1,14 @@
+"""Adapter of rule measure_hrv."""
+
+from mimicflow.arrest.measure import measure_group
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    measure_group(
+        snakemake.input.plan,
+        snakemake.input.scanned,
+        snakemake.params.waveforms,
+        options=snakemake.params.preprocessing,
+        output=snakemake.output[0],
+        group=int(snakemake.wildcards.group),
+    )

@@ -1,0 +1,13 @@
+"""Adapter of rule measure_vitals."""
+
+from mimicflow.arrest.clinical import measure_numerics
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    measure_numerics(
+        snakemake.input.plan,
+        snakemake.input.scanned,
+        snakemake.params.waveforms,
+        snakemake.output[0],
+        group=int(snakemake.wildcards.group),
+    )

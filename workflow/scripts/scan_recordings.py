@@ -1,0 +1,13 @@
+"""Adapter of rule scan_recordings."""
+
+from mimicflow.arrest.scan import scan_recordings
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    scan_recordings(
+        snakemake.params.registry,
+        snakemake.params.waveforms,
+        snakemake.output[0],
+        group=int(snakemake.wildcards.group),
+        groups=snakemake.params.groups,
+    )

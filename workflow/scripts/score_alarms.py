@@ -1,0 +1,18 @@
+"""Adapter of rule score_alarms."""
+
+from mimicflow.arrest.alarms import score_alarms
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    score_alarms(
+        snakemake.input.predictions,
+        snakemake.input.description,
+        snakemake.params.options,
+        snakemake.input.published,
+        snakemake.output.alarms,
+        snakemake.output.figure,
+        model=snakemake.wildcards.arrest_model,
+        draws=snakemake.params.draws,
+        seed=snakemake.params.seed,
+        synthetic=snakemake.params.synthetic,
+    )

@@ -1,0 +1,12 @@
+"""Adapter of rule select_features."""
+
+from mimicflow.arrest.selection import select_features
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    select_features(
+        snakemake.input.features,
+        options=snakemake.params.selection,
+        seed=snakemake.params.seed,
+        output=snakemake.output[0],
+    )

@@ -1,0 +1,12 @@
+"""Adapter of rule split_arrest_patients."""
+
+from mimicflow.arrest.folds import split_stays
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    split_stays(
+        snakemake.input.stays,
+        options=snakemake.params.split,
+        seed=snakemake.params.seed,
+        output=snakemake.output[0],
+    )

@@ -1,0 +1,15 @@
+"""Adapter of rule tune_arrest_model."""
+
+from mimicflow.arrest.tuning import tune_model
+from mimicflow.scripting import rule_log
+
+with rule_log(snakemake.log[0]):
+    tune_model(
+        snakemake.input.features,
+        snakemake.input.selected,
+        options=snakemake.params.tuning,
+        seed=snakemake.params.seed,
+        best=snakemake.output.best,
+        trials=snakemake.output.trials,
+        threads=snakemake.threads,
+    )
