@@ -40,7 +40,7 @@ BEST = {
 
 
 def make_features(
-    n_patients: int = 60, n_epochs: int = 12, *, effect: float = 1.5, seed: int = 0
+    n_patients: int = 60, n_epochs: int = 12, *, effect: float = 2.0, seed: int = 0
 ) -> pd.DataFrame:
     """Return a feature table: every third patient has an event, every tenth a second stay.
 

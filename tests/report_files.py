@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from arrest_report_files import write_arrest_files
 from matplotlib.figure import Figure
 from mortality_files import write_mortality_files
 from report_tables import ADMISSION, GROUPS, interval, write_csv, write_protocol
@@ -38,6 +39,7 @@ def write_report_files(folder: Path, real: bool = False) -> Path:
     _write_defects(results / "admission" / "price_of_defects.csv", draw)
     _write_run(results, real)
     write_mortality_files(results, real)
+    write_arrest_files(results, real)
     return results
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ class Cast:
     """The models of a system (name -> title, stays, published AUROC and AUPRC), and who is scored.
 
     ``sizes`` are rows, patients and events by kind of stays, ``aurocs`` go by title; all are
-    higher by ``optimism`` under a protocol other than ``judged``.
+    higher by ``optimism`` under a protocol other than ``judged``. ``groups`` are the subgroups
+    with their levels.
     """
 
     models: dict[str, tuple[str, str, float, float]]
@@ -23,12 +24,22 @@ class Cast:
     judged: str
     optimism: float
     folds: int = 5
+    groups: dict[str, list[str]] = field(default_factory=dict)
 
     def auroc(self, model: str, protocol: str) -> float:
         title, stays, *_ = self.models[model]
         at = self.aurocs.get(title, 0.9104) + 0.0118 * (stays == "multi")
         return at + self.optimism * (protocol != self.judged)
 
+
+GROUPS = {
+    "sex": ["Female", "Male"],
+    "age_band": ["18–44", "45–64", "65–79", "80 and over"],
+    "race": ["Asian", "Black", "Hispanic", "White", "Other", "Unknown"],
+    "arrival": ["Ambulance", "Walk in", "Helicopter", "Unknown"],
+    "insurance": ["Medicare", "Medicaid", "Private", "None", "Unknown"],
+}
+HIDDEN_LEVELS = ("Helicopter", "Solar8000M")
 
 ADMISSION = Cast(
     models={
@@ -45,15 +56,9 @@ ADMISSION = Cast(
     aurocs={"ECG only": 0.8507, "Random forest": 0.8857, "LightGBM": 0.8912},
     judged="nested",
     optimism=0.0041,
+    groups=GROUPS,
 )
-STRENGTH = {"ECG only": 1.45, "Random forest": 1.75, "LightGBM": 1.8}
-GROUPS = {
-    "sex": ["Female", "Male"],
-    "age_band": ["18–44", "45–64", "65–79", "80 and over"],
-    "race": ["Asian", "Black", "Hispanic", "White", "Other", "Unknown"],
-    "arrival": ["Ambulance", "Walk in", "Helicopter", "Unknown"],
-    "insurance": ["Medicare", "Medicaid", "Private", "None", "Unknown"],
-}
+STRENGTH = {"ECG only": 1.45, "Random forest": 1.75, "LightGBM": 1.8, "Vital signs": 1.2}
 
 
 def write_csv(rows: list[dict], path: Path) -> None:
@@ -66,7 +71,7 @@ def interval(value: float, half: float) -> dict[str, float]:
 
 
 def write_protocol(folder: Path, protocol: str, draw: np.random.Generator, cast: Cast) -> None:
-    """Write the tables of a protocol; groups of patients only where there are several folds."""
+    """Write the tables of a protocol; groups of patients only where there are some."""
     scores, folds, groups = [], [], []
     for model, (title, stays, *_) in cast.models.items():
         n, patients, events = cast.sizes[stays]
@@ -84,11 +89,11 @@ def write_protocol(folder: Path, protocol: str, draw: np.random.Generator, cast:
             for score in ("auroc", "auprc", "brier"):
                 at = values[score] + draw.normal() * 0.003
                 folds.append({"model": model, "fold": fold, **size, "score": score, "value": at})
-        groups += _subgroups(of, value, n, draw)
+        groups += _subgroups(of, value, n, draw, cast.groups)
     write_csv(scores, folder / "scores.csv")
     write_csv(folds, folder / "folds.csv")
     write_csv(_pairs(protocol, cast), folder / "comparisons.csv")
-    if cast.folds > 1:
+    if cast.groups:
         write_csv(groups, folder / "subgroups.csv")
     _write_curves(folder, draw, cast)
 
@@ -144,11 +149,13 @@ def _pairs(protocol: str, cast: Cast) -> list[dict]:
     return rows
 
 
-def _subgroups(of: dict, auroc: float, total: int, draw: np.random.Generator) -> list[dict]:
+def _subgroups(
+    of: dict, auroc: float, total: int, draw: np.random.Generator, groups: dict[str, list[str]]
+) -> list[dict]:
     rows = []
-    for group, levels in GROUPS.items():
+    for group, levels in groups.items():
         for level, share in zip(levels, draw.dirichlet(np.ones(len(levels)) * 4), strict=True):
-            hidden = level == "Helicopter"
+            hidden = level in HIDDEN_LEVELS
             n = int(total * share)
             for score, value in (("auroc", auroc), ("calibration_slope", 0.95)):
                 at = interval(value + draw.normal() * 0.012, 0.6 / np.sqrt(n))

@@ -108,13 +108,15 @@ def _expand(runs: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     n_epochs = runs["n_epochs"].to_numpy()
     row = np.repeat(np.arange(len(runs)), n_epochs)
     number = np.arange(len(row)) - np.repeat(np.cumsum(n_epochs) - n_epochs, n_epochs)
-    each = runs.iloc[row].reset_index(drop=True)
+    keys = ["subject_id", "stay_id", "recording_id", "group"]
+    times = ["start", "sampling_rate", "n_samples", "first_start"]
+    each = runs[[*keys, *times]].iloc[row].reset_index(drop=True)
     start = (each["first_start"] + number * length).astype(TIME_DTYPE)
     end = (start + length).astype(TIME_DTYPE)
     first, beyond = (_sample_at(time, each) for time in (start, end))
     # The end of a recording is rounded as well.
     first_sample, stop = np.minimum(first, each["n_samples"]), np.minimum(beyond, each["n_samples"])
-    return each[["subject_id", "stay_id", "recording_id", "group"]].assign(
+    return each[keys].assign(
         start=start, end=end, first_sample=first_sample, n_samples=stop - first_sample
     )
 

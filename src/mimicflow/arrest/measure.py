@@ -22,6 +22,13 @@ log = logging.getLogger(__name__)
 UNREADABLE = "unreadable"
 EPOCH_REASONS = {**REASONS, UNREADABLE: "the recording could not be read here"}
 """Why an epoch is dropped, and the text of each reason; "" is kept."""
+_UNREAD = EpochMeasures(
+    measures=np.full(len(MEASURES), np.nan),
+    r_peaks=np.empty(0, dtype=np.int64),
+    quality=np.empty(0),
+    good_share=np.nan,
+    reason=UNREADABLE,
+)
 
 
 def measure_group(
@@ -35,8 +42,8 @@ def measure_group(
 ) -> None:
     """Measure the epochs of one group; memory does not grow with the length of a recording.
 
-    A recording that breaks while it is read gives ``unreadable`` for the epochs from there on, and
-    one warning.
+    Epochs whose part of a recording cannot be read, such as those of a damaged segment, get the
+    reason ``unreadable``, and the recording one warning.
 
     Parameters
     ----------
@@ -64,7 +71,7 @@ def measure_group(
     recordings = scanned_of(epochs, scanned)
     rows: dict[str, np.ndarray] = {
         "epoch_id": epochs["epoch_id"].to_numpy(),
-        "reason": np.full(len(epochs), UNREADABLE, dtype=object),
+        "reason": np.full(len(epochs), "", dtype=object),
         "n_beats": np.zeros(len(epochs), dtype="int64"),
         "good_share": np.full(len(epochs), np.nan),
     }
@@ -119,18 +126,26 @@ def _measure_recording(
     rule: EpochRule,
     settings: Mapping[str, Any],
 ) -> Iterator[tuple[int, EpochMeasures]]:
-    """Yield row and measures of the epochs of one recording as far as it can be read."""
-    n_read = 0
+    """Yield row and measures of the epochs of one recording, also of those that cannot be read."""
+    faults: list[RecordError] = []
     try:
         opened = open_recording(waveforms, recording["record"], recording["lead"])
-        for epoch in epochs.itertuples():
-            ecg = opened.read(int(epoch.first_sample), int(epoch.n_samples))
-            one = measure_epoch(ecg, opened.sampling_rate, rule=rule, **settings)
-            n_read += 1
-            yield int(epoch.Index), one
     except RecordError as error:
+        faults = [error] * len(epochs)
+        yield from ((int(row), _UNREAD) for row in epochs.index)
+    else:
+        for epoch in epochs.itertuples():
+            try:
+                ecg = opened.read(int(epoch.first_sample), int(epoch.n_samples))
+            except RecordError as error:
+                faults.append(error)
+                yield int(epoch.Index), _UNREAD
+            else:
+                one = measure_epoch(ecg, opened.sampling_rate, rule=rule, **settings)
+                yield int(epoch.Index), one
+    if faults:
         log.warning(
-            "recording %s: %d of %d epochs not read (%s): %s",
-            *(recording["record"], len(epochs) - n_read, len(epochs)),
-            *(error.reason, error.message),
+            "recording %s: %d of %d epochs not read, the first (%s): %s",
+            *(recording["record"], len(faults), len(epochs)),
+            *(faults[0].reason, faults[0].message),
         )

@@ -16,10 +16,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
+from mimicflow.arrest.features import finite
 from mimicflow.errors import CheckpointError, InputError
-from mimicflow.evaluation.recalibration import _beta_design
+from mimicflow.evaluation.recalibration import apply_beta
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
 KINDS = ("hrv", "clinical")
@@ -84,12 +84,12 @@ class ArrestModel:
             raise InputError(
                 f"the model needs {', '.join(missing)}", remedy="give all features of the model"
             )
-        values = features[list(self.features)].to_numpy(dtype=np.float64)
+        values = finite(features[list(self.features)]).to_numpy(dtype=np.float64)
         if not len(values):
             return np.empty(0)
         # One thread: an epoch at a time, and the same sum whatever the machine.
         raw = self.booster.predict(values, num_threads=1)
-        return np.asarray(expit(_beta_design(np.asarray(raw)) @ self.calibration))
+        return apply_beta(np.asarray(raw), np.asarray(self.calibration))
 
 
 def load_model(folder: str | Path) -> ArrestModel:

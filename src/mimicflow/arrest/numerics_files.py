@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import wfdb
 
+from mimicflow.arrest.mimic_numerics import ENDING, read_ticked_numerics
 from mimicflow.arrest.recording import VITAL, path_inside
 from mimicflow.arrest.registry import TIME_DTYPE
 from mimicflow.arrest.wfdb_files import read_header
@@ -41,7 +42,7 @@ def find_numerics(folder: str | Path, record: str, given: str = "") -> str:
     -------
     str
         Relative to ``folder``: what was given, else ``<record>n`` when such a WFDB header exists,
-        else ``<record>.numerics.parquet``, else "".
+        else ``<record>.numerics.parquet`` or ``<record>n.csv.gz``, else "".
 
     Raises
     ------
@@ -55,7 +56,7 @@ def find_numerics(folder: str | Path, record: str, given: str = "") -> str:
             raise RecordError("no such numerics", reason="missing", file=file)
         return given
     stem = record[: -len(VITAL)] if record.lower().endswith(VITAL) else record
-    for name in (f"{stem}n", f"{stem}.numerics{PARQUET}"):
+    for name in (f"{stem}n", f"{stem}.numerics{PARQUET}", f"{stem}{ENDING}"):
         if path_inside(root, root, _file_name(name)).is_file():
             return name
     return ""
@@ -69,8 +70,8 @@ def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
     folder : path-like
         The waveform folder; nothing outside it is opened.
     path : str
-        WFDB record without extension, or a Parquet file with ``time`` and at least one of the
-        vital signs, relative to ``folder``.
+        Relative to ``folder``: WFDB record without extension, a Parquet file with ``time`` and at
+        least one of the vital signs, or ``<record>n.csv.gz`` of the MIMIC-IV waveform database.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
         file = path_inside(root, root, _file_name(path))
         if not file.is_file():
             raise RecordError("no such numerics", reason="missing", file=file)
-        table = _read_parquet(file) if path.endswith(PARQUET) else _read_wfdb(root, file)
+        table = _read(root, file)
     except OSError as error:  # no right to read, a broken disk, a torn Parquet file
         raise RecordError(
             f"cannot be read ({error.strerror or error})",
@@ -101,7 +102,13 @@ def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
 
 
 def _file_name(path: str) -> str:
-    return path if path.endswith(PARQUET) else f"{path}.hea"
+    return path if path.endswith((PARQUET, ENDING)) else f"{path}.hea"
+
+
+def _read(root: Path, file: Path) -> pd.DataFrame:
+    if file.name.endswith(ENDING):
+        return read_ticked_numerics(file)
+    return _read_parquet(file) if file.suffix == PARQUET else _read_wfdb(root, file)
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
@@ -162,7 +169,9 @@ def _read_wfdb(root: Path, file: Path) -> pd.DataFrame:
 
 def _vitals(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:
     """Take each vital sign from the first of its signals that has a value."""
-    found = {_plain(name or ""): values[:, place] for place, name in reversed(list(enumerate(names)))}
+    found = {
+        _plain(name or ""): values[:, place] for place, name in reversed(list(enumerate(names)))
+    }
     columns = {vital: np.full(len(values), np.nan) for vital in VITALS}
     for fact in _NAMES.sort_values(["column", "priority"]).itertuples():
         column = columns[str(fact.column)]

@@ -44,6 +44,8 @@ ACCEPTED, TENTATIVE, REJECTED = "accepted", "tentative", "rejected"
 
 _DECISIONS = {1: ACCEPTED, 0: TENTATIVE, -1: REJECTED}  # the numbers of BorutaPy
 _MOST = 2**31 - 1  # largest seed of LightGBM
+# BorutaPy has 5 at least, which noise beats often: with few features, each gets several shadows.
+_FEWEST_SHADOWS = 40
 
 # Shallow and slow: a model that knows its training patients by heart spreads its importance over
 # everything that tells them apart. Of depths 3 and 5 and rates 0.02 to 0.1, these found the most
@@ -235,8 +237,8 @@ class ShapBoruta(BorutaPy):
         BorutaPy drops the shadows of rejected features, so that the bar falls as it goes.
         """
         left = np.flatnonzero(dec_reg >= 0)
-        width = X.shape[1] * -(-5 // X.shape[1])  # 5 shadows at least, as in BorutaPy
-        shadows = [self._shadow(X[:, place % X.shape[1]]) for place in range(width)]
+        repeats = -(-_FEWEST_SHADOWS // X.shape[1])
+        shadows = [self._shadow(column) for _ in range(repeats) for column in X.T]
         found = self._mean_shap(np.column_stack([X[:, left], *shadows]), y)
         real, shadow = np.full(X.shape[1], np.nan), found[len(left) :]
         real[left] = found[: len(left)]

@@ -57,7 +57,7 @@ def fit_model(
     seed: int,
     synthetic: bool,
     kind: str,
-    outputs: FitFiles,
+    outputs: Mapping[str, str | Path],
     *,
     threads: int = 1,
 ) -> None:
@@ -68,16 +68,16 @@ def fit_model(
     features, selected, best : path-like
         Feature table, its judged features and LightGBM's parameters.
     options : mapping
-        Section ``arrest`` of the configuration, of which ``tuning``, ``preprocessing``,
-        ``epochs.minutes``, ``epochs.event_window_h`` and ``evaluation.specificity`` are read.
+        ``tuning`` (fields of `TuningConfig`); ``specificity`` of the threshold; and, copied into
+        the description, ``preprocessing``, ``epoch_minutes`` and ``event_window_h``.
     seed : int
         Of the models.
     synthetic : bool
         Whether the recordings were made; goes into the description.
     kind : {"hrv", "clinical"}
         Of the features; goes into the description.
-    outputs : FitFiles
-        What is written.
+    outputs : mapping
+        Fields of `FitFiles`: what is written.
     threads : int
         Of LightGBM; the result does not depend on it.
 
@@ -101,6 +101,7 @@ def fit_model(
     Calibration and threshold are fitted on these predictions only, and used with the final model,
     which has learned from a fold more than the models that they come from.
     """
+    files = FitFiles(**outputs)
     tuning = parse(TuningConfig, options["tuning"], "arrest.tuning")
     data = read_development(features, read_selected(selected, features))
     parameters = read_best(best)
@@ -117,17 +118,15 @@ def fit_model(
         _table(read_epochs(features, "train"), "validation", calibrate(raw, coefficients)),
         _table(test, "test", calibrate(predicted, coefficients)),
     ]
-    threshold = _threshold(
-        data.label, parts[0]["probability"].to_numpy(), options["evaluation"]["specificity"]
-    )
+    threshold = _threshold(data.label, parts[0]["probability"].to_numpy(), options["specificity"])
     log.info("%d features, %d rounds, %s", len(data.features), rounds, threshold)
     description = _describe(data, rounds, options, threshold, kind, synthetic)
-    with atomic_output(outputs.model) as temporary:
+    with atomic_output(files.model) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    write_json(_calibration(coefficients, data), outputs.calibration)
-    write_json(description, outputs.description)
-    write_parquet(pd.concat(parts).sort_values("epoch_id"), outputs.predictions)
-    write_csv(table, outputs.rounds)
+    write_json(_calibration(coefficients, data), files.calibration)
+    write_json(description, files.description)
+    write_parquet(pd.concat(parts).sort_values("epoch_id"), files.predictions)
+    write_csv(table, files.rounds)
 
 
 def calibrate(raw: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
@@ -214,9 +213,9 @@ def _describe(
         "kind": kind,
         "features": list(data.features),
         "rounds": rounds,
-        "epoch_minutes": options["epochs"]["minutes"],
+        "epoch_minutes": options["epoch_minutes"],
         "preprocessing": dict(options["preprocessing"]),
-        "horizon_h": list(options["epochs"]["event_window_h"]),
+        "horizon_h": list(options["event_window_h"]),
         "threshold": threshold,
         "synthetic": synthetic,
         "mimicflow": __version__,

@@ -187,7 +187,7 @@ def _local_time(seconds: float, minutes_behind: int, file: Path) -> pd.Timestamp
     if seconds <= 0:
         return None
     try:
-        microseconds = round(seconds * 1e6) + minutes_behind * 60_000_000
+        microseconds = round(seconds * 1e6) - minutes_behind * 60_000_000
         return pd.Timestamp(np.datetime64(microseconds, "us"))
     except (OverflowError, ValueError) as error:
         raise RecordError(

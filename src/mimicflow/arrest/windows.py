@@ -72,7 +72,7 @@ def control_windows(pieces: pd.DataFrame, options: Mapping[str, Any], seed: int)
     Parameters
     ----------
     pieces : pandas.DataFrame
-        Rows of :func:`cut_overlaps`, each stay with a piece of at least one epoch.
+        Rows of :func:`cut_overlaps`.
     options : mapping
         ``control_window_h`` (h) and ``minutes`` (of an epoch).
     seed : int
@@ -81,16 +81,18 @@ def control_windows(pieces: pd.DataFrame, options: Mapping[str, Any], seed: int)
     Returns
     -------
     pandas.DataFrame
-        ``window_start`` and ``window_end`` by stay_id.
+        ``window_start`` and ``window_end`` by stay_id, of stays with room for an epoch.
     """
     length, epoch = _microseconds(hours=options["control_window_h"]), _epoch_length(options)
     left = pieces[pieces["piece_start"] < pieces["end"]]
     stays, rows = [], []
     for stay_id, part in left.groupby("stay_id", sort=True):
         starts, ends = part["piece_start"].astype("int64"), part["end"].astype("int64")
+        long = ends - starts >= epoch
+        if not long.any():
+            continue
         first, last = int(starts.min()), int(ends.max())
         if last - first > length:
-            long = ends - starts >= epoch
             lows = (starts[long] + epoch - length).clip(lower=first, upper=last - length)
             highs = (ends[long] - epoch).clip(lower=first, upper=last - length)
             first = _draw(lows.to_numpy(), highs.to_numpy(), f"{seed}:{stay_id}")

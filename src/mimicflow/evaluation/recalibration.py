@@ -95,6 +95,11 @@ def fit_beta(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
     return minimize(log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
 
 
+def apply_beta(probability: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Return probabilities, (rows,), corrected by the ``a, b, c`` of `fit_beta`."""
+    return expit(_beta_design(probability) @ coefficients)
+
+
 def _beta_design(probability: np.ndarray) -> np.ndarray:
     clipped = np.clip(np.asarray(probability, dtype=np.float64), EPSILON, 1 - EPSILON)
     return np.column_stack([np.log(clipped), -np.log1p(-clipped), np.ones_like(clipped)])
@@ -116,7 +121,7 @@ def _isotonic(probability: np.ndarray, label: np.ndarray) -> Correction:
 
 def _beta(probability: np.ndarray, label: np.ndarray) -> Correction:
     coefficients = fit_beta(probability, label)
-    return lambda other: expit(_beta_design(other) @ coefficients)
+    return lambda other: apply_beta(other, coefficients)
 
 
 FITS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {

@@ -9,13 +9,7 @@ import altair as alt
 import pandas as pd
 
 from mimicflow.evaluation.canvas import BLUE, GREY, INK, VERMILION
-from mimicflow.report.charts import (
-    HEIGHT,
-    Drawing,
-    choice,
-    lines,
-    tooltips,
-)
+from mimicflow.report.charts import HEIGHT, Drawing, choice, lines, tooltips
 from mimicflow.report.grouped_charts import SMALL_HEIGHT
 
 FEATURE_HEIGHT = 20  # pixels of each row of a ranking
@@ -44,13 +38,20 @@ def alarms(frame: pd.DataFrame, x: str, y: str, default: str | None = None) -> D
     told += tooltips({"threshold": "Threshold", "y": y, "low": "95 % from", "high": "to"}, ".3f")
     told += tooltips({"x": x}, ".2f")
     drawn = lines(frame).encode(
-        x=alt.X("x:Q", title=x, scale=places, axis=alt.Axis(values=_ALARMS_PER_DAY)),
+        x=alt.X("x:Q", title=x, scale=places, axis=alt.Axis(values=_ALARMS_PER_DAY, format="~g")),
         y=alt.Y("y:Q", title=y, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".1f")),
         order="threshold:Q",
         tooltip=told,
     )
-    bands = drawn.mark_area(opacity=0.12, interpolate="linear").encode(
-        y=alt.Y("low:Q", title=y), y2="high:Q", strokeDash=alt.value([1, 0]), order=alt.value(0)
+    bands = (
+        alt.Chart(frame)
+        .mark_area(color=GREY, opacity=0.12, clip=True)
+        .encode(
+            x=alt.X("x:Q", title=x, scale=places),
+            y=alt.Y("low:Q", title=y),
+            y2="high:Q",
+            detail="title:N",
+        )
     )
     points = drawn.transform_filter("datum.chosen").mark_point(filled=True, size=90, opacity=1)
     points = points.encode(strokeDash=alt.value([1, 0]))
@@ -94,9 +95,7 @@ def ranking(frame: pd.DataFrame, value: str, group: str, colours: Mapping[str, s
     if "low" in frame.columns:
         layers.append(base.mark_rule(color=INK).encode(x="low:Q", x2="high:Q", **place))
     if "mark" in frame.columns:
-        layers.append(
-            base.mark_tick(color=INK, thickness=2, size=14).encode(x="mark:Q", **place)
-        )
+        layers.append(base.mark_tick(color=INK, thickness=2, size=14).encode(x="mark:Q", **place))
     if "note" in frame.columns:
         words = base.mark_text(align="left", dx=6, color=INK)
         layers.append(words.encode(x="high:Q", text="note:N", **place))
@@ -145,9 +144,3 @@ def course(frame: pd.DataFrame, value: str, level: float | None) -> Drawing:
             ),
         )
     return alt.layer(*layers).properties(height=SMALL_HEIGHT)
-
-
-DIRECTIONS = {1: VERMILION, -1: BLUE, 0: GREY}
-"""Sign of how a feature moves the risk -> its colour."""
-DECISIONS = {"accepted": BLUE, "tentative": "#E69F00", "rejected": GREY}
-"""What became of a feature -> its colour."""

@@ -19,13 +19,17 @@ from mimicflow.errors import ConfigError
 from mimicflow.files import atomic_output
 from mimicflow.report.blocks import Block, Chart, Section
 from mimicflow.report.chapters import (
+    alarms,
     cohort,
     curves,
+    epochs,
     explanations,
+    horizons,
     performance,
     run,
     section,
     sequences,
+    signals,
     summary,
     training,
     visits,
@@ -35,6 +39,9 @@ from mimicflow.report.inputs import FOLDER, SharedFiles, SystemFiles, reference
 
 LIMIT = 5_000_000  # bytes
 log = logging.getLogger(__name__)
+
+COMPARISONS = {"mortality": sequences.comparison, "arrest": horizons.comparison}
+"""How a system's models stand side by side."""
 
 
 def build_report(
@@ -113,10 +120,14 @@ def _system_sections(system: System) -> Iterator[Section]:
     yield cohort.flow(system)
     yield cohort.table_one(system)
     yield visits.visits(system)
+    if files.epochs is not None:
+        yield epochs.epochs(system, files.epochs)
     if files.comparison is not None:
-        yield sequences.comparison(system, files.comparison)
+        yield COMPARISONS[system.name](system, files.comparison)
     if files.leak is not None:
         yield sequences.leak(system, files.leak)
+    yield horizons.operating(system)
+    yield alarms.alarms(system)
     yield performance.scores(system)
     yield curves.discrimination(system)
     yield curves.calibration(system)
@@ -134,6 +145,10 @@ def _system_sections(system: System) -> Iterator[Section]:
     if files.attributions is not None:
         yield explanations.attributions(system, files.attributions)
     yield explanations.ecgs(system)
+    yield signals.selection(system)
+    yield signals.shap(system)
+    if files.hrv_over_time is not None:
+        yield signals.over_time(system, files.hrv_over_time)
     yield training.history(system)
     yield sequences.neighbours(system)
 

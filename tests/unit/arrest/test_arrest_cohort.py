@@ -8,6 +8,7 @@ import pytest
 from arrest_files import COHORT, EPOCHS, write_registry, write_scanned
 
 from mimicflow.arrest.cohort import COLUMNS, build_cohort
+from mimicflow.arrest.epochs import plan_epochs
 from mimicflow.errors import CohortError, InputError
 
 OPTIONS = COHORT | EPOCHS
@@ -262,3 +263,22 @@ def test_the_same_in_several_groups(tmp_path):
     assert len(scanned) == 3
     for one, other in zip(whole, build_from(registry, scanned, tmp_path), strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_every_stay_of_the_cohort_has_epochs_in_the_plan_and_no_other(tmp_path):
+    """All cases together, each of a patient of its own."""
+    lines, recordings, arrests, found = [], [], [], {}
+    for i, (stay, recording, arrest, _) in enumerate(CASES.values()):
+        lines.append(stay.replace("p,S,", f"p{i},S{i},"))
+        if recording is not None:
+            recordings.append(f"p{i},S{i},s{i},,,X")
+            found[f"s{i}"] = recording
+        if arrest is not None:
+            arrests.append(arrest.replace("S,", f"S{i},"))
+    stays, _, _ = build(tmp_path, lines, recordings, arrests, found)
+    kept = [f"S{i}" for i, case in enumerate(CASES.values()) if not case[-1]]
+    assert sorted(stays["stay_id"]) == sorted(["C", "E", *kept])
+
+    paths = [tmp_path / name for name in ("stays.parquet", "recordings/0.parquet", "plan.parquet")]
+    plan_epochs(paths[0], [paths[1]], OPTIONS, 0, paths[2])
+    assert set(pd.read_parquet(paths[2])["stay_id"]) == set(stays["stay_id"])

@@ -104,47 +104,49 @@ def test_the_thresholds_of_the_configuration_are_used(tmp_path, ecg):
     assert all_good["reason"].tolist() == ["low_quality"]
 
 
-class Breaking:
-    """A recording whose second part cannot be read; counts what is asked of it."""
+class Broken:
+    """A recording of which one part cannot be read; keeps what is asked of it."""
 
     sampling_rate = RATE
 
-    def __init__(self, ecg, breaks_at):
-        self.ecg, self.breaks_at, self.asked = ecg, breaks_at, []
+    def __init__(self, ecg, hole=(0, 0)):
+        self.ecg, self.hole, self.asked = ecg, hole, []
 
     def read(self, first, n):
         self.asked.append((first, n))
-        if first >= self.breaks_at:
-            raise RecordError("segment is damaged", reason="unreadable", file="r_2.hea")
+        if first + n > self.hole[0] and first < self.hole[1]:
+            raise RecordError("segment is damaged", reason="signal_truncated", file="r_2.hea")
         return self.ecg[first : first + n]
 
 
-def test_a_recording_that_breaks_costs_its_later_epochs_only(tmp_path, ecg, monkeypatch, caplog):
+def test_a_damaged_part_of_a_recording_costs_its_epochs_only(tmp_path, ecg, monkeypatch, caplog):
+    """The third epoch, of the samples of the first shifted by 10 s, touches the damage as well."""
     opened = []
-    records = {"a": Breaking(ecg, EPOCH), "b": Breaking(ecg, 10 * EPOCH)}
+    records = {"a": Broken(ecg, (EPOCH + 10, EPOCH + 20)), "b": Broken(ecg)}
 
     def open_recording(folder, record, lead):
         opened.append((folder, record, lead))
         return records[record]
 
     monkeypatch.setattr(module, "open_recording", open_recording)
+    starts = [0, EPOCH, 1250, 3 * EPOCH], [0, 3 * EPOCH]
     plan = planned(
-        *[(i, 0, 0, start * EPOCH) for i, start in enumerate((0, 1, 3))],
-        *[(3 + i, 1, 0, start * EPOCH) for i, start in enumerate((0, 3))],
+        *[(i, 0, 0, start) for i, start in enumerate(starts[0])],
+        *[(4 + i, 1, 0, start) for i, start in enumerate(starts[1])],
     )
     with caplog.at_level(logging.WARNING):
         table = measure(tmp_path, plan, scanned("a", "b"))
 
-    assert table["reason"].tolist() == ["", "unreadable", "unreadable", "", ""]
+    assert table["reason"].tolist() == ["", "unreadable", "unreadable", "", "", ""]
     assert table.loc[[1, 2], list(MEASURES)].isna().all(axis=None)
     assert table["n_beats"][[1, 2]].tolist() == [0, 0]
     assert [record.message for record in caplog.records] == [
-        "recording a: 2 of 3 epochs not read (unreadable): segment is damaged"
+        "recording a: 2 of 4 epochs not read, the first (signal_truncated): segment is damaged"
     ]
-    # Each recording is opened once and read an epoch at a time, no further than it can be read.
+    # Each recording is opened once, and read an epoch at a time.
     assert opened == [(tmp_path, "a", "II"), (tmp_path, "b", "II")]
-    assert records["a"].asked == [(0, EPOCH), (EPOCH, EPOCH)]
-    assert records["b"].asked == [(0, EPOCH), (3 * EPOCH, EPOCH)]
+    assert records["a"].asked == [(start, EPOCH) for start in starts[0]]
+    assert records["b"].asked == [(start, EPOCH) for start in starts[1]]
 
 
 def test_a_recording_that_is_gone_costs_its_epochs_only(tmp_path, ecg, caplog):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mimicflow.arrest.mimic_numerics import read_ticked_numerics
+from mimicflow.arrest.numerics_files import find_numerics, read_numerics
 from mimicflow.errors import RecordError
 
 TABLE = """\
@@ -48,6 +49,15 @@ def test_vital_signs_in_the_order_of_their_time(numerics):
     )
     expected["time"] = expected["time"].astype("datetime64[us]")
     pd.testing.assert_frame_equal(table, expected)
+
+
+def test_they_are_found_beside_their_record_as_all_numerics_are(numerics):
+    found = find_numerics(numerics.parent, "81")
+
+    assert found == numerics.name
+    pd.testing.assert_frame_equal(
+        read_numerics(numerics.parent, found), read_ticked_numerics(numerics)
+    )
 
 
 def test_ticks_are_not_milliseconds(numerics):

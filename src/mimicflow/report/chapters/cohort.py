@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL
-from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, count, table
+from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, table
 from mimicflow.report.chapters import section
+from mimicflow.report.chapters.epochs import exclusions
+from mimicflow.report.chapters.masking import Shown
 from mimicflow.report.chapters.models import System
 from mimicflow.report.images import data_uri
 from mimicflow.report.inputs import label, read_table
 
-_COUNTED = ("rows", "admissions", "stays", "patients")
+_COUNTED = ("rows", "admissions", "recordings", "stays", "patients")
 
 
 def flow(system: System) -> Section:
-    """Return the flow of patients as figure and table, whichever there is."""
+    """Return the flow of patients as figure and tables, whichever there are."""
     blocks: list[Block] = []
     if system.files.flow is not None:
         description = "Flow of patients from all stays to the cohort; the table gives its numbers."
@@ -29,28 +31,9 @@ def flow(system: System) -> Section:
         columns, rows = _attrition(path, shown)
         options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
         blocks.append(table(f"{protocol.title}, {caption}", columns, rows, **options))
+    if system.files.exclusions is not None:
+        blocks.append(exclusions(system.files.exclusions, shown))
     return section("flow", blocks, system=system.name)
-
-
-class Shown:
-    """Writes counts that belong together; when masked, none that differs from another by 1 to 9.
-
-    The difference of two counts is a count of its own: of those who are in one of them only.
-    """
-
-    def __init__(self, mask: bool) -> None:
-        self.mask = mask
-        self._written: dict[str, list[float]] = {}
-
-    def write(self, value: float, kind: str) -> str:
-        """Write a count, unless one of its kind that was written before would tell a small one."""
-        if value < SMALLEST_CELL:
-            return count(value, self.mask)
-        others = self._written.setdefault(kind, [])
-        if self.mask and any(0 < abs(value - other) < SMALLEST_CELL for other in others):
-            return HIDDEN
-        others.append(value)
-        return count(value, self.mask)
 
 
 def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[list[str]]]:

@@ -6,11 +6,14 @@ given as tables.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
+    DASH,
     Block,
     Chart,
     Section,
@@ -107,7 +110,34 @@ def calibration(system: System) -> Section:
         frame = read_table(path, "model", "recalibration", "score", "value", "low", "high")
         for stays, part in by_stays(system, frame):
             blocks.append(_recalibrated(system, protocol, stays, part))
+    own = list(system.only_models_with("calibration"))
+    if own:
+        blocks.append(_bins_by_patient(system, own))
     return section("calibration", blocks, system=system.name)
+
+
+def _bins_by_patient(system: System, models: list[tuple[str, Path]]) -> Table:
+    """Return the bins of models without a protocol, with intervals that know of patients."""
+    columns = [("Bin", True), ("Patients", True), (label("unit", system.unit), True)]
+    columns += [("Events", True), ("Predicted", True), ("Observed (95 % CI by patient)", True)]
+    columns.append(("95 % CI, rows independent", True))
+    rows: list[list[str]] = []
+    needed = ["bin", "n", "events", "patients", "predicted", "observed", "low", "high"]
+    for model, path in models:
+        frame = read_table(path, *needed, "by_patient_low", "by_patient_high")
+        rows.append([system.title(model)])
+        rows += [
+            [
+                str(row.bin),
+                *(count(n, system.mask) for n in (row.patients, row.n, row.events)),
+                number(row.predicted),
+                with_interval(row.observed, row.by_patient_low, row.by_patient_high),
+                f"{number(row.low)}{DASH}{number(row.high)}",
+            ]
+            for row in frame.itertuples()
+        ]
+    caption = "Observed share by bin of the predicted probability, with intervals by patient."
+    return table(caption, columns, rows)
 
 
 def _kinds(frame: pd.DataFrame) -> list[str]:

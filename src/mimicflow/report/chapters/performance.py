@@ -78,11 +78,13 @@ def _main_scores(system: System, protocol: Protocol, stays: str, frame: pd.DataF
         columns.append((f"{label('score', name)} (95 % CI)", True))
         with_published = of_score["published"].notna().any()
         if with_published:
-            columns += [("Fold mean ± SD", True), (f"Published {label('score', name)}", True)]
+            columns += [("Fold mean ± SD", True)] * protocol.fold_tables
+            columns.append((f"Published {label('score', name)}", True))
         for row, (_, entry) in zip(rows, of_score.iterrows(), strict=True):
             row.append(with_interval(entry["value"], entry["low"], entry["high"]))
             if with_published:
-                row.append(with_spread(entry["fold_mean"], entry["fold_sd"]))
+                spread = with_spread(entry["fold_mean"], entry["fold_sd"])
+                row += [spread] * protocol.fold_tables
                 row.append(number(entry["published"]) or DASH)
     caption = caption_of(protocol, stays, "main scores") + " " + system.sizes(frame)
     return table(caption, columns, rows, optimistic=protocol.optimistic)
@@ -226,7 +228,8 @@ def subgroups(system: System) -> Section:
 
 def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of: str) -> Table:
     names = [name for name in SCORES if name in set(frame["score"])]
-    columns = [("Group", False), ("Patients", True), ("Stays", True), ("Events", True)]
+    counted = "Stays" if system.unit == "patients" else label("unit", system.unit)
+    columns = [("Group", False), ("Patients", True), (counted, True), ("Events", True)]
     columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
     rows: list[list[str]] = []
     for model, table_of_model in frame.groupby("model", sort=False):

@@ -15,7 +15,7 @@ def summary(systems: Sequence[System]) -> Section:
     """Return the AUROC of the main models of each system."""
     rows = [row for system in systems for row in _rows(system)]
     columns = [("System", False), ("Group", False), ("Protocol", False), ("Model", False)]
-    columns += [("Patients", True), ("Stays", True), ("Events", True)]
+    columns += [("Patients", True), ("Predictions", True), ("Events", True)]
     columns += [("AUROC (95 % CI)", True), ("Published", True)]
     caption = "Main result of each system."
     return section("summary", [table(caption, columns, rows)] if rows else [])

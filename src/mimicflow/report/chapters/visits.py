@@ -8,7 +8,7 @@ from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import Block, Chart, Section, Table, count, number, table
 from mimicflow.report.chapters import section
-from mimicflow.report.chapters.cohort import Shown
+from mimicflow.report.chapters.masking import Shown
 from mimicflow.report.chapters.models import System
 from mimicflow.report.inputs import label, read_table
 

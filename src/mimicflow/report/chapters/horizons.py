@@ -1,0 +1,182 @@
+"""Models of arrest side by side at every horizon, with the tests of their difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.report import charts, grouped_charts
+from mimicflow.report.blocks import (
+    DASH,
+    Block,
+    Cell,
+    Chart,
+    Section,
+    Table,
+    count,
+    in_sentence,
+    number,
+    p_value,
+    table,
+    with_interval,
+)
+from mimicflow.report.chapters import section
+from mimicflow.report.chapters.masking import Shown
+from mimicflow.report.chapters.models import System, difference
+from mimicflow.report.inputs import label, read_table
+
+RANKING = ["auroc", "auprc"]
+OPERATING = ["sensitivity", "specificity", "precision", "accuracy", "f1"]
+# Prefix of the columns of a test -> how it takes the epochs.
+TESTS = {"auroc_difference": "epochs taken as independent", "clustered": "clustered by patient"}
+_ENDS = ("", "_low", "_high")
+
+
+def comparison(system: System, path: Path) -> Section:
+    """Return both models at every horizon, published scores beside, and their difference."""
+    needed = [f"{score}{end}" for score in RANKING for end in _ENDS]
+    needed += [f"published_{score}" for score in RANKING]
+    needed += ["patients", "stays", "n", "events", "event_stays", "clustered_p"]
+    frame = read_table(path, "horizon_h", "model", "title", *needed)
+    blocks: list[Block] = [_chart(frame, score) for score in RANKING]
+    blocks = [block for block in blocks if isinstance(block, Chart) and block.table.rows]
+    blocks.append(_by_horizon(system, frame))
+    # Only the first model has differences, and only where both have scores.
+    tested = frame.dropna(subset=["auroc_difference"])
+    if not tested.empty:
+        blocks += _differences(system, frame, tested)
+    return section("comparison", blocks, system=system.name)
+
+
+def within(hours: float) -> str:
+    """Return ``Within 24 h``."""
+    return f"Within {hours:g} h"
+
+
+def _chart(frame: pd.DataFrame, score: str) -> Chart:
+    names = {"title": "group", score: "value", f"{score}_low": "low", f"{score}_high": "high"}
+    points = frame.rename(columns={**names, f"published_{score}": "beside"})
+    points = points.assign(row=[within(hours) for hours in points["horizon_h"]])
+    points = points[["row", "group", "value", "low", "high", "beside"]].round(5)
+    points = points.dropna(subset=["value"])
+    name = label("score", score)
+    caption = f"{name} with 95 % interval by patient, for arrests within each horizon."
+    columns = [("Arrest", False), ("Model", False), (f"{name} (95 % CI)", True)]
+    rows = [
+        [row.row, row.group, with_interval(row.value, row.low, row.high)]
+        for row in points.itertuples()
+    ]
+    if points["beside"].notna().any():
+        caption += " Open triangle: published value."
+        columns.append(("Published", True))
+        for row, value in zip(rows, points["beside"], strict=True):
+            row.append(number(value) or DASH)
+    else:
+        points = points.drop(columns="beside")
+    groups = " and ".join(dict.fromkeys(points["group"]))
+    description = f"Dot plot of the {name} at {points['row'].nunique()} horizons. {groups}."
+    chart = grouped_charts.grouped_forest(points, name, of="Model")
+    spec = charts.specification(chart, description)
+    return Chart(caption, description, spec, table(caption, columns, rows), wide=True)
+
+
+def _by_horizon(system: System, frame: pd.DataFrame) -> Table:
+    columns, shown = [("Model", False)], Shown(system.mask)
+    for score in RANKING:
+        columns.append((f"{label('score', score)} (95 % CI)", True))
+        columns.append((f"Published {label('score', score)}", True))
+    rows: list[list[str]] = []
+    for hours, part in frame.groupby("horizon_h", sort=False):
+        rows.append([f"{within(float(str(hours)))}: {_size(part.iloc[0], shown)}"])
+        for row in part.to_dict("records"):
+            cells = [str(row["title"])]
+            for score in RANKING:
+                cells.append(with_interval(*(row[f"{score}{end}"] for end in _ENDS)) or DASH)
+                cells.append(number(row[f"published_{score}"]) or DASH)
+            rows.append(cells)
+    size = frame.iloc[0]
+    texts = (f"{count(size[name], system.mask)} {name}" for name in ("patients", "stays"))
+    caption = "Scores by horizon. All horizons have the same held-out epochs, "
+    caption += f"{count(size['n'], system.mask)} of {' and '.join(texts)}."
+    return table(caption, columns, rows)
+
+
+def _size(row: pd.Series, shown: Shown) -> str:
+    if pd.isna(row["events"]):
+        return "too few patients to be shown"
+    events = shown.write(row["events"], "events")
+    stays = shown.write(row["event_stays"], "event stays")
+    # Beside a count that is not written, its share would tell it.
+    share = f" ({number(100 * row['events'] / row['n'], 1)} %)" if events[0].isdigit() else ""
+    return f"arrests follow {events} epochs{share} of {stays} stays"
+
+
+def _differences(system: System, frame: pd.DataFrame, tested: pd.DataFrame) -> list[Block]:
+    first = str(tested["title"].iloc[0])
+    second = next(title for title in frame["title"] if title != first)
+    pair = f"{first} less {in_sentence(second)}"
+    points = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "row": [within(hours) for hours in tested["horizon_h"]],
+                    "group": text.capitalize(),
+                    "value": tested["auroc_difference"],
+                    "low": tested[f"{prefix}_low"],
+                    "high": tested[f"{prefix}_high"],
+                }
+            )
+            for prefix, text in TESTS.items()
+        ]
+    ).round(5)
+    caption = f"Difference of AUROC with DeLong's 95 % interval. {pair}, on the same epochs."
+    description = f"Dot plot of the difference of AUROC at {len(tested)} horizons. {pair}."
+    title = f"AUROC: {in_sentence(pair)}"
+    chart = grouped_charts.grouped_forest(points, title, line=0.0, of="Interval")
+    spec = charts.specification(chart, description)
+    data = _tests(system, tested, caption)
+    return [Chart(caption, description, spec, data, wide=True, opened=True)]
+
+
+def _tests(system: System, tested: pd.DataFrame, caption: str) -> Table:
+    columns = [("Arrest", False), ("Difference of AUROC", True)]
+    for text in TESTS.values():
+        columns += [(f"95 % CI, {text}", True), (f"P, {text}", True)]
+    columns.append(("Difference of AUPRC (95 % CI by patient)", True))
+    rows: list[list[Cell | str]] = []
+    for row in tested.to_dict("records"):
+        cells: list[Cell | str] = [within(row["horizon_h"]), number(row["auroc_difference"])]
+        for prefix, p in zip(TESTS, ("p", "clustered_p"), strict=True):
+            low, high = row[f"{prefix}_low"], row[f"{prefix}_high"]
+            cells.append(difference(f"{number(low)} to {number(high)}", low, high))
+            cells.append(p_value(row[p]))
+        values = [row[f"auprc_difference{end}"] for end in _ENDS]
+        cells.append(difference(with_interval(*values), *values[1:]))
+        rows.append(cells)
+    return table(caption, columns, rows)
+
+
+def operating(system: System) -> Section:
+    """Return what each model does at its threshold, at every horizon, published scores beside."""
+    blocks: list[Block] = []
+    columns = [("Arrest", False), ("Threshold", True)]
+    columns += [(f"{label('score', name)} (95 % CI)", True) for name in OPERATING]
+    rows: list[list[str]] = []
+    needed = ["horizon_h", "threshold", "score", "value", "lower", "upper", "published"]
+    for model, path in system.only_models_with("metrics"):
+        frame = read_table(path, *needed)
+        rows.append([system.title(model)])
+        for hours, part in frame.groupby("horizon_h", sort=False):
+            values = part.drop_duplicates("score").set_index("score").reindex(OPERATING)
+            entries = values[["value", "lower", "upper"]].to_numpy()
+            texts = [with_interval(*entry) or DASH for entry in entries]
+            threshold = number(part["threshold"].iloc[0]) or DASH
+            rows.append([within(float(str(hours))), threshold, *texts])
+            if values["published"].notna().any():
+                published = [number(value) or DASH for value in values["published"]]
+                rows.append([f"{within(float(str(hours)))}, published", DASH, *published])
+    if rows:
+        caption = "Scores of the decisions at the threshold of each horizon."
+        blocks.append(table(caption, columns, rows))
+    return section("operating", blocks, system=system.name)
