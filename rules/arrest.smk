@@ -51,7 +51,12 @@ rule scan_recordings:
     input:
         registry=registry_files,
         files=telemetry,
-        code=sources("arrest.scan", "reference/recording_reasons.csv", "reference/ecg_leads.csv"),
+        code=sources(
+            "arrest.scan",
+            "reference/recording_reasons.csv",
+            "reference/registry.csv",
+            "reference/ecg_leads.csv",
+        ),
     output:
         "results/arrest/recordings/{group}.parquet",
     log:
@@ -77,7 +82,10 @@ rule build_arrest_cohort:
         registry=registry_files,
         scanned=groups("results/arrest/recordings/{group}.parquet"),
         code=sources(
-            "arrest.cohort", "reference/arrest_attrition.csv", "reference/arrest_exclusions.csv"
+            "arrest.cohort",
+            "reference/arrest_attrition.csv",
+            "reference/arrest_exclusions.csv",
+            "reference/registry.csv",
         ),
     output:
         stays="results/arrest/stays.parquet",

@@ -41,6 +41,8 @@ ADMISSION_TABLES = [
 ]
 # What the registry of MIMIC-IV is built from.
 REGISTRY_TABLES = ["hosp/patients", "hosp/procedures_icd", "icu/icustays", "icu/procedureevents"]
+# Whether the workflow builds the registry of bedside recordings itself.
+REGISTRY_BUILT = config["data"]["registry"].rstrip("/") == "results/arrest/registry"
 # By the folder of its manifest below results/.
 TABLES_READ = {
     "": ADMISSION_TABLES,
@@ -304,8 +306,10 @@ def arrest_fit(wildcards):
     """A parameter: what the final model of arrest is fitted by, and what a scorer must know of it."""
     arrest = config["arrest"]
     return {
-        **{section: arrest[section] for section in ("tuning", "preprocessing", "epochs")},
-        "evaluation": {"specificity": arrest["evaluation"]["specificity"]},
+        **{section: arrest[section] for section in ("tuning", "preprocessing")},
+        "epoch_minutes": arrest["epochs"]["minutes"],
+        "event_window_h": arrest["epochs"]["event_window_h"],
+        "specificity": arrest["evaluation"]["specificity"],
     }
 
 

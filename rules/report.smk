@@ -55,6 +55,17 @@ EVALUATION = [
         protocol=REPORTED_MORTALITY,
         network=VISIT_NETWORKS,
     ),
+    *collect(
+        "results/arrest/{table}.csv",
+        table=["attrition", "exclusions", "epochs", "comparison", "hrv_over_time"],
+    ),
+    *collect("results/arrest/single/{table}.csv", table=PROTOCOL_TABLES),
+    *collect(
+        "results/arrest/{model}/{table}.csv",
+        model=ARREST_MODELS,
+        table=["metrics", "alarms", "calibration", "shap", "selected_features"],
+    ),
+    *(["results/arrest/manifest.json"] if REGISTRY_BUILT else []),
 ]
 # What model card and checklist are written from.
 DOCUMENTED = {
@@ -246,6 +257,10 @@ rule build_report:
             "report.page",
             "report.inputs",
             "reference/published_context.csv",
+            "reference/published_arrest.csv",
+            "reference/arrest_exclusions.csv",
+            "reference/hrv_measures.csv",
+            "reference/clinical_features.csv",
             *texts("report"),
             *texts("report/templates"),
         ),

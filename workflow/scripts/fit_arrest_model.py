@@ -1,6 +1,6 @@
 """Adapter of rule fit_arrest_model."""
 
-from mimicflow.arrest.train import FitFiles, fit_model
+from mimicflow.arrest.train import fit_model
 from mimicflow.scripting import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -13,5 +13,5 @@ with rule_log(snakemake.log[0]):
         synthetic=snakemake.params.synthetic,
         kind=snakemake.wildcards.arrest_model,
         threads=snakemake.threads,
-        outputs=FitFiles(**dict(snakemake.output.items())),
+        outputs=dict(snakemake.output.items()),
     )

@@ -38,8 +38,8 @@ def repeatable(parameters: Mapping[str, Any], seed: int, threads: int) -> dict[s
         "num_threads": threads,
         # Without these two the sums depend on the number of threads.
         "deterministic": True,
-
-        # A data set prepared for one min_child_samples would leave out features for another.
+        "force_row_wise": True,
+        # A data set prepared for one min_child_samples would have to be made again for another.
         "feature_pre_filter": False,
         "verbosity": -1,
     }

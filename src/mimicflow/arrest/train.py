@@ -11,7 +11,6 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from mimicflow import __version__
 from mimicflow.arrest.boosting import model_text, repeatable, train_rounds
@@ -20,7 +19,7 @@ from mimicflow.arrest.selection import read_selected
 from mimicflow.arrest.tuning import TuningConfig, read_best
 from mimicflow.errors import CohortError
 from mimicflow.evaluation.metrics import choose_thresholds
-from mimicflow.evaluation.recalibration import _beta_design, fit_beta
+from mimicflow.evaluation.recalibration import apply_beta, fit_beta
 from mimicflow.files import atomic_output, write_csv, write_json, write_parquet
 from mimicflow.learning.configs import parse
 
@@ -115,8 +114,8 @@ def fit_model(
     test = _test_epochs(features, data)
     predicted = _predict(lgb.Booster(model_str=text), test[list(data.features)].to_numpy())
     parts = [
-        _table(read_epochs(features, "train"), "validation", calibrate(raw, coefficients)),
-        _table(test, "test", calibrate(predicted, coefficients)),
+        _table(read_epochs(features, "train"), "validation", apply_beta(raw, coefficients)),
+        _table(test, "test", apply_beta(predicted, coefficients)),
     ]
     threshold = _threshold(data.label, parts[0]["probability"].to_numpy(), options["specificity"])
     log.info("%d features, %d rounds, %s", len(data.features), rounds, threshold)
@@ -127,11 +126,6 @@ def fit_model(
     write_json(description, files.description)
     write_parquet(pd.concat(parts).sort_values("epoch_id"), files.predictions)
     write_csv(table, files.rounds)
-
-
-def calibrate(raw: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Return probabilities of a model, (epochs,), after beta calibration."""
-    return expit(_beta_design(raw) @ coefficients)
 
 
 def _second_pass(

@@ -132,9 +132,7 @@ def weigh_decisions(
     curves = []
     models = by_stays(predictions, stays)
     for kind in dict.fromkeys(stays[model] for model in models):
-        tables = {
-            m: read_predictions(predictions[m], key=key) for m in models if stays[m] == kind
-        }
+        tables = {m: read_predictions(predictions[m], key=key) for m in models if stays[m] == kind}
         everyone = pd.concat(tables.values()).drop_duplicates(key)
         # To treat all is to act on a prediction that is always certain, to treat none on one
         # that is never enough.

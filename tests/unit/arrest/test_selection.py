@@ -57,6 +57,14 @@ def test_signal_is_accepted_and_noise_of_every_kind_is_not(usual):
     assert set(usual["feature"]) == {*SIGNAL, *EPOCH_NOISE, *PATIENT_NOISE, *COPIES}
 
 
+def test_noise_that_ten_shadows_would_let_pass_is_not_accepted(tmp_path):
+    # By chance, constant_0 of this seed goes with the label; one shadow per feature accepts it.
+    table = select(tmp_path, make_features(seed=2))
+
+    assert accepted(table) <= set(SIGNAL)
+    assert table.set_index("feature").loc["constant_0", "decision"] != "accepted"
+
+
 def test_shadows_of_single_epochs_take_patient_noise_for_signal(tmp_path):
     table = select(tmp_path, shadow="epoch")
 
@@ -86,8 +94,9 @@ def test_the_same_bytes_in_any_order_of_rows_and_with_more_threads(tmp_path):
     few = {"rounds": 10, "trees": 6}
     first = tmp_path / "first"
     first.mkdir()
-    select(first, **few)
-    select(tmp_path, make_features().sample(frac=1, random_state=3), threads=2, **few)
+    frame = make_features(effect=4)
+    select(first, frame, **few)
+    select(tmp_path, frame.sample(frac=1, random_state=3), threads=2, **few)
 
     one, two = (folder / "selected_features.csv" for folder in (first, tmp_path))
     assert one.read_bytes() == two.read_bytes()

@@ -44,3 +44,13 @@ def real(real_page: str) -> Element:
 @pytest.fixture(scope="session")
 def mortality(page: Element) -> Element:
     return chapter(page, "Death within a year")
+
+
+@pytest.fixture(scope="session")
+def arrest(page: Element) -> Element:
+    return chapter(page, "Cardiac arrest within 24 hours")
+
+
+@pytest.fixture(scope="session")
+def real_arrest(real: Element) -> Element:
+    return chapter(real, "Cardiac arrest within 24 hours")

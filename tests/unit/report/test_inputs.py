@@ -42,6 +42,22 @@ def test_files_of_mortality_are_known_by_protocol_and_model():
     assert list(files.protocols["published"].models) == ["lstm"]
 
 
+def test_files_of_arrest_are_known_by_model_without_a_protocol():
+    names = ["attrition.csv", "exclusions.csv", "epochs.csv", "comparison.csv"]
+    names += ["hrv_over_time.csv", "single/scores.csv", "clinical/shap.csv"]
+    of_model = ["metrics", "alarms", "calibration", "shap", "selected_features"]
+    names += [f"hrv/{name}.csv" for name in of_model]
+    systems, _ = sort_files([f"results/arrest/{name}" for name in names])
+    files, root = systems["arrest"], Path("results/arrest")
+    for name in ("attrition", "exclusions", "epochs", "comparison", "hrv_over_time"):
+        assert getattr(files, name) == root / f"{name}.csv"
+    assert files.protocols["single"].scores == root / "single/scores.csv"
+    for name in of_model:
+        assert getattr(files.models["hrv"], name) == root / "hrv" / f"{name}.csv"
+    assert files.models["clinical"].shap == root / "clinical/shap.csv"
+    assert files.models["clinical"].alarms is None
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -61,6 +77,19 @@ def test_files_of_mortality_are_known_by_protocol_and_model():
         "results/mortality/audited/lstm/predictions.parquet",
         "results/mortality/audited/lstm/scores.csv",
         "results/mortality/other/lstm/history.csv",
+        # what only arrest has, and where
+        "results/mortality/epochs.csv",
+        "results/mortality/audited/lstm/alarms.csv",
+        "results/admission/lightgbm_all/shap.csv",
+        "results/arrest/metrics.csv",
+        "results/arrest/single/metrics.csv",
+        "results/arrest/single/hrv/metrics.csv",
+        "results/arrest/explanations/shap.csv",
+        "results/arrest/hrv/predictions.parquet",
+        "results/arrest/hrv/trials.csv",
+        "results/arrest/hrv/history.csv",
+        "results/arrest/hrv/shap.png",
+        "results/arrest/leak.csv",
     ],
 )
 def test_a_file_without_a_place_is_refused(path: str):

@@ -1,0 +1,385 @@
+"""The sections of the system arrest on the page."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from arrest_report_files import FEATURES, HORIZONS, SILENCES, auroc, build_arrest
+from page_reader import Element, rows_of, tables
+
+from mimicflow.arrest import alarms, comparison, explain, horizons, over_time
+from mimicflow.arrest.results import COLUMNS as BINS
+from mimicflow.errors import InputError
+
+THIN = "\u202f"
+
+
+def headings(table: Element) -> list[str]:
+    return [cell.text for cell in table.all("thead")[0].all("th")]
+
+
+def drawn(html: str, words: str) -> list[dict]:
+    """Return the points of the one chart with these words in its description."""
+    specs = re.search(r'id="specifications">(.*?)</script>', html).group(1)
+    [chart] = [spec for spec in json.loads(specs).values() if words in spec["description"]]
+    return max(chart["datasets"].values(), key=len)
+
+
+def of_model(table: Element, title: str) -> list[list[str]]:
+    """Return the rows below the heading that begins with this title."""
+    rows = rows_of(table)
+    start = next(place for place, row in enumerate(rows) if row[0].startswith(title))
+    end = next(
+        (place for place, row in enumerate(rows) if place > start and len(row) == 1), len(rows)
+    )
+    return rows[start + 1 : end]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("comparison.csv", comparison.COLUMNS),
+        ("hrv_over_time.csv", over_time.COLUMNS),
+        ("hrv/metrics.csv", horizons.COLUMNS),
+        ("hrv/alarms.csv", alarms.COLUMNS),
+        ("hrv/shap.csv", explain.COLUMNS),
+        ("hrv/calibration.csv", BINS),
+    ],
+)
+def test_the_made_files_have_the_columns_that_are_written(
+    name: str, columns: list[str], results: Path
+):
+    assert set(pd.read_csv(results / "arrest" / name).columns) == set(columns)
+
+
+def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
+    assert [heading.text for heading in arrest.all("h3")] == [
+        "Flow of patients",
+        "Epochs kept and dropped",
+        "Comparison of the models",
+        "Decisions at a threshold",
+        "Alarms",
+        "All scores",
+        "Discrimination",
+        "Calibration",
+        "Clinical use at a threshold",
+        "Pairwise comparisons",
+        "Subgroups",
+        "Selected features",
+        "What drives the predictions",
+        "Change before the arrest",
+    ]
+
+
+def test_the_source_is_named_and_linked(page: Element):
+    [link] = [link for link in page.all("a") if "Digital Medicine" in link.text]
+    assert link.text == "npj Digital Medicine 2023;6:215"
+    assert link.attributes["href"] == "https://doi.org/10.1038/s41746-023-00960-2"
+
+
+def test_the_summary_counts_epochs(page: Element):
+    [summary] = tables(page, "Main result")
+    assert headings(summary)[4:7] == ["Patients", "Predictions", "Events"]
+    [row] = [row for row in rows_of(summary) if row[0].startswith("Cardiac arrest")]
+    assert row[1:] == [
+        *("All epochs", "Single split", "Heart-rate variability"),
+        *("83", f"19{THIN}812", "541", "0.861 (0.857–0.865)", "0.881"),
+    ]
+
+
+def test_epochs_are_said_to_depend_on_patients(arrest: Element):
+    assert "Epochs of one patient are not independent" in arrest.text
+    [main] = tables(arrest, "Single split, all epochs, main scores")
+    assert f"83 patients, 19{THIN}812 epochs, 541 events." in main.text
+    assert headings(main) == [
+        *("Model", "AUROC (95 % CI)", "Published AUROC"),
+        *("AUPRC (95 % CI)", "Published AUPRC", "Brier (95 % CI)"),
+    ]
+    assert [row[2] for row in rows_of(main)] == ["0.881", "0.735"]
+
+
+def test_the_flow_counts_recordings_and_tells_why_stays_were_left_out(arrest: Element):
+    [flow] = tables(arrest, "What is left after each step")
+    assert headings(flow) == ["Step", "Recordings", "Stays", "Patients", "Patients lost"]
+    assert rows_of(flow)[1] == [
+        *("Stays at the age of arrest.cohort.min_age or more", "590", "500", "462", "18")
+    ]
+    [reasons] = tables(arrest, "What was left out by reason")
+    assert rows_of(reasons) == [
+        ["Age not recorded", "12", "12", "15"],
+        ["Younger than arrest.cohort.min_age", "16", "15", "19"],
+        ["Kind of ICU not among arrest.cohort.icus", "29", "22", "30"],
+        ["Sampling rate under 100 Hz", "15", "12", "15"],
+    ]
+
+
+def test_real_reasons_give_no_small_group_away(real_arrest: Element):
+    [flow] = tables(real_arrest, "What is left after each step")
+    assert rows_of(flow)[-1][2:] == ["hidden", "hidden", "<10"]
+    [reasons] = tables(real_arrest, "What was left out by reason")
+    # 4 patients lack an age; those who are too young would tell it with the step of both.
+    assert rows_of(reasons)[:2] == [
+        ["Age not recorded", "<10", "<10", "hidden"],
+        ["Younger than arrest.cohort.min_age", "hidden", "hidden", "hidden"],
+    ]
+    assert rows_of(reasons)[-1] == ["Sampling rate under 100 Hz", "hidden", "<10", "hidden"]
+
+
+def test_epochs_are_counted_by_reason_and_outcome(arrest: Element):
+    [table] = tables(arrest, "Epochs kept and dropped by reason.")
+    assert "99.2 % of all were kept" in table.text
+    rows = of_model(table, f"Stays with an arrest: 3{THIN}111 epochs planned")
+    assert rows[0] == ["Kept", f"2{THIN}710", "87.1 %", "105", "103"]
+    assert rows[1] == ["Nothing but a line for seconds: lead off", "41", "1.3 %", "16", "16"]
+    rows = of_model(table, f"Stays without an arrest: 89{THIN}620 epochs planned")
+    assert [row[1] for row in rows] == [f"89{THIN}310", "310"]
+
+
+def test_real_epochs_of_few_patients_are_hidden_with_what_tells_them(real_arrest: Element):
+    [table] = tables(real_arrest, "Epochs kept and dropped by reason.")
+    kept, flat, quality, gaps = of_model(table, "Stays with an arrest")
+    assert kept[1:] == [f"2{THIN}710", "87.1 %", "105", "103"]
+    assert flat[1:] == ["hidden", "", "<10", "<10"]
+    assert quality[1:] == ["260", "8.4 %", "70", "70"]
+    assert gaps[1:] == ["hidden", "", "hidden", "hidden"]
+
+
+def test_models_stand_beside_each_other_at_every_horizon(results: Path, arrest: Element):
+    file = pd.read_csv(results / "arrest/comparison.csv")
+    [table] = tables(arrest, "Scores by horizon.")
+    assert f"19{THIN}812 of 83 patients and 85 stays" in table.text
+    rows = rows_of(table)
+    assert rows[0] == ["Within 24 h: arrests follow 541 epochs (2.7 %) of 21 stays"]
+    assert rows[-3] == ["Within 1 h: arrests follow 13 epochs (0.1 %) of 8 stays"]
+    rows = [row for row in rows if len(row) > 1]
+    assert len(rows) == 2 * len(HORIZONS)
+    for row, (_, entry) in zip(rows, file.iterrows(), strict=True):
+        assert row[0] == entry["title"]
+        numbers = [entry[f"auroc{end}"] for end in ("", "_low", "_high")]
+        assert row[1] == "{:.3f} ({:.3f}–{:.3f})".format(*numbers)
+    assert [row[2] for row in rows[:3]] == ["0.881", "0.735", "–"]
+    assert [row[4] for row in rows[:2]] == ["0.104", "–"]
+
+
+def test_scores_by_horizon_are_drawn_with_the_published_ones(html: str):
+    points = drawn(html, "Dot plot of the AUROC at 6 horizons")
+    assert len(points) == 2 * len(HORIZONS)
+    assert points[0]["row"] == "Within 24 h"
+    assert points[0]["group"] == "Heart-rate variability"
+    assert points[0]["value"] == pytest.approx(auroc("hrv", 24), abs=1e-5)
+    assert [point["beside"] for point in points[:3]] == [0.881, 0.735, None]
+
+
+def test_both_tests_of_the_difference_are_told(arrest: Element, html: str):
+    [table] = tables(arrest, "Difference of AUROC with DeLong's 95 % interval")
+    assert "Heart-rate variability less vital signs" in table.text
+    rows = rows_of(table)
+    assert len(rows) == len(HORIZONS)
+    name, gap, plain, p, clustered, clustered_p, auprc = rows[0]
+    assert (name, gap) == ("Within 24 h", "0.108")
+    assert plain.startswith("0.088 to 0.128")
+    assert "excludes 0" in plain
+    assert p == "<0.001"
+    assert clustered == "−0.022 to 0.238"  # includes 0, so that nothing stands beside
+    assert clustered_p == "0.093"
+    assert auprc.startswith("0.051 (0.012–0.091)")
+    points = drawn(html, "Dot plot of the difference of AUROC at 6 horizons")
+    assert {point["group"] for point in points} == {
+        "Epochs taken as independent",
+        "Clustered by patient",
+    }
+    assert len(points) == 2 * len(HORIZONS)
+
+
+def test_a_real_horizon_of_few_patients_has_no_figures(real_arrest: Element, real_page: str):
+    [table] = tables(real_arrest, "Scores by horizon.")
+    rows = rows_of(table)
+    assert rows[-3] == ["Within 1 h: too few patients to be shown"]
+    assert [row[1:] for row in rows[-2:]] == [["–"] * 4] * 2
+    # One event stay less than at 18 h would be told.
+    assert rows[6] == ["Within 12 h: arrests follow 322 epochs (1.6 %) of hidden stays"]
+    [difference] = tables(real_arrest, "Difference of AUROC with DeLong")
+    assert [row[0] for row in rows_of(difference)][-1] == "Within 3 h"
+    assert len(drawn(real_page, "Dot plot of the AUROC at 5 horizons")) == 10
+    [decisions] = tables(real_arrest, "Scores of the decisions")
+    assert of_model(decisions, "Vital signs")[-1][2:] == ["–"] * 5
+
+
+def test_decisions_at_the_threshold_stand_beside_published_ones(results: Path, arrest: Element):
+    file = pd.read_csv(results / "arrest/hrv/metrics.csv")
+    at = file[(file["horizon_h"] == 24) & (file["score"] == "sensitivity")].iloc[0]
+    [table] = tables(arrest, "Scores of the decisions at the threshold of each horizon")
+    rows = of_model(table, "Heart-rate variability")
+    assert rows[0][:2] == ["Within 24 h", "0.017"]
+    assert rows[0][2] == f"{at['value']:.3f} ({at['lower']:.3f}–{at['upper']:.3f})"
+    assert rows[1] == ["Within 24 h, published", "–", "–", "–", "–", "–", "0.100"]
+    assert len(rows) == 1 + len(HORIZONS)
+    assert not any("published" in row[0] for row in of_model(table, "Vital signs"))
+
+
+def test_alarms_are_told_by_silence(results: Path, arrest: Element):
+    file = pd.read_csv(results / "arrest/hrv/alarms.csv")
+    chosen = file[(file["rule"] != "sweep") & (file["silence_min"] == 60)].set_index("measure")
+    [table] = tables(arrest, "Alarms at the threshold of each model")
+    heading = next(row for row in rows_of(table) if row[0].startswith("Heart-rate"))
+    assert heading == [
+        "Heart-rate variability: threshold 0.043 (specificity 0.8 out of fold); "
+        "21 event stays; 62 control stays, 57.2 monitored days"
+    ]
+    rows = of_model(table, "Heart-rate variability")
+    assert [row[0] for row in rows] == ["none", "30 min", "60 min", "120 min"]
+    of = chosen.loc["event_sensitivity"]
+    assert rows[2][1] == f"{of['value']:.3f} ({of['lower']:.3f}–{of['upper']:.3f})"
+    assert rows[2][2:4] == ["12.4 (10.9–13.9)", "3.1–19.2"]
+    of = chosen.loc["false_alarms_per_day"]
+    assert rows[2][5] == f"{of['value']:.2f} ({of['lower']:.2f}–{of['upper']:.2f})"
+    assert len(of_model(table, "Vital signs")) == len(SILENCES)
+
+
+def test_alarms_are_drawn_for_every_threshold(arrest: Element, html: str):
+    points = drawn(html, "against false alarms per patient-day")
+    assert len(points) == 2 * len(SILENCES) * 41
+    assert sum(point["chosen"] for point in points) == 2 * len(SILENCES)
+    assert '"value":"60 min"' in html  # the silence in the middle is shown first
+    [table] = tables(arrest, "Every 4th threshold")
+    rows = of_model(table, "Heart-rate variability, silence 60 min")
+    assert len(rows) == 11
+    assert rows[-1][:2] == ["the model's threshold", "0.043"]
+
+
+def test_suppressed_alarms_have_no_figures(results: Path, tmp_path: Path):
+    folder = tmp_path / "arrest/hrv"
+    folder.mkdir(parents=True)
+    file = pd.read_csv(results / "arrest/hrv/alarms.csv")
+    events = ~file["measure"].isin(["false_alarms_per_day", "control_stays_alarmed"])
+    file.loc[events, ["value", "lower", "upper", "stays", "patients", "days"]] = None
+    file.loc[events, "suppressed"] = True
+    file.to_csv(folder / "alarms.csv", index=False)
+    page = build_arrest(tmp_path, tmp_path, "hrv/alarms.csv", synthetic=False)
+    [table] = page.all("table")  # no point has both measures: nothing is drawn
+    rows = rows_of(table)
+    assert "event stays" not in rows[0][0]
+    assert rows[1][1:5] == ["–"] * 4
+    assert rows[1][5] != "–"
+
+
+def test_bins_have_intervals_by_patient(arrest: Element):
+    [table] = tables(arrest, "with intervals by patient")
+    rows = of_model(table, "Vital signs")
+    assert len(rows) == 10
+    assert rows[9] == [
+        *("10", "71", f"1{THIN}981", "60", "0.110"),
+        *("0.099 (0.044–0.187)", "0.093–0.110"),
+    ]
+
+
+def test_groups_are_those_of_the_bedside(arrest: Element):
+    group, *_ = tables(arrest, "by group of patients")
+    assert headings(group)[:4] == ["Group", "Patients", "Epochs", "Events"]
+    names = [row[0] for row in rows_of(group)]
+    assert "Intensive care unit: MICU" in names
+    assert "Monitor: IntelliVue" in names
+
+
+def test_selected_features_stand_with_their_decision(arrest: Element, html: str):
+    [table] = tables(arrest, "Importance of the features")
+    rows = of_model(table, "Heart-rate variability")
+    assert [row[0] for row in rows] == FEATURES["hrv"]
+    assert rows[0][1].startswith("Base of the triangle")
+    assert rows[0][2:] == ["Accepted", "0.3100", "0.0431", "20 of 20"]
+    assert {row[0]: row[2] for row in rows}["MinNN"] == "Tentative"
+    assert {row[0]: row[2] for row in rows}["CSI"] == "Rejected"
+    assert "Heart-rate variability: 7 of 9 accepted, 1 tentative, 1 rejected." in arrest.text
+    assert "Vital signs: 5 of 5 accepted, 0 tentative, 0 rejected." in arrest.text
+    points = drawn(html, "Bar chart of the importance of the features")
+    assert {point["mark"] for point in points} == {0.0431}
+
+
+def test_the_shap_ranking_stands_beside_the_published_one(arrest: Element, html: str):
+    [table] = tables(arrest, "Mean size of the SHAP value")
+    rows = of_model(table, "Heart-rate variability")
+    assert rows[0][2:] == ["1", "0.6100 (0.4880–0.7320)", "−0.70", "99.8 %", "1"]
+    assert rows[3][6] == "–"
+    assert rows[-1][4] == "–"  # no direction
+    [published] = tables(arrest, "the published ranking, and the rank here")
+    assert [[row[0], *row[2:]] for row in rows_of(published)] == [
+        ["TINN", "1", "1"],
+        ["HTI", "2", "2"],
+        ["IALS", "3", "3"],
+        ["Prc20NN", "4", "–"],
+        ["MinNN", "5", "–"],
+        ["IQRNN", "6", "–"],
+    ]
+    notes = [point["note"] for point in drawn(html, "leading features of each model")]
+    assert notes[:4] == ["published: 1", "published: 2", "published: 3", ""]
+
+
+def test_the_course_of_each_measure_is_drawn_and_told(arrest: Element, html: str):
+    small = [
+        figure for figure in arrest.all("figure") if "small" in figure.attributes["class"].split()
+    ]
+    captions = [figure.all("figcaption")[0].text for figure in small]
+    assert len(captions) == 6
+    assert captions[0] == "TINN (ms). τ 0.21 (0.11–0.31)."
+    assert captions[2] == "IALS. τ −0.21 (−0.31 to −0.11)."
+    points = drawn(html, "Base of the triangle that fits the histogram of RR intervals best, by")
+    assert [point["hours"] for point in points[:2]] == [23.5, 22.5]
+    [hours] = tables(small[0], "TINN (ms) by hour before the arrest")
+    assert rows_of(hours)[-1] == ["1 to 0", "135.0 (124.2–145.8)", "80"]
+    [trends] = tables(arrest, "Trend of each measure before the arrest")
+    assert rows_of(trends)[0] == [
+        *("TINN (ms)", "0.21 (0.11–0.31)", "<0.001", f"1{THIN}911", "105"),
+        *("198.0 (162.0–234.0)", "320"),
+    ]
+
+
+def test_a_real_hour_of_few_patients_is_not_shown(real_arrest: Element, real_page: str):
+    [hours] = tables(real_arrest, "TINN (ms) by hour before the arrest")
+    assert rows_of(hours)[-1] == ["1 to 0", "–", "<10"]
+    points = drawn(real_page, "Base of the triangle that fits the histogram of RR intervals best")
+    assert min(point["hours"] for point in points) == 1.5
+
+
+SECTIONS = {
+    "attrition.csv": "Flow of patients",
+    "exclusions.csv": "Flow of patients",
+    "epochs.csv": "Epochs kept and dropped",
+    "comparison.csv": "Comparison of the models",
+    "hrv_over_time.csv": "Change before the arrest",
+    "single/scores.csv": "All scores",
+    "single/subgroups.csv": "Subgroups",
+    "clinical/metrics.csv": "Decisions at a threshold",
+    "clinical/alarms.csv": "Alarms",
+    "clinical/calibration.csv": "Calibration",
+    "clinical/shap.csv": "What drives the predictions",
+    "clinical/selected_features.csv": "Selected features",
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_is_there_only_with_its_file(name: str, results: Path, tmp_path: Path):
+    page = build_arrest(tmp_path, results, name)
+    assert [heading.text for heading in page.all("h3")] == [SECTIONS[name]]
+    assert "optimistic" not in page.text
+
+
+def test_folds_of_the_single_split_are_no_section(results: Path, tmp_path: Path):
+    assert build_arrest(tmp_path, results, "single/folds.csv").all("h2") == []
+
+
+@pytest.mark.parametrize("name", ["comparison.csv", "epochs.csv", "hrv/alarms.csv", "hrv/shap.csv"])
+def test_a_table_without_its_columns_is_refused(name: str, tmp_path: Path):
+    path = tmp_path / "arrest" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("model,title\n")
+    with pytest.raises(InputError, match=f"{path.name}: the table lacks the columns"):
+        build_arrest(tmp_path, tmp_path, name)
+
+
+def test_without_scores_the_main_model_still_comes_first(results: Path, tmp_path: Path):
+    page = build_arrest(tmp_path, results, "clinical/shap.csv", "hrv/shap.csv")
+    [table] = tables(page, "Mean size of the SHAP value")
+    titles = [row[0] for row in rows_of(table) if len(row) == 1]
+    assert titles == ["Heart-rate variability", "Vital signs"]
