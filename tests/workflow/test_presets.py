@@ -2,9 +2,11 @@
 
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+import wfdb
 import yaml
 
 from .conftest import copy_repository
@@ -64,3 +66,49 @@ def test_the_demo_preset_runs_on_files_laid_out_as_downloaded(repository, shared
     encoder = torch.load(checkout.folder / "results/pretrained_model.pth", weights_only=True)
     assert encoder["pretraining"] is None
     assert len(pd.read_parquet(checkout.folder / "results/cohort/stays.parquet")) == 85
+
+
+def test_the_registry_of_mimic_is_built_from_its_tables_and_waveforms(
+    repository, shared_data, tmp_path
+):
+    demo = shared_data / "mimic-iv-demo-2.2"
+    stays = pd.read_csv(demo / "icu/icustays.csv.gz", parse_dates=["intime", "outtime"])
+    stay = stays.iloc[0]
+    patient = str(stay["subject_id"])
+    start = (stay["intime"] + pd.Timedelta(hours=1)).to_pydatetime()
+    folder = tmp_path / "wdb" / "waves" / f"p{patient[:3]}" / f"p{patient}" / "81000001"
+    folder.mkdir(parents=True)
+    wfdb.wrsamp(
+        "81000001",
+        fs=125,
+        units=["mV"],
+        sig_name=["II"],
+        p_signal=np.sin(np.arange(125 * 600) / 20)[:, None],
+        fmt=["16"],
+        base_date=start.date(),
+        base_time=start.time(),
+        comments=[f"subject_id {patient}"],
+        write_dir=str(folder),
+    )
+    checkout = copy_repository(repository, tmp_path / "mimicflow")
+    overlay = {
+        "data": {
+            **{module: str(demo / module) for module in ("hosp", "icu")},
+            "registry": "results/arrest/registry",
+            "waveforms": str(tmp_path / "wdb"),
+        }
+    }
+    (checkout.folder / "mimic.yaml").write_text(yaml.safe_dump(overlay))
+    whole = checkout.planned("--configfile", "mimic.yaml", "--", "results/arrest/comparison.csv")
+    assert whole["build_registry"] == 1 and whole["ingest_table"] == 4 and "make_icu" not in whole
+
+    run = checkout.snakemake(
+        "--configfile", "mimic.yaml", "--", "results/arrest/registry/recordings.csv"
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = checkout.folder / "results/arrest/registry"
+    recordings = pd.read_csv(results / "recordings.csv", dtype=str)
+    assert list(recordings["stay_id"]) == [str(stay["stay_id"])]
+    assert recordings["record"].item() == f"waves/p{patient[:3]}/p{patient}/81000001/81000001"
+    assert len(pd.read_csv(results / "stays.csv")) == len(stays)

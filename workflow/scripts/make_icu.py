@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mimicflow.scripting import rule_log
-from mimicflow.synthetic import make_icu
+from mimicflow.synthetic.icu import make_icu
 
 with rule_log(snakemake.log[0]):
     make_icu(

@@ -1,8 +1,7 @@
-"""A made-up hospital in exactly MIMIC's files, and a made-up ICU; their probabilities are known."""
+"""A made-up hospital in exactly MIMIC's files, whose true probabilities are known."""
 
 from mimicflow.synthetic.hospital import make_hospital
-from mimicflow.synthetic.icu import make_icu
 from mimicflow.synthetic.truth import draw_truths
 from mimicflow.synthetic.waveforms import make_waveforms
 
-__all__ = ["draw_truths", "make_hospital", "make_icu", "make_waveforms"]
+__all__ = ["draw_truths", "make_hospital", "make_waveforms"]

@@ -13,6 +13,7 @@ from mimicflow.synthetic.icu_course import arrest_hour, draw_course
 
 DEFECTS = (
     "no_ecg_lead",
+    "lead_absent",
     "low_rate",
     "constant",
     "nan_runs",
@@ -237,6 +238,7 @@ def _show_defects(stays: pd.DataFrame, seed: int) -> pd.DataFrame:
     stays["layout"] = stays["layout"].where(defect == "", "single")
     stays["rate"] = np.where(defect == "low_rate", 62.5, stays["rate"])
     stays["pleth"] |= defect == "no_ecg_lead"
+    stays["named"] &= defect != "no_ecg_lead"  # else the named one would be missed first
     stays[["timed", "stamped"]] &= (defect != "no_start_time").to_numpy()[:, None]
     early = defect == "arrest_before_record"
     stays["cpr_h"] = stays["cpr_h"].mask(early, stays["anchor_h"] - WINDOW_H[0] / 2)

@@ -24,6 +24,7 @@ from mimicflow.synthetic.icu_stays import Recorded, recorded, stay_course
 from mimicflow.synthetic.icu_vitals import VITALS, Vitals, draw_numerics, draw_vitals
 
 GRID_S = 300
+ABSENT_LEAD = "III"  # recorded in no stay
 
 Stretch = tuple[dict[str, np.ndarray], pd.DataFrame]
 """Signals by name, and the numerics with their ``second`` since the stay began."""
@@ -198,12 +199,15 @@ def _row(
 ) -> dict[str, str]:
     start = stay["intime"] + pd.Timedelta(part.start, "s")
     named = stay["numerics"] != "unnamed"
+    lead = stay["lead"] if stay["named"] else ""
+    if stay["defect"] == "lead_absent":
+        lead = ABSENT_LEAD
     return {
         "patient_id": stay["patient_id"],
         "stay_id": stay["stay_id"],
         "record": record.relative_to(folder).as_posix(),
         "start_time": start.isoformat() if stay["timed"] else "",
-        "ecg_lead": stay["lead"] if stay["named"] else "",
+        "ecg_lead": lead,
         "monitor": stay["monitor"],
         "numerics": numerics.relative_to(folder).as_posix() if named else "",
     }

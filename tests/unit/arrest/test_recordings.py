@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import wfdb
 
-from mimicflow.arrest.recordings import find_numerics, open_recording, read_numerics
+from mimicflow.arrest.recordings import open_recording
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import RecordError
 from mimicflow.hrv.epochs import measure_epochs
@@ -374,89 +374,3 @@ def test_start_time_is_that_of_the_header(write_record):
     assert open_recording(folder, "t").start_time == pd.Timestamp("2150-02-03 04:05:06")
     assert open_recording(folder, "t").end_time == pd.Timestamp("2150-02-03 04:05:08")
     assert open_recording(folder, "u").start_time is open_recording(folder, "u").end_time is None
-
-
-def test_real_numerics_are_read_with_absolute_times(ecg_long):
-    name = INCOMPLETE + "n"
-    theirs = wfdb.rdrecord(str(ecg_long / name))
-    signal = dict(zip(theirs.sig_name, theirs.p_signal.T, strict=True))
-
-    numerics = read_numerics(ecg_long, find_numerics(ecg_long, INCOMPLETE))
-
-    assert list(numerics) == ["time", "hr", "sbp", "dbp", "mbp", "spo2", "rr"]
-    assert numerics["time"].iloc[0] == np.datetime64("2896-10-10T00:31:25.894")
-    step_s = (numerics["time"].iloc[60] - numerics["time"].iloc[0]).total_seconds()
-    assert step_s == pytest.approx(3600, abs=1e-4)
-    assert np.array_equal(numerics["spo2"], signal["SpO2"], equal_nan=True)
-    cuff = np.where(np.isnan(signal["ABPSys"]), signal["NBPSys"], signal["ABPSys"])
-    assert np.array_equal(numerics["sbp"], cuff, equal_nan=True)
-
-
-def test_the_arterial_line_comes_before_the_cuff(write_record):
-    line = np.array([np.nan, 110, np.nan, 130])
-    cuff = np.array([100, 101, 102, 103.0])
-    folder = write_record(
-        "p", [cuff, line, line, cuff * 0 + 70],
-        rate=0.5, names=["NBPSYS", "ABP SYS", "CVP", "HR"], units=["mmHg"] * 3 + ["bpm"],
-        base_date=pd.Timestamp("2150-01-01").date(), base_time=pd.Timestamp("2150-01-01").time(),
-    ).parent  # fmt: skip
-
-    numerics = read_numerics(folder, "p")
-
-    assert numerics["sbp"].round().tolist() == [100, 110, 102, 130]
-    assert numerics["hr"].round().tolist() == [70] * 4
-    assert numerics[["dbp", "mbp", "spo2", "rr"]].isna().all(axis=None)
-    assert numerics["time"].iloc[3] == pd.Timestamp("2150-01-01 00:00:06")
-
-
-def test_numerics_in_parquet_are_ordered_and_checked(tmp_path):
-    times = pd.to_datetime(["2150-01-01 00:00:02", "2150-01-01 00:00:00"])
-    frame = pd.DataFrame({"time": times, "hr": [71, 70], "spo2": [np.inf, 98], "note": ["", "a"]})
-    frame.to_parquet(tmp_path / "r.numerics.parquet")
-    bad = {
-        "no_time": frame.drop(columns="time"),
-        "no_vitals": frame[["time", "note"]],
-        "zoned": frame.assign(time=times.tz_localize("UTC")),
-        "text_time": frame.assign(time=["a", "b"]),
-        "gap": frame.assign(time=[times[0], pd.NaT]),
-        "text": frame.assign(hr=["a", "b"]),
-    }
-
-    numerics = read_numerics(tmp_path, "r.numerics.parquet")
-
-    assert numerics["hr"].tolist() == [70, 71]
-    assert numerics["spo2"].tolist()[0] == 98 and np.isnan(numerics["spo2"][1])
-    assert str(numerics["time"].dtype) == "datetime64[us]"
-    for name, table in bad.items():
-        table.to_parquet(tmp_path / f"{name}.parquet")
-        assert reason_of(read_numerics, tmp_path, f"{name}.parquet") == "unreadable", name
-    (tmp_path / "torn.parquet").write_bytes(b"PAR1" + b"\0" * 50)
-    assert reason_of(read_numerics, tmp_path, "torn.parquet") == "unreadable"
-    assert reason_of(read_numerics, tmp_path, "../r.parquet") == "outside_folder"
-    assert reason_of(read_numerics, tmp_path, "none.parquet") == "missing"
-
-
-def test_wfdb_numerics_without_time_or_with_a_cut_file_are_refused(write_record):
-    header = write_record("w", [np.arange(100.0)], rate=0.5, names=["HR"], units=["bpm"])
-    assert reason_of(read_numerics, header.parent, "w") == "no_start_time"
-    text = header.read_text().replace("w 1 0.5 100", "w 1 0.5 100 00:00:00 01/01/2150")
-    header.write_text(text)
-    assert len(read_numerics(header.parent, "w")) == 100
-    header.with_suffix(".dat").write_bytes(b"123")
-    assert reason_of(read_numerics, header.parent, "w") == "unreadable"
-    header.write_text(text.replace(" 100 ", " 99999999999 "))
-    assert reason_of(read_numerics, header.parent, "w") == "huge"
-
-
-def test_numerics_are_found_beside_the_record(tmp_path):
-    (tmp_path / "d").mkdir()
-    for name in ("d/an.hea", "d/a.numerics.parquet", "b.numerics.parquet", "c.numerics.parquet"):
-        (tmp_path / name).touch()
-
-    assert find_numerics(tmp_path, "d/a") == "d/an"
-    assert find_numerics(tmp_path, "b") == "b.numerics.parquet"
-    assert find_numerics(tmp_path, "c.vital") == "c.numerics.parquet"
-    assert find_numerics(tmp_path, "e") == ""
-    assert find_numerics(tmp_path, "e", "b.numerics.parquet") == "b.numerics.parquet"
-    assert reason_of(find_numerics, tmp_path, "e", "f") == "missing"
-    assert reason_of(find_numerics, tmp_path, "e", "../f") == "outside_folder"

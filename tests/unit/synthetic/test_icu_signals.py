@@ -145,6 +145,10 @@ def test_defects_of_signals_are_what_they_are_called(broken):
     _, found = broken
     stay, rows, folder = found["no_ecg_lead"]
     assert all(wfdb.rdheader(str(folder / r["record"])).sig_name == ["PLETH"] for r in rows)
+    assert all(r["ecg_lead"] == "" for r in rows)
+    stay, rows, folder = found["lead_absent"]
+    for row in rows:
+        assert row["ecg_lead"] not in ["", *wfdb.rdheader(str(folder / row["record"])).sig_name]
     stay, rows, folder = found["low_rate"]
     assert all(wfdb.rdheader(str(folder / r["record"])).fs == 62.5 for r in rows)
     stay, rows, folder = found["constant"]
