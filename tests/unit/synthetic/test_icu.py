@@ -10,7 +10,8 @@ import wfdb
 from mimicflow.arrest.registry import read_registry
 from mimicflow.errors import ConfigError
 from mimicflow.hrv.epochs import measure_epoch
-from mimicflow.synthetic import icu, make_icu
+from mimicflow.synthetic import icu
+from mimicflow.synthetic.icu import make_icu
 from mimicflow.synthetic.icu_stays import draw_stays, recorded
 from mimicflow.synthetic.icu_vitals import VITALS
 
