@@ -42,7 +42,7 @@ ADMISSION_TABLES = [
 # What the registry of MIMIC-IV is built from.
 REGISTRY_TABLES = ["hosp/patients", "hosp/procedures_icd", "icu/icustays", "icu/procedureevents"]
 # Whether the workflow builds the registry of bedside recordings itself.
-REGISTRY_BUILT = config["data"]["registry"].rstrip("/") == "results/arrest/registry"
+REGISTRY_BUILT = Path(config["data"]["registry"]) == Path("results/arrest/registry")
 # By the folder of its manifest below results/.
 TABLES_READ = {
     "": ADMISSION_TABLES,
