@@ -9,6 +9,10 @@ import pytest
 import yaml
 from sklearn.metrics import roc_auc_score
 
+from mimicflow.arrest.selection import select_features
+from mimicflow.arrest.train import fit_model
+from mimicflow.evaluation.delong import auroc_interval
+
 from .conftest import copy_repository
 
 MODELS = ("hrv", "clinical")
@@ -139,6 +143,71 @@ def test_the_fitted_model_scores_a_recording_as_the_workflow_did(checkout, resul
     ours = test[test["recording_id"] == number].merge(scored, left_on="end", right_on="time")
     assert len(ours) == (test["recording_id"] == number).sum() > 0
     np.testing.assert_allclose(ours["probability_x"], ours["probability_y"], rtol=1e-9)
+
+
+def test_measures_planted_without_signal_are_rejected(results, tmp_path):
+    features = pd.read_parquet(results / "hrv/features.parquet")
+    generator = np.random.default_rng(0)
+    patients = features["subject_id"].unique()
+    another = dict(zip(patients, generator.permutation(patients), strict=True))
+    of_patient = dict(zip(patients, generator.normal(size=len(patients)), strict=True))
+    real = ["SD2", "IALS", "HTI", "PIP"]
+    table = features.drop(columns=features.columns[9:].difference(real)).assign(
+        noise=generator.normal(size=len(features)),
+        patient_noise=features["subject_id"].map(of_patient),
+        other_patient=features["subject_id"]
+        .map(another)
+        .map(features.groupby("subject_id")["IALS"].median()),
+    )
+    table.to_parquet(tmp_path / "features.parquet")
+
+    select_features(
+        tmp_path / "features.parquet",
+        {"rounds": 50, "trees": 100, "shadow": "patient"},
+        0,
+        tmp_path / "selected.csv",
+    )
+
+    decision = pd.read_csv(tmp_path / "selected.csv").set_index("feature")["decision"]
+    assert set(decision[["noise", "patient_noise", "other_patient"]]) == {"rejected"}
+    assert decision["IALS"] == "accepted"
+
+
+def test_with_permuted_labels_nothing_is_predicted(checkout, results, tmp_path):
+    features = pd.read_parquet(results / "hrv/features.parquet")
+    patients = features.groupby("subject_id").agg(label=("label", "max"), split=("split", "first"))
+    # within each part, so that every fold keeps events
+    fold = features.groupby("subject_id")["fold"].first()
+    shuffled = patients.groupby(fold)["label"].transform(
+        lambda labels: np.random.default_rng(1).permutation(labels)
+    )
+    features["label"] = features["subject_id"].map(shuffled)
+    features["hours_to_arrest"] = np.where(features["label"] == 1, 12.0, np.nan)
+    features.to_parquet(tmp_path / "features.parquet")
+    arrest = yaml.safe_load((checkout.folder / "config.yaml").read_text())["arrest"]
+    names = ("model", "calibration", "description", "predictions", "rounds")
+
+    fit_model(
+        tmp_path / "features.parquet",
+        results / "hrv/selected_features.csv",
+        results / "hrv/best_params.json",
+        options={
+            **{key: arrest[key] for key in ("tuning", "preprocessing")},
+            "epoch_minutes": 5,
+            "event_window_h": [0.5, 24],
+            "specificity": 0.8,
+        },
+        seed=0,
+        synthetic=True,
+        kind="hrv",
+        outputs={name: tmp_path / name for name in names},
+    )
+
+    for _, part in pd.read_parquet(tmp_path / "predictions").groupby("split"):
+        estimate = auroc_interval(
+            part["label"].to_numpy(), part["probability"].to_numpy(), 0.99, part["subject_id"]
+        )
+        assert estimate.low < 0.5 < estimate.high
 
 
 def test_epochs_and_measures_fan_out_per_group_of_recordings(checkout):
