@@ -216,5 +216,5 @@ def test_one_key_of_the_evaluation_reruns_what_needs_it_only(run):
     planned = run.planned("evaluation", *TINY)
 
     config.write_text(before)
-    assert planned["weigh_decisions"] == 3 + 2  # of admission and of mortality
+    assert planned["weigh_decisions"] == 3 + 2 + 1  # of admission and of mortality
     assert not {"train_model", "score_models", "calibrate_models", "pool_folds"} & set(planned)
