@@ -4,11 +4,14 @@ from pathlib import Path
 
 from mimicflow.admission import protocols
 from mimicflow.arrest.features import feature_names
+from mimicflow.privacy import is_private, keep_private
 from mimicflow.provenance import source_files
 from mimicflow.raw_files import find_raw_file
 from mimicflow.scenarios import Scenarios
 from mimicflow.tables import TABLES
 
+if is_private(config):
+    keep_private("results")  # jobs inherit the mask; one on a cluster reads this file itself
 SHARDS = range(config["ingest"]["shards"])
 # The folders that each system reads; it is synthetic only if all of them are.
 MODULES = {

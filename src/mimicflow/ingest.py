@@ -186,7 +186,7 @@ def _check_columns(reading: _Reading) -> None:
     if required:
         raise TableError(
             f"column{'s' * (len(required) > 1)} {', '.join(required)} missing; "
-            f"the header is: {','.join(header)[:200]}",
+            f"the header has: {_told(header, table)}",
             file=reading.file,
             row=1,
             remedy=f"use the official {table.path} file, with its header line",
@@ -196,6 +196,13 @@ def _check_columns(reading: _Reading) -> None:
     reading.warnings += [
         f"unknown column {name} is ignored" for name in header if name not in official
     ]
+
+
+def _told(header: Sequence[str], table: Table) -> str:
+    """Return the fields of the header, unless it may be a row: without any of the columns."""
+    if not {column.name for column in table.columns} & set(header):
+        return f"{len(header)} fields, none of them a column of this table"
+    return ",".join(header)[:200]
 
 
 def _load(reading: _Reading) -> None:

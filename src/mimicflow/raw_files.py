@@ -125,6 +125,11 @@ def _head(file: Path) -> bytes:
     return head
 
 
+def _names(fields: list[str]) -> str:
+    """Return names of columns; what begins otherwise may be the value of a row."""
+    return ", ".join(name if name[:1].isalpha() else "a field that is no name" for name in fields)
+
+
 def _check_header(file: Path, text: str, columns: list[str]) -> None:
     if len(columns) < 2:
         for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
@@ -138,7 +143,7 @@ def _check_header(file: Path, text: str, columns: list[str]) -> None:
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if repeated:
         raise TableError(
-            f"the header repeats {', '.join(repeated)}",
+            f"the header repeats {_names(repeated)}",
             file=file,
             row=1,
             remedy="keep each column once",

@@ -59,7 +59,7 @@ BAD_FILES = {
     "no header": (
         PLAIN.split(b"\n", 1)[1],
         "patients.csv",
-        "missing; the header is: 10000000",
+        "missing; the header has: 6 fields, none of them a column of this table\n",
         "header",
     ),
     "too many rejects": (

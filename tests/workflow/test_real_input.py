@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from .conftest import copy_repository
+from .test_privacy import found_in
 
 BROKEN = {101779888: "signal_missing", 104821039: "signal_empty", 103042653: "header_corrupt"}
 
@@ -100,3 +101,25 @@ def test_real_results_are_not_called_synthetic(results):
 
     assert all(table["release"] != "synthetic" for table in tables.values())
     assert not (results / "synthetic").exists()
+
+
+def test_logs_and_tables_of_counts_name_no_patient_stay_or_ecg(results, shared_data):
+    ed, ecg = shared_data / "open-ed-hybrid/ed", shared_data / "open-ed-hybrid/ecg"
+    identifiers = {
+        str(value).encode()
+        for frame in (pd.read_csv(ed / "edstays.csv.gz"), pd.read_csv(ecg / "record_list.csv"))
+        for name in ("subject_id", "hadm_id", "stay_id", "study_id")
+        if name in frame
+        for value in frame[name].dropna().astype(int)
+    }
+    excluded = results / "ecg/excluded.csv"  # names the records
+    assert found_in(excluded.read_bytes(), identifiers)
+
+    text = [file for file in results.rglob("*") if file.suffix in {".log", ".tsv", ".csv", ".json"}]
+    text += [*(results.parent / ".snakemake/log").iterdir(), *results.rglob("*.pth")]
+    text.remove(excluded)
+    assert len(text) > 50
+    for file in text:
+        assert not found_in(file.read_bytes(), identifiers), file
+    logs = "".join(file.read_text() for file in (results / "logs").rglob("*.log"))
+    assert "signal_missing 1" in logs

@@ -191,7 +191,7 @@ def _read_stays(
     lost = stays.loc[~stays["stay_id"].isin(table["stay_id"]), "stay_id"]
     if len(lost):
         raise InputError(
-            f"{len(lost)} stays have no features, the first is stay {lost.iloc[0]}",
+            f"{len(lost)} of {len(stays)} stays have no features",
             file=final_ecgs,
             remedy="run the feature rules again",
         )

@@ -76,10 +76,7 @@ def measure_numerics(
         try:
             numerics = read_numerics(waveforms, recording["numerics"])
         except RecordError as error:
-            log.warning(
-                "numerics %s not read (%s): %s",
-                *(recording["numerics"], error.reason, error.message),
-            )
+            log.warning("numerics of recording_id %d not read (%s)", recording_id, error.reason)
             continue
         medians[part.index] = epoch_medians(numerics, part["start"], part["end"])
     values = features_of(medians, epochs["stay_id"], epochs["start"], epochs["end"])

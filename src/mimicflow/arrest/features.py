@@ -178,7 +178,7 @@ def _check_spine(rows: pd.DataFrame, spine: str | Path) -> None:
     unknown = rows["split"].isna()
     if unknown.any():
         raise InputError(
-            f"lacks the stay {rows['stay_id'][unknown].iloc[0]}, of which epochs are planned",
+            f"lacks {rows['stay_id'][unknown].nunique()} stays of which epochs are planned",
             file=spine,
             remedy="delete results/arrest/epochs.parquet and run again",
         )

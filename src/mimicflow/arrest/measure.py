@@ -145,7 +145,6 @@ def _measure_recording(
                 yield int(epoch.Index), one
     if faults:
         log.warning(
-            "recording %s: %d of %d epochs not read, the first (%s): %s",
-            *(recording["record"], len(faults), len(epochs)),
-            *(faults[0].reason, faults[0].message),
+            "recording_id %d: %d of %d epochs not read, the first (%s)",
+            *(recording.name, len(faults), len(epochs), faults[0].reason),
         )

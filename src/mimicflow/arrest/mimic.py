@@ -152,10 +152,8 @@ def _with_headers(listed: pd.DataFrame, waveforms: Path, subjects: Collection[in
     """
     known = listed["subject_id"].isin(subjects)
     if not known.any():
-        example = int(listed["subject_id"].iloc[-1])
         raise InputError(
-            f"none of its {listed['subject_id'].nunique()} patients (such as {example}) has an "
-            "ICU stay in the tables",
+            f"none of its {listed['subject_id'].nunique()} patients has an ICU stay in the tables",
             file=waveforms,
             remedy="MIMIC-III and MIMIC-IV number their patients differently: take the tables of "
             "the same database, and correct data.waveforms, data.icu or data.hosp in config.yaml",
@@ -169,6 +167,9 @@ def _with_headers(listed: pd.DataFrame, waveforms: Path, subjects: Collection[in
         )
     ]
     facts = pd.DataFrame(rows, index=listed.index)
+    for number in facts.index[facts["reason"] == "unreadable"]:
+        # Its name may be that of a patient.
+        log.warning("row %d of list_records() has no WFDB header (unreadable)", number)
     times = {name: facts[name].astype("datetime64[us]") for name in ("start", "stop")}
     return listed.join(facts.assign(**times))
 
@@ -180,7 +181,6 @@ def _describe(waveforms: Path, record: str, subject: int, has_header: bool) -> d
     try:
         header = read_header(waveforms / f"{record}.hea")
     except RecordError as error:
-        log.warning("%s", error)
         return _facts(error.reason)
     if header.comments.get("subject_id", str(subject)) != str(subject):
         return _facts("other_patient_in_header")

@@ -122,18 +122,28 @@ def _paths(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
         if not name:
             continue
         if ".." in path.parts or path.is_absolute() or path == folder:
-            raise InputError(
-                f"{name!r} leads outside of what the file lists",
-                file=lists[0],
-                row=number,
-                remedy="download the file again, or remove it: the folder is then searched",
-            )
+            raise _outside(root, lists[0], number)
         if _is_record(root, path):
             yield path
         elif (root / path).is_dir():
             yield from _paths(root, path)
         elif name.endswith("/"):
             yield path
+
+
+def _outside(root: Path, file: Path, line: int) -> InputError:
+    """Return the error; folders below the first have the number of a patient, and stay untold."""
+    remedy = "download the file again, or remove it: the folder is then searched"
+    if file.parent == root:
+        return InputError(
+            "leads outside of what the file lists", file=file, row=line, remedy=remedy
+        )
+    search = f"grep -rnE '^/|[.][.]|^[.]/*$' --include {file.name}"
+    return InputError(
+        f"line {line} of a file {file.name} in a folder below leads outside",
+        file=root,
+        remedy=f"find it with `{search}` there; {remedy}",
+    )
 
 
 def _search(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -148,11 +158,12 @@ def _search(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
 
 
 def _refuse(error: OSError) -> None:
+    # A folder has the number of its patient, which no message may tell.
     raise InputError(
-        f"cannot be read ({error.strerror})",
-        file=error.filename,
-        remedy="give this user the right to read it, or take it out of the waveform folder",
-    ) from error
+        f"a folder below data.waveforms cannot be read ({error.strerror})",
+        remedy="find it with `find FOLDER -type d ! -readable`; give this user the right to read "
+        "it, or take it out of the waveform folder",
+    ) from None
 
 
 def _in_full(root: Path, path: PurePosixPath) -> str:

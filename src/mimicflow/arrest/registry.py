@@ -179,7 +179,7 @@ def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Serie
     if wrong.any():
         first = wrong.idxmax()
         raise TableError(
-            f"{text.name} is not {what}: {text[first]!r}",
+            f"{text.name} is not {what}",
             file=file,
             row=int(lines[first]),
             remedy=remedy,
@@ -208,7 +208,7 @@ def _check_unique_stays(stays: pd.DataFrame, file: Path) -> None:
     if again.any():
         row = stays[again].iloc[0]
         raise TableError(
-            f"lists the stay {row['stay_id']} a second time",
+            "lists a stay a second time",
             file=file,
             row=int(row[_LINE]),
             remedy="keep one row per stay_id",
@@ -221,7 +221,7 @@ def _check_one_patient(recordings: pd.DataFrame, key: str, file: Path) -> None:
     if other.any():
         row = recordings[other].iloc[0]
         raise TableError(
-            f"gives the {key} {row[key]} to two patients",
+            f"gives a {key} to two patients",
             file=file,
             row=int(row[_LINE]),
             remedy="correct patient_id, or take the row out",
@@ -235,7 +235,7 @@ def _check_same_patients(recordings: pd.DataFrame, stays: pd.DataFrame, file: Pa
     if other.any():
         row = recordings[other].iloc[0]
         raise TableError(
-            f"the stay {row['stay_id']} belongs to another patient in stays.csv",
+            "the stay belongs to another patient in stays.csv",
             file=file,
             row=int(row[_LINE]),
             remedy="correct patient_id in one of the two files",

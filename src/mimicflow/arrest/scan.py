@@ -109,10 +109,10 @@ def _scan(listed: dict[Any, Any], waveforms: str | Path) -> dict[str, object]:
                 file=opened.file,
             )
     except RecordError as error:
-        log.warning("recording %s left out (%s): %s", record, error.reason, error.message)
+        log.warning("recording_id %d left out (%s)", listed["recording_id"], error.reason)
         return row | {"reason": error.reason}
     return row | {
-        "numerics": _numerics(waveforms, record, listed["numerics"]),
+        "numerics": _numerics(waveforms, listed),
         "lead": opened.lead,
         "sampling_rate": opened.sampling_rate,
         "n_samples": opened.n_samples,
@@ -121,10 +121,10 @@ def _scan(listed: dict[Any, Any], waveforms: str | Path) -> dict[str, object]:
     }
 
 
-def _numerics(waveforms: str | Path, record: str, given: str) -> str:
+def _numerics(waveforms: str | Path, listed: dict[Any, Any]) -> str:
     """Return where the vital signs are; a recording without them is still good for its ECG."""
     try:
-        return find_numerics(waveforms, record, given)
+        return find_numerics(waveforms, listed["record"], listed["numerics"])
     except RecordError as error:
-        log.warning("recording %s without numerics (%s): %s", record, error.reason, error.message)
+        log.warning("recording_id %d without numerics (%s)", listed["recording_id"], error.reason)
         return ""

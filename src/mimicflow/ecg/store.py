@@ -144,7 +144,6 @@ def _write_records(
             try:
                 values, lead_mask, n_samples = prepare(path)
             except RecordError as error:
-                log.warning("study %s left out (%s): %s", row.study_id, error.reason, error.message)
                 fault = {"reason": error.reason, "detail": error.message}
                 excluded.append({**study, "path": path, **fault})
             else:
@@ -198,7 +197,9 @@ def collect_records(
         raise InputError(
             f"{len(damaged)} of {total} ECG records cannot be used ({reasons or 'none listed'}); "
             f"the limit is {max_damaged_share:.2%}",
-            remedy="check that the ECG folder is complete, or raise ecg.max_damaged_share",
+            # No record is named here: its path has the number of the patient.
+            remedy=f"check that the ECG folder is complete ({Path(excluded[0]).parent} lists the "
+            "records), or raise ecg.max_damaged_share",
         )
     write_csv(damaged.sort_values("study_id"), output_excluded)
     write_parquet(readable.drop(columns="row").sort_values("study_id"), output_records)
@@ -312,8 +313,7 @@ class WaveformStore:
         known[known] = self.study_ids[position[known]] == wanted[known]
         if not known.all():
             raise InputError(
-                f"{(~known).sum()} studies are not in the waveform store, first "
-                f"{wanted[~known][0]}",
+                f"{(~known).sum()} of {len(wanted)} studies are not in the waveform store",
                 remedy="use studies of records.parquet only",
             )
         import torch  # noqa: PLC0415 (building the store needs none of it)

@@ -47,7 +47,7 @@ def read_predictions(
         When the table is not sound; the message names the file and what is wrong.
     """
     try:
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path).reset_index(drop=True)  # messages count rows
     except (OSError, pa.ArrowException) as error:
         raise PredictionsError(
             f"cannot be read as Parquet ({type(error).__name__})", file=path, remedy=_REMEDY
@@ -141,9 +141,9 @@ def _check_cells(
     row = key.removesuffix("_id")
     for fault, rows in faults.items():
         if rows.any():
-            first = frame.loc[rows, key].iloc[0]
             raise PredictionsError(
-                f"{int(rows.sum())} of {len(frame)} {row}s {fault}, the first is {row} {first}",
+                f"{int(rows.sum())} of {len(frame)} {row}s {fault}, the first in row "
+                f"{rows.index[rows][0]} (the first row is 0)",
                 file=file,
                 remedy=_REMEDY,
             )

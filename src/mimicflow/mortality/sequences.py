@@ -140,8 +140,7 @@ class VisitSequences:
         absent = self.stay_id[rows] != stay_ids
         if absent.any():
             raise InputError(
-                f"{int(absent.sum())} stays of the cohort have no visits, the first is stay "
-                f"{stay_ids[absent][0]}",
+                f"{int(absent.sum())} of {len(absent)} stays of the cohort have no visits",
                 file=file,
                 remedy="delete the visits of this protocol and run their rule again",
             )

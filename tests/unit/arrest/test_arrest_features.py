@@ -131,7 +131,7 @@ def test_a_stay_that_the_spine_lacks_is_refused(files):
     spine = pd.read_parquet(files["spine"])
     spine[spine["stay_id"] != "S2"].to_parquet(files["spine"])
 
-    with pytest.raises(InputError, match="lacks the stay S2") as raised:
+    with pytest.raises(InputError, match="lacks 1 stays of which epochs are planned") as raised:
         gather_features(**files)
     assert raised.value.file == files["spine"]
 

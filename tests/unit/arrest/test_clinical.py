@@ -200,8 +200,8 @@ def test_recordings_without_numerics_have_no_values(tmp_path, caplog):
 
     np.testing.assert_array_equal(table["hr"], [70, np.nan, np.nan])
     assert table["hr_mean_2h"].tolist() == [70, 70, 70]
-    assert [record.message.split(":")[0] for record in caplog.records] == [
-        "numerics gone.parquet not read (missing)"
+    assert [record.message for record in caplog.records] == [
+        "numerics of recording_id 2 not read (missing)"
     ]
 
 

@@ -1,6 +1,7 @@
 """The registry of MIMIC, on small folders of both layouts and on the tables of the open demo."""
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +186,10 @@ def test_recordings_without_a_stay_are_counted_by_reason(waves, tables, tmp_path
         ("several_stays", "1", "1", "1"),
     ]
     assert list(table["reason"]) == [*REASONS, SEVERAL_STAYS]
-    assert "81000007.hea" in caplog.text
+    listed = list_records(waves)
+    row = listed.index[listed["record"].str.endswith("81000007")].item()
+    assert f"row {row} of list_records() has no WFDB header" in caplog.text
+    assert not re.search(r"\d{8}", caplog.text)
     assert "1 stays in 'Hyperbaric Unit'" in caplog.text
     assert "1 stays without outtime" in caplog.text
 
@@ -351,6 +355,16 @@ def test_a_list_that_leads_outside_is_refused_with_its_line(waves, line):
 
     with pytest.raises(InputError, match="RECORDS, line 2"):
         list_records(waves)
+
+
+@pytest.mark.parametrize("line", ["../81/81", "/etc/p10000101/81/81", "./"])
+def test_a_list_of_a_patient_that_leads_outside_is_refused_without_the_patient(waves, line):
+    (waves / "RECORDS").write_text("waves/p100/p10000101/\n")
+    (waves / "waves/p100/p10000101/RECORDS").write_text(f"\n{line}\n")
+
+    with pytest.raises(InputError, match="line 2 of a file RECORDS in a folder below") as error:
+        list_records(waves)
+    assert str(error.value).startswith(str(waves)) and "10000101" not in str(error.value)
 
 
 def demo_table(shared_data: Path, path: str, columns) -> pd.DataFrame:

@@ -141,15 +141,17 @@ def test_missing_columns_are_all_named(folder):
 def test_what_is_no_local_time_is_refused_with_its_line(folder, text):
     change(folder, "recordings", "2150-02-01T09:30:00.250", text)
 
-    error = refused(folder, "recordings", 4, "start_time", repr(text))
+    error = refused(folder, "recordings", 4, "start_time is not a time without time zone")
     assert "ISO 8601" in error.remedy
+    assert repr(text) not in str(error)
 
 
 @pytest.mark.parametrize("text", ["old", "-3", "nan", "inf"])
 def test_what_is_no_age_is_refused(folder, text):
     change(folder, "stays", "64.5", text)
 
-    refused(folder, "stays", 2, "age", repr(text))
+    error = refused(folder, "stays", 2, "age is not a number of at least 0")
+    assert repr(text) not in str(error)
 
 
 def test_lines_are_those_of_the_file_also_behind_a_quoted_line_break(folder):
@@ -168,25 +170,29 @@ def test_an_empty_identifier_is_refused(folder):
 def test_a_stay_listed_twice_is_refused(folder):
     change(folder, "stays", "12,0200", "12,0100")
 
-    refused(folder, "stays", 3, "0100")
+    error = refused(folder, "stays", 3, "lists a stay a second time")
+    assert "0100" not in str(error)
 
 
 def test_a_stay_of_two_patients_is_refused(folder):
     change(folder, "recordings", "007,0100,p0/rec_b", "008,0100,p0/rec_b")
 
-    refused(folder, "recordings", 3, "stay_id 0100")
+    error = refused(folder, "recordings", 3, "gives a stay_id to two patients")
+    assert "0100" not in str(error)
 
 
 def test_a_stay_whose_patient_differs_between_files_is_refused(folder):
     change(folder, "stays", "12,0200", "13,0200")
 
-    refused(folder, "recordings", 4, "0200", "stays.csv")
+    error = refused(folder, "recordings", 4, "another patient in stays.csv")
+    assert "0200" not in str(error)
 
 
 def test_a_record_of_two_patients_is_refused(folder):
     change(folder, "recordings", "p1/rec_c.vital", "p0/rec_a")
 
-    refused(folder, "recordings", 4, "record p0/rec_a")
+    error = refused(folder, "recordings", 4, "gives a record to two patients")
+    assert "rec_a" not in str(error)
 
 
 def test_a_row_of_another_length_is_refused(folder):

@@ -44,9 +44,9 @@ def test_only_the_rows_of_the_split_are_read_sorted_by_stay(sound, tmp_path):
         ("label", 2, "label that is not 0 or 1"),
         ("probability", -np.inf, "probability outside"),
         ("label", np.nan, "label that is not 0 or 1"),
-        ("stay_id", 1, "occur more than once, the first is stay 1"),
+        ("stay_id", 1, "occur more than once, the first in row 3 "),
         ("stay_id", np.nan, "1 of 4 stays have no stay_id"),
-        ("subject_id", np.nan, "have no subject_id, the first is stay 4"),
+        ("subject_id", np.nan, "have no subject_id, the first in row 0 "),
         ("split", None, "have no split"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_row_without_split_or_patient_is_not_passed_over(sound, tmp_path):
         broken = sound.astype({"subject_id": float})
         broken.loc[3, column] = None
         broken.to_parquet(tmp_path / "p.parquet")
-        with pytest.raises(PredictionsError, match=f"have no {column}, the first is stay 1"):
+        with pytest.raises(PredictionsError, match=f"have no {column}, the first in row 3 "):
             read_predictions(tmp_path / "p.parquet")
 
 
@@ -143,7 +143,7 @@ def test_the_same_stay_chooses_in_two_folds_but_is_tested_in_one(folds, tmp_path
     with pytest.raises(PredictionsError, match="1 of 3 stays occur more than once"):
         read_predictions(path, "validation")
     pd.concat([folds, again.assign(split="test")]).to_parquet(path)
-    with pytest.raises(PredictionsError, match="occur more than once, the first is stay 3"):
+    with pytest.raises(PredictionsError, match="occur more than once, the first in row 6 "):
         read_predictions(path)
 
 
@@ -159,7 +159,7 @@ def test_rows_of_another_kind(folds, tmp_path):
     epochs.to_parquet(tmp_path / "p.parquet")
     assert len(read_predictions(tmp_path / "p.parquet", key="epoch_id")) == 4
     epochs.loc[0, "probability"] = 2
-    with pytest.raises(PredictionsError, match=r"1 of 6 epochs .* the first is epoch 1"):
+    with pytest.raises(PredictionsError, match=r"1 of 6 epochs .* the first in row 0 "):
         check_predictions(epochs, key="epoch_id")
     with pytest.raises(PredictionsError, match="columns missing: stay_id"):
         read_predictions(tmp_path / "p.parquet")

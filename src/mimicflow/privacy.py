@@ -1,0 +1,74 @@
+"""Whether the results are of real patients, and who may then read them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mimicflow.errors import ConfigError
+
+OWNER_ONLY = 0o077
+"""The umask under which only the owner can read what is made."""
+
+SYNTHETIC = PurePosixPath("results/synthetic")
+BUILT = PurePosixPath("results/arrest/registry")
+
+
+def is_private(config: Mapping[str, Any]) -> bool:
+    """Tell whether only the owner may read the results.
+
+    Parameters
+    ----------
+    config : mapping
+        With ``private_results`` (``auto``, ``always`` or ``never``; ``auto`` when absent) and
+        ``data``, the folders of the raw files.
+
+    Returns
+    -------
+    bool
+        With ``auto``, whether some raw folder is not made by the workflow itself. The registry
+        that is built from real tables is as real as the tables, which are listed themselves.
+    """
+    wanted = config.get("private_results", "auto")
+    if wanted != "auto":
+        return bool(wanted == "always")
+    return any(not _is_made(folder) for folder in config["data"].values())
+
+
+def keep_private(folder: str | Path) -> None:
+    """Let only the owner read what this process and those that it starts make from now on.
+
+    Parameters
+    ----------
+    folder : path-like
+        Of the results. When it is there already, others lose access to it, and so to what earlier
+        runs left inside; when it is not, it will be made under the mask.
+
+    Raises
+    ------
+    ConfigError
+        When the folder belongs to another user and is open to others.
+    """
+    os.umask(OWNER_ONLY)
+    folder = Path(folder)
+    if not folder.is_dir() or not stat.S_IMODE(folder.stat().st_mode) & OWNER_ONLY:
+        return
+    try:
+        folder.chmod(0o777 & ~OWNER_ONLY)
+    except PermissionError as error:
+        raise ConfigError(
+            "the folder is open to others and belongs to another user, who alone can close it",
+            file=folder,
+            remedy="work in a copy of your own, or set private_results to never",
+        ) from error
+
+
+def _is_made(folder: str) -> bool:
+    """Tell whether a raw folder is one that the workflow makes; links are not followed."""
+    path = PurePosixPath(folder)
+    if ".." in path.parts:
+        return False
+    return path == BUILT or path.is_relative_to(SYNTHETIC)
