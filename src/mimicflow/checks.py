@@ -14,10 +14,25 @@ from mimicflow.tables import Column, Table
 
 EMPTY = "empty"
 IMPLAUSIBLE = "not a plausible date"
+NOT_INTEGER = "not an integer"
+NOT_A_NUMBER = "not a number"
 NEGATIVE = "negative"  # such a patient would have no shard
 CONTRADICTION = "another row has the same key"
 
 _PLAUSIBLE_YEARS = (1900, 2300)  # MIMIC's shifted dates lie in 2100-2211
+_LARGEST_INTEGER = 2**53 - 1  # up to here a DOUBLE holds every integer
+_NO_INTEGER = -(2**63)
+
+
+def integer(number: str) -> str:
+    """Return the SQL that makes a DOUBLE a BIGINT, with a mark in place of what is no integer.
+
+    DuckDB itself rounds, which would give a row to another patient.
+    """
+    return (
+        f"CASE WHEN abs({number}) <= {_LARGEST_INTEGER} AND {number} = trunc({number}) "
+        f"THEN {number}::BIGINT WHEN {number} IS NOT NULL THEN ({_NO_INTEGER})::BIGINT END"
+    )
 
 
 def take_out_broken(
@@ -85,7 +100,7 @@ def _names(columns: Sequence[Column]) -> str:
 def _take_out_faulty(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], absent: Sequence[str]
 ) -> None:
-    """Move rows with an empty required field, a negative patient or an implausible date.
+    """Move rows with an empty required field, a value of the wrong kind or an implausible date.
 
     Of several faults in a row the first counts.
     """
@@ -95,10 +110,17 @@ def _take_out_faulty(
         name = f'"{column.name}"'
         if not column.nullable and column.name not in absent:
             faults.append((f"{name} IS NULL", column.name, EMPTY))
+        if column.type == "integer":
+            faults.append((f"coalesce({name} = {_NO_INTEGER}, false)", column.name, NOT_INTEGER))
+        if column.type == "number":  # an overflow is read as infinite
+            faults.append((f"NOT coalesce(isfinite({name}), true)", column.name, NOT_A_NUMBER))
         if column.name == "subject_id":
             faults.append((f"coalesce({name} < 0, false)", column.name, NEGATIVE))
         if column.type in ("timestamp", "date"):
-            outside = f"coalesce(year({name}) NOT BETWEEN {first} AND {last}, false)"
+            # The year of an infinite time is NULL.
+            outside = (
+                f"{name} IS NOT NULL AND coalesce(year({name}), 0) NOT BETWEEN {first} AND {last}"
+            )
             faults.append((outside, column.name, IMPLAUSIBLE))
     if not faults:
         return

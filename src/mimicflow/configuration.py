@@ -31,9 +31,15 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
     ConfigError
         Names each unknown key with its path and the nearest valid key.
     """
+    if not isinstance(config, Mapping):
+        raise ConfigError(
+            f"is {type(config).__name__}, not a mapping of keys to values",
+            file="configuration",
+            remedy=f"write it as YAML; all keys are described in {schema_file}",
+        )
     schema = yaml.safe_load(Path(schema_file).read_text(encoding="utf-8"))
     problems = [
-        f"unknown key '{'.'.join((*parents, key))}'{_nearest(key, valid)}"
+        f"unknown key '{'.'.join(map(str, (*parents, key)))}'{_nearest(key, valid)}"
         for parents, key, valid in _unknown_keys(config, schema, schema, ())
     ]
     if problems:
@@ -45,8 +51,8 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
 
 
 def _unknown_keys(
-    config: Mapping[str, Any], schema: Schema, root: Schema, parents: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str, list[str]]]:
+    config: Mapping[str, Any], schema: Schema, root: Schema, parents: tuple[object, ...]
+) -> Iterator[tuple[tuple[object, ...], object, list[str]]]:
     """Yield (parents, key, valid keys) of every key outside the schema."""
     schema = _resolve(schema, root)
     properties = schema.get("properties", {})
@@ -76,6 +82,6 @@ def _resolve(schema: Schema, root: Schema) -> Schema:
     return target
 
 
-def _nearest(key: str, valid: list[str]) -> str:
-    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
+def _nearest(key: object, valid: list[str]) -> str:
+    close = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.5)
     return f", did you mean '{close[0]}'?" if close else f" (valid here: {', '.join(valid)})"

@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,31 @@ def write_npz(arrays: dict[str, np.ndarray], path: str | Path) -> None:
     np.savez(buffer, allow_pickle=False, **arrays)
     with atomic_output(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the arrays that :func:`write_npz` wrote; nothing is unpickled.
+
+    Raises
+    ------
+    Exception
+        Nearly any, for a damaged file: `zipfile` and NumPy do. An array that claims to be larger
+        than what is stored of it is refused before it takes memory.
+    """
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            with archive.open(part) as stream:
+                version = np.lib.format.read_magic(stream)
+                if version != (1, 0) or part.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{part.filename} is not as it was written")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+                if stream.tell() + math.prod(shape) * dtype.itemsize != part.file_size:
+                    raise ValueError(f"{part.filename} has not the size that it claims")
+            with archive.open(part) as stream:
+                name = part.filename.removesuffix(".npy")
+                arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    return arrays
 
 
 def sha256(path: str | Path) -> str:

@@ -40,6 +40,8 @@ DUCKDB_TYPES = {
 }
 """Type of a schema's word in DuckDB, and so in the shards."""
 
+_READ_AS = {"integer": "DOUBLE"}  # a fraction must be seen before it is rounded away
+
 _ROW_GROUP_ROWS = 122_880  # DuckDB's default: shards stay readable in parallel
 _MAX_LISTED_REJECTS = 500_000  # beyond it any table is refused, so listing more is of no use
 _EXAMPLES = 3
@@ -211,13 +213,12 @@ def _load(reading: _Reading) -> None:
     present = {column.name: column for column in table.used if column.name in reading.header}
     # Columns that nobody uses stay text: whatever they are called or hold, it rejects no row.
     types = dict(
-        (name, DUCKDB_TYPES[present[name].type]) if name in present else (f"unused{i}", "VARCHAR")
+        (name, _READ_AS.get(present[name].type, DUCKDB_TYPES[present[name].type]))
+        if name in present
+        else (f"unused{i}", "VARCHAR")
         for i, name in enumerate(reading.header)
     )
-    selected = ", ".join(
-        f'"{c.name}"' if c.name in present else f'NULL::{DUCKDB_TYPES[c.type]} AS "{c.name}"'
-        for c in reading.columns
-    )
+    selected = ", ".join(_selected(column, column.name in present) for column in reading.columns)
     items = _items(table)
     where = f"WHERE itemid IN ({', '.join(map(str, items))})" if items else ""
     try:
@@ -243,6 +244,13 @@ def _load(reading: _Reading) -> None:
         raise _unreadable(reading.file, error) from error
     reading.rows = _rows_scanned(profile) if items else checks.count(connection, "rows")
     connection.execute("SET preserve_insertion_order = true")
+
+
+def _selected(column: Column, present: bool) -> str:
+    name = f'"{column.name}"'
+    if not present:
+        return f"NULL::{DUCKDB_TYPES[column.type]} AS {name}"
+    return f"{checks.integer(name)} AS {name}" if column.type == "integer" else name
 
 
 def _items(table: Table) -> list[int]:
@@ -298,7 +306,8 @@ def _unreadable(file: Path, error: duckdb.Error) -> TableError:
 
 def _reject(reading: _Reading) -> pd.DataFrame:
     """Take all rows out of ``rows`` that break a rule, and return them with their lines."""
-    unreadable = rejects.unreadable_rows(reading.connection, reading.file)
+    integers = {column.name for column in reading.table.used if column.type == "integer"}
+    unreadable = rejects.unreadable_rows(reading.connection, reading.file, integers)
     n_unreadable = unreadable["line"].nunique()
     reading.rows += n_unreadable
     if checks.count(reading.connection, "reject_errors") >= _MAX_LISTED_REJECTS:

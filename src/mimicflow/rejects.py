@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+
+from mimicflow import checks
 
 COLUMNS = ("file", "line", "column", "reason", "text")
 """Of ``rejects.parquet``. The header is line 1; a line break inside quotes does not count."""
@@ -24,16 +26,26 @@ _REASONS = {
     "INVALID STATE": "not valid CSV",
 }
 _TYPE_REASONS = {
-    "BIGINT": "not an integer",
-    "DOUBLE": "not a number",
+    "DOUBLE": checks.NOT_A_NUMBER,
     "TIMESTAMP": "not a time",
     "DATE": "not a date",
 }
 _CHUNK_ROWS = 200_000
 
 
-def unreadable_rows(connection: duckdb.DuckDBPyConnection, file: Path) -> pd.DataFrame:
+def unreadable_rows(
+    connection: duckdb.DuckDBPyConnection, file: Path, integers: Collection[str] = ()
+) -> pd.DataFrame:
     """Return the rows that DuckDB's last ``read_csv`` with ``store_rejects`` could not read.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The one that has read.
+    file : Path
+        The raw file.
+    integers : collection of str
+        Columns that were read as numbers and must be integers.
 
     Returns
     -------
@@ -49,7 +61,13 @@ def unreadable_rows(connection: duckdb.DuckDBPyConnection, file: Path) -> pd.Dat
     ).fetchall()
     rows = {
         # A row of the wrong length has no column at fault: DuckDB names each one that is absent.
-        (file.name, line, "" if "COLUMNS" in kind else column, _reason(kind, message), text)
+        (
+            file.name,
+            line,
+            "" if "COLUMNS" in kind else column,
+            checks.NOT_INTEGER if kind == "CAST" and column in integers else _reason(kind, message),
+            text,
+        )
         for line, column, kind, message, text in found
     }
     return _frame(rows)
@@ -97,8 +115,7 @@ def locate(
     present = [(name, kind) for name, kind in columns if name in header]
     positions = {name: list(header).index(name) for name, _ in present}
     same = " AND ".join(
-        f'TRY_CAST(nullif(raw."{name}", \'\') AS {kind}) IS NOT DISTINCT FROM broken."{name}"'
-        for name, kind in present
+        f'({_cast(name, kind)}) IS NOT DISTINCT FROM broken."{name}"' for name, kind in present
     )
     # A field that is filled but not of its type is not the empty field of a broken row.
     typed = " AND ".join(
@@ -117,6 +134,13 @@ def locate(
         if limit is not None and len(found) >= limit:
             break
     return _frame(found)
+
+
+def _cast(name: str, kind: str) -> str:
+    """Return the SQL that makes a raw field what it is in the table."""
+    read = "DOUBLE" if kind == "BIGINT" else kind
+    typed = f"TRY_CAST(nullif(raw.\"{name}\", '') AS {read})"
+    return checks.integer(typed) if kind == "BIGINT" else typed
 
 
 def _chunks(file: Path, width: int, positions: dict[str, int]) -> Iterator[pd.DataFrame]:

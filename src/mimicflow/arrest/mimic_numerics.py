@@ -6,6 +6,8 @@ counter frequency, and one column per sign, such as ``HR [bpm]``; which ones dif
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.mimic_waveforms import read_header
+from mimicflow.arrest.recording import LONGEST_DAYS
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import RecordError
 
@@ -20,6 +23,7 @@ ENDING = "n.csv.gz"
 """How the table of a record is named: its name with this behind it."""
 
 _TIME = "time"
+_MAX_BYTES = 500_000_000  # unpacked; a week of vital signs each second has a tenth
 
 
 def read_ticked_numerics(file: str | Path) -> pd.DataFrame:
@@ -54,6 +58,9 @@ def read_ticked_numerics(file: str | Path) -> pd.DataFrame:
     names["title"] = names["name"] + " [" + names["unit"] + "]"
     table = _read(file, {_TIME, *names["title"]})
     # To the microsecond: a float of seconds since 1970 could not hold it.
+    seconds = table[_TIME].to_numpy() / header.ticks_per_second
+    if not (np.abs(seconds) <= LONGEST_DAYS * 86400).all():
+        raise RecordError("a row is years from the record's start", reason="unreadable", file=file)
     elapsed = np.round(table[_TIME].to_numpy() * (1e6 / header.ticks_per_second))
     times = np.datetime64(header.start, "us") + elapsed.astype("timedelta64[us]")
     vitals = {
@@ -67,7 +74,19 @@ def read_ticked_numerics(file: str | Path) -> pd.DataFrame:
 def _read(file: Path, titles: set[str]) -> pd.DataFrame:
     """Read those of the columns that there are; a table without times is none."""
     try:
-        table = pd.read_csv(file, compression="gzip", usecols=lambda title: title in titles)
+        with gzip.open(file) as stream:
+            content = stream.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"more than {_MAX_BYTES // 10**6} MB")
+        if b"\0" in content:  # pandas takes it for the end of a number
+            raise ValueError("a zero byte")
+        # Rows longer than the header would else make an index of their first field.
+        table = pd.read_csv(
+            io.BytesIO(content), usecols=lambda title: title in titles, index_col=False
+        )
+        texts = [title for title in table if table[title].dtype.kind not in "if"]
+        if texts:  # Python would take digits of other scripts, and "true", for numbers
+            raise ValueError(f"{texts[0]} holds what is no number")
         table = table.astype("float64")
     except (ValueError, OSError, EOFError, zlib.error) as error:  # pandas' own are ValueErrors
         raise RecordError(f"not a table ({error})", reason="unreadable", file=file) from error

@@ -17,12 +17,14 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
+from mimicflow.arrest.booster_text import checked_booster_text
 from mimicflow.arrest.features import finite
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.evaluation.recalibration import apply_beta
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
 KINDS = ("hrv", "clinical")
+_LARGEST = 1e300  # an integer of JSON may be beyond any float
 _REMEDY = "run the rule that trains the model again"
 
 
@@ -147,21 +149,25 @@ def _read_text(file: Path) -> str:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(_read_text(file))
-    except json.JSONDecodeError as error:
+        content = json.loads(_read_text(file), object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"is not JSON ({error})", file=file, remedy=_REMEDY) from error
     if not isinstance(content, dict):
         raise CheckpointError("is no JSON object", file=file, remedy=_REMEDY)
     return content
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return content
+
+
 def _read_booster(file: Path) -> lightgbm.Booster:
     text = _read_text(file)
-    # LightGBM takes a torn file for a smaller forest.
-    if not text.startswith("tree\n") or "end of trees" not in text:
-        raise CheckpointError("is no complete LightGBM model", file=file, remedy=_REMEDY)
     try:
-        return lightgbm.Booster(model_str=text)
+        return lightgbm.Booster(model_str=checked_booster_text(text))
     except (lightgbm.basic.LightGBMError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"is no LightGBM model ({error})", file=file, remedy=_REMEDY
@@ -224,4 +230,6 @@ def _model(
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= _LARGEST and math.isfinite(value)

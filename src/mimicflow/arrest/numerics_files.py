@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import wfdb
 
 from mimicflow.arrest.mimic_numerics import ENDING, read_ticked_numerics
@@ -113,7 +114,8 @@ def _read(root: Path, file: Path) -> pd.DataFrame:
 
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(file)
+        # Without the notes of pandas: damaged ones raise anything, and the columns tell all.
+        table = pq.read_table(file).replace_schema_metadata().to_pandas()
     except (pa.ArrowException, ValueError) as error:
         raise RecordError(
             f"not a Parquet file ({error})", reason="unreadable", file=file
@@ -128,17 +130,18 @@ def _read_parquet(file: Path) -> pd.DataFrame:
             reason="unreadable",
             file=file,
         )
-    if times.isna().any():
-        raise RecordError("holds a row without time", reason="unreadable", file=file)
+    if not times.dt.year.between(1, 9999).all():
+        raise RecordError("holds a row without time, or at no time", reason="unreadable", file=file)
     try:
         values = {name: table[name].astype("float64") for name in vitals}
+        times = times.astype(TIME_DTYPE)
     except (TypeError, ValueError) as error:
         raise RecordError(
-            f"holds what is no number ({error})", reason="unreadable", file=file
+            f"holds what is no number or no time ({error})", reason="unreadable", file=file
         ) from error
     missing = pd.Series(np.nan, index=table.index)
     columns = {name: values.get(name, missing) for name in VITALS}
-    return pd.DataFrame({"time": times.astype(TIME_DTYPE), **columns})
+    return pd.DataFrame({"time": times, **columns})
 
 
 def _read_wfdb(root: Path, file: Path) -> pd.DataFrame:

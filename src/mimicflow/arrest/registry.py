@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mimicflow.errors import TableError
 
 TIME_DTYPE = "datetime64[us]"
 _LINE = "line"
+_NUMBER = r"[+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 # Pandas itself also takes "now", a year alone and times of other zones.
 _ISO_8601 = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
 
@@ -150,6 +152,8 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
             remedy="a registry is a folder with recordings.csv, stays.csv and arrests.csv; "
             "data.registry in config.yaml names it",
         ) from error
+    except OSError as error:  # no right to read, a folder, a broken disk
+        raise TableError(f"cannot be read ({error.strerror})", file=file, remedy=remedy) from error
     except UnicodeDecodeError as error:
         raise TableError("is not UTF-8", file=file, remedy=remedy) from error
     except csv.Error as error:
@@ -189,11 +193,9 @@ def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Serie
 
 def _number(text: object) -> float:
     """Return a finite number of at least 0, NaN for anything else."""
-    try:
-        value = float(str(text))
-    except ValueError:
-        return math.nan
-    return value if 0 <= value < math.inf else math.nan
+    # Python itself also takes digits of other scripts, and "1_000".
+    value = float(str(text)) if re.fullmatch(_NUMBER, str(text), re.ASCII) else math.inf
+    return value if value < math.inf else math.nan
 
 
 def _times(text: pd.Series) -> pd.Series:

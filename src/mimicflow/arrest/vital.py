@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import io
 import math
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.recording import Recording, check_size, choose_lead, unit_factor
+from mimicflow.arrest.recording import (
+    LONGEST_DAYS,
+    Recording,
+    check_size,
+    choose_lead,
+    unit_factor,
+)
 from mimicflow.errors import RecordError
 
 _SIGN = b"VITA"
 _WAVE = 1  # type of a track
+_TRACK, _RECORD = 0, 1  # types of a packet
+_PACKED_PLACE = 26  # in the header
+_RECORDS_AFTER_UNIT = 37  # display, colour, rate, gain, offset, kind of monitor, device
+_LARGEST_PACKET = 1_000_000  # the package ends there, silently; not of a packed file
 _LARGEST_BYTES = 32 * 2**30  # unpacked; a file of days with all tracks has a tenth
 _CHUNK = 2**22
 
@@ -89,10 +100,12 @@ def open_vital(file: Path, wanted: str) -> VitalRecording:
     start_s, end_s = float(vital.dtstart), float(vital.dtend)
     if not (math.isfinite(start_s) and math.isfinite(end_s)):
         raise RecordError("claims no finite times", reason="unreadable", file=file)
+    if end_s - start_s > LONGEST_DAYS * 86400:
+        raise RecordError(f"claims {end_s - start_s:g} s", reason="huge", file=file)
     n_samples = round((end_s - start_s) * rate) if rate > 0 and math.isfinite(rate) else 0
     check_size(rate, n_samples, file)
-    if not all(math.isfinite(record["dt"]) for record in track.recs):
-        raise RecordError("holds samples at no finite time", reason="unreadable", file=file)
+    if not all(start_s <= record["dt"] <= end_s for record in track.recs):
+        raise RecordError("holds samples outside its time", reason="unreadable", file=file)
     runs = _runs(track.recs, start_s, rate)
     if not runs:
         raise RecordError(f"{lead} is recorded nowhere", reason="empty", file=file)
@@ -111,21 +124,82 @@ def open_vital(file: Path, wanted: str) -> VitalRecording:
 
 
 def _check_intact(file: Path) -> None:
-    """Unpack the whole file once, since the package takes a torn one for a shorter one."""
-    size = 0
+    """Walk through the packets of a file once, since the package skips what it cannot read."""
     try:
         with gzip.open(file, "rb") as stream:
-            sign = stream.read(len(_SIGN))
-            while chunk := stream.read(_CHUNK):
-                size += len(chunk)
-                if size > _LARGEST_BYTES:
-                    raise RecordError("unpacks to over 32 GB", reason="huge", file=file)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            _check_packets(stream)
+    except (EOFError, gzip.BadGzipFile, zlib.error, struct.error, ValueError) as error:
         raise RecordError(
             f"is damaged or no .vital file ({error})", reason="unreadable", file=file
         ) from error
-    if sign != _SIGN:
-        raise RecordError("is no .vital file", reason="unreadable", file=file)
+    except OverflowError as error:
+        raise RecordError("unpacks to over 32 GB", reason="huge", file=file) from error
+
+
+def _check_packets(stream: gzip.GzipFile) -> None:
+    """Raise when packets do not end where the file ends, or samples belong to no track.
+
+    The format is that which the package itself reads and writes.
+    """
+    if stream.read(len(_SIGN)) != _SIGN:
+        raise ValueError("no sign of one")
+    _, length = struct.unpack("<4sH", stream.read(6))
+    header = stream.read(length)
+    if len(header) < length:
+        raise EOFError("ends inside its header")
+    packed = header[_PACKED_PLACE : _PACKED_PLACE + 1] == b"\1"
+    tracks: dict[int, tuple[int, int]] = {}  # bytes per sample (0: no wave), and of the records
+    recorded: dict[int, int] = {}
+    size = len(header)
+    while head := stream.read(5):
+        kind, length = struct.unpack("<BI", head)
+        size += length
+        if size > _LARGEST_BYTES:
+            raise OverflowError
+        if length > _LARGEST_PACKET and not packed:
+            raise ValueError("a packet of over 1 MB")
+        data = stream.read(min(length, _CHUNK))
+        _skip(stream, length - len(data))
+        if kind == _TRACK:
+            number, *track = _track(data)
+            tracks[number] = (track[0], track[1])
+        elif kind == _RECORD:
+            information, _, number = struct.unpack_from("<HdH", data)
+            if number not in tracks:
+                raise ValueError("samples of no track")
+            recorded[number] = recorded.get(number, 0) + len(head) + length
+            if width := tracks[number][0]:
+                (samples,) = struct.unpack_from("<I", data, 2 + information)
+                if 2 + information + 4 + samples * width != length:
+                    raise ValueError(f"a record of {length} bytes with {samples} samples")
+    if packed:  # the package goes by these numbers when it leaves tracks out
+        for number, (_, claimed) in tracks.items():
+            if claimed and claimed != recorded.get(number, 0):
+                raise ValueError("records of another length than the track claims")
+
+
+def _skip(stream: gzip.GzipFile, length: int) -> None:
+    while length > 0:
+        read = len(stream.read(min(length, _CHUNK)))
+        if not read:
+            raise EOFError("ends inside a packet")
+        length -= read
+
+
+def _track(data: bytes) -> tuple[int, int, int]:
+    """Return a track's number, the bytes of a sample, 0 if it is no wave, and of its records."""
+    from vitaldb.utils import FMT_TYPE_LEN  # noqa: PLC0415
+
+    number, kind, sample_format = struct.unpack_from("<HBB", data)
+    place = 4
+    for _ in ("name", "unit"):
+        if place < len(data):
+            place += 4 + int(struct.unpack_from("<I", data, place)[0])
+    place += _RECORDS_AFTER_UNIT
+    claimed = struct.unpack_from("<I", data, place)[0] if place + 4 <= len(data) else 0
+    if kind == _WAVE and sample_format not in FMT_TYPE_LEN:
+        raise ValueError(f"a track of format {sample_format}")
+    return number, FMT_TYPE_LEN[sample_format][1] if kind == _WAVE else 0, claimed
 
 
 def _load(file: Path, track: str | None) -> Any:

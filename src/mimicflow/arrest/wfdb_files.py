@@ -11,6 +11,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from mimicflow.arrest.recording import (
     path_inside,
     unit_factor,
 )
+from mimicflow.ecg.records import parse_header
 from mimicflow.errors import RecordError
 
 _GAP = "~"
@@ -31,6 +33,7 @@ _MAX_HEADER_BYTES = 4_000_000
 _BITS = {"80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "310": 32 / 3, "311": 32 / 3}
 _BITS |= {"24": 24, "32": 32}
 _COMPRESSED = ("508", "516", "524")
+_PADDING = 256  # samples; some recorders fill a last block
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,6 @@ def read_header(root: Path, path: Path, *, missing: str) -> wfdb.Record | wfdb.M
         raise RecordError(
             f"header is not WFDB ({type(error).__name__}: {error})", reason="unreadable", file=file
         ) from error
-    _check_record_line(file, header)
     if isinstance(header, wfdb.MultiRecord):
         count, claimed = len(header.seg_len), header.n_seg
     else:
@@ -187,20 +189,26 @@ def read_header(root: Path, path: Path, *, missing: str) -> wfdb.Record | wfdb.M
             reason="unreadable",
             file=file,
         )
+    _check_numbers(file, header)
     return header
 
 
-def _check_record_line(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
-    """Refuse a number that wfdb could not read, skipped, and gave its default."""
+def _check_numbers(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
+    """Refuse a number that wfdb skipped, gave its default, or took for a part of a name."""
     lines = file.read_text(encoding="ascii", errors="ignore").splitlines()
-    line = next(line for line in lines if line.strip() and not line.startswith("#"))
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
     try:
-        given = [float(text.partition("/")[0]) for text in line.split()[2:4]]
-    except ValueError as error:
-        raise RecordError(f"record line {line!r}", reason="unreadable", file=file) from error
-    read = (header.fs, -1 if header.sig_len is None else header.sig_len)
-    if not header.fs > 0 or not all(map(math.isclose, given, read)):
-        raise RecordError(f"record line {line!r}", reason="unreadable", file=file)
+        own = parse_header(lines)
+    except (ValueError, IndexError) as error:
+        raise RecordError(f"is not WFDB ({error})", reason="unreadable", file=file) from error
+    fault = lines[0] if (own.sampling_rate, own.n_samples) != (header.fs, header.sig_len) else ""
+    if isinstance(header, wfdb.Record) and not fault:
+        read = zip(_listed(header.adc_gain), _listed(header.baseline), _names(header), strict=True)
+        for line, signal, (gain, baseline, name) in zip(lines[1:], own.signals, read, strict=True):
+            if (signal.gain, signal.baseline, signal.name) != (gain, baseline, name.strip()):
+                fault = line
+    if fault or not header.fs > 0:
+        raise RecordError(f"header line {fault or lines[0]!r}", reason="unreadable", file=file)
 
 
 def _segments(root: Path, path: Path, header: wfdb.MultiRecord) -> tuple[list[str], list[Segment]]:
@@ -338,6 +346,14 @@ def _signal_fault(
             reason="signal_truncated",
             file=path.parent / name,
         )
+    # Room for another signal: the header then misses one of the file, and all samples shift.
+    room = 1 + 0.5 / len(group)
+    if n_frames and kind in _BITS and available > n_frames * room + _PADDING / len(group):
+        return RecordError(
+            f"{available} samples, the header claims {n_frames}",
+            reason="unreadable",
+            file=path.parent / name,
+        )
     return None
 
 
@@ -370,7 +386,7 @@ def _length(root: Path, path: Path, header: wfdb.Record) -> int:
     return max(0, _frames_in(path.parent / names[0], header, group, header.fmt[0], offset))
 
 
-def _listed(values: list[str] | None) -> list[str]:
+def _listed(values: list[Any] | None) -> list[Any]:
     return values or []
 
 

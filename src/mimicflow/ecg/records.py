@@ -29,12 +29,17 @@ SAMPLING_RATES = (50.0, 100_000.0)
 
 _MAX_HEADER_BYTES = 1_000_000
 _MAX_VALUES = 50_000_000  # samples times signals: an hour and more of 12 leads at 1000 Hz
+_LEAST_GAIN = 1e-6  # per mV or µV; less would be kV, and overflows
 _UNITS_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}  # both micro signs of Unicode
 _NOT_RECORDED = -32768  # format 16
 
 # header(5) of the WFDB manual: format[xSAMPLES][:SKEW][+OFFSET] and gain[(baseline)][/units]
-_FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$")
-_GAIN = re.compile(r"([^(/]+)(?:\(([-+]?\d+)\))?(?:/(\S+))?$")
+_FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$", re.ASCII)
+_GAIN = re.compile(r"([^(/]+)(?:\(([-+]?\d+)\))?(?:/(\S+))?$", re.ASCII)
+_RECORD = re.compile(r"[-\w.]+(?:/\d+)?$")
+# Python also takes digits of other scripts, and "1_000".
+_INTEGER = re.compile(r"-?\d+$", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,9 @@ def _read_header(file: Path) -> Header:
     text = file.read_text(encoding="utf-8", errors="replace")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:
-        header = _parse_header(lines)
+        header = parse_header(lines)
+        if header.n_signals < 1:
+            raise ValueError("no signals")
     except (ValueError, IndexError, OverflowError) as error:
         raise RecordError(
             f"header is not WFDB ({error})", reason="header_corrupt", file=file
@@ -177,24 +184,37 @@ def _read_header(file: Path) -> Header:
     return header
 
 
-def _parse_header(lines: list[str]) -> Header:
+def parse_header(lines: list[str]) -> Header:
+    """Read a header, more strictly than `wfdb`: it takes a damaged number for a part of a name.
+
+    Parameters
+    ----------
+    lines : list of str
+        Without comments and empty lines.
+
+    Raises
+    ------
+    ValueError, IndexError
+        A line that is not as header(5) of the WFDB manual has it.
+    """
     record, *rest = lines[0].split()
-    n_segments = int(record.partition("/")[2] or 0)
-    n_signals = int(rest[0])
-    # Frames per second come first in "500/1000(0)"; 250 Hz is the default of WFDB.
-    sampling_rate = float(rest[1].partition("/")[0]) if len(rest) > 1 else 250.0
-    n_samples = int(rest[2]) if len(rest) > 2 else None
-    if not math.isfinite(sampling_rate) or n_signals < 1 or (n_samples or 0) < 0:
+    if _RECORD.match(record) is None:
         raise ValueError(f"record line {lines[0]!r}")
+    n_segments = _integer(record.partition("/")[2] or "0")
+    n_signals = _integer(rest[0])
+    # Frames per second come first in "500/1000(0)"; 250 Hz is the default of WFDB.
+    sampling_rate = _number(rest[1].partition("/")[0]) if len(rest) > 1 else 250.0
+    n_samples = _integer(rest[2]) if len(rest) > 2 else None
+    if min(n_signals, n_segments, n_samples or 0) < 0:
+        raise ValueError(f"record line {lines[0]!r}")
+    kind, expected = ("segments", n_segments) if n_segments else ("signals", n_signals)
+    if len(lines) - 1 != expected:  # also of too many: which of them are in the file?
+        raise ValueError(f"{len(lines) - 1} of {expected} {kind}")
     if n_segments:
-        names = [line.split()[0] for line in lines[1 : 1 + n_segments]]
-        if len(names) < n_segments:
-            raise ValueError(f"{len(names)} of {n_segments} segments")
+        names = [line.split()[0] for line in lines[1:]]
         segments = tuple(name for name in names if name != "~")  # "~": a gap
         return Header(sampling_rate, n_signals, n_samples, (), segments)
-    signals = tuple(_parse_signal(line) for line in lines[1 : 1 + n_signals])
-    if len(signals) < n_signals:
-        raise ValueError(f"{len(signals)} of {n_signals} signals")
+    signals = tuple(_parse_signal(line) for line in lines[1:])
     return Header(sampling_rate, n_signals, n_samples, signals, ())
 
 
@@ -205,19 +225,34 @@ def _parse_signal(line: str) -> Signal:
     if coding is None or (len(fields) > 2 and scale is None):
         raise ValueError(f"signal line {line!r}")
     gain, baseline, units = scale.groups() if scale else ("0", None, None)
-    adc_zero = int(fields[4]) if len(fields) > 4 else 0
-    if not math.isfinite(float(gain)):
-        raise ValueError(f"gain {gain!r}")
+    # ADC resolution, ADC zero, first value, checksum, block size: one that is left out would
+    # shift the name.
+    numbers = [_integer(field) for field in fields[3:8]]
+    if min([0, *numbers[:1], *numbers[4:]]) < 0 or 0 < abs(_number(gain)) < _LEAST_GAIN:
+        raise ValueError(f"signal line {line!r}")
     return Signal(
         file=fields[0],
         format=int(coding[1]),
         is_plain=coding[2] in (None, "1") and coding[3] in (None, "0"),
         byte_offset=int(coding[4] or 0),
-        gain=float(gain) or 200.0,  # WFDB: 0 or none means 200
-        baseline=adc_zero if baseline is None else int(baseline),
+        gain=_number(gain) or 200.0,  # WFDB: 0 or none means 200
+        baseline=sum(numbers[1:2]) if baseline is None else int(baseline),
         units=units or "mV",
         name=fields[8].strip() if len(fields) > 8 else "",
     )
+
+
+def _integer(text: str) -> int:
+    if _INTEGER.match(text) is None:
+        raise ValueError(f"no integer: {text!r}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text) if _NUMBER.match(text) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"no number: {text!r}")
+    return value
 
 
 def _signal_files(root: Path, header_file: Path, header: Header) -> list[Path]:

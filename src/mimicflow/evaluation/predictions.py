@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from mimicflow.errors import MimicflowError
@@ -47,8 +48,10 @@ def read_predictions(
         When the table is not sound; the message names the file and what is wrong.
     """
     try:
-        frame = pd.read_parquet(path).reset_index(drop=True)  # messages count rows
-    except (OSError, pa.ArrowException) as error:
+        # Without the notes of pandas, which may name an index: damaged ones raise anything. So
+        # the rows are numbered, as the messages count them.
+        frame = pq.read_table(path).replace_schema_metadata().to_pandas()
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise PredictionsError(
             f"cannot be read as Parquet ({type(error).__name__})", file=path, remedy=_REMEDY
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from mimicflow.concepts import Paths
 from mimicflow.errors import InputError
-from mimicflow.files import write_npz
+from mimicflow.files import read_npz, write_npz
 from mimicflow.mortality.embedding import load_embedding, read_visits, vocabulary_hash
 
 _VISITS_AT_ONCE = 50_000
@@ -113,15 +113,27 @@ class VisitSequences:
             A file that is missing or is none.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                content = {name: arrays[name] for name in arrays.files}
-            return cls(**{**content, "vocabulary_hash": str(content["vocabulary_hash"])})
-        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
+            content: dict[str, Any] = read_npz(path)
+            sequences = cls(**{**content, "vocabulary_hash": str(content["vocabulary_hash"])})
+            sequences._check()
+        except Exception as error:  # damaged files raise nearly anything inside zipfile and numpy
             raise InputError(
                 f"not a readable file of visit sequences ({type(error).__name__})",
                 file=path,
                 remedy="delete it and run its rule again",
             ) from error
+        return sequences
+
+    def _check(self) -> None:
+        """Raise when the arrays do not fit each other: numpy reads damaged ones as bytes."""
+        whole = (self.stay_id, self.start, self.n_visits)
+        shape = (len(self.stay_id),)
+        sound = all(array.dtype.kind == "i" and array.shape == shape for array in whole)
+        sound = sound and self.vectors.ndim == 2 and self.vectors.dtype == np.float32
+        if not sound or (np.diff(self.stay_id) <= 0).any() or (self.lengths < 1).any():
+            raise ValueError("arrays that do not fit each other")
+        if len(self.start) and self.start[0] != 0:
+            raise ValueError("visits of no stay")
 
     @property
     def lengths(self) -> np.ndarray:

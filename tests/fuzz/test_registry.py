@@ -1,0 +1,102 @@
+"""Damaged registries: the fields of the files, or an error that names the file."""
+
+import csv
+import io
+import math
+from datetime import datetime
+
+import pandas as pd
+import pytest
+from arrest_files import ARRESTS, RECORDINGS, STAYS
+from fuzz_mutations import attempt, damage_table, is_refused, run_cases
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mimicflow.arrest.registry import read_registry
+from mimicflow.errors import TableError
+
+HEADERS = {"recordings": RECORDINGS, "stays": STAYS, "arrests": ARRESTS}
+ROWS = {
+    "recordings": [
+        [f"p{i // 2}", f"s{i}", f"w/{i}", "2150-01-01 00:00:00", "II", "monitor, new"]
+        for i in range(12)
+    ],
+    "stays": [
+        [f"p{i // 2}", f"s{i}", f"{40 + i}", "F", "MICU", "2150-01-01", "2150-01-03T10:00"]
+        for i in range(12)
+    ],
+    "arrests": [[f"s{i}", "2150-01-02 12:00:00" if i % 2 else ""] for i in range(4)],
+}
+TIMES = {"start_time", "intime", "outtime", "cpr_time"}
+
+
+def write(folder, changed: dict[str, bytes] | None = None) -> None:
+    for name, header in HEADERS.items():
+        stream = io.StringIO()
+        csv.writer(stream).writerows([header.split(","), *ROWS[name]])
+        (folder / f"{name}.csv").write_bytes((changed or {}).get(name, stream.getvalue().encode()))
+
+
+def check(folder) -> None:
+    """Compare each field with that of the file, read by csv."""
+    registry = attempt(read_registry, folder)
+    if is_refused(registry):
+        assert isinstance(registry, TableError)
+        return
+    for name in HEADERS:
+        text = (folder / f"{name}.csv").read_bytes().decode("utf-8-sig")
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        table = getattr(registry, name)
+        assert len(table) == len(rows)
+        for place, column in enumerate(header):
+            column = column.strip()
+            if column not in table:
+                continue
+            for field, value in zip([row[place].strip() for row in rows], table[column],
+                                    strict=True):  # fmt: skip
+                if column in TIMES or column == "age":
+                    assert field or pd.isna(value)
+                    if field and column == "age":
+                        assert field.isascii() and 0 <= float(field) == value < math.inf
+                    elif field:
+                        assert value == datetime.fromisoformat(field)
+                else:
+                    assert value == field
+
+
+def test_the_registry_is_sound(tmp_path):
+    write(tmp_path)
+    assert len(read_registry(tmp_path).recordings) == 12
+    check(tmp_path)
+
+
+def test_damaged_registries(tmp_path):
+    def case(draw):
+        name = list(HEADERS)[draw.integers(3)]
+        write(tmp_path, {name: damage_table(HEADERS[name].split(","), ROWS[name], draw)})
+        check(tmp_path)
+
+    run_cases("registry", case)
+
+
+@settings(
+    max_examples=150, derandomize=True, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(st.sampled_from(sorted(HEADERS)), st.binary(max_size=60), st.booleans())
+def test_any_bytes(tmp_path, name, content, with_header):
+    header = f"{HEADERS[name]}\n".encode() if with_header else b""
+    write(tmp_path, {name: header + content})
+    check(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["folder", "no folder", "file for folder"])
+def test_what_is_no_file(tmp_path, what):
+    write(tmp_path)
+    folder = tmp_path
+    if what == "folder":
+        (tmp_path / "stays.csv").unlink()
+        (tmp_path / "stays.csv").mkdir()
+    else:
+        folder = tmp_path / ("nowhere" if what == "no folder" else "stays.csv")
+    assert is_refused(attempt(read_registry, folder))
