@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import wfdb
 
 from mimicflow.arrest.registry import read_registry
+from mimicflow.concepts import REFERENCE
+from mimicflow.errors import RecordError
 
 RECORDINGS = "patient_id,stay_id,record,start_time,ecg_lead,monitor"
 STAYS = "patient_id,stay_id,age,sex,icu,intime,outtime"
@@ -17,6 +20,16 @@ ARRESTS = "stay_id,cpr_time"
 
 COHORT = {"min_age": 18, "icus": ["MICU", "SICU"]}
 EPOCHS = {"minutes": 5, "event_window_h": [0.5, 24], "control_window_h": 24}
+
+
+def reason_of(call, *arguments, **options) -> str:
+    """Call, and return the reason of the refusal, which must be a listed one with its file."""
+    with pytest.raises(RecordError) as caught:
+        call(*arguments, **options)
+    known = pd.read_csv(REFERENCE / "recording_reasons.csv")["reason"]
+    assert caught.value.reason in set(known), caught.value.reason
+    assert caught.value.file is not None
+    return caught.value.reason
 
 
 def write_registry(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "src", "presets", "profiles", "envs")
 
@@ -50,6 +51,15 @@ def copy_repository(repository: Path, folder: Path) -> Checkout:
         else:
             shutil.copy2(source, folder / part)
     return Checkout(folder)
+
+
+def copy_with_demo(repository: Path, folder: Path, shared_data: Path) -> Checkout:
+    """Copy the repository, with an overlay ``demo.yaml`` that names the open MIMIC-IV demo."""
+    copied = copy_repository(repository, folder)
+    demo = shared_data / "mimic-iv-demo-2.2"
+    overlay = {"data": {module: str(demo / module) for module in ("hosp", "icu")}}
+    (copied.folder / "demo.yaml").write_text(yaml.safe_dump(overlay))
+    return copied
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import torch
 import yaml
 from gensim.models import KeyedVectors
 
-from .conftest import copy_repository
+from .conftest import copy_with_demo
 
 PROTOCOLS = ("audited", "published")
 NETWORKS = ("lstm", "gru", "bilstm")
@@ -23,10 +23,7 @@ MODELS = (*NETWORKS, "logistic_regression", "lightgbm")
 
 @pytest.fixture(scope="module")
 def checkout(shared_data, repository, tmp_path_factory):
-    copied = copy_repository(repository, tmp_path_factory.mktemp("demo") / "mimicflow")
-    folder = shared_data / "mimic-iv-demo-2.2"
-    overlay = {"data": {"hosp": str(folder / "hosp"), "icu": str(folder / "icu")}}
-    (copied.folder / "demo.yaml").write_text(yaml.safe_dump(overlay))
+    copied = copy_with_demo(repository, tmp_path_factory.mktemp("demo") / "mimicflow", shared_data)
     run = copied.snakemake("mortality", "--configfile", "presets/tiny.yaml", "demo.yaml")
     assert run.returncode == 0, run.stdout + run.stderr
     return copied

@@ -19,7 +19,7 @@ import pytest
 import torch
 import yaml
 
-from .conftest import copy_repository
+from .conftest import copy_repository, copy_with_demo
 
 IDENTIFIERS = ("subject_id", "hadm_id", "stay_id")
 WHOLE_NUMBER = re.compile(rb"(?<![0-9])[0-9]{8,9}(?![0-9])")  # a study_id has nine
@@ -41,10 +41,7 @@ ARGUMENTS = ("mortality", "--configfile", "presets/tiny.yaml", "demo.yaml")
 @pytest.fixture(scope="module")
 def run(shared_data, repository, tmp_path_factory):
     """The workflow and its report in an ordinary umask: the copy, and all that it said."""
-    copied = copy_repository(repository, tmp_path_factory.mktemp("demo") / "mimicflow")
-    folder = shared_data / "mimic-iv-demo-2.2"
-    overlay = {"data": {"hosp": str(folder / "hosp"), "icu": str(folder / "icu")}}
-    (copied.folder / "demo.yaml").write_text(yaml.safe_dump(overlay))
+    copied = copy_with_demo(repository, tmp_path_factory.mktemp("demo") / "mimicflow", shared_data)
     before = os.umask(0o022)
     (copied.folder / "results").mkdir()  # git makes it, with its page
     try:

@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mimicflow.evaluation.canvas import GREY, INK, LINES, VERMILION, figure_file
-from mimicflow.evaluation.figures import forest_lines, forest_panel
+from mimicflow.evaluation.canvas import GREY, INK, LINES, figure_file
+from mimicflow.evaluation.figures import forest_lines, forest_panel, mark_published
 from mimicflow.evaluation.metrics import Curves, Estimate
 from mimicflow.evaluation.tables import thin
 
@@ -126,7 +126,8 @@ def draw_models(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> No
         for axes, score in zip(panels, ("auroc", "auprc"), strict=True):
             shown = {line: row for line, row in rows.items() if pd.notna(row[score])}
             forest_panel(axes, shown, score, score.upper(), _notes(shown, score))
-            _mark_published(axes, shown, score)
+            published = {line: row[f"published_{score}"] for line, row in shown.items()}
+            mark_published(axes, published, "published, another hospital")
             axes.set_title(f"{score.upper()} (95 % interval)   {_TESTS[score]}", fontsize=10)
         forest_lines(panels[0], rows, headings)
         handles, labels = panels[0].get_legend_handles_labels()
@@ -201,17 +202,3 @@ def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
             note += f" ({low:+.3f} to {high:+.3f})".replace("-", "−")
         notes[line] = note
     return notes
-
-
-def _mark_published(axes: Axes, rows: Mapping[int, pd.Series], score: str) -> None:
-    published = {line: row[f"published_{score}"] for line, row in rows.items()}
-    axes.plot(
-        list(published.values()),
-        list(published),
-        linestyle="none",
-        marker="D",
-        markersize=6,
-        markerfacecolor="none",
-        markeredgecolor=VERMILION,
-        label="published, another hospital",
-    )

@@ -207,38 +207,25 @@ def _times(text: pd.Series) -> pd.Series:
 
 def _check_unique_stays(stays: pd.DataFrame, file: Path) -> None:
     again = stays["stay_id"].duplicated()
-    if again.any():
-        row = stays[again].iloc[0]
-        raise TableError(
-            "lists a stay a second time",
-            file=file,
-            row=int(row[_LINE]),
-            remedy="keep one row per stay_id",
-        )
+    _refuse(stays[again], "lists a stay a second time", file, "keep one row per stay_id")
 
 
 def _check_one_patient(recordings: pd.DataFrame, key: str, file: Path) -> None:
     first = recordings.groupby(key)["patient_id"].transform("first")
     other = first != recordings["patient_id"]
-    if other.any():
-        row = recordings[other].iloc[0]
-        raise TableError(
-            f"gives a {key} to two patients",
-            file=file,
-            row=int(row[_LINE]),
-            remedy="correct patient_id, or take the row out",
-        )
+    remedy = "correct patient_id, or take the row out"
+    _refuse(recordings[other], f"gives a {key} to two patients", file, remedy)
 
 
 def _check_same_patients(recordings: pd.DataFrame, stays: pd.DataFrame, file: Path) -> None:
     """Compare the patients of stays that are in both files."""
     patients = recordings["stay_id"].map(stays.set_index("stay_id")["patient_id"])
     other = patients.notna() & (patients != recordings["patient_id"])
-    if other.any():
-        row = recordings[other].iloc[0]
-        raise TableError(
-            "the stay belongs to another patient in stays.csv",
-            file=file,
-            row=int(row[_LINE]),
-            remedy="correct patient_id in one of the two files",
-        )
+    message = "the stay belongs to another patient in stays.csv"
+    _refuse(recordings[other], message, file, "correct patient_id in one of the two files")
+
+
+def _refuse(rows: pd.DataFrame, message: str, file: Path, remedy: str) -> None:
+    """Raise with the line of the first of the rows, if there is any."""
+    if len(rows):
+        raise TableError(message, file=file, row=int(rows[_LINE].iloc[0]), remedy=remedy)

@@ -322,13 +322,8 @@ def forest_panel(
     axes.spines["left"].set_visible(False)
 
 
-def _panel_beside_published(
-    axes: Axes, rows: Mapping[int, pd.Series], score: str, label: str
-) -> None:
-    """One score of all models, the published value as a diamond and in figures."""
-    published = {p: row[f"published_{score}"] for p, row in rows.items()}
-    notes = {p: f"  |  {value:.3f}" for p, value in published.items() if not np.isnan(value)}
-    forest_panel(axes, rows, score, label, notes)
+def mark_published(axes: Axes, published: Mapping[int, float], label: str) -> None:
+    """Mark published values, by line of the panel, as diamonds; ``label`` is for the legend."""
     axes.plot(
         list(published.values()),
         list(published),
@@ -337,8 +332,18 @@ def _panel_beside_published(
         markersize=6,
         markerfacecolor="none",
         markeredgecolor=VERMILION,
-        label="published, on MIMIC-IV",
+        label=label,
     )
+
+
+def _panel_beside_published(
+    axes: Axes, rows: Mapping[int, pd.Series], score: str, label: str
+) -> None:
+    """One score of all models, the published value as a diamond and in figures."""
+    published = {p: row[f"published_{score}"] for p, row in rows.items()}
+    notes = {p: f"  |  {value:.3f}" for p, value in published.items() if not np.isnan(value)}
+    forest_panel(axes, rows, score, label, notes)
+    mark_published(axes, published, "published, on MIMIC-IV")
     axes.set_title(f"{label}: this run | published", fontsize=10)
 
 

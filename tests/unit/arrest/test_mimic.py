@@ -4,10 +4,9 @@ import logging
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import wfdb
+from made_mimic import ARREST, FRAMES, write_header, write_signal, write_tables
 
 from mimicflow.arrest.mimic import REASONS, SEVERAL_STAYS, TABLES, build_registry
 from mimicflow.arrest.mimic_waveforms import list_records
@@ -28,7 +27,7 @@ PATIENTS = [
     (10000103, "M", 91, 2152),
     (10000104, "F", 40, 2155),
 ]
-ARREST, RESPIRATORY_ARREST = 225466, 225475
+RESPIRATORY_ARREST = 225475
 PROCEDURES = [
     (30000002, "2150-01-04 10:00", ARREST),
     (30000003, "2151-06-02 10:00", RESPIRATORY_ARREST),
@@ -43,7 +42,6 @@ CODES = [
     (203, "9963", 9),
     (204, "9960", 9),
 ]
-FRAMES = "62.4725/999.56"  # per second, and counter ticks per second, as MIMIC-IV writes it
 
 
 @pytest.fixture
@@ -75,61 +73,6 @@ def waves(tmp_path):
     write_header(root, 10000102, 81000009, f"81000009 1 {FRAMES} 0 23:00:00 02/06/2151")
     write_header(root, 19999999, 81000010, f"81000010 1 {FRAMES} 1000 23:00:00 02/06/2151")
     return root
-
-
-def write_tables(folder, stays, patients, procedures, codes):
-    """Write the tables as Parquet, each in two shards."""
-    frames = {
-        "icu/icustays": pd.DataFrame(stays, columns=TABLES["icu/icustays"]),
-        "hosp/patients": pd.DataFrame(patients, columns=TABLES["hosp/patients"]),
-        "icu/procedureevents": pd.DataFrame(procedures, columns=TABLES["icu/procedureevents"]),
-        "hosp/procedures_icd": pd.DataFrame(codes, columns=TABLES["hosp/procedures_icd"]),
-    }
-    for name, times in {
-        "icu/icustays": ("intime", "outtime"),
-        "icu/procedureevents": ("starttime",),
-    }.items():
-        for column in times:
-            parsed = pd.to_datetime(frames[name][column], format="ISO8601")
-            frames[name][column] = parsed.astype("datetime64[us]")
-    return {name: write_shards(frame, folder / name) for name, frame in frames.items()}
-
-
-def write_shards(frame, folder):
-    folder.mkdir(parents=True)
-    paths = [folder / "0.parquet", folder / "1.parquet"]
-    for shard, path in enumerate(paths):
-        frame.iloc[shard::2].to_parquet(path, index=False)
-    return paths
-
-
-def write_header(root, subject, record, line, *comments, subject_in_header=None):
-    """Write the header of one record of the MIMIC-IV layout."""
-    folder = root / f"waves/p{subject // 100_000}/p{subject}/{record}"
-    folder.mkdir(parents=True)
-    comments = (f"subject_id {subject_in_header or subject}", "hadm_id 20000000", *comments)
-    file = folder / f"{record}.hea"
-    file.write_text("\n".join([line, "segment_0001 1000", *(f"#{text}" for text in comments)]))
-    return file
-
-
-def write_signal(root, subject, record):
-    """Write a whole record of one hour with wfdb."""
-    folder = root / f"waves/p{subject // 100_000}/p{subject}/{record}"
-    folder.mkdir(parents=True)
-    signal = np.sin(np.arange(3600))[:, None]
-    wfdb.wrsamp(
-        str(record),
-        fs=1,
-        units=["mV"],
-        sig_name=["II"],
-        p_signal=signal,
-        fmt=["16"],
-        base_date=pd.Timestamp("2150-01-01").date(),
-        base_time=pd.Timestamp("2150-01-01 10:00:00").time(),
-        comments=[f"subject_id {subject}"],
-        write_dir=str(folder),
-    )
 
 
 def read(folder, name):

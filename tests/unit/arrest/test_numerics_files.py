@@ -4,21 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
+from arrest_files import reason_of
 
 from mimicflow.arrest.recordings import find_numerics, read_numerics
-from mimicflow.concepts import REFERENCE
-from mimicflow.errors import RecordError
 
 INCOMPLETE = "multi-segment/s00001/s00001-2896-10-10-00-31"
-
-
-def reason_of(call, *arguments, **options) -> str:
-    with pytest.raises(RecordError) as caught:
-        call(*arguments, **options)
-    known = pd.read_csv(REFERENCE / "recording_reasons.csv")["reason"]
-    assert caught.value.reason in set(known), caught.value.reason
-    assert caught.value.file is not None
-    return caught.value.reason
 
 
 def test_real_numerics_are_read_with_absolute_times(ecg_long):

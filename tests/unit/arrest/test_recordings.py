@@ -7,23 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
+from arrest_files import reason_of
 
 from mimicflow.arrest.recordings import open_recording
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import RecordError
 from mimicflow.hrv.epochs import measure_epochs
 
 VARIABLE = "multi-segment/s25047/s25047-2704-05-04-10-44"
 INCOMPLETE = "multi-segment/s00001/s00001-2896-10-10-00-31"
-
-
-def reason_of(call, *arguments, **options) -> str:
-    with pytest.raises(RecordError) as caught:
-        call(*arguments, **options)
-    known = pd.read_csv(REFERENCE / "recording_reasons.csv")["reason"]
-    assert caught.value.reason in set(known), caught.value.reason
-    assert caught.value.file is not None
-    return caught.value.reason
 
 
 def equal(ours: np.ndarray, theirs: np.ndarray) -> bool:

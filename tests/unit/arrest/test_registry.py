@@ -167,32 +167,31 @@ def test_an_empty_identifier_is_refused(folder):
     refused(folder, "arrests", 4, "stay_id is empty")
 
 
-def test_a_stay_listed_twice_is_refused(folder):
-    change(folder, "stays", "12,0200", "12,0100")
+@pytest.mark.parametrize(
+    ("changed", "old", "new", "file", "line", "message", "hidden"),
+    [
+        ("stays", "12,0200", "12,0100", "stays", 3, "lists a stay a second time", "0100"),
+        (
+            *("recordings", "007,0100,p0/rec_b", "008,0100,p0/rec_b", "recordings", 3),
+            *("gives a stay_id to two patients", "0100"),
+        ),
+        (
+            *("stays", "12,0200", "13,0200", "recordings", 4),
+            *("another patient in stays.csv", "0200"),
+        ),
+        (
+            *("recordings", "p1/rec_c.vital", "p0/rec_a", "recordings", 4),
+            *("gives a record to two patients", "rec_a"),
+        ),
+    ],
+)
+def test_stays_and_records_belong_to_one_patient(
+    folder, changed, old, new, file, line, message, hidden
+):
+    change(folder, changed, old, new)
 
-    error = refused(folder, "stays", 3, "lists a stay a second time")
-    assert "0100" not in str(error)
-
-
-def test_a_stay_of_two_patients_is_refused(folder):
-    change(folder, "recordings", "007,0100,p0/rec_b", "008,0100,p0/rec_b")
-
-    error = refused(folder, "recordings", 3, "gives a stay_id to two patients")
-    assert "0100" not in str(error)
-
-
-def test_a_stay_whose_patient_differs_between_files_is_refused(folder):
-    change(folder, "stays", "12,0200", "13,0200")
-
-    error = refused(folder, "recordings", 4, "another patient in stays.csv")
-    assert "0200" not in str(error)
-
-
-def test_a_record_of_two_patients_is_refused(folder):
-    change(folder, "recordings", "p1/rec_c.vital", "p0/rec_a")
-
-    error = refused(folder, "recordings", 4, "gives a record to two patients")
-    assert "rec_a" not in str(error)
+    error = refused(folder, file, line, message)
+    assert hidden not in str(error)
 
 
 def test_a_row_of_another_length_is_refused(folder):

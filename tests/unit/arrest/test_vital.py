@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import vitaldb
+from arrest_files import reason_of
 
 from mimicflow.arrest.recordings import open_recording
 from mimicflow.errors import RecordError
@@ -22,12 +23,6 @@ def records(ecg: np.ndarray, start: float = START, rate: float = RATE) -> list[d
         {"dt": start + first / rate, "val": ecg[first : first + step].astype(np.float32)}
         for first in range(0, len(ecg), step)
     ]
-
-
-def reason_of(call, *arguments) -> str:
-    with pytest.raises(RecordError) as caught:
-        call(*arguments)
-    return caught.value.reason
 
 
 @pytest.fixture

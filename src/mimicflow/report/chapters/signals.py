@@ -52,9 +52,7 @@ def selection(system: System) -> Section:
     }
     if not frames:
         return section("selection", system=system.name)
-    texts = feature_texts()
-    stacked = pd.concat([frame.assign(of=title) for title, frame in frames.items()])
-    stacked = stacked.assign(about=stacked["feature"].map(texts).fillna(""))
+    stacked = _stacked(frames)
     caption = "Importance of the features, and that of the best shadow (line)."
     names = {"importance": "value", "shadow": "mark"}
     drawn = stacked.rename(columns=names).round({"value": 6, "mark": 6})
@@ -69,6 +67,12 @@ def selection(system: System) -> Section:
     return section(
         "selection", [Chart(caption, description, spec, data, wide=True)], system=system.name
     )
+
+
+def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of all models below each other, each row with what its feature is."""
+    stacked = pd.concat([frame.assign(of=title) for title, frame in frames.items()])
+    return stacked.assign(about=stacked["feature"].map(feature_texts()).fillna(""))
 
 
 def _numbers(frames: dict[str, pd.DataFrame]) -> str:
@@ -112,9 +116,7 @@ def shap(system: System) -> Section:
     }
     if not frames:
         return section("shap", system=system.name)
-    texts = feature_texts()
-    stacked = pd.concat([frame.assign(of=title) for title, frame in frames.items()])
-    stacked = stacked.assign(about=stacked["feature"].map(texts).fillna(""))
+    stacked = _stacked(frames)
     sign = np.sign(stacked["direction"].fillna(0)).map({1.0: "up", -1.0: "down", 0.0: ""})
     stacked["towards"] = [label("direction", one) for one in sign]
     sizes = "; ".join(_explained(system, title, frame) for title, frame in frames.items())
