@@ -15,4 +15,5 @@ with rule_log(snakemake.log[0]):
             "hosp/procedures_icd": snakemake.input.procedures_icd,
         },
         Path(snakemake.output.stays).parent,
+        memory_mb=snakemake.resources.mem_mb,
     )

@@ -12,6 +12,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.published,
         dict(snakemake.output.items()),
         draws=snakemake.params.draws,
+        threads=snakemake.threads,
         seed=snakemake.params.seed,
         synthetic=snakemake.params.synthetic,
     )

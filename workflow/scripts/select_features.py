@@ -9,4 +9,5 @@ with rule_log(snakemake.log[0]):
         options=snakemake.params.selection,
         seed=snakemake.params.seed,
         output=snakemake.output[0],
+        threads=snakemake.threads,
     )
