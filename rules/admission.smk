@@ -29,11 +29,14 @@ rule train_model:
         "results/{scenario}benchmarks/train_model/{model}.tsv"
     conda:
         "../envs/gpu.yaml"
+    threads: DEVICES
     resources:
         mem_mb=4000,
         runtime="1d",
-        gpu=1,
+        gpu=DEVICES,
+        save_minutes=config["computing"]["save_minutes"],
     params:
+        computing=COMPUTING,
         model=setting("models/{model}"),
         encoder=setting("encoder"),
         preprocessing=chosen(

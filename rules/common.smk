@@ -13,6 +13,12 @@ from mimicflow.tables import TABLES
 if is_private(config):
     keep_private("results")  # jobs inherit the mask; one on a cluster reads this file itself
 SHARDS = range(config["ingest"]["shards"])
+# GPUs of a training job; Snakemake counts them as a resource, hence another number reruns nothing.
+DEVICES = config["computing"]["devices"]
+# What of the rest can change a result.
+COMPUTING = {
+    key: config["computing"][key] for key in ("precision", "tf32", "deterministic", "compile")
+}
 # The folders that each system reads; it is synthetic only if all of them are.
 MODULES = {
     "admission": ["hosp", "ed", "ecg"],

@@ -97,11 +97,14 @@ if PRETRAINING:
             "results/{scenario}benchmarks/pretrain_encoder.tsv"
         conda:
             "../envs/gpu.yaml"
+        threads: DEVICES
         resources:
             mem_mb=4000,
             runtime="2d",
-            gpu=1,
+            gpu=DEVICES,
+            save_minutes=config["computing"]["save_minutes"],
         params:
+            computing=COMPUTING,
             encoder=chosen(encoder=["width", "depth"]),
             pretraining=setting("pretraining"),
             seed=config["seed"],

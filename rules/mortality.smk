@@ -210,7 +210,9 @@ rule train_visit_network:
         mem_mb=4000,
         runtime="4h",
         gpu=1,
+        save_minutes=config["computing"]["save_minutes"],
     params:
+        computing=COMPUTING,
         network=lookup("mortality/networks/{recurrent}", within=config),
         training=network_training,
         seeds=lookup("mortality/seeds", within=config),

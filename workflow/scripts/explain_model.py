@@ -24,4 +24,5 @@ with rule_log(snakemake.log[0]):
         steps=snakemake.params.steps,
         positive_class=snakemake.params.positive_class,
         synthetic=snakemake.params.synthetic,
+        devices=snakemake.resources.gpu,
     )

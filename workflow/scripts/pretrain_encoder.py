@@ -16,4 +16,7 @@ with rule_log(snakemake.log[0]):
         threads=snakemake.threads,
         output=snakemake.output.model,
         history=snakemake.output.history,
+        computing=snakemake.params.computing,
+        devices=snakemake.resources.gpu,
+        save_minutes=snakemake.resources.save_minutes,
     )

@@ -14,4 +14,7 @@ with rule_log(snakemake.log[0]):
         seeds=snakemake.params.seeds,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        computing=snakemake.params.computing,
+        devices=snakemake.resources.gpu,
+        save_minutes=snakemake.resources.save_minutes,
     )

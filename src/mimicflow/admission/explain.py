@@ -32,6 +32,7 @@ from mimicflow.errors import CheckpointError
 from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.files import write_csv
 from mimicflow.learning.devices import repeatable
+from mimicflow.learning.processes import use_devices
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ def explain_model(
     steps: int = 50,
     positive_class: str = "ADMITTED",
     synthetic: bool,
+    devices: int | None = None,
 ) -> None:
     """Attribute predictions for test stays to static features and to moments of the ECG.
 
@@ -109,12 +111,15 @@ def explain_model(
         What label 1 stands for.
     synthetic : bool
         Whether to stamp the figures as synthetic.
+    devices : int, optional
+        1: a GPU that no other job has taken; see `use_devices`.
 
     Raises
     ------
     CheckpointError
         The model was fitted on other training stays, features or waveforms.
     """
+    use_devices(devices)
     predictor = load_predictor(weights)
     waveforms = WaveformStore(*store)
     waveforms.require(predictor.signal)
@@ -308,7 +313,7 @@ def _parts(rows: np.ndarray) -> list[np.ndarray]:
 def _taken(batch: Batch, stays: Tensor, **instead: Tensor) -> Batch:
     """Return some stays of a batch, repeats allowed, with some inputs replaced."""
     taken = {
-        name: value if value is None or name == "ecgs" else value[stays]
+        name: value if value is None or name == "ecgs" else value[stays.to(value.device)]
         for name, value in vars(batch).items()
     }
     return Batch(**{**taken, **instead})

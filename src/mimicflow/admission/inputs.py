@@ -299,6 +299,7 @@ class AdmissionInputs:
             parts["ecg_index"] = torch.full_like(placed, -1)
             parts["ecg_index"][placed >= 0] = position
             parts |= {"ecgs": ecgs(distinct.numpy()), "hours": self.hours[index]}
+            parts["n_ecgs"] = (placed >= 0).sum(1)
         if "vitals" in self.branches:
             parts |= {"vitals": self.vitals[index], "n_vitals": self.n_vitals[index]}
         if "static" in self.branches:

@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from mimicflow.ecg.resnet import STAGES, ResNet1d
 from mimicflow.errors import ConfigError
+from mimicflow.learning.devices import mixed_precision, to_device
 
 Branch = Literal["ecg", "vitals", "static"]
 N_VITALS = 17
@@ -94,8 +95,11 @@ class Batch:
         For each stay and step the row of ``ecgs``, oldest first, (B, T); -1 after the last one.
     hours : Tensor
         Hours from each ECG to the prediction, (B, T).
-    vitals, n_vitals : Tensor
-        Scaled rows, oldest first, (B, T, 17), and how many of them are real, (B,).
+    vitals : Tensor
+        Scaled rows, oldest first, (B, T, 17).
+    n_ecgs, n_vitals : Tensor
+        How many ECGs and rows of vital signs are real, (B,). They stay on the CPU, where the
+        recurrent cells want them: fetching them from a GPU would wait for it at every step.
     static : Tensor
         Scaled static features, (B, S).
     """
@@ -103,13 +107,17 @@ class Batch:
     ecgs: Tensor | None = None
     ecg_index: Tensor | None = None
     hours: Tensor | None = None
+    n_ecgs: Tensor | None = None
     vitals: Tensor | None = None
     n_vitals: Tensor | None = None
     static: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """Move all tensors to a device."""
-        moved = {k: v if v is None else v.to(device) for k, v in vars(self).items()}
+        """Move all tensors but the counts to a device."""
+        moved = {
+            name: value if value is None or name.startswith("n_") else to_device(value, device)
+            for name, value in vars(self).items()
+        }
         return Batch(**moved)
 
 
@@ -128,9 +136,7 @@ class LastState(nn.Module):
 
     def forward(self, x_BTF: Tensor, n_steps_B: Tensor) -> Tensor:
         """Return states (B, hidden); steps after ``n_steps_B`` (at least 1) are never seen."""
-        packed = pack_padded_sequence(
-            x_BTF, n_steps_B.cpu(), batch_first=True, enforce_sorted=False
-        )
+        packed = pack_padded_sequence(x_BTF, n_steps_B, batch_first=True, enforce_sorted=False)
         return self.gru(packed)[1][-1]
 
 
@@ -223,7 +229,8 @@ class AdmissionModel(nn.Module):
 
     def _ecg_state(self, batch: Batch, start: str) -> Tensor:
         """Encode each distinct ECG once, put the embeddings in their places, run the GRU."""
-        assert batch.ecgs is not None and batch.ecg_index is not None and batch.hours is not None
+        assert batch.ecgs is not None and batch.ecg_index is not None
+        assert batch.hours is not None and batch.n_ecgs is not None
         real_BT = batch.ecg_index >= 0
         ecgs, index_BT = batch.ecgs, batch.ecg_index.clamp(min=0)
         if self.settings.padding == "encoded" and not real_BT.all():
@@ -235,12 +242,13 @@ class AdmissionModel(nn.Module):
         # A lookup, not h_NE[index_BT]: its gradient adds up in a fixed order.
         h_BTE = nn.functional.embedding(index_BT, h_NE)
         steps_BTF = torch.cat([h_BTE, batch.hours.unsqueeze(2)], dim=2)
-        return self.ecg_gru(steps_BTF, real_BT.sum(1))
+        return self.ecg_gru(steps_BTF, batch.n_ecgs)
 
     def _encode(self, ecgs: Tensor, start: str) -> Tensor:
-        if start == STAGES[0]:
-            return self.encoder(ecgs)
-        return self.encoder.onward(start, ecgs)
+        with mixed_precision(ecgs.device):
+            whole = start == STAGES[0]
+            h_NE = self.encoder(ecgs) if whole else self.encoder.onward(start, ecgs)
+        return h_NE.float()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the optimiser's groups: head, adapter, and the trained stages of the encoder."""

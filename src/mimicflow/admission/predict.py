@@ -104,7 +104,12 @@ def _place(ecgs: Sequence[np.ndarray], hours: Sequence[np.ndarray]) -> dict[str,
     placed_hours = torch.zeros(real.shape)
     placed_hours[real] = torch.from_numpy(np.concatenate(hours).clip(min=0)).float()
     values = np.concatenate(ecgs).astype(np.float32)
-    return {"ecgs": torch.from_numpy(values), "ecg_index": index, "hours": placed_hours}
+    return {
+        "ecgs": torch.from_numpy(values),
+        "ecg_index": index,
+        "hours": placed_hours,
+        "n_ecgs": torch.from_numpy(counts),
+    }
 
 
 def load_predictor(path: str | Path) -> Predictor:

@@ -17,6 +17,7 @@ from torch import Tensor
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.admission.model import (
     AdmissionModel,
+    Batch,
     EncoderConfig,
     ModelConfig,
     reset_shortcuts,
@@ -27,11 +28,13 @@ from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.recalibration import calibrated, fit_temperature
 from mimicflow.files import atomic_output, write_csv, write_parquet
+from mimicflow.learning import processes
 from mimicflow.learning.binary import COUNTS, EVALUATION_BATCH, BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
-from mimicflow.learning.devices import repeatable
-from mimicflow.learning.loop import Training, fingerprint, fit, resume_path
+from mimicflow.learning.devices import Computing, mixed_precision, repeatable, to_device
+from mimicflow.learning.loop import Training, fit
+from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +113,10 @@ class EcgSource:
 
     def _compute(self, rows: np.ndarray) -> Tensor:
         values, _ = self.waveforms.read(self.study_ids[rows])
-        ecgs = torch.from_numpy(values).to(next(self.encoder.parameters()).device)
+        ecgs = to_device(torch.from_numpy(values), next(self.encoder.parameters()).device)
         if self.stage == STAGES[0]:
             return ecgs
-        with torch.no_grad():
+        with torch.no_grad(), mixed_precision(ecgs.device):
             return self.encoder.before(self.stage, ecgs)
 
 
@@ -143,10 +146,13 @@ class AdmissionTask(BinaryTask):
             device=device,
         )
 
-    def logits(self, rows: np.ndarray) -> Tensor:
-        """Return the logits of some stays."""
-        batch = self.inputs.batch(rows, self.ecgs).to(self.device)
-        return self.model(batch, self.model.first_changing_stage)
+    def load(self, rows: np.ndarray) -> Batch:
+        """Return the inputs of some stays."""
+        return self.inputs.batch(rows, self.ecgs).to(self.device)
+
+    def logits(self, loaded: Batch) -> Tensor:
+        """Return the logits of a batch."""
+        return self.network(loaded, self.model.first_changing_stage)
 
 
 def train(
@@ -163,6 +169,9 @@ def train(
     seed: int,
     threads: int,
     cache_mb: float = 1000,
+    computing: Mapping[str, Any] | None = None,
+    devices: int | None = None,
+    save_minutes: float = 10,
 ) -> None:
     """Train one of the four variants, calibrate it on validation stays, predict the test stays.
 
@@ -188,12 +197,20 @@ def train(
         The same of both give the same bytes on a CPU.
     cache_mb : float
         Memory for what the frozen part of the encoder makes of each ECG, in MB.
+    computing : mapping, optional
+        Fields of `Computing`: speed and repeatability on a GPU.
+    devices : int, optional
+        GPUs, or processes where there is none; see `processes.use_devices`.
+    save_minutes : float
+        Between the states from which an interrupted job goes on, besides one per epoch.
 
     Raises
     ------
     ConfigError, CohortError, CheckpointError
         A setting, a cohort or a pretrained encoder that cannot be used.
     """
+    processes.use_devices(devices)
+    modes = parse(Computing, computing or {}, "computing")
     settings = parse(EncoderConfig, encoder, "encoder")
     config = parse(ModelConfig, model, f"models.{name}")
     if config.calibration != "none" and options.stopping == "test":
@@ -212,16 +229,20 @@ def train(
         "inputs": asdict(options),
         "signal": waveforms.signal,
     }
+    state = StateFile(
+        path=resume_path(outputs.weights),
+        fingerprint=fingerprint([*vars(inputs).values(), pretrained, *store[1]], resolved),
+        minutes=save_minutes,
+    )
     training = Training(
         epochs=config.epochs,
         score="val_auc",
         maximise=True,
         patience=config.patience,
         decay=config.learning_rate_decay,
-        resume=resume_path(outputs.weights),
-        fingerprint=fingerprint([*vars(inputs).values(), pretrained, *store[1]], resolved),
+        state=state,
     )
-    with repeatable(seed, threads) as device:
+    with repeatable(seed, threads, modes) as device:
         network = build(settings, config, data, pretrained, waveforms).to(device)
         ecgs = _source(network, data, waveforms, cache_mb)
         task = AdmissionTask(network, data, ecgs, threshold, seed, device)
@@ -231,7 +252,10 @@ def train(
         history = fit(task, optimizer, training)
         rows = data.rows("validation", "test")
         logits = task.predict(rows)
+    if not processes.is_first():
+        return
     _write(outputs, resolved, data, network, history, rows, logits)
+    discard_states(state)
 
 
 def build(

@@ -25,11 +25,19 @@ from mimicflow.ecg.store import WaveformStore
 from mimicflow.ecg.targets import MEASUREMENTS
 from mimicflow.errors import CheckpointError, CohortError, InputError
 from mimicflow.files import write_csv
+from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from mimicflow.learning.configs import parse
-from mimicflow.learning.devices import mixed_precision, repeatable
-from mimicflow.learning.loop import Training, fingerprint, fit, resume_path, shuffled_batches
+from mimicflow.learning.devices import (
+    Computing,
+    compiled,
+    mixed_precision,
+    repeatable,
+    to_device,
+)
+from mimicflow.learning.loop import Training, fit, shuffled_batches
 from mimicflow.learning.preprocessing import Scaler
+from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +113,7 @@ class PretrainingTask:
         device: torch.device,
     ) -> None:
         self.model, self.waveforms, self.targets = model, waveforms, targets
+        self.network = processes.Replica(model)
         self.config, self.seed, self.device = config, seed, device
 
     def batches(self, epoch: int) -> list[np.ndarray]:
@@ -112,18 +121,22 @@ class PretrainingTask:
         size = self.config.batch_size
         return shuffled_batches(self.targets.training_rows, size, self.seed, epoch)
 
-    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Return the weighted loss and its two parts."""
-        targets, device = self.targets, self.device
+    def load(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """Return waveforms, labels, measurements and which of these were observed."""
+        targets, index = self.targets, torch.from_numpy(rows)
         ecgs, _ = self.waveforms.read(targets.study_ids[rows])
-        with mixed_precision(device):
-            logits, predicted = self.model(torch.from_numpy(ecgs).to(device))
-        index = torch.from_numpy(rows)
-        labels = targets.labels[index].to(device, torch.float32)
-        bool_loss = functional.binary_cross_entropy_with_logits(logits.float(), labels)
-        observed = targets.observed[index].to(device)
-        errors = (predicted.float() - targets.measured[index].to(device)) * observed
-        reg_loss = errors.square().sum() / observed.sum().clamp(min=1)
+        known = (targets.labels[index], targets.measured[index], targets.observed[index])
+        return tuple(to_device(part, self.device) for part in (torch.from_numpy(ecgs), *known))
+
+    def losses(self, rows: np.ndarray, loaded: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Return the weighted loss and its two parts."""
+        ecgs, labels, measured, observed = loaded
+        with mixed_precision(self.device):
+            logits, predicted = self.network(ecgs)
+        bool_loss = functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+        errors = (predicted.float() - measured) * observed
+        n_observed = processes.whole_count(observed.sum().clamp(min=1))
+        reg_loss = errors.square().sum() / n_observed
         weight = self.config.bool_loss_weight
         loss = weight * bool_loss + (1 - weight) * reg_loss
         return {"loss": loss, "bool_loss": bool_loss, "reg_loss": reg_loss}
@@ -134,9 +147,16 @@ class PretrainingTask:
         sums: dict[str, float] = {}
         for start in range(0, len(rows), EVALUATION_BATCH):
             batch = rows[start : start + EVALUATION_BATCH]
-            for name, value in self.losses(batch).items():
+            for name, value in self.losses(batch, self.load(batch)).items():
                 sums[name] = sums.get(name, 0.0) + value.item() * len(batch)
         return {f"val_{name}": total / len(rows) for name, total in sums.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: no score is gathered over the epoch."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Do nothing."""
 
 
 def pretrain(
@@ -152,6 +172,9 @@ def pretrain(
     threads: int,
     output: str | Path,
     history: str | Path,
+    computing: Mapping[str, Any] | None = None,
+    devices: int | None = None,
+    save_minutes: float = 10,
 ) -> None:
     """Pretrain the encoder and keep the epoch with the lowest validation loss.
 
@@ -176,12 +199,20 @@ def pretrain(
         The model file (.pth).
     history : path-like
         CSV: epoch, bool_loss, reg_loss, total_loss and the same of validation, is_best.
+    computing : mapping, optional
+        Fields of `Computing`: speed and repeatability on a GPU.
+    devices : int, optional
+        GPUs, or processes where there is none; see `processes.use_devices`.
+    save_minutes : float
+        Between the states from which an interrupted job goes on, besides one per epoch.
 
     Raises
     ------
     CohortError
         Fewer than two patients to learn from.
     """
+    processes.use_devices(devices)
+    modes = parse(Computing, computing or {}, "computing")
     config = parse(PretrainingConfig, pretraining, "pretraining")
     waveforms = WaveformStore(*store)
     labels = _vocabulary(vocabulary)
@@ -193,20 +224,23 @@ def pretrain(
         "seed": seed,
         "signal": waveforms.signal,
     }
-    training = Training(
-        epochs=config.epochs,
-        score="val_loss",
-        maximise=False,
-        resume=resume_path(output),
+    state = StateFile(
+        path=resume_path(output),
         fingerprint=fingerprint([targets, vocabulary, spine, *store[1]], resolved),
+        minutes=save_minutes,
     )
-    with repeatable(seed, threads) as device:
+    training = Training(epochs=config.epochs, score="val_loss", maximise=False, state=state)
+    with repeatable(seed, threads, modes) as device:
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
+        compiled(model, device)
         task = PretrainingTask(model, waveforms, frame, config, seed, device)
         optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
         rows = fit(task, optimizer, training)
+    if not processes.is_first():
+        return
     _save(model, resolved, labels, frame.scaler, output)
     write_csv(pd.DataFrame(rows).rename(columns=HISTORY), history)
+    discard_states(state)
 
 
 def initialise(

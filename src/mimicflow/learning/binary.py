@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mimicflow.evaluation.recalibration import calibrated
+from mimicflow.learning import processes
 from mimicflow.learning.loop import shuffled_batches
 
 EVALUATION_BATCH = 128
@@ -32,7 +33,8 @@ class BinarySettings(Protocol):
 class BinaryTask:
     """Binary cross-entropy of logits; scores of training rows are those seen during the epoch.
 
-    A subclass says in :meth:`logits` what a batch is made of.
+    A subclass says in :meth:`load` what a batch is made of, and in :meth:`logits` how the network
+    is called.
 
     Parameters
     ----------
@@ -65,6 +67,7 @@ class BinaryTask:
         device: torch.device,
     ) -> None:
         self.model: nn.Module = model
+        self.network = processes.Replica(model)
         self.labels, self.batch_size = labels, settings.batch_size
         self.training_rows, self.validation_rows = training_rows, validation_rows
         self.threshold, self.seed, self.device = threshold, seed, device
@@ -73,20 +76,24 @@ class BinaryTask:
             trained = labels[torch.from_numpy(training_rows)]
             self.pos_weight = (trained == 0).sum() / (trained == 1).sum()
         self.pos_weight = self.pos_weight.to(device)
-        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+        self._seen: list[tuple[np.ndarray, Tensor]] = []
 
-    def logits(self, rows: np.ndarray) -> Tensor:
-        """Return the logits of some rows, (rows,), on the device."""
+    def load(self, rows: np.ndarray) -> Any:
+        """Return the network's inputs for some rows, on the device."""
+        raise NotImplementedError
+
+    def logits(self, loaded: Any) -> Tensor:
+        """Return the logits of what was loaded, (rows,), on the device."""
         raise NotImplementedError
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """Return the training rows in shuffled batches."""
         return shuffled_batches(self.training_rows, self.batch_size, self.seed, epoch)
 
-    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Return the loss of a batch, and remember its scores for the training AUROC."""
-        logits = self.logits(rows)
-        self._seen.append((rows, logits.detach().cpu().numpy()))
+    def losses(self, rows: np.ndarray, loaded: Any) -> dict[str, Tensor]:
+        """Return the loss of some rows, and remember their scores for the training AUROC."""
+        logits = self.logits(loaded)
+        self._seen.append((rows, logits.detach()))
         return {"loss": self._loss(logits, rows)}
 
     def _loss(self, logits: Tensor, rows: np.ndarray) -> Tensor:
@@ -99,15 +106,16 @@ class BinaryTask:
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Return the logits of some rows, the model being in eval mode."""
         starts = range(0, len(rows), EVALUATION_BATCH)
-        logits = [self.logits(rows[start : start + EVALUATION_BATCH]) for start in starts]
+        logits = [
+            self.logits(self.load(rows[start : start + EVALUATION_BATCH])) for start in starts
+        ]
         return torch.cat(logits).cpu().numpy()
 
     def validate(self) -> dict[str, float]:
         """Return loss, scores and confusion matrix after an epoch."""
         rows, known = self.validation_rows, self.labels.numpy()
         logits, labels = self.predict(rows), known[rows]
-        seen = np.concatenate([rows for rows, _ in self._seen])
-        scores = np.concatenate([logits for _, logits in self._seen])
+        seen, scores = self._seen_rows()
         self._seen.clear()
         matrix = confusion_matrix(labels, calibrated(logits, 1.0) >= self.threshold, labels=[0, 1])
         device_logits = torch.from_numpy(logits).to(self.device)
@@ -119,3 +127,25 @@ class BinaryTask:
             "val_ap": float(average_precision_score(labels, logits)),
             **dict(zip(COUNTS, matrix.ravel().tolist(), strict=True)),
         }
+
+    def _seen_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the training rows of the epoch so far, of all processes, and their logits."""
+        rows = torch.from_numpy(np.concatenate([np.empty(0, int), *(r for r, _ in self._seen)]))
+        logits = torch.cat([torch.empty(0, device=self.device), *(seen for _, seen in self._seen)])
+        if processes.n_processes() > 1:
+            rows, logits = processes.gathered(rows), processes.gathered(logits)
+            # A batch of fewer rows than processes is computed by all of them.
+            distinct, first = np.unique(rows.numpy(), return_index=True)
+            return distinct, logits.cpu().numpy()[first]
+        return rows.numpy(), logits.cpu().numpy()
+
+    def state(self) -> dict[str, Any]:
+        """Return the training rows seen in the running epoch and their logits."""
+        rows, logits = self._seen_rows()
+        return {"rows": torch.from_numpy(rows), "logits": torch.from_numpy(logits)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo :meth:`state`; one process counts what all had seen."""
+        self._seen.clear()
+        if processes.is_first():
+            self._seen.append((state["rows"].numpy(), state["logits"].to(self.device)))

@@ -1,19 +1,15 @@
 """One training loop for every network of the project.
 
-It knows epochs, the best weights, early stopping and resuming. What a batch is, how a loss comes
-about and what is validated, the task knows.
+It knows epochs, the best weights, early stopping, resuming and how a batch is shared out. What a
+batch is, how a loss comes about and what is validated, the task knows.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,9 +17,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from mimicflow.errors import CheckpointError, MimicflowError
-from mimicflow.files import sha256
-from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
+from mimicflow.errors import MimicflowError
+from mimicflow.learning import processes
+from mimicflow.learning.devices import prefetched
+from mimicflow.learning.resume import Keeper, Progress, StateFile
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +35,20 @@ class Task(Protocol):
     def batches(self, epoch: int) -> list[np.ndarray]:
         """Return the rows of each batch of this epoch, the same for the same epoch."""
 
-    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Return mean losses of a batch; ``loss`` is minimised, all are recorded."""
+    def load(self, rows: np.ndarray) -> Any:
+        """Return the inputs of some rows on the device; in a thread of its own on a GPU."""
+
+    def losses(self, rows: np.ndarray, loaded: Any) -> dict[str, Tensor]:
+        """Return mean losses of some rows; ``loss`` is minimised, all are recorded."""
 
     def validate(self) -> dict[str, float]:
         """Return the history columns measured after an epoch; the model is in eval mode."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what it has gathered in the running epoch, as plain values and tensors."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +65,8 @@ class Training:
     """Stop after so many epochs without a better score; None: never."""
     decay: float = 1.0
     """Factor of all learning rates after each epoch."""
-    resume: Path | None = None
-    """Where the state is kept between epochs, so that an interrupted job goes on."""
-    fingerprint: str = ""
-    """Of data and configuration; a state with another one is not resumed."""
-
-
-@dataclass
-class _Progress:
-    """All that changes from epoch to epoch, beside the model and the optimiser."""
-
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best_score: float = math.nan
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    waited: int = 0
+    state: StateFile | None = None
+    """Where the state is kept, so that an interrupted job goes on; `discard_states` removes it."""
 
 
 def shuffled_batches(rows: np.ndarray, size: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -122,29 +116,6 @@ def length_sorted_batches(
     return [batches[place] for place in generator.permutation(len(batches))]
 
 
-def resume_path(output: str | Path) -> Path:
-    """Return where the state of a job lives: beside its output, hidden.
-
-    Not a declared output, since Snakemake deletes those before a job starts.
-    """
-    output = Path(output)
-    return output.with_name(f".{output.stem}.resume.pth")
-
-
-def fingerprint(files: Iterable[str | Path], settings: Any) -> str:
-    """Return a digest of the data and the configuration that a training state belongs to.
-
-    Parameters
-    ----------
-    files : iterable of path-like
-        Input files, by content.
-    settings : JSON-like
-        Everything else that decides the result.
-    """
-    content = [[sha256(file) for file in files], settings, torch.__version__]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> list[dict[str, Any]]:
     """Train ``task.model`` and leave it with the weights of its best epoch.
 
@@ -168,38 +139,46 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
         The loss is not finite.
     """
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, training.decay)
-    progress = _resumed(task, optimizer, schedule, training) or _Progress()
+    keeper = Keeper(training.state, task.model, optimizer, schedule, task)
+    progress = keeper.restored() or Progress()
     for epoch in range(len(progress.history) + 1, training.epochs + 1):
         if training.patience is not None and progress.waited >= training.patience:
             break
         task.model.train()
-        row: dict[str, Any] = {"epoch": epoch, **_one_epoch(task, optimizer, epoch)}
+        row = {"epoch": epoch, **_one_epoch(task, optimizer, epoch, progress, keeper)}
         schedule.step()
         task.model.eval()
         with torch.no_grad():
-            row |= task.validate()
+            # Of the first process to all: a bit's difference could end the training of some only.
+            row |= processes.of_first(task.validate())
         _judge(row, task.model, progress, training)
-        log.info("%s", ", ".join(f"{key} {_short(value)}" for key, value in row.items()))
-        _keep(task, optimizer, schedule, progress, training)
+        if processes.is_first():
+            log.info("%s", ", ".join(f"{key} {_short(value)}" for key, value in row.items()))
+        keeper.save(progress)
     task.model.load_state_dict(progress.best_weights)
     task.model.eval()
-    if training.resume is not None:
-        training.resume.unlink(missing_ok=True)
     return progress.history
 
 
-def _one_epoch(task: Task, optimizer: torch.optim.Optimizer, epoch: int) -> dict[str, float]:
-    """Step through the batches; return the mean losses over rows."""
-    sums: dict[str, float] = {}
-    n_rows = 0
-    for rows in _with_bar(task.batches(epoch), epoch):
+def _one_epoch(
+    task: Task, optimizer: torch.optim.Optimizer, epoch: int, progress: Progress, keeper: Keeper
+) -> dict[str, float]:
+    """Step through the batches that are left; return the mean losses over all rows."""
+    shares = [processes.share_of(rows) for rows in task.batches(epoch)[progress.n_batches :]]
+    device = next(task.model.parameters()).device
+    loaded = prefetched(lambda share: task.load(share.rows), shares, device)
+    # A bar on a terminal, nothing elsewhere.
+    bar = tqdm(loaded, desc=f"epoch {epoch}", total=len(shares), leave=False, disable=None)
+    for share, inputs in bar:
         optimizer.zero_grad(set_to_none=True)
-        losses = task.losses(rows)
-        losses["loss"].backward()
+        with processes.sharing(share):
+            losses = task.losses(share.rows, inputs)
+            (losses["loss"] * share.weight).backward()
         optimizer.step()
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + value.item() * len(rows)
-        n_rows += len(rows)
+        _add(losses, share, progress)
+        keeper.save_in_time(progress)
+    sums, n_rows = processes.total(progress.sums), progress.n_rows
+    progress.sums, progress.n_rows, progress.n_batches = {}, 0, 0
     if not math.isfinite(sums["loss"]):
         raise MimicflowError(
             f"the loss is not finite in epoch {epoch}",
@@ -208,12 +187,17 @@ def _one_epoch(task: Task, optimizer: torch.optim.Optimizer, epoch: int) -> dict
     return {f"train_{name}": total / n_rows for name, total in sums.items()}
 
 
-def _with_bar(batches: list[np.ndarray], epoch: int) -> Iterator[np.ndarray]:
-    """Show progress on a terminal, nothing elsewhere."""
-    yield from tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)
+def _add(losses: dict[str, Tensor], share: processes.Share, progress: Progress) -> None:
+    """Count a batch; the sums stay on the device, so that nobody waits for it."""
+    part = share.weight * share.total / processes.n_processes()
+    for name, value in losses.items():
+        added = value.detach().double() * part
+        progress.sums[name] = progress.sums[name] + added if name in progress.sums else added
+    progress.n_rows += share.total
+    progress.n_batches += 1
 
 
-def _judge(row: dict[str, Any], model: nn.Module, progress: _Progress, training: Training) -> None:
+def _judge(row: dict[str, Any], model: nn.Module, progress: Progress, training: Training) -> None:
     """Record an epoch and keep its weights if it is the best so far."""
     score = row[training.score]
     gain = score - progress.best_score if training.maximise else progress.best_score - score
@@ -227,50 +211,3 @@ def _judge(row: dict[str, Any], model: nn.Module, progress: _Progress, training:
 
 def _short(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _keep(
-    task: Task,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    progress: _Progress,
-    training: Training,
-) -> None:
-    """Write the state after an epoch."""
-    if training.resume is None:
-        return
-    content = {
-        "fingerprint": training.fingerprint,
-        "model": task.model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": {"last_epoch": schedule.last_epoch},
-        "random": torch.get_rng_state(),
-        "progress": dict(vars(progress)),
-    }
-    save_checkpoint("training state", content, training.resume)
-
-
-def _resumed(
-    task: Task,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    training: Training,
-) -> _Progress | None:
-    """Go back to the state of an interrupted job, if there is one of the same data and config."""
-    if training.resume is None or not training.resume.exists():
-        return None
-    try:
-        content = load_checkpoint("training state", training.resume)
-    except CheckpointError as error:
-        log.warning("starting anew: %s", error)
-        return None
-    if content["fingerprint"] != training.fingerprint:
-        log.warning("starting anew: %s is of other data or configuration", training.resume)
-        return None
-    load_weights(task.model, content["model"], training.resume)
-    optimizer.load_state_dict(content["optimizer"])
-    schedule.last_epoch = content["schedule"]["last_epoch"]
-    torch.set_rng_state(content["random"])
-    progress = _Progress(**content["progress"])
-    log.info("resuming after epoch %d", len(progress.history))
-    return progress

@@ -13,21 +13,18 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from mimicflow.evaluation.metrics import scores
 from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.files import write_csv, write_json, write_parquet
+from mimicflow.learning import processes
 from mimicflow.learning.binary import BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
-from mimicflow.learning.devices import repeatable
-from mimicflow.learning.loop import (
-    Training,
-    fingerprint,
-    fit,
-    length_sorted_batches,
-    resume_path,
-)
+from mimicflow.learning.devices import Computing, repeatable, to_device
+from mimicflow.learning.loop import Training, fit, length_sorted_batches
+from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 from mimicflow.mortality.inputs import MortalityInputs
 from mimicflow.mortality.model import NetworkConfig, VisitNetwork, n_parameters
 
@@ -86,7 +83,7 @@ class VisitTask(BinaryTask):
         device: torch.device,
     ) -> None:
         self.inputs = inputs
-        self.vectors = torch.from_numpy(inputs.sequences.vectors).to(device)
+        self.vectors = to_device(torch.from_numpy(inputs.sequences.vectors), device)
         super().__init__(
             model,
             settings,
@@ -103,9 +100,13 @@ class VisitTask(BinaryTask):
         lengths = self.inputs.sequences.lengths[self.inputs.visit_rows[self.training_rows]]
         return length_sorted_batches(self.training_rows, lengths, self.batch_size, self.seed, epoch)
 
-    def logits(self, rows: np.ndarray) -> Tensor:
-        """Return the logits of some stays."""
-        return self.model(self.inputs.sequences.pack(self.inputs.visit_rows[rows], self.vectors))
+    def load(self, rows: np.ndarray) -> PackedSequence:
+        """Return the visits of some stays, packed."""
+        return self.inputs.sequences.pack(self.inputs.visit_rows[rows], self.vectors)
+
+    def logits(self, loaded: PackedSequence) -> Tensor:
+        """Return the logits of packed visits."""
+        return self.network(loaded)
 
 
 def train_network(
@@ -119,6 +120,9 @@ def train_network(
     seeds: int,
     seed: int,
     threads: int,
+    computing: Mapping[str, Any] | None = None,
+    devices: int | None = None,
+    save_minutes: float = 10,
 ) -> None:
     """Train one network ``seeds`` times on the training patients; keep the first.
 
@@ -136,12 +140,20 @@ def train_network(
         Repeats, with weights and orders of batches of their own: the k-th has ``seed + k - 1``.
     seed, threads : int
         The same of both give the same bytes on a CPU.
+    computing : mapping, optional
+        Fields of `Computing`: speed and repeatability on a GPU.
+    devices : int, optional
+        GPUs, or processes where there is none; see `processes.use_devices`.
+    save_minutes : float
+        Between the states from which an interrupted job goes on, besides one per epoch.
 
     Raises
     ------
     ConfigError, CohortError, InputError
         A setting or patients that nothing can be learned from.
     """
+    processes.use_devices(devices)
+    modes = parse(Computing, computing or {}, "computing")
     config = parse(NetworkConfig, network, f"mortality.networks.{name}")
     settings = parse(TrainingConfig, training, "mortality.training")
     data = MortalityInputs(spine, sequences)
@@ -153,13 +165,22 @@ def train_network(
         "vocabulary_hash": data.sequences.vocabulary_hash,
         "features": [f"med2vec_{place}" for place in range(data.sequences.vectors.shape[1])],
     }
-    repeats, seconds = [], []
-    for repeat in range(1, seeds + 1):
-        started = time.perf_counter()
-        state = fingerprint([spine, sequences], {**resolved, "repeat": repeat})
-        model, history, predictions = _fit_once(
-            config, settings, data, outputs, repeat, seed + repeat - 1, threads, state
+    hidden = resume_path(outputs.model)
+    states = [
+        StateFile(
+            path=hidden.with_name(f"{hidden.stem}.{repeat}{hidden.suffix}"),
+            fingerprint=fingerprint([spine, sequences], {**resolved, "repeat": repeat}),
+            minutes=save_minutes,
         )
+        for repeat in range(1, seeds + 1)
+    ]
+    repeats, seconds = [], []
+    for repeat, state in enumerate(states, start=1):
+        started = time.perf_counter()
+        with repeatable(seed + repeat - 1, threads, modes) as device:
+            model, history, predictions = _fit_once(
+                config, settings, data, state, seed + repeat - 1, device
+            )
         seconds.append(time.perf_counter() - started)
         kept = max(row["epoch"] for row in history if row["is_best"])
         repeats.append(
@@ -172,34 +193,27 @@ def train_network(
                 write_csv(pd.DataFrame(history)[HISTORY], outputs.history)
     write_csv(pd.DataFrame(repeats), outputs.repeats)
     write_json({"train_seconds": seconds}, outputs.timing)
+    discard_states(*states)
 
 
 def _fit_once(
     config: NetworkConfig,
     settings: TrainingConfig,
     data: MortalityInputs,
-    outputs: FitFiles,
-    repeat: int,
+    state: StateFile,
     seed: int,
-    threads: int,
-    state: str,
+    device: torch.device,
 ) -> tuple[VisitNetwork, list[dict[str, Any]], pd.DataFrame]:
     """Return the network, its history and its predictions for validation and test patients."""
-    resume = resume_path(outputs.model)
     plan = Training(
-        epochs=settings.epochs,
-        score=_KEPT[settings.stopping],
-        maximise=True,
-        resume=resume.with_name(f"{resume.stem}.{repeat}{resume.suffix}"),
-        fingerprint=state,
+        epochs=settings.epochs, score=_KEPT[settings.stopping], maximise=True, state=state
     )
-    with repeatable(seed, threads) as device:
-        model = VisitNetwork(config, data.sequences.vectors.shape[1]).to(device)
-        task = VisitTask(model, data, settings, seed, device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-        history = fit(task, optimizer, plan)
-        rows = data.rows("validation", "test")
-        return model, history, data.predictions(rows, calibrated(task.predict(rows), 1.0))
+    model = VisitNetwork(config, data.sequences.vectors.shape[1]).to(device)
+    task = VisitTask(model, data, settings, seed, device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    history = fit(task, optimizer, plan)
+    rows = data.rows("validation", "test")
+    return model, history, data.predictions(rows, calibrated(task.predict(rows), 1.0))
 
 
 def repeat_row(

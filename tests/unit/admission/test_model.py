@@ -1,5 +1,6 @@
 """Shapes and sizes of the admission network."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,7 @@ def random_batch(n_static: int = 5) -> Batch:
         ecgs=torch.randn(3, 12, 100, generator=generator),
         ecg_index=torch.tensor([[0, 1], [2, -1]]),
         hours=torch.tensor([[0.5, 0.0], [0.0, 0.0]]),
+        n_ecgs=torch.tensor([2, 1]),
         vitals=torch.randn(2, 4, 17, generator=generator),
         n_vitals=torch.tensor([4, 1]),
         static=torch.randn(2, n_static, generator=generator),
@@ -101,6 +103,7 @@ def test_padding_never_counts() -> None:
         ecg_index=torch.nn.functional.pad(batch.ecg_index, (0, 3), value=-1),
         hours=torch.nn.functional.pad(batch.hours, (0, 3), value=77.0),
         vitals=torch.nn.functional.pad(batch.vitals, (0, 0, 0, 5), value=-9.0),
+        n_ecgs=batch.n_ecgs,
         n_vitals=batch.n_vitals,
         static=batch.static,
     )
@@ -117,15 +120,16 @@ def test_the_order_of_steps_counts() -> None:
     torch.manual_seed(0)
     model = network(["ecg"]).eval()
     batch = random_batch()
-    swapped = Batch(batch.ecgs, torch.tensor([[1, 0], [2, -1]]), batch.hours)
+    ecgs = Batch(batch.ecgs, batch.ecg_index, batch.hours, batch.n_ecgs)
+    swapped = replace(ecgs, ecg_index=torch.tensor([[1, 0], [2, -1]]))
     with torch.no_grad():
-        before, after = model(Batch(batch.ecgs, batch.ecg_index, batch.hours)), model(swapped)
+        before, after = model(ecgs), model(swapped)
     assert before[0] != after[0] and torch.allclose(before[1], after[1])
 
 
 def test_row_19_encoded_padding_changes_training_only() -> None:
     whole = random_batch()
-    batch = Batch(whole.ecgs, whole.ecg_index, whole.hours)
+    batch = Batch(whole.ecgs, whole.ecg_index, whole.hours, whole.n_ecgs)
     logits = {}
     for padding in ("packed", "encoded"):
         torch.manual_seed(0)

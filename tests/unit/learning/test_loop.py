@@ -1,7 +1,9 @@
 """The training loop on a problem that can be followed by hand."""
 
 import logging
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,15 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from mimicflow.errors import MimicflowError
-from mimicflow.learning.devices import mixed_precision, repeatable
+from mimicflow.learning.devices import mixed_precision, prefetched, repeatable
 from mimicflow.learning.loop import (
     Training,
-    fingerprint,
     fit,
     length_sorted_batches,
-    resume_path,
     shuffled_batches,
 )
+from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
+
+
+class KilledError(Exception):
+    """Stands for a signal that cannot be caught."""
 
 
 class Recall:
@@ -27,13 +32,20 @@ class Recall:
         self.model: nn.Module = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.model.weight)
         self.scores, self.target = scores, target
-        self.n_validated = 0
+        self.n_validated = self.n_losses = 0
+        self.dies_at = 0
         self.seen: list[float] = []
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         return shuffled_batches(np.arange(5), 2, 0, epoch)
 
-    def losses(self, rows: np.ndarray) -> dict[str, Tensor]:
+    def load(self, rows: np.ndarray) -> np.ndarray:
+        return rows
+
+    def losses(self, rows: np.ndarray, loaded: np.ndarray) -> dict[str, Tensor]:
+        self.n_losses += 1
+        if self.n_losses == self.dies_at:
+            raise KilledError
         loss = (self.model(torch.ones(len(rows), 1)) - self.target).square().mean()
         return {"loss": loss, "other": loss.detach() * 2}
 
@@ -42,6 +54,12 @@ class Recall:
         self.seen.append(self.model.weight.item())
         self.n_validated += 1
         return {"score": self.scores[self.n_validated - 1]}
+
+    def state(self) -> dict[str, Any]:
+        return {"n_validated": self.n_validated}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.n_validated = state["n_validated"]
 
 
 def train(task: Recall, **settings: object) -> list[dict]:
@@ -85,37 +103,52 @@ def test_a_loss_that_is_not_finite() -> None:
         train(Recall([0.0], target=float("nan")))
 
 
-def interrupted(state: Path, mark: str) -> None:
-    with pytest.raises(IndexError):  # no score for a third epoch
-        train(Recall([0.1, 0.2]), resume=state, fingerprint=mark)
-    assert state.exists()
+SCORES = [0.1, 0.2, 0.3, 0.1, 0.1, 0.1]
 
 
-def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
-    scores = [0.1, 0.2, 0.3, 0.1, 0.1, 0.1]
-    whole = Recall(scores)
+@pytest.mark.parametrize("minutes", [0, 10])
+@pytest.mark.parametrize("dies_at", range(1, 19))  # 6 epochs of 3 batches
+def test_a_training_that_was_killed_at_any_batch_ends_as_if_it_was_not(
+    tmp_path: Path, minutes: float, dies_at: int
+) -> None:
+    whole = Recall(SCORES)
     expected = train(whole)
-    state = tmp_path / "state.pth"
-    interrupted(state, "x")
-    task = Recall(scores[2:])
-    assert train(task, resume=state, fingerprint="x") == expected
+    state = StateFile(path=tmp_path / "state.pth", fingerprint="x", minutes=minutes)
+    killed = Recall(SCORES)
+    killed.dies_at = dies_at
+    with pytest.raises(KilledError):
+        train(killed, state=state)
+
+    task = Recall(SCORES)
+    assert train(task, state=state) == expected
     assert torch.equal(task.model.weight, whole.model.weight)
-    assert not state.exists()
+    # Only what came after the last state is done again: with no minutes between states, one batch.
+    done = dies_at - 1 if minutes == 0 else (dies_at - 1) // 3 * 3
+    assert task.n_losses == 18 - done
+
+
+def test_the_state_stays_until_the_job_has_written_its_output(tmp_path: Path) -> None:
+    state = StateFile(path=tmp_path / "state.pth", fingerprint="x")
+    first = train(Recall(SCORES), state=state)
+    again = Recall(SCORES)
+    assert train(again, state=state) == first and again.n_losses == 0
+    discard_states(state)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["fingerprint", "bytes"])
 def test_a_state_that_does_not_belong_is_left(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    state = tmp_path / "state.pth"
-    interrupted(state, "x")
+    path = tmp_path / "state.pth"
+    train(Recall(SCORES), state=StateFile(path=path, fingerprint="x"))
     if damage == "bytes":
-        state.write_bytes(b"half")
+        path.write_bytes(b"half")
+    task = Recall(SCORES)
+    mark = "y" if damage == "fingerprint" else "x"
     with caplog.at_level(logging.WARNING):
-        history = train(
-            Recall([0.1] * 6), resume=state, fingerprint="y" if damage == "fingerprint" else "x"
-        )
-    assert len(history) == 6 and "starting anew" in caplog.text
+        train(task, state=StateFile(path=path, fingerprint=mark))
+    assert task.n_losses == 18 and "starting anew" in caplog.text
 
 
 def test_fingerprint_of_content(tmp_path: Path) -> None:
@@ -167,3 +200,31 @@ def test_length_sorted_batches_follow_from_seed_and_epoch_alone():
     assert drawn(0, 1) == drawn(0, 1)
     assert drawn(0, 1) != drawn(0, 2)
     assert drawn(0, 1) != drawn(1, 1)
+
+
+def test_batches_for_a_gpu_are_loaded_ahead_in_their_order() -> None:
+    asked: list[int] = []
+
+    def load(key: int) -> int:
+        asked.append(key)
+        return key * 10
+
+    batches = prefetched(load, range(9), torch.device("cuda"))
+    first = next(batches)
+    time.sleep(0.2)
+    assert first == (0, 0) and 1 < len(asked) < 9, "some are loaded ahead, not all"
+    assert list(batches) == [(key, key * 10) for key in range(1, 9)]
+
+    asked.clear()
+    batches = prefetched(load, range(9), torch.device("cpu"))
+    assert next(batches) == (0, 0) and asked == [0]
+
+
+def test_a_batch_that_cannot_be_loaded_stops_the_training() -> None:
+    def load(key: int) -> int:
+        if key == 2:
+            raise KilledError
+        return key
+
+    with pytest.raises(KilledError):
+        list(prefetched(load, range(9), torch.device("cuda")))
