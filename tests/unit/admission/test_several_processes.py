@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from tests.unit.admission.conftest import ENCODER, MODEL
 
@@ -32,15 +34,22 @@ else:
 """
 
 
-def run(folder: Path, devices: int, job: dict[str, Any]) -> None:
-    """Run a job in a program of its own, as Snakemake runs an adapter."""
+def start(folder: Path, devices: int, job: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start a job in a program of its own, as Snakemake runs an adapter."""
     folder.mkdir(exist_ok=True, parents=True)
     (folder / "job.py").write_text(JOB)
     (folder / "job.json").write_text(json.dumps({"devices": devices, **job}, default=str))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(folder / "job.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, env=environment, text=True, **pipes)
+
+
+def run(folder: Path, devices: int, job: dict[str, Any]) -> None:
+    """Run a job to its end."""
+    process = start(folder, devices, job)
+    told, _ = process.communicate()
+    assert process.returncode == 0, told
 
 
 def pretraining(hospital: Any, folder: Path, **config: Any) -> dict[str, Any]:
@@ -119,3 +128,28 @@ def test_fine_tuning(hospital: Any, tmp_path: Path, batch_size: int) -> None:
         pd.read_parquet(folder / "predictions.parquet")["probability"] for folder in (one, two)
     ]
     np.testing.assert_allclose(*predictions, atol=TOLERANCE)
+
+
+def test_what_kills_the_job_ends_its_processes_and_the_next_run_goes_on(
+    hospital: Any, tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    config = {"epochs": 4, "batch_size": 16}
+    process = start(killed, 2, pretraining(hospital, killed, **config))
+    state = killed / ".pretrained.resume.pth"
+    while not state.exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    workers = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate()
+    assert len(workers) == 2
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive, "they would write the file that the next run writes"
+    assert not (killed / "pretrained.pth").exists()
+
+    run(killed, 2, pretraining(hospital, killed, **config))
+    run(whole, 2, pretraining(hospital, whole, **config))
+    for name in ("pretrained.pth", "loss.csv"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    assert not list(killed.glob(".*"))

@@ -360,3 +360,33 @@ def test_an_interrupted_job_goes_on(
     assert len(calls) == 3, "the first epoch is not repeated"
     for name, path in vars(fitted).items():
         assert path.read_bytes() == vars(outputs)[name].read_bytes(), name
+
+
+@pytest.mark.parametrize("dies_at", [1, 2, 5, 6])  # 2 epochs of 3 batches
+def test_a_job_that_was_killed_within_an_epoch_goes_on_from_its_last_batch(
+    hospital: Any,
+    fitted: OutputFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dies_at: int,
+) -> None:
+    """The scores seen before the kill count in the training AUROC; dropout goes on where it was."""
+    losses = AdmissionTask.losses
+    calls = []
+
+    def stop_in_a_batch(self: AdmissionTask, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == dies_at:
+            raise KeyboardInterrupt
+        return losses(self, *given)
+
+    monkeypatch.setattr(AdmissionTask, "losses", stop_in_a_batch)
+    with pytest.raises(KeyboardInterrupt):
+        hospital.train(tmp_path, save_minutes=0)
+
+    outputs = hospital.train(tmp_path, save_minutes=0)
+
+    assert len(calls) == 6 + 1, "no batch is computed twice"
+    for name, path in vars(fitted).items():
+        assert path.read_bytes() == vars(outputs)[name].read_bytes(), name
+    assert not list(tmp_path.glob(".*")), "nothing hidden is left behind"
