@@ -65,13 +65,17 @@ def use_devices(n: int | None) -> None:
         return
     claim_gpus(n)
     if n > 1:
+        _end_with_parent()
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         # In the place of this process: what kills the job kills torchrun.
         os.execv(sys.executable, [*torchrun, "--nproc-per-node", str(n), sys.argv[0]])
 
 
 def _end_with_parent() -> None:
-    """Have the kernel end this process when torchrun is killed: two jobs must not write a file."""
+    """Have the kernel end this process with the one that has started it, torchrun or Snakemake.
+
+    It would write the file that the next run writes. The wish outlives `os.execv`.
+    """
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
