@@ -31,7 +31,7 @@ rule train_model:
         "../envs/gpu.yaml"
     threads: DEVICES
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1d",
         gpu=DEVICES,
         save_minutes=config["computing"]["save_minutes"],
@@ -65,7 +65,7 @@ rule fit_random_forest:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=setting("baselines/random_forest"),
@@ -94,7 +94,7 @@ rule fit_lightgbm:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=setting("baselines/lightgbm"),
@@ -130,7 +130,7 @@ rule write_ecg_only_performance:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
@@ -165,7 +165,7 @@ rule write_multimodal_performance:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
@@ -203,7 +203,7 @@ rule combine_ecg_only_performance:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
@@ -241,7 +241,7 @@ rule combine_multimodal_performance:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
@@ -277,7 +277,7 @@ rule compare_models:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         stays=COMPARED,

@@ -38,7 +38,7 @@ rule build_registry:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="4h",
     params:
         waveforms=config["data"]["waveforms"],
@@ -66,7 +66,7 @@ rule scan_recordings:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="2h",
     params:
         registry=config["data"]["registry"],
@@ -108,7 +108,7 @@ rule build_arrest_cohort:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         registry=config["data"]["registry"],
@@ -132,7 +132,7 @@ rule split_arrest_patients:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         split=lookup("arrest/split", within=config),
@@ -156,7 +156,7 @@ rule plan_epochs:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         epochs=lookup("arrest/epochs", within=config),
@@ -181,7 +181,7 @@ rule measure_hrv:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="12h",
     params:
         preprocessing=lookup("arrest/preprocessing", within=config),
@@ -212,7 +212,7 @@ rule measure_vitals:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="4h",
     params:
         waveforms=config["data"]["waveforms"],
@@ -240,7 +240,7 @@ rule count_epochs:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     script:
         "../workflow/scripts/count_epochs.py"
@@ -263,7 +263,7 @@ rule gather_features:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="30m",
     params:
         names=features_of_arrest,
@@ -291,7 +291,7 @@ rule select_features:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="12h",
     params:
         selection=lookup("arrest/selection", within=config),
@@ -316,7 +316,7 @@ rule tune_arrest_model:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="24h",
     params:
         tuning=lookup("arrest/tuning", within=config),
@@ -345,7 +345,7 @@ rule fit_arrest_model:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="4h",
     params:
         options=arrest_fit,
@@ -369,7 +369,7 @@ rule describe_arrest_groups:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     script:
         "../workflow/scripts/describe_arrest_groups.py"

@@ -41,7 +41,7 @@ rule score_horizons:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
@@ -74,7 +74,7 @@ rule calibrate_epochs:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
@@ -107,7 +107,7 @@ rule score_alarms:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
@@ -150,7 +150,7 @@ rule explain_arrest_model:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="2h",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
@@ -181,7 +181,7 @@ rule describe_hrv_over_time:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
@@ -221,7 +221,7 @@ rule compare_arrest_models:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         models=ARREST_MODELS,

@@ -36,7 +36,7 @@ rule build_cohort:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="30m",
     params:
         cohort=setting("cohort"),
@@ -59,7 +59,7 @@ rule split_patients:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         split=chosen(split=["test", "validation", "stratified", "folds", "fold"]),

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
-from mimicflow.arrest.features import feature_names
 from mimicflow.privacy import is_private, keep_private
 from mimicflow.provenance import source_files
 from mimicflow.raw_files import find_raw_file
@@ -174,6 +173,15 @@ wildcard_constraints:
     model="|".join(config["models"]),
 
 
+def memory(mb):
+    """A resource: this many MB, times the attempt, so that a job that was killed for it gets more."""
+
+    def memory_of_attempt(wildcards, attempt):
+        return mb * attempt
+
+    return memory_of_attempt
+
+
 def sources(*names):
     """The package's files behind modules and data files: inputs, so that changed code reruns."""
     return source_files(*names)
@@ -308,6 +316,9 @@ def telemetry(wildcards):
 
 def features_of_arrest(wildcards):
     """A parameter: the features that are offered to the selection of a model of arrest."""
+    # Here, because it takes SciPy along, and each job on a cluster reads this file twice.
+    from mimicflow.arrest.features import feature_names
+
     return feature_names(wildcards.arrest_model, config["arrest"]["measures"])
 
 

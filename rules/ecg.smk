@@ -23,7 +23,7 @@ rule build_ecg_store:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
         runtime="4h",
     params:
         ecg=setting("ecg"),
@@ -48,7 +48,7 @@ rule collect_ecg_records:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         max_damaged_share=setting("ecg/max_damaged_share"),
@@ -74,7 +74,7 @@ if PRETRAINING:
         conda:
             "../envs/cpu.yaml"
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
             runtime="30m",
         script:
             "../workflow/scripts/build_pretraining_targets.py"
@@ -99,7 +99,7 @@ if PRETRAINING:
             "../envs/gpu.yaml"
         threads: DEVICES
         resources:
-            mem_mb=4000,
+            mem_mb=memory(4000),
             runtime="2d",
             gpu=DEVICES,
             save_minutes=config["computing"]["save_minutes"],
@@ -129,7 +129,7 @@ else:
         conda:
             "../envs/gpu.yaml"
         resources:
-            mem_mb=2000,
+            mem_mb=memory(2000),
             runtime="30m",
         params:
             encoder=chosen(encoder=["width", "depth"]),

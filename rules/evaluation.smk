@@ -23,7 +23,7 @@ rule pool_folds:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     script:
         "../workflow/scripts/pool_folds.py"
@@ -44,7 +44,7 @@ rule fuse_models:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     script:
         "../workflow/scripts/fuse_models.py"
@@ -73,7 +73,7 @@ rule score_models:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1h",
     params:
         stays=evaluated,
@@ -108,7 +108,7 @@ rule compare_pairs:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         stays=evaluated,
@@ -141,7 +141,7 @@ rule calibrate_models:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1h",
     params:
         stays=evaluated,
@@ -175,7 +175,7 @@ rule weigh_decisions:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         stays=evaluated,
@@ -211,7 +211,7 @@ rule score_subgroups:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="1h",
     params:
         stays=evaluated,
@@ -242,7 +242,7 @@ rule write_cross_validation:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
@@ -269,7 +269,7 @@ rule write_fold:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         synthetic=SYNTHETIC["admission"],

@@ -22,7 +22,7 @@ rule explain_baseline:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime="4h",
     params:
         options=setting("baselines/{kind}"),
@@ -74,7 +74,7 @@ rule combine_importance:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         stays={name: COMPARED[name] for name in BASELINES},
@@ -107,7 +107,7 @@ rule explain_model:
     conda:
         "../envs/gpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="4h",
         gpu=1,
     params:
@@ -150,7 +150,7 @@ rule ablate_branches:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         branches=list(ABLATIONS),
@@ -181,7 +181,7 @@ rule price_defects:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="1h",
     params:
         predictions=PRICED,

@@ -20,7 +20,7 @@ rule build_gsn_etc:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     script:
         "../workflow/scripts/build_gsn_etc.py"
@@ -40,7 +40,7 @@ rule extract_ed_stay:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=chosen(cohort=["complaint_match", "complaint_sob"], features=["syncope_flag"]),
@@ -64,7 +64,7 @@ rule extract_prior_stays:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=chosen(features=["prior_stays_before"]),
@@ -89,7 +89,7 @@ rule extract_ed_medications:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=chosen(features=["etc_descriptions"]),
@@ -114,7 +114,7 @@ rule extract_medication_history:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         shards=config["ingest"]["shards"],
@@ -137,7 +137,7 @@ rule extract_home_medications:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         shards=config["ingest"]["shards"],
@@ -166,7 +166,7 @@ rule extract_diagnosis_history:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=chosen(
@@ -195,7 +195,7 @@ rule extract_ed_labs:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=chosen(features=["availability", "lab_items", "lab_text", "missing_labs"]),
@@ -220,7 +220,7 @@ rule extract_vitalsigns:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=chosen(vitals=["ranges"]),
@@ -245,7 +245,7 @@ rule assemble_static_features:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         concepts=STATIC_CONCEPTS,
@@ -268,7 +268,7 @@ rule assemble_vitals:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     script:
         "../workflow/scripts/assemble_vitals.py"
@@ -288,7 +288,7 @@ rule write_csv:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     script:
         "../workflow/scripts/write_csv.py"

@@ -25,7 +25,7 @@ rule ingest_table:
         "../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="2h",
     params:
         ingest=lookup("ingest", within=config),
@@ -52,7 +52,7 @@ rule ingest_dictionary:
         "../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         ingest=lookup("ingest", within=config),
@@ -75,7 +75,7 @@ rule build_manifest:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     script:
         "../workflow/scripts/build_manifest.py"

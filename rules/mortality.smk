@@ -28,7 +28,7 @@ rule build_icu_cohort:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         options=options("mortality", "min_age", "horizon"),
@@ -50,7 +50,7 @@ rule split_icu_patients:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         split=lookup("mortality/split", within=config),
@@ -80,7 +80,7 @@ rule label_deaths:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         horizon=lookup("mortality/horizon", within=config),
@@ -108,7 +108,7 @@ rule describe_icu_groups:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     script:
         "../workflow/scripts/describe_icu_groups.py"
@@ -132,7 +132,7 @@ rule extract_visit_codes:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="1h",
     params:
         sequence=options("mortality", "max_visits", "repeated_codes"),
@@ -157,7 +157,7 @@ rule fit_embedding:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="2h",
     params:
         embedding=lookup("mortality/embedding", within=config),
@@ -182,7 +182,7 @@ rule build_sequences:
     conda:
         "../envs/gpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="30m",
     script:
         "../workflow/scripts/build_sequences.py"
@@ -207,7 +207,7 @@ rule train_visit_network:
     conda:
         "../envs/gpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="4h",
         gpu=1,
         save_minutes=config["computing"]["save_minutes"],
@@ -239,7 +239,7 @@ rule fit_bag_of_codes:
     conda:
         "../envs/gpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="1h",
     params:
         options=lookup("mortality/baselines/{bag}", within=config),

@@ -28,7 +28,7 @@ rule describe_neighbours:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     script:
         "../workflow/scripts/describe_neighbours.py"
@@ -81,7 +81,7 @@ rule write_mortality_results:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         rules=lookup("evaluation/thresholds", within=config),
@@ -114,7 +114,7 @@ rule draw_visit_training:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         synthetic=SYNTHETIC["mortality"],
@@ -145,7 +145,7 @@ rule describe_icu_cohort:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         synthetic=SYNTHETIC["mortality"],
@@ -176,7 +176,7 @@ rule describe_visits:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         synthetic=SYNTHETIC["mortality"],
@@ -228,7 +228,7 @@ rule compare_protocols:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         runs=MORTALITY_RUNS,

@@ -101,7 +101,7 @@ rule describe_groups:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     script:
         "../workflow/scripts/describe_groups.py"
@@ -129,7 +129,7 @@ rule write_table_one:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         synthetic=SYNTHETIC["admission"],
@@ -159,7 +159,7 @@ rule draw_flow:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         synthetic=SYNTHETIC["admission"],
@@ -181,7 +181,7 @@ rule describe_run:
     conda:
         "../envs/gpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         config=config,
@@ -209,7 +209,7 @@ rule write_model_card:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         files=list(DOCUMENTED),
@@ -239,7 +239,7 @@ rule write_checklist:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         files=list(DOCUMENTED),
@@ -278,7 +278,7 @@ rule build_report:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="30m",
     params:
         synthetic=all(SYNTHETIC.values()),

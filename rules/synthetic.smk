@@ -27,7 +27,7 @@ rule make_hospital:
         "../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
         runtime="30m",
     params:
         synthetic=lookup("synthetic", within=config),
@@ -51,7 +51,7 @@ rule make_waveforms:
         "../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
         runtime="30m",
     params:
         synthetic=lookup("synthetic", within=config),
@@ -79,7 +79,7 @@ rule make_icu:
         "../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=1500,
+        mem_mb=memory(1500),
         runtime="30m",
     params:
         icu=lookup("synthetic/icu", within=config),
