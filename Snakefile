@@ -15,6 +15,13 @@ validate(config, "workflow/schemas/config.schema.yaml")
 report: "workflow/report/workflow.rst"
 
 
+if workflow.storage_settings.default_storage_provider:
+
+    # On Kubernetes jobs read from the volume itself, not from a copy (docs/kubernetes.md).
+    inputflags:
+        access.sequential,
+
+
 include: "rules/common.smk"
 include: "rules/synthetic.smk"  # a hospital to run on without credentials
 include: "rules/ingest.smk"  #    raw CSV  -> typed Parquet shards, checked

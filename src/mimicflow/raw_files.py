@@ -152,15 +152,21 @@ def _check_header(file: Path, text: str, columns: list[str]) -> None:
 
 def expected_checksum(file: Path) -> str | None:
     """Return the SHA-256 that ``SHA256SUMS.txt`` beside or above the file gives it, if any."""
-    for folder in file.absolute().parents[:3]:
-        sums = folder / _CHECKSUMS
-        if sums.is_file():
-            name = file.absolute().relative_to(folder).as_posix()
-            for line in sums.read_text(encoding="utf-8").splitlines():
-                digest, _, listed = line.partition(" ")
-                if listed.strip().lstrip("*").removeprefix("./") == name:
-                    return digest.lower()
+    for place in _places(file):
+        for folder in place.parents[:3]:
+            sums = folder / _CHECKSUMS
+            if sums.is_file():
+                name = place.relative_to(folder).as_posix()
+                for line in sums.read_text(encoding="utf-8").splitlines():
+                    digest, _, listed = line.partition(" ")
+                    if listed.strip().lstrip("*").removeprefix("./") == name:
+                        return digest.lower()
     return None
+
+
+def _places(file: Path) -> tuple[Path, ...]:
+    """Return where a file lies: as named, and where a link leads (on Kubernetes all are)."""
+    return tuple(dict.fromkeys((file.absolute(), file.resolve())))
 
 
 def check_checksum(file: Path, digest: str) -> bool:
@@ -183,7 +189,8 @@ def check_checksum(file: Path, digest: str) -> bool:
 
 def is_synthetic(file: Path) -> bool:
     """Return whether the file lies in a folder of the synthetic hospital."""
-    return any((folder / SYNTHETIC_MARKER).is_file() for folder in file.absolute().parents[:2])
+    folders = [folder for place in _places(file) for folder in place.parents[:2]]
+    return any((folder / SYNTHETIC_MARKER).is_file() for folder in folders)
 
 
 def match_release(table_path: str, rows: int) -> str:

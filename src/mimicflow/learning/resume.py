@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -62,10 +63,17 @@ class StateFile:
 def resume_path(output: str | Path) -> Path:
     """Return where the state of a job lives: beside its output, hidden.
 
-    Not a declared output, since Snakemake deletes those before a job starts.
+    Not a declared output, since Snakemake deletes those before a job starts. Where the folder of a
+    job goes with it, as on Kubernetes, the environment names another (``MIMICFLOW_STATES``).
     """
     output = Path(output)
-    return output.with_name(f".{output.stem}.resume.pth")
+    state = output.with_name(f".{output.stem}.resume.pth")
+    folder = os.environ.get("MIMICFLOW_STATES")
+    if folder is None:
+        return state
+    state = Path(folder, state.relative_to(state.anchor))
+    state.parent.mkdir(parents=True, exist_ok=True)
+    return state
 
 
 def fingerprint(files: Iterable[str | Path], settings: Any) -> str:

@@ -1,0 +1,39 @@
+# The environment of the workflow's jobs, as requirements.lock has it; the code comes with each run.
+#   docker build -t mimicflow:cpu .
+#   docker build -t mimicflow:cuda --build-arg TORCH_INDEX=https://pypi.org/simple --build-arg COMPILER="gcc libc6-dev" .
+# CUDA itself comes with that build of torch, the driver from the node.
+FROM python:3.11-slim-bookworm
+
+# gcc and libc6-dev: torch.compile builds its kernels with them; of no use without a GPU.
+ARG COMPILER=""
+# git: Snakemake sends the tracked files to its jobs; rsync: they copy to the volume with it; libgomp1: LightGBM.
+# hadolint ignore=DL3008,SC2086
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git libgomp1 rsync ${COMPILER} \
+    && rm -rf /var/lib/apt/lists/*
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /opt/mimicflow
+
+# The largest layer first: it stays while anything else in the lock changes (a test compares the version).
+ARG TORCH=2.13.0
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --extra-index-url "${TORCH_INDEX}" "torch==${TORCH}"
+
+# What the package needs, without the tools of its developers, at the locked versions.
+COPY requirements.lock pyproject.toml ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\\n')" > runtime.txt \
+    && pip install --constraint requirements.lock --requirement runtime.txt
+
+# The executor, and the wheel that each of its jobs installs once more before it starts: from here, not from the network.
+COPY profiles/kubernetes/requirements.txt kubernetes.txt
+RUN pip install --constraint requirements.lock --requirement kubernetes.txt \
+    && grep '^snakemake-storage-plugin-fs==' kubernetes.txt > plugin.txt \
+    && pip download --no-deps --dest wheels --requirement plugin.txt
+
+# Jobs run as user 1000; that the volume may belong to another one is no obstacle to git.
+RUN useradd --uid 1000 --create-home mimicflow \
+    && git config --system --add safe.directory '*'
+ENV PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_FIND_LINKS=/opt/mimicflow/wheels OMP_NUM_THREADS=1
+USER 1000
+WORKDIR /workdir

@@ -1,0 +1,109 @@
+"""The Dockerfile, as far as it can be looked at without a container engine."""
+
+import re
+import shutil
+import subprocess
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+
+dockerfile_parse = pytest.importorskip(
+    "dockerfile_parse", reason="not installed: tests/kubernetes.txt"
+)
+
+
+@pytest.fixture(scope="module")
+def steps(repository, tmp_path_factory):
+    """The instructions and their values, in order."""
+    copy = (
+        tmp_path_factory.mktemp("dockerfile") / "Dockerfile"
+    )  # the parser writes beside what it reads
+    shutil.copy2(repository / "Dockerfile", copy)
+    parsed = dockerfile_parse.DockerfileParser(path=str(copy))
+    return [(step["instruction"], step["value"]) for step in parsed.structure]
+
+
+def values(steps, instruction):
+    return [value for name, value in steps if name == instruction]
+
+
+def copied(steps):
+    return [source for value in values(steps, "COPY") for source in value.split()[:-1]]
+
+
+def test_hadolint_has_no_complaint(repository):
+    hadolint = Path(sysconfig.get_path("scripts"), "hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed: tests/kubernetes.txt")
+
+    run = subprocess.run([hadolint, repository / "Dockerfile"], capture_output=True, text=True)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_what_is_copied_exists_and_is_all_that_the_build_can_see(repository, steps):
+    """Nothing is sent to the builder but what is named, so neither data nor results can be."""
+    lines = (repository / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+
+    assert rules[0] == "*"
+    assert all(rule.startswith("!") for rule in rules[1:])
+    assert sorted(rule[1:] for rule in rules[1:]) == sorted(copied(steps))
+    assert all((repository / source).is_file() for source in copied(steps))
+
+
+def test_torch_is_the_locked_one(repository, steps):
+    pinned = next(value for value in values(steps, "ARG") if value.startswith("TORCH="))
+
+    assert f"torch=={pinned.removeprefix('TORCH=')}" in (
+        (repository / "requirements.lock").read_text().splitlines()
+    )
+
+
+def test_everything_else_is_held_to_the_lock(steps):
+    installs = [value for value in values(steps, "RUN") if "pip install" in value]
+    free = [value for value in installs if "--constraint requirements.lock" not in value]
+
+    assert len(installs) == 3
+    assert [re.search(r'"(torch)==', value)[1] for value in free] == ["torch"]
+
+
+def test_the_python_is_one_that_the_package_supports(repository, steps):
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    version = re.fullmatch(r"python:(3\.\d+)-slim-\w+", values(steps, "FROM")[0])[1]
+
+    assert project["requires-python"] == f">={version}"
+
+
+def test_the_command_that_lists_the_dependencies_lists_them(repository, steps, tmp_path):
+    """The step between the two files, run as the builder would run it."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    shutil.copy2(repository / "pyproject.toml", tmp_path)
+    step = next(value for value in values(steps, "RUN") if "tomllib" in value)
+
+    subprocess.run(["/bin/sh", "-c", step.split("&&")[0]], cwd=tmp_path, check=True)
+
+    assert (tmp_path / "runtime.txt").read_text().splitlines() == project["dependencies"]
+
+
+def test_jobs_do_not_run_as_root_and_the_last_layers_hold_no_cache(steps):
+    environment = " ".join(values(steps, "ENV"))
+
+    assert values(steps, "USER") == ["1000"]
+    assert "PIP_NO_CACHE_DIR=1" in environment
+    assert all("rm -rf /var/lib/apt/lists" in v for v in values(steps, "RUN") if "apt-get" in v)
+
+
+def test_the_wheel_that_jobs_install_is_fetched_when_the_image_is_built(repository, steps):
+    """Snakemake starts every job on Kubernetes with `pip install` of the storage plugin."""
+    pins = (repository / "profiles/kubernetes/requirements.txt").read_text().splitlines()
+    fetched = next(value for value in values(steps, "RUN") if "pip download" in value)
+    environment = " ".join(values(steps, "ENV"))
+
+    assert any(line.startswith("snakemake-storage-plugin-fs==") for line in pins)
+    assert "grep '^snakemake-storage-plugin-fs=='" in fetched
+    assert "PIP_NO_INDEX=1" in environment
+    assert "PIP_NO_DEPS=1" in environment
+    assert "PIP_FIND_LINKS=/opt/mimicflow/wheels" in environment
