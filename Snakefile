@@ -1,6 +1,7 @@
 from snakemake.utils import min_version, validate
 
 from mimicflow.configuration import check_keys
+from mimicflow.storage import check_writable
 
 min_version("9.25")
 
@@ -86,3 +87,7 @@ rule evaluation:
             system="admission",
             document=["model_card", "tripod_ai"],
         ),
+
+
+onstart:
+    check_writable("results")

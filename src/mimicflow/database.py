@@ -5,8 +5,15 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
+
+from mimicflow.errors import StorageError
+from mimicflow.leftovers import owner, remove_abandoned_folders
+from mimicflow.storage import storage_explained
+
+_SPILL = "mimicflow-spill-"
 
 
 @contextlib.contextmanager
@@ -24,8 +31,19 @@ def connect(memory_mb: int = 1000, threads: int = 1) -> Iterator[duckdb.DuckDBPy
     ------
     duckdb.DuckDBPyConnection
         Closed, and its spill folder removed, when the block ends.
+
+    Raises
+    ------
+    StorageError
+        When neither memory nor the temporary folder has room for what is computed, or a file
+        cannot be written or read.
     """
-    with tempfile.TemporaryDirectory(prefix="mimicflow-") as spill:
+    temporary = Path(tempfile.gettempdir())
+    with (
+        storage_explained(temporary),
+        _room_explained(temporary),
+        _spill_folder(temporary) as spill,
+    ):
         connection = duckdb.connect(
             config={
                 "memory_limit": f"{memory_mb}MB",
@@ -37,3 +55,23 @@ def connect(memory_mb: int = 1000, threads: int = 1) -> Iterator[duckdb.DuckDBPy
             yield connection
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _spill_folder(temporary: Path) -> Iterator[str]:
+    """Yield a folder of this process; those of killed ones, which may be large, go first."""
+    remove_abandoned_folders(temporary, _SPILL)
+    with tempfile.TemporaryDirectory(prefix=f"{_SPILL}{owner()}-", dir=temporary) as spill:
+        yield spill
+
+
+@contextlib.contextmanager
+def _room_explained(temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise StorageError(
+            "neither the memory of the step nor this folder has room for what is computed",
+            file=temporary,
+            remedy="give the rule more mem_mb, or free space in the folder; TMPDIR names another",
+        ) from error

@@ -58,6 +58,10 @@ class RecordError(InputError):
         self.reason = reason
 
 
+class StorageError(MimicflowError):
+    """A file that cannot be written or read, for a reason that lies in the disk or in rights."""
+
+
 class CohortError(MimicflowError):
     """A cohort on which nothing can be fitted (empty, or a single class)."""
 

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from mimicflow.leftovers import hidden_path, remove_leftovers
+from mimicflow.storage import storage_explained
 
 
 @contextlib.contextmanager
@@ -24,22 +28,87 @@ def atomic_output(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path : path-like
-        The file to write; its folder is created.
+        The file to write; its folder is created. What killed jobs left of it is removed.
 
     Yields
     ------
     Path
         Where to write meanwhile. Removed when the block raises.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or read-only, or refuses otherwise.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept because several writers choose the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
+    with storage_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
+        temporary = hidden_path(path)
+        try:
+            with storage_explained(path):  # before what was written is removed
+                yield temporary
+            flush(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def partial_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty hidden sibling of the folder ``path``; it is removed when the block ends.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or read-only, or refuses otherwise.
+    """
+    path = Path(path)
+    with storage_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
+        temporary = hidden_path(path)
+        temporary.mkdir()
+        try:
+            with storage_explained(path):  # before what was written is removed
+                yield temporary
+        finally:
+            if temporary.exists():
+                shutil.rmtree(temporary)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of the folder ``path`` when the block succeeds.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or read-only, or refuses otherwise.
+    """
+    path = Path(path)
+    replaced = hidden_path(path, "replaced")
+    with partial_folder(path) as temporary:
         yield temporary
-        temporary.replace(path)
+        os.sync()  # instead of one flush per file: there may be thousands
+        if path.exists():
+            path.rename(replaced)
+        temporary.rename(path)
+        if replaced.exists():
+            shutil.rmtree(replaced)
+
+
+def flush(file: Path) -> None:
+    """Wait until the content of a file is on the disk.
+
+    After a crash of the machine a renamed file could otherwise be there without its content, and
+    Snakemake would take it for complete. A full network disk may also refuse only here.
+    """
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def write_parquet(frame: pd.DataFrame, path: str | Path) -> None:

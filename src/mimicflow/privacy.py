@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -58,7 +59,9 @@ def keep_private(folder: str | Path) -> None:
         return
     try:
         folder.chmod(0o777 & ~OWNER_ONLY)
-    except PermissionError as error:
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            return  # nothing can be written there, which is told when a job is to start
         raise ConfigError(
             "the folder is open to others and belongs to another user, who alone can close it",
             file=folder,

@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-# These tell and log what happens; no result can depend on them.
-WITHOUT_EFFECT = frozenset({"errors", "scripting", "provenance", "configuration"})
+# These tell and log what happens, and clean up; no result can depend on them.
+WITHOUT_EFFECT = frozenset(
+    {"errors", "scripting", "provenance", "configuration", "storage", "leftovers", "workers"}
+)
 
 
 def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:

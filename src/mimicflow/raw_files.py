@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.errors import InputError, TableError
+from mimicflow.storage import storage_explained
 from mimicflow.tables import Table
 
 SYNTHETIC_MARKER = "SYNTHETIC"
@@ -33,10 +34,13 @@ def find_raw_file(folder: str | Path, table: Table) -> Path:
     ------
     InputError
         When there is none, or more than one.
+    StorageError
+        When the folder may not be read.
     """
     folder = Path(folder)
     names = [f"{table.name}.csv.gz", f"{table.name}.csv"]
-    present = [folder / name for name in names if (folder / name).is_file()]
+    with storage_explained(folder):
+        present = [folder / name for name in names if (folder / name).is_file()]
     if len(present) == 1:
         return present[0]
     if present:
@@ -45,6 +49,7 @@ def find_raw_file(folder: str | Path, table: Table) -> Path:
             file=folder,
             remedy="keep the one that you mean",
         )
+    _check_kind([folder / name for name in names])
     expected = folder / (names[0] if table.compressed else names[1])
     nested = [path for path in (folder / table.module / name for name in names) if path.is_file()]
     remedy = (
@@ -55,6 +60,19 @@ def find_raw_file(folder: str | Path, table: Table) -> Path:
     elif not folder.is_dir():
         remedy = f"there is no such folder: correct data.{table.module} in the config"
     raise InputError("the file is missing", file=expected, remedy=remedy)
+
+
+def _check_kind(files: list[Path]) -> None:
+    """Say what is there in place of a file, since a listing of the folder shows its name."""
+    for file in files:
+        if file.is_symlink():
+            raise InputError(
+                "a link to a file that is not there", file=file, remedy="correct the link"
+            )
+        if file.is_dir():
+            raise InputError(
+                "a folder has the name of the file", file=file, remedy="put the file in its place"
+            )
 
 
 def read_header(file: Path) -> list[str]:

@@ -9,43 +9,85 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 
 from mimicflow.errors import MimicflowError
+from mimicflow.leftovers import within_snakemake
+from mimicflow.storage import storage_error
+from mimicflow.workers import end_with_parent
 
 
 @contextlib.contextmanager
 def rule_log(path: str) -> Iterator[None]:
     """Send logging and warnings to the rule's log; tell our own errors without a traceback.
 
-    The block is all that an adapter does: once it has succeeded, a script of Snakemake ends.
+    The block is all that an adapter does: once it has succeeded, a script of Snakemake ends. It
+    also ends when its Snakemake was killed.
 
     Parameters
     ----------
     path : str
         The rule's log file.
     """
-    handlers: list[logging.Handler] = [logging.FileHandler(path, mode="w", encoding="utf-8")]
+    if within_snakemake():
+        end_with_parent()
+    try:
+        _open_log(path)
+        yield
+    except Exception as error:
+        told = _told(error, path)
+        if told is None:
+            logging.exception("unexpected error; please report it")
+            raise
+        logging.error("%s", told)
+        print(f"{type(told).__name__}: {told}", file=sys.stderr)
+        raise SystemExit(1) from error
+    finally:
+        logging.captureWarnings(False)
+    if within_snakemake():
+        leave()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that does not fill the terminal with tracebacks when the disk is full."""
+
+    refused = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self.refused:
+            self.refused = True
+            print(f"the log {self.baseFilename} cannot be written: {error}", file=sys.stderr)
+
+
+def _open_log(path: str) -> None:
+    # Of the processes of one job (torchrun numbers them) the first writes the log.
+    first = os.environ.get("RANK", "0") == "0"
+    handlers: list[logging.Handler] = [
+        _LogFile(path, mode="w", encoding="utf-8") if first else logging.StreamHandler()
+    ]
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.INFO if first else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         handlers=handlers,
         force=True,
     )
     logging.captureWarnings(True)
     warnings.simplefilter("default")
-    try:
-        yield
-    except MimicflowError as error:
-        logging.error("%s", error)
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        raise SystemExit(1) from error
-    except Exception:
-        logging.exception("unexpected error; please report it")
-        raise
-    finally:
-        logging.captureWarnings(False)
-    if hasattr(sys.modules["__main__"], "snakemake"):
-        leave()
+
+
+def _told(error: Exception, log: str) -> MimicflowError | None:
+    """Return our own error, or None for one that is not expected."""
+    if isinstance(error, MimicflowError):
+        return error
+    if isinstance(error, BrokenProcessPool):
+        return MimicflowError(
+            "a process of this step was killed, most often because memory had run out",
+            remedy="give the rule more mem_mb or fewer threads, then run the same command again",
+        )
+    return storage_error(error, log)
 
 
 def leave() -> None:

@@ -1,8 +1,12 @@
+import contextlib
+import logging
 import subprocess
 import sys
 import warnings
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
+from small_disk import small_disk
 
 from mimicflow.database import connect
 from mimicflow.errors import InputError, RecordError, TableError
@@ -29,6 +33,50 @@ def test_an_unexpected_error_keeps_its_traceback(tmp_path):
         1 / 0  # noqa: B018
 
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "a.csv"), "StorageError: a.csv: the disk is full"),
+        (OSError(28, "No space left on device"), "rule.log: the disk is full"),
+        (BrokenProcessPool("terminated abruptly"), "a process of this step was killed"),
+    ],
+)
+def test_what_the_machine_refuses_is_told_without_a_traceback(tmp_path, capsys, error, said):
+    log = tmp_path / "rule.log"
+
+    with pytest.raises(SystemExit) as ended, rule_log(str(log)):
+        raise error
+
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "run the same command again" in told
+    assert "run the same command again" in log.read_text()
+    assert "Traceback" not in told + log.read_text()
+
+
+def test_a_log_that_cannot_be_written_is_told_once(tmp_path, capsys):
+    with small_disk(tmp_path / "disk") as disk, rule_log(str(disk / "rule.log")):
+        (disk / "filler").write_bytes(bytes(2**20 - 4096))
+        for _ in range(200):
+            logging.info("%s", "x" * 100)
+        with contextlib.suppress(OSError):  # as logging does at the end of the process
+            logging.getLogger().handlers.pop().close()
+
+    told = capsys.readouterr().err
+    assert told.count("rule.log cannot be written: [Errno 28] No space left on device") == 1
+    assert "Traceback" not in told
+
+
+def test_a_log_without_a_place_is_told(tmp_path, capsys):
+    (tmp_path / "rule.log").mkdir()
+
+    with pytest.raises(SystemExit), rule_log(str(tmp_path / "rule.log")):
+        pass
+
+    assert "rule.log: a folder has the name of a file" in capsys.readouterr().err
 
 
 def test_warnings_reach_the_log(tmp_path):

@@ -23,6 +23,7 @@ with rule_log(snakemake.log[0]):
         outputs=OutputFiles(**dict(made.items())),
         seed=chosen.seed,
         threads=snakemake.threads,
+        memory_mb=snakemake.resources.mem_mb,
         computing=snakemake.params.computing,
         devices=snakemake.resources.gpu,
         save_minutes=snakemake.resources.save_minutes,

@@ -168,7 +168,7 @@ def train(
     outputs: OutputFiles,
     seed: int,
     threads: int,
-    cache_mb: float = 1000,
+    memory_mb: float = 4000,
     computing: Mapping[str, Any] | None = None,
     devices: int | None = None,
     save_minutes: float = 10,
@@ -195,8 +195,9 @@ def train(
         What is written.
     seed, threads : int
         The same of both give the same bytes on a CPU.
-    cache_mb : float
-        Memory for what the frozen part of the encoder makes of each ECG, in MB.
+    memory_mb : float
+        Of the whole job, in MB. A quarter may hold what the frozen part of the encoder makes of
+        each ECG; when that is larger, it is computed anew in every epoch.
     computing : mapping, optional
         Fields of `Computing`: speed and repeatability on a GPU.
     devices : int, optional
@@ -231,7 +232,12 @@ def train(
     }
     state = StateFile(
         path=resume_path(outputs.weights),
-        fingerprint=fingerprint([*vars(inputs).values(), pretrained, *store[1]], resolved),
+        fingerprint=fingerprint(
+            [*vars(inputs).values(), pretrained, *store[1]],
+            resolved,
+            module="admission.train",
+            large=store[0],
+        ),
         minutes=save_minutes,
     )
     training = Training(
@@ -244,7 +250,7 @@ def train(
     )
     with repeatable(seed, threads, modes) as device:
         network = build(settings, config, data, pretrained, waveforms).to(device)
-        ecgs = _source(network, data, waveforms, cache_mb)
+        ecgs = _source(network, data, waveforms, cache_mb=memory_mb / 4)
         task = AdmissionTask(network, data, ecgs, threshold, seed, device)
         optimizer = torch.optim.AdamW(
             network.parameter_groups(), weight_decay=config.weight_decay, fused=True

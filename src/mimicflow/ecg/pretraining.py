@@ -226,7 +226,12 @@ def pretrain(
     }
     state = StateFile(
         path=resume_path(output),
-        fingerprint=fingerprint([targets, vocabulary, spine, *store[1]], resolved),
+        fingerprint=fingerprint(
+            [targets, vocabulary, spine, *store[1]],
+            resolved,
+            module="ecg.pretraining",
+            large=store[0],
+        ),
         minutes=save_minutes,
     )
     training = Training(epochs=config.epochs, score="val_loss", maximise=False, state=state)

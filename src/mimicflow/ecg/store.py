@@ -87,6 +87,8 @@ def build_store(
     ------
     InputError
         When the ECG folder does not exist. A damaged record is left out, never fatal.
+    StorageError
+        When the disk is full or read-only, or refuses otherwise.
     """
     if not Path(ecg_folder).is_dir():
         raise InputError("no such folder", file=ecg_folder, remedy="set data.ecg in the config")
@@ -112,15 +114,19 @@ def build_store(
         bits = int(np.packbits(record.lead_mask, bitorder="little").view("<u2")[0])
         return fit_length(signals, n_samples).astype(dtype), bits, signals.shape[-1]
 
-    with atomic_output(output_store) as temporary:
-        index, excluded = _write_records(temporary, listed, prepare, (12, n_samples), dtype)
     metadata = {_SIGNAL_KEY: json.dumps(made, sort_keys=True).encode()}
-    for rows, schema, path in (
-        (index, INDEX.with_metadata(metadata), output_index),
-        (excluded, EXCLUDED, output_excluded),
+    # All of them appear once all are written: waveforms must never meet another run's index.
+    with (
+        atomic_output(output_excluded) as excluded_file,
+        atomic_output(output_index) as index_file,
+        atomic_output(output_store) as store_file,
     ):
-        with atomic_output(path) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+        index, excluded = _write_records(store_file, listed, prepare, (12, n_samples), dtype)
+        for rows, schema, path in (
+            (index, INDEX.with_metadata(metadata), index_file),
+            (excluded, EXCLUDED, excluded_file),
+        ):
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
 def _write_records(

@@ -24,6 +24,7 @@ from mimicflow.errors import CheckpointError
 from mimicflow.files import sha256
 from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
+from mimicflow.provenance import source_files
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +77,14 @@ def resume_path(output: str | Path) -> Path:
     return state
 
 
-def fingerprint(files: Iterable[str | Path], settings: Any) -> str:
-    """Return a digest of the data and the configuration that a training state belongs to.
+def fingerprint(
+    files: Iterable[str | Path],
+    settings: Any,
+    *,
+    module: str,
+    large: Iterable[str | Path] = (),
+) -> str:
+    """Return a digest of the data, the configuration and the code that a training state is of.
 
     Parameters
     ----------
@@ -85,8 +92,14 @@ def fingerprint(files: Iterable[str | Path], settings: Any) -> str:
         Input files, by content.
     settings : JSON-like
         Everything else that decides the result.
+    module : str
+        Of the package, that trains: with all that it imports.
+    large : iterable of path-like
+        Input files that take long to read, by size and time.
     """
-    content = [[sha256(file) for file in files], settings, torch.__version__]
+    code = [sha256(file) for file in source_files(module)]
+    sizes = [(Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in large]
+    content = [[sha256(file) for file in files], sizes, code, settings, torch.__version__]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -169,7 +169,9 @@ def train_network(
     states = [
         StateFile(
             path=hidden.with_name(f"{hidden.stem}.{repeat}{hidden.suffix}"),
-            fingerprint=fingerprint([spine, sequences], {**resolved, "repeat": repeat}),
+            fingerprint=fingerprint(
+                [spine, sequences], {**resolved, "repeat": repeat}, module="mortality.train"
+            ),
             minutes=save_minutes,
         )
         for repeat in range(1, seeds + 1)

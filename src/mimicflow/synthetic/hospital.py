@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from mimicflow.synthetic.visits import Visits, draw_visits
 from mimicflow.synthetic.waveforms import draw_defects
 from mimicflow.synthetic.writing import Columns, csv_rows, hospital_files
 from mimicflow.tables import TABLES
+from mimicflow.workers import worker_pool
 
 MAX_PATIENTS = 1_000_000
 """More would leave MIMIC's ranges of ids."""
@@ -138,7 +138,7 @@ def _chunks(arguments: list[tuple], processes: int) -> Iterator[tuple[dict, dict
     if processes == 1:
         yield from (hospital_chunk(*argument) for argument in arguments)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    with worker_pool(processes) as pool:
         waiting: deque = deque()
         for argument in arguments:
             waiting.append(pool.submit(hospital_chunk, *argument))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +10,11 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.errors import ConfigError
-from mimicflow.files import atomic_output, write_csv
+from mimicflow.files import atomic_folder, atomic_output, write_csv
 from mimicflow.raw_files import SYNTHETIC_MARKER
 from mimicflow.synthetic.icu_stays import draw_stays
 from mimicflow.synthetic.icu_writing import write_stay
+from mimicflow.workers import worker_pool
 
 DEFAULT_PATIENTS = 360
 MAX_PATIENTS = 100_000
@@ -69,7 +66,7 @@ def make_icu(
     registry, truth = Path(registry), Path(truth)
     _check(registry, truth, n_patients, dirt)
     stays = draw_stays(n_patients, seed, dirt, permute_labels)
-    with atomic_output(truth) as hidden, _whole_folder(registry) as folder:
+    with atomic_output(truth) as hidden, atomic_folder(registry) as folder:
         write = partial(write_stay, folder=folder, seed=seed, permute_labels=permute_labels)
         written = list(_each(write, [row for _, row in stays.iterrows()], processes))
         rows = [row for recordings, _ in written for row in recordings]
@@ -106,26 +103,8 @@ def _each(write: partial, stays: list[pd.Series], processes: int) -> Iterator[An
     if processes == 1:
         yield from map(write, stays)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    with worker_pool(processes) as pool:
         yield from pool.map(write, stays, chunksize=4)
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill that takes the place of ``folder`` when the block succeeds."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    replaced = folder.with_name(f".{folder.name}.{os.getpid()}.replaced")
-    temporary.mkdir()
-    try:
-        yield temporary
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-    finally:
-        for left in (temporary, replaced):
-            if left.exists():
-                shutil.rmtree(left)
 
 
 def _arrests(stays: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mimicflow.storage import storage_explained
 from mimicflow.synthetic.cardiology import ecg_parameters, record_path
 from mimicflow.synthetic.courses import draw_moments
 from mimicflow.synthetic.draws import PATIENTS_PER_CHUNK, stream
 from mimicflow.synthetic.electrocardiogram import LEADS, N_SAMPLES, SAMPLING_RATE, draw_waveform
 from mimicflow.synthetic.population import draw_chunk
 from mimicflow.synthetic.visits import draw_visits
+from mimicflow.workers import worker_pool
 
 UNITS_PER_MV = 200
 NAN_SAMPLE = -32768
@@ -51,15 +53,25 @@ def make_waveforms(
     -------
     int
         Records written.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or read-only, or refuses otherwise.
     """
-    (Path(folder) / "ecg" / "files").mkdir(parents=True, exist_ok=True)
+    files = Path(folder) / "ecg" / "files"
     starts = range(0, n_patients, PATIENTS_PER_CHUNK)
     write = partial(_write_chunk, Path(folder), n_patients, seed, dirt, permute_labels,
                     shard, shards)  # fmt: skip
-    if processes == 1:
-        return sum(map(write, starts))
-    with ProcessPoolExecutor(processes) as pool:
-        return sum(pool.map(write, starts))
+    with storage_explained(files):
+        files.mkdir(parents=True, exist_ok=True)
+        if processes == 1:
+            written = sum(map(write, starts))
+        else:
+            with worker_pool(processes) as pool:
+                written = sum(pool.map(write, starts))
+        os.sync()  # a record without its samples would be left out as damaged
+    return written
 
 
 def _write_chunk(

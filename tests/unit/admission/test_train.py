@@ -252,7 +252,7 @@ def test_what_is_computed_once_changes_nothing(
     hospital: Any, tmp_path: Path, unfreeze: str
 ) -> None:
     cached = hospital.train(tmp_path / "cached", {"unfreeze": unfreeze})
-    anew = hospital.train(tmp_path / "anew", {"unfreeze": unfreeze}, cache_mb=0)
+    anew = hospital.train(tmp_path / "anew", {"unfreeze": unfreeze}, memory_mb=0)
     for name, tensor in weights(cached).items():
         torch.testing.assert_close(tensor, weights(anew)[name], rtol=0, atol=1e-5)
 

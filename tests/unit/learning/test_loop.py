@@ -1,6 +1,7 @@
 """The training loop on a problem that can be followed by hand."""
 
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -151,15 +152,30 @@ def test_a_state_that_does_not_belong_is_left(
     assert task.n_losses == 18 and "starting anew" in caplog.text
 
 
-def test_fingerprint_of_content(tmp_path: Path) -> None:
+def test_a_fingerprint_is_of_content_settings_and_code(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("a")
     two.write_text("a")
-    assert fingerprint([one], {"x": 1}) == fingerprint([two], {"x": 1})
-    assert fingerprint([one], {"x": 1}) != fingerprint([one], {"x": 2})
+
+    def of(files: list[Path], x: int = 1, module: str = "ecg.store", large: int = 0) -> str:
+        return fingerprint(files, {"x": x}, module=module, large=files[:large])
+
+    assert of([one]) == of([two])
+    assert len({of([one]), of([one], x=2), of([one], module="ecg.clean"), of([one], large=1)}) == 4
+    as_it_was = of([one], large=1)
+    os.utime(one, ns=(0, 0))
+    assert of([one], large=1) != as_it_was, "written again: perhaps other waveforms"
     two.write_text("b")
-    assert fingerprint([one], {"x": 1}) != fingerprint([two], {"x": 1})
+    assert of([one]) != of([two])
+
+
+def test_a_state_lies_beside_its_output_or_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert resume_path("results/a.pth") == Path("results/.a.resume.pth")
+    monkeypatch.setenv("MIMICFLOW_STATES", str(tmp_path))
+    assert resume_path("results/a.pth") == tmp_path / "results/.a.resume.pth"
+    assert (tmp_path / "results").is_dir()
 
 
 def test_settings_of_torch_are_put_back() -> None:

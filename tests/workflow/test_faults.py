@@ -1,0 +1,237 @@
+"""Full and read-only disks, inputs that cannot be read, and two workflows in one folder.
+
+Each ends with a message that says what to do, damages nothing, and once the cause is gone the same
+command ends with the bytes of a run that nothing disturbed.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from small_disk import bound_by_rights, remount, small_disk
+
+from .conftest import Checkout, copy_repository
+from .interruptions import finished, hidden_files, start, waiting
+
+TINY = ("--configfile", "presets/tiny.yaml")
+HOSPITAL = "results/synthetic/SYNTHETIC"
+TABLES = "results/manifest.json"
+TELLS_TIME = {"logs", "benchmarks"}
+LEFT_BYTES = 60_000  # too little for a table
+
+
+@pytest.fixture
+def checkout(repository, tmp_path) -> Checkout:
+    return copy_repository(repository, tmp_path / "mimicflow")
+
+
+def results_of(folder: Path) -> set[Path]:
+    """Return the files of a run, without those that tell times."""
+    return {
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.is_file() and not TELLS_TIME & set(path.relative_to(folder).parts)
+    }
+
+
+def assert_as_in(clean: Checkout, checkout: Checkout) -> None:
+    """Compare every file byte by byte with the same file of a clean run."""
+    ours, theirs = checkout.folder / "results", clean.folder / "results"
+    files = results_of(ours)
+    assert len(files) > 20
+    assert hidden_files(ours) == set()
+    _, different, unreadable = filecmp.cmpfiles(
+        theirs, ours, sorted(map(str, files)), shallow=False
+    )
+    assert (different, unreadable) == ([], [])
+
+
+def fill(disk: Path, left: int) -> Path:
+    """Fill a disk up to some bytes."""
+    status = os.statvfs(disk)
+    filler = disk / "filler"
+    with open(filler, "wb") as stream:
+        for _ in range((status.f_bavail * status.f_frsize - left) // 4096):
+            stream.write(bytes(4096))
+    return filler
+
+
+def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(checkout, tiny_run):
+    results = checkout.folder / "results"
+    with small_disk(results):
+        first = checkout.snakemake(*TINY, "--", HOSPITAL)
+
+        assert first.returncode == 1
+        assert "StorageError: results/synthetic/" in first.stderr
+        assert "the disk is full\n  What to do: free space on it" in first.stderr
+        assert "Traceback" not in first.stderr
+        assert results_of(results) == set()
+
+        remount(results, "size=100m")
+        assert checkout.snakemake(*TINY, "--", HOSPITAL).returncode == 0
+        before = finished(checkout)
+        filler = fill(results, LEFT_BYTES)
+        second = checkout.snakemake(*TINY, "--", TABLES)
+
+        assert second.returncode == 1
+        assert "the disk is full" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert not (checkout.folder / TABLES).exists()
+        assert hidden_files(results) == set()
+
+        filler.unlink()
+        third = checkout.snakemake(*TINY, "--", TABLES)
+        assert third.returncode == 0, third.stderr
+        assert before.items() <= finished(checkout).items()
+        assert_as_in(tiny_run, checkout)
+
+
+def test_a_full_disk_that_also_holds_snakemakes_own_records(repository, tmp_path, tiny_run):
+    with small_disk(tmp_path / "disk", 100) as disk:
+        checkout = copy_repository(repository, disk / "mimicflow")
+        assert checkout.snakemake(*TINY, "--", HOSPITAL).returncode == 0
+        filler = fill(disk, LEFT_BYTES)
+
+        full = checkout.snakemake(*TINY, "--", TABLES)
+        assert full.returncode == 1
+        assert "the disk is full" in full.stderr or "No space left on device" in full.stderr
+
+        filler.unlink()
+        run = checkout.snakemake(*TINY, "--", TABLES)
+        assert run.returncode == 0, run.stderr
+        assert_as_in(tiny_run, checkout)
+
+
+def test_a_read_only_results_folder_is_told_before_any_job(checkout, tiny_run):
+    results = checkout.folder / "results"
+    with small_disk(results, 100):
+        assert checkout.snakemake(*TINY, "--", HOSPITAL).returncode == 0
+        before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+        remount(results, "ro")
+
+        run = checkout.snakemake(*TINY, "--", TABLES)
+        assert run.returncode == 1
+        assert "results: the disk is read-only\n  What to do: make it writable" in run.stderr
+        assert "rule ingest_table" not in run.stdout + run.stderr
+        assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+        assert checkout.planned(*TINY, "--", TABLES)["ingest_table"] > 1  # looking is allowed
+
+        remount(results, "rw")
+        again = checkout.snakemake(*TINY, "--", TABLES)
+        assert again.returncode == 0, again.stderr
+        assert_as_in(tiny_run, checkout)
+
+
+def no_rights(file: Path) -> None:
+    file.chmod(0)
+
+
+def folder_without_rights(file: Path) -> None:
+    file.parent.chmod(0)
+
+
+def folder_in_its_place(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def dangling_link(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("gone.csv.gz")
+
+
+CAUSES = {
+    no_rights: "StorageError: {file}: no permission to read or write it",
+    folder_without_rights: "StorageError: {file}: no permission to read or write it",
+    folder_in_its_place: "InputError: {file}: a folder has the name of the file",
+    dangling_link: "InputError: {file}: a link to a file that is not there",
+}
+
+
+@pytest.fixture(scope="module")
+def real(repository, tmp_path_factory, tiny_run) -> Checkout:
+    """A checkout that reads the tables of the tiny run as if they were real."""
+    checkout = copy_repository(repository, tmp_path_factory.mktemp("real") / "mimicflow")
+    overlay = {"data": {}}
+    for module in ("hosp", "icu"):
+        shutil.copytree(tiny_run.folder / "results/synthetic" / module, checkout.folder / module)
+        overlay["data"][module] = str(checkout.folder / module)
+    (checkout.folder / "real.yaml").write_text(yaml.safe_dump(overlay))
+    return checkout
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.__name__)
+def test_an_input_that_cannot_be_read_is_told_and_works_afterwards(real, cause):
+    target = "results/mortality/manifest.json"
+    arguments = (*TINY, "real.yaml", "--", target)
+    shutil.rmtree(real.folder / "results", ignore_errors=True)
+    file = real.folder / "hosp/patients.csv.gz"
+    content = file.read_bytes()
+    cause(file)
+
+    code, said = bound(real, *arguments)
+    file.parent.chmod(0o755)
+    shutil.rmtree(file) if file.is_dir() else file.unlink()
+    file.write_bytes(content)
+
+    assert code == 1
+    assert CAUSES[cause].format(file=file) in said
+    assert "What to do: " in said
+    results = real.folder / "results"
+    assert not (results / "tables/hosp/patients/0.parquet").exists()
+    assert not hidden_files(results)
+
+    code, said = bound(real, *arguments)
+    assert code == 0, said
+    assert (real.folder / target).is_file()
+
+
+def bound(checkout: Checkout, *arguments: str) -> tuple[int, str]:
+    """Run Snakemake so that rights bind it, whoever runs the tests; return its code and text."""
+    running = start(checkout, *arguments, before=bound_by_rights())
+    said, _ = running.process.communicate()
+    return running.process.returncode, said
+
+
+def test_the_second_of_two_workflows_stops_and_the_first_completes(checkout, tiny_run):
+    first = start(checkout, *TINY, "--", TABLES)
+    for _ in waiting(first):
+        if first.scripts():
+            break
+    second = checkout.snakemake(*TINY, "--", TABLES)
+    assert not first.ended()
+    said, _ = first.process.communicate()
+
+    assert second.returncode == 1
+    assert "Directory cannot be locked" in second.stderr
+    assert "--unlock" in second.stderr
+    assert "rule make_hospital" not in second.stdout + second.stderr
+    assert first.process.returncode == 0, said
+    assert_as_in(tiny_run, checkout)
+
+
+def test_a_lock_outlives_a_killed_snakemake_until_it_is_unlocked(checkout, tiny_run):
+    """Only Snakemake is killed: its jobs end with it, so that none writes into the next run."""
+    killed = start(checkout, *TINY, "--", TABLES)
+    jobs: list[int] = []
+    for _ in waiting(killed):
+        if jobs := list(killed.scripts()):
+            break
+    killed.process.kill()
+    killed.process.communicate()  # ends when the last job has closed its output
+
+    locked = checkout.snakemake(*TINY, "--", TABLES)
+    assert locked.returncode == 1
+    assert "Directory cannot be locked" in locked.stderr
+    assert jobs
+    assert not any(Path(f"/proc/{job}").exists() for job in jobs)
+
+    assert checkout.snakemake("--unlock", *TINY).returncode == 0
+    run = checkout.snakemake(*TINY, "--", TABLES)
+    assert run.returncode == 0, run.stderr
+    assert_as_in(tiny_run, checkout)
