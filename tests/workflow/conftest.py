@@ -1,5 +1,6 @@
 """A copy of the repository in which the real Snakemake runs, so that tests may change files."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -62,10 +63,36 @@ def copy_with_demo(repository: Path, folder: Path, shared_data: Path) -> Checkou
     return copied
 
 
+def run_tiny_once(repository: Path, tmp_path_factory) -> tuple[Checkout, Path]:
+    """Run the whole workflow on presets/tiny.yaml, once for all workers.
+
+    Returns the checkout, and a copy of its results that no test changes.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # what all workers share
+    checkout, results = Checkout(base / "tiny/mimicflow"), base / "tiny/results"
+    with (base / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not results.is_dir():
+            shutil.rmtree(base / "tiny", ignore_errors=True)  # of a worker whose run failed
+            copy_repository(repository, checkout.folder)
+            run = checkout.snakemake("--configfile", "presets/tiny.yaml")
+            assert run.returncode == 0, run.stdout + run.stderr
+            shutil.copytree(checkout.folder / "results", base / "tiny/copying")
+            (base / "tiny/copying").rename(results)
+    return checkout, results
+
+
 @pytest.fixture(scope="session")
 def tiny_run(repository, tmp_path_factory):
-    """The whole workflow on presets/tiny.yaml, run once; tests that change files put them back."""
-    checkout = copy_repository(repository, tmp_path_factory.mktemp("tiny") / "mimicflow")
-    run = checkout.snakemake("--configfile", "presets/tiny.yaml")
-    assert run.returncode == 0, run.stdout + run.stderr
+    """The whole workflow on presets/tiny.yaml, for one file of tests, which may run it again."""
+    checkout, _ = run_tiny_once(repository, tmp_path_factory)
     return checkout
+
+
+@pytest.fixture(scope="session")
+def clean_results(repository, tmp_path_factory):
+    """The folder of results of a whole run on presets/tiny.yaml, which no test changes."""
+    _, results = run_tiny_once(repository, tmp_path_factory)
+    return results

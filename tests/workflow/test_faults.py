@@ -39,15 +39,13 @@ def results_of(folder: Path) -> set[Path]:
     }
 
 
-def assert_as_in(clean: Checkout, checkout: Checkout) -> None:
+def assert_as_in(clean: Path, checkout: Checkout) -> None:
     """Compare every file byte by byte with the same file of a clean run."""
-    ours, theirs = checkout.folder / "results", clean.folder / "results"
+    ours = checkout.folder / "results"
     files = results_of(ours)
     assert len(files) > 20
     assert hidden_files(ours) == set()
-    _, different, unreadable = filecmp.cmpfiles(
-        theirs, ours, sorted(map(str, files)), shallow=False
-    )
+    _, different, unreadable = filecmp.cmpfiles(clean, ours, sorted(map(str, files)), shallow=False)
     assert (different, unreadable) == ([], [])
 
 
@@ -61,7 +59,7 @@ def fill(disk: Path, left: int) -> Path:
     return filler
 
 
-def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(checkout, tiny_run):
+def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(checkout, clean_results):
     results = checkout.folder / "results"
     with small_disk(results):
         first = checkout.snakemake(*TINY, "--", HOSPITAL)
@@ -88,10 +86,10 @@ def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(checkout, tiny_r
         third = checkout.snakemake(*TINY, "--", TABLES)
         assert third.returncode == 0, third.stderr
         assert before.items() <= finished(checkout).items()
-        assert_as_in(tiny_run, checkout)
+        assert_as_in(clean_results, checkout)
 
 
-def test_a_full_disk_that_also_holds_snakemakes_own_records(repository, tmp_path, tiny_run):
+def test_a_full_disk_that_also_holds_snakemakes_own_records(repository, tmp_path, clean_results):
     with small_disk(tmp_path / "disk", 100) as disk:
         checkout = copy_repository(repository, disk / "mimicflow")
         assert checkout.snakemake(*TINY, "--", HOSPITAL).returncode == 0
@@ -104,10 +102,10 @@ def test_a_full_disk_that_also_holds_snakemakes_own_records(repository, tmp_path
         filler.unlink()
         run = checkout.snakemake(*TINY, "--", TABLES)
         assert run.returncode == 0, run.stderr
-        assert_as_in(tiny_run, checkout)
+        assert_as_in(clean_results, checkout)
 
 
-def test_a_read_only_results_folder_is_told_before_any_job(checkout, tiny_run):
+def test_a_read_only_results_folder_is_told_before_any_job(checkout, clean_results):
     results = checkout.folder / "results"
     with small_disk(results, 100):
         assert checkout.snakemake(*TINY, "--", HOSPITAL).returncode == 0
@@ -124,7 +122,7 @@ def test_a_read_only_results_folder_is_told_before_any_job(checkout, tiny_run):
         remount(results, "rw")
         again = checkout.snakemake(*TINY, "--", TABLES)
         assert again.returncode == 0, again.stderr
-        assert_as_in(tiny_run, checkout)
+        assert_as_in(clean_results, checkout)
 
 
 def no_rights(file: Path) -> None:
@@ -154,12 +152,12 @@ CAUSES = {
 
 
 @pytest.fixture(scope="module")
-def real(repository, tmp_path_factory, tiny_run) -> Checkout:
+def real(repository, tmp_path_factory, clean_results) -> Checkout:
     """A checkout that reads the tables of the tiny run as if they were real."""
     checkout = copy_repository(repository, tmp_path_factory.mktemp("real") / "mimicflow")
     overlay = {"data": {}}
     for module in ("hosp", "icu"):
-        shutil.copytree(tiny_run.folder / "results/synthetic" / module, checkout.folder / module)
+        shutil.copytree(clean_results / "synthetic" / module, checkout.folder / module)
         overlay["data"][module] = str(checkout.folder / module)
     (checkout.folder / "real.yaml").write_text(yaml.safe_dump(overlay))
     return checkout
@@ -198,7 +196,7 @@ def bound(checkout: Checkout, *arguments: str) -> tuple[int, str]:
     return running.process.returncode, said
 
 
-def test_the_second_of_two_workflows_stops_and_the_first_completes(checkout, tiny_run):
+def test_the_second_of_two_workflows_stops_and_the_first_completes(checkout, clean_results):
     first = start(checkout, *TINY, "--", TABLES)
     for _ in waiting(first):
         if first.scripts():
@@ -212,10 +210,10 @@ def test_the_second_of_two_workflows_stops_and_the_first_completes(checkout, tin
     assert "--unlock" in second.stderr
     assert "rule make_hospital" not in second.stdout + second.stderr
     assert first.process.returncode == 0, said
-    assert_as_in(tiny_run, checkout)
+    assert_as_in(clean_results, checkout)
 
 
-def test_a_lock_outlives_a_killed_snakemake_until_it_is_unlocked(checkout, tiny_run):
+def test_a_lock_outlives_a_killed_snakemake_until_it_is_unlocked(checkout, clean_results):
     """Only Snakemake is killed: its jobs end with it, so that none writes into the next run."""
     killed = start(checkout, *TINY, "--", TABLES)
     jobs: list[int] = []
@@ -234,4 +232,4 @@ def test_a_lock_outlives_a_killed_snakemake_until_it_is_unlocked(checkout, tiny_
     assert checkout.snakemake("--unlock", *TINY).returncode == 0
     run = checkout.snakemake(*TINY, "--", TABLES)
     assert run.returncode == 0, run.stderr
-    assert_as_in(tiny_run, checkout)
+    assert_as_in(clean_results, checkout)

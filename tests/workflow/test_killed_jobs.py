@@ -1,6 +1,6 @@
 """Jobs killed at random moments, without Snakemake: the next attempt ends with the same bytes.
 
-The jobs read what the tiny run has made, and must write what it has written.
+The jobs read what a clean run has made, and must write what it has written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TRAINING = "threads=1, computing={}, save_minutes=0"  # a state after every batc
 
 @dataclass(frozen=True)
 class Job:
-    """What is run, and where the tiny run has its files."""
+    """What is run, and where the clean run has its files."""
 
     imports: str
     code: str
@@ -180,16 +180,16 @@ JOBS = {
 class Server:
     """A process that runs a job in a child for every attempt."""
 
-    def __init__(self, job: Job, checkout: Path, log: Path) -> None:
+    def __init__(self, job: Job, results: Path, repository: Path, log: Path) -> None:
         code = SERVER.format(imports=job.imports, job=indent(cleandoc(job.code), "    "))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, str(checkout / "results"), json.dumps(config(checkout))],
+            [sys.executable, "-c", code, str(results), json.dumps(config(repository))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log.open("w"),
             text=True,
-            cwd=checkout,
-            env={**os.environ, "PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"},
+            cwd=repository,
+            env={**os.environ, "PYTHONPATH": str(repository / "src"), "OMP_NUM_THREADS": "1"},
         )
 
     def attempt(
@@ -239,10 +239,10 @@ def _status(pid: int) -> str:
         return "Z"
 
 
-def config(checkout: Path) -> dict:
+def config(repository: Path) -> dict:
     """Return the configuration of the tiny run: the overlay over the whole, key by key."""
-    whole = yaml.safe_load((checkout / "config.yaml").read_text())
-    overlay = yaml.safe_load((checkout / "presets/tiny.yaml").read_text())
+    whole = yaml.safe_load((repository / "config.yaml").read_text())
+    overlay = yaml.safe_load((repository / "presets/tiny.yaml").read_text())
 
     def laid_over(below: dict, above: dict) -> dict:
         return below | {
@@ -254,10 +254,12 @@ def config(checkout: Path) -> dict:
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_job_killed_at_random_moments_ends_with_the_same_bytes(name, tiny_run, tmp_path):
+def test_a_job_killed_at_random_moments_ends_with_the_same_bytes(
+    name, clean_results, repository, tmp_path
+):
     job, draw = JOBS[name], random.Random(name)
     log = tmp_path / "log"
-    server = Server(job, tiny_run.folder, log)
+    server = Server(job, clean_results, repository, log)
     undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
     status, seconds = server.attempt(undisturbed)
     assert status == 0
@@ -289,7 +291,7 @@ def test_a_job_killed_at_random_moments_ends_with_the_same_bytes(name, tiny_run,
     assert hidden_files(out) == set()
     assert names(out) == names(undisturbed)
     for ours, theirs in job.files.items():
-        expected = (tiny_run.folder / "results" / theirs).read_bytes()
+        expected = (clean_results / theirs).read_bytes()
         assert (undisturbed / ours).read_bytes() == expected, f"{ours} differs without any kill"
         assert (out / ours).read_bytes() == expected, ours
 

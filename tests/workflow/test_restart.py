@@ -161,8 +161,8 @@ def test_nothing_is_left_over(killed):
     assert killed.checkout.planned(*TINY, "--", *TARGETS) == {}
 
 
-def test_the_results_are_those_of_a_run_that_nobody_disturbed(killed, tiny_run):
-    ours, clean = killed.checkout.folder / "results", tiny_run.folder / "results"
+def test_the_results_are_those_of_a_run_that_nobody_disturbed(killed, clean_results):
+    ours = killed.checkout.folder / "results"
     files = {
         path.relative_to(ours)
         for path in ours.rglob("*")
@@ -171,7 +171,9 @@ def test_the_results_are_those_of_a_run_that_nobody_disturbed(killed, tiny_run):
 
     assert {Path(target).relative_to("results") for target in TARGETS} <= files
     assert len(files) > 100
-    _, different, unreadable = filecmp.cmpfiles(clean, ours, sorted(map(str, files)), shallow=False)
+    _, different, unreadable = filecmp.cmpfiles(
+        clean_results, ours, sorted(map(str, files)), shallow=False
+    )
     assert (different, unreadable) == ([], [])
 
 
