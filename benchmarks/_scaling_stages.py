@@ -12,7 +12,7 @@ class Stage:
     system: str
     name: str
     driver: str
-    """What the cost grows with: a table, or a count of ``Counts`` in ``scaling.py``."""
+    """What the cost grows with: a table, or a count of ``Counts``."""
     split: str = ""
     """``shards`` or ``groups`` when each job sees such a part of the driver, else empty."""
     outputs: tuple[str, ...] = ()

@@ -41,10 +41,7 @@ def atomic_output(path: str | Path) -> Iterator[Path]:
         When the disk is full or read-only, or refuses otherwise.
     """
     path = Path(path)
-    with storage_explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path)
-        temporary = hidden_path(path)
+    with _hidden_sibling(path) as temporary:
         try:
             with storage_explained(path):  # before what was written is removed
                 yield temporary
@@ -52,6 +49,15 @@ def atomic_output(path: str | Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _hidden_sibling(path: Path) -> Iterator[Path]:
+    """Yield a free hidden name beside ``path``, in a folder that is there."""
+    with storage_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
+        yield hidden_path(path)
 
 
 @contextlib.contextmanager
@@ -64,10 +70,7 @@ def partial_folder(path: str | Path) -> Iterator[Path]:
         When the disk is full or read-only, or refuses otherwise.
     """
     path = Path(path)
-    with storage_explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path)
-        temporary = hidden_path(path)
+    with _hidden_sibling(path) as temporary:
         temporary.mkdir()
         try:
             with storage_explained(path):  # before what was written is removed

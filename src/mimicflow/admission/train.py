@@ -214,11 +214,7 @@ def train(
     modes = parse(Computing, computing or {}, "computing")
     settings = parse(EncoderConfig, encoder, "encoder")
     config = parse(ModelConfig, model, f"models.{name}")
-    if config.calibration != "none" and options.stopping == "test":
-        raise ConfigError(
-            f"models.{name}.calibration is {config.calibration}, but split.stopping is test",
-            remedy="set calibration to none: no patients are left to fit it on",
-        )
+    _check_calibration(name, config, options)
     waveforms = WaveformStore(*store)
     data = AdmissionInputs(inputs, config, options)
     resolved = {
@@ -240,14 +236,6 @@ def train(
         ),
         minutes=save_minutes,
     )
-    training = Training(
-        epochs=config.epochs,
-        score="val_auc",
-        maximise=True,
-        patience=config.patience,
-        decay=config.learning_rate_decay,
-        state=state,
-    )
     with repeatable(seed, threads, modes) as device:
         network = build(settings, config, data, pretrained, waveforms).to(device)
         ecgs = _source(network, data, waveforms, cache_mb=memory_mb / 4)
@@ -255,13 +243,33 @@ def train(
         optimizer = torch.optim.AdamW(
             network.parameter_groups(), weight_decay=config.weight_decay, fused=True
         )
-        history = fit(task, optimizer, training)
+        history = fit(task, optimizer, _length(config, state))
         rows = data.rows("validation", "test")
         logits = task.predict(rows)
     if not processes.is_first():
         return
     _write(outputs, resolved, data, network, history, rows, logits)
     discard_states(state)
+
+
+def _check_calibration(name: str, config: ModelConfig, options: InputOptions) -> None:
+    if config.calibration != "none" and options.stopping == "test":
+        raise ConfigError(
+            f"models.{name}.calibration is {config.calibration}, but split.stopping is test",
+            remedy="set calibration to none: no patients are left to fit it on",
+        )
+
+
+def _length(config: ModelConfig, state: StateFile) -> Training:
+    """Return how long a variant is trained: validation patients stop it."""
+    return Training(
+        epochs=config.epochs,
+        score="val_auc",
+        maximise=True,
+        patience=config.patience,
+        decay=config.learning_rate_decay,
+        state=state,
+    )
 
 
 def build(
