@@ -72,13 +72,13 @@ def test_ticks_are_not_milliseconds(numerics):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"time,HR [bpm]\n0,80\n", "unreadable"),  # not compressed
-        (gzip.compress(TABLE.encode())[:60], "unreadable"),
-        (gzip.compress(b"HR [bpm]\n80\n"), "unreadable"),
-        (gzip.compress(b"time,HR [bpm]\n,80\n"), "unreadable"),
-        (gzip.compress(b"time,HR [bpm]\n0,fast\n"), "unreadable"),
-        (gzip.compress(b""), "unreadable"),
-        (None, "missing"),
+        pytest.param(b"time,HR [bpm]\n0,80\n", "unreadable", id="not compressed"),
+        pytest.param(gzip.compress(TABLE.encode())[:60], "unreadable", id="cut"),
+        pytest.param(gzip.compress(b"HR [bpm]\n80\n"), "unreadable", id="no time"),
+        pytest.param(gzip.compress(b"time,HR [bpm]\n,80\n"), "unreadable", id="empty time"),
+        pytest.param(gzip.compress(b"time,HR [bpm]\n0,fast\n"), "unreadable", id="word"),
+        pytest.param(gzip.compress(b""), "unreadable", id="nothing"),
+        pytest.param(None, "missing", id="no file"),
     ],
 )
 def test_what_is_no_table_is_refused(numerics, content, reason):
