@@ -178,7 +178,7 @@ def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Serie
     else:
         values = _times(text)
         wrong = values.isna() & (text != "")
-        what = "a time without time zone"
+        what = "a time without time zone, of the years 1678 to 2261"  # pandas knows no others
         remedy = "write ISO 8601 local time (2150-01-31 23:59:00), or leave the field empty"
     if wrong.any():
         first = wrong.idxmax()
