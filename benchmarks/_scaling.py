@@ -12,6 +12,8 @@ import pandas as pd
 from _scaling_stages import MIMIC, STAGES, TIMES
 from scipy.optimize import nnls
 
+from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, VERMILION, figure_file
+
 REPOSITORY = Path(__file__).parents[1]
 TABLE_FILE = REPOSITORY / "docs/scaling.csv"
 DOCUMENT = REPOSITORY / "docs/scaling.md"
@@ -29,6 +31,7 @@ BY_NAME = {(stage.system, stage.name): stage for stage in STAGES}
 # the default encoder, as long as it fits into 1000 MB; beyond, each epoch computes it anew.
 CACHED_ECGS = 1000e6 / (64 * 63 * 4)
 INTERPRETER_MB = 150.0
+_SHOWN = 6  # stages of a system in the figure
 CLOSE = 0.15  # relative error of a straight line that counts as linear
 
 
@@ -120,12 +123,20 @@ class Fitted:
         self.largest = last
         per_job = self.rows["count"] / self.rows["shards"]
         self.largest_job = float(per_job.max())
-        self.seconds = fit(per_job, self.rows["cpu_s"] / self.rows["jobs"])
+        alike = self._alike()
+        self.seconds = fit(per_job[alike], (self.rows["cpu_s"] / self.rows["jobs"])[alike])
         # A job that was over before its memory was read has that of an interpreter that starts.
         self.megabytes = fit_memory(per_job, self.rows["peak_mb"].clip(lower=INTERPRETER_MB))
         # A file's header counts for little in the largest run.
         part = last["jobs"] / (self.definition.repeats * last["shards"])
         self.disk_per_count = last["disk_mb"] / part / last["count"]
+
+    def _alike(self) -> pd.Series:
+        """Which sizes compute as larger ones do: an epoch that keeps nothing is another one."""
+        kept = self.rows["count"] <= CACHED_ECGS
+        if self.stage == "train_model, one epoch" and not kept.all():
+            return ~kept
+        return pd.Series(True, index=self.rows.index)
 
     def at(self, count: float, shards: int) -> Forecast:
         """Foretell the cost at a count, in so many shards if the stage has any."""
@@ -236,21 +247,29 @@ def _growth_table(fitted: Sequence[Fitted]) -> str:
     return _markdown(header, rows)
 
 
+def hours(fitted: Sequence[Fitted], times: float) -> dict[str, dict[str, float]]:
+    """Return the CPU hours of all stages of each system, with the shards to choose."""
+    chosen = _chosen(fitted, times)
+    found: dict[str, dict[str, float]] = {}
+    for stage in fitted:
+        once = stage.at(MIMIC[stage.driver] * times, chosen.get(stage.split, 1))
+        cpu_s = TIMES.get(stage.stage, 1) * once.cpu_s
+        found.setdefault(stage.system, {})[stage.stage] = cpu_s / 3600
+    return found
+
+
+def _chosen(fitted: Sequence[Fitted], times: float) -> dict[str, int]:
+    return {split: shards_to_choose(fitted, split, times) for split in ("shards", "groups")}
+
+
 def _forecast(fitted: Sequence[Fitted], times: float) -> str:
     """Tell what each stage costs with the shards to choose, and the sums."""
-    chosen = {split: shards_to_choose(fitted, split, times) for split in ("shards", "groups")}
-    once = {stage.stage: stage for stage in fitted}
+    chosen = _chosen(fitted, times)
     rows: list[list[str]] = []
-    hours: dict[str, float] = {}
     disk: dict[str, float] = {}
     for stage in fitted:
         count = MIMIC[stage.driver] * times
         found = stage.at(count, chosen.get(stage.split, 1))
-        if stage.stage == "train_model, an epoch" and count > CACHED_ECGS:
-            again = once["train_model, without epochs"].seconds.rate * count
-            found = replace(found, cpu_s=found.cpu_s + again, job_s=found.job_s + again)
-        repeats = TIMES.get(stage.stage, 1)
-        hours[stage.system] = hours.get(stage.system, 0.0) + repeats * found.cpu_s / 3600
         disk[stage.system] = disk.get(stage.system, 0.0) + found.disk_mb / 1000
         beyond = [
             text
@@ -262,7 +281,7 @@ def _forecast(fitted: Sequence[Fitted], times: float) -> str:
         ]
         rows.append(
             [
-                stage.stage + (f" (x {repeats})" if repeats > 1 else ""),
+                _repeated(stage.stage),
                 f"{count:,.0f} {stage.driver}",
                 f"{stage.least_shards(count)}" if stage.split else "-",
                 f"{found.jobs}",
@@ -290,16 +309,54 @@ def _forecast(fitted: Sequence[Fitted], times: float) -> str:
         f"measured: `ingest.shards: {chosen['shards']}`, "
         f"`arrest.groups: {chosen['groups']}`.\n\n"
     )
-    sums = [[system, f"{hours[system]:.1f}", f"{disk[system]:.0f}"] for system in hours]
-    total = _markdown(["all of it, with the times in brackets", "CPU h", "GB on disk"], sums)
-    return text + _markdown(header, rows) + "\n\n" + total
+    sums = [
+        [system, f"{sum(of.values()):.1f}", f"{disk[system]:.0f}", _costliest(of)]
+        for system, of in hours(fitted, times).items()
+    ]
+    names = ["all of it, with the times in brackets", "CPU h", "GB on disk", "most of it"]
+    return text + _markdown(header, rows) + "\n\n" + _markdown(names, sums)
+
+
+def _repeated(stage: str) -> str:
+    repeats = TIMES.get(stage, 1)
+    return f"{stage} (x {repeats})" if repeats > 1 else stage
+
+
+def _costliest(hours: dict[str, float]) -> str:
+    """Name the three stages that take most of a system's time, with their share."""
+    largest = sorted(hours, key=hours.__getitem__, reverse=True)[:3]
+    return "; ".join(f"{stage} {hours[stage] / sum(hours.values()):.0%}" for stage in largest)
+
+
+def draw(fitted: Sequence[Fitted], figure: Path) -> None:
+    """Draw the CPU hours of MIMIC-IV, and of ten times as much, of the costliest stages."""
+    shown = {
+        (system, stage): hour
+        for system, of in hours(fitted, 1.0).items()
+        for stage, hour in sorted(of.items(), key=lambda item: -item[1])[:_SHOWN]
+    }
+    larger = hours(fitted, 10.0)
+    colours = dict(zip(larger, (BLUE, VERMILION, GREEN), strict=True))
+    with figure_file(figure, synthetic=False, size=(9.0, 0.27 * len(shown) + 1.2)) as canvas:
+        axes = canvas.subplots()
+        for place, ((system, stage), hour) in enumerate(reversed(shown.items())):
+            most = larger[system][stage]
+            axes.plot([hour, most], [place, place], color=GREY, linewidth=0.8, zorder=1)
+            axes.scatter(hour, place, color=colours[system], zorder=2)
+            axes.scatter(most, place, edgecolor=colours[system], facecolor="white", zorder=2)
+        names = [f"{system}: {_repeated(stage)}" for system, stage in reversed(shown)]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xscale("log")
+        axes.set_xlabel("CPU hours: MIMIC-IV (filled), ten times as much (open)")
+        axes.grid(axis="x", color=GREY, linewidth=0.3)
 
 
 def write_document(file: Path) -> None:
-    """Put the tables between the markers of the document."""
+    """Put the tables between the markers of the document, and draw its figure."""
     text = DOCUMENT.read_text(encoding="utf-8")
     before, found, rest = text.partition(BEGIN)
     _, ended, after = rest.partition(END)
     if not found or not ended:
         raise SystemExit(f"{DOCUMENT} lacks the markers {BEGIN} and {END}")
+    draw(load(file), DOCUMENT.with_suffix(".png"))
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{report(file)}\n\n{END}{after}", encoding="utf-8")

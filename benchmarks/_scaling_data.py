@@ -19,17 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from _runs import REPOSITORY, copy_repository
 
-from mimicflow.ecg.store import EXCLUDED, INDEX
+from mimicflow.files import write_parquet
 
 # Enough that a job at the largest size is of the size that MIMIC-IV's shards have.
 SHARDS = {0.2: 2, 1: 2, 3: 2, 10: 4, 100: 16}
 PATIENTS, ICU_PATIENTS = 3000, 360
-SAMPLES = 1000  # of an ECG in the store: 10 s at 100 Hz
 SAMPLE_COLUMNS = ["job", "pid", "time", "cpu_s", "rss_mb", "own_mb"]
 _SCRIPT = re.compile(r"\.snakemake/scripts/tmp[^/]*\.py")
 _LOG = re.compile(r"/results/logs/(.+)\.log$")
@@ -49,7 +46,7 @@ def prepare(scale: float, systems: list[str], folder: Path) -> Path:
 
 
 def _overlay(scale: float, folder: Path) -> dict[str, Any]:
-    """Return the default configuration with one epoch of each network, and its raw files."""
+    """Return the raw files, and few epochs of each network and points of the search."""
     raw = folder / f"x{scale:g}" / "raw"
     models = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))["models"]
     modules = {module: str(raw / module) for module in ("hosp", "icu", "ed", "ecg")}
@@ -60,7 +57,7 @@ def _overlay(scale: float, folder: Path) -> dict[str, Any]:
         "pretraining": {"epochs": 1},
         "models": {name: {"epochs": 1} for name in models},
         "mortality": {"seeds": 1, "embedding": {"epochs": 5}, "training": {"epochs": 3}},
-        "arrest": {"groups": 2 * SHARDS[scale]},
+        "arrest": {"groups": 2 * SHARDS[scale], "tuning": {"initial": 3, "further": 0}},
     }
 
 
@@ -121,22 +118,29 @@ def _repeat(source: Path, registry: Path, times: int) -> None:
     unfinished.rename(registry)
 
 
-def stand_in(results: Path, shards: int) -> None:
-    """Put empty waveforms in the place of the store: the tables read its list of records only."""
-    folder = results / "ecg/store"
-    for name in ("store", "excluded"):
-        (results / "ecg" / name).mkdir(parents=True, exist_ok=True)
-    for shard in range(shards):
-        listed = pq.read_table(results / f"tables/ecg/record_list/{shard}.parquet").to_pandas()
-        listed = listed.sort_values("study_id").assign(row=range(len(listed)))
-        listed = listed.assign(lead_mask=2**12 - 1, n_samples=SAMPLES)
-        # Never written to, hence it takes no room on the disk.
-        np.lib.format.open_memmap(
-            folder / f"{shard}.npy", "w+", np.dtype(np.float16), (len(listed), 12, SAMPLES)
-        )
-        pq.write_table(EXCLUDED.empty_table(), results / f"ecg/excluded/{shard}.parquet")
-        rows = pa.Table.from_pandas(listed, schema=INDEX, preserve_index=False)
-        pq.write_table(rows, folder / f"{shard}.parquet")
+def stand_in(folders: list[Path], measured: int, groups: int) -> None:
+    """Give the epochs of all groups what was measured of those of the first few.
+
+    Each planned epoch takes all its values from a random measured one of the same label.
+    """
+    plan = pd.read_parquet(
+        folders[0].parent / "epochs.parquet", columns=["epoch_id", "group", "label"]
+    ).sort_values("epoch_id")
+    generator = np.random.default_rng(0)
+    known = plan[plan["group"] < measured]
+    for label, rows in plan.groupby("label"):
+        givers = known.loc[known["label"] == label, "epoch_id"]
+        plan.loc[rows.index, "giver"] = generator.choice(givers, len(rows))
+    for folder in folders:
+        parts = [pd.read_parquet(folder / f"{group}.parquet") for group in range(measured)]
+        values = pd.concat(parts).set_index("epoch_id")
+        for group in range(measured, groups):
+            file = folder / f"{group}.parquet"
+            if file.exists():
+                continue
+            own = plan[plan["group"] == group].astype({"giver": "int64"})
+            table = values.loc[own["giver"]].reset_index(names="epoch_id")
+            write_parquet(table.assign(epoch_id=own["epoch_id"].to_numpy()), file)
 
 
 def run(checkout: Path, targets: list[str], overlay: dict[str, Any] | None = None) -> bool:
@@ -156,6 +160,9 @@ def run(checkout: Path, targets: list[str], overlay: dict[str, Any] | None = Non
         "rules",
         "--keep-going",
     ]
+    # The longest chain of single jobs comes first, lest one core waits for it in the end.
+    longest = [target for target in targets if target.startswith("results/arrest/hrv/")]
+    command += ["--prioritize", *longest] if longest else []
     command += ["--configfile", str(file), "--", *targets]
     with open(checkout / "run.log", "a", encoding="utf-8") as log:
         process = subprocess.Popen(

@@ -22,7 +22,9 @@ class Stage:
     mapped: bool = False
     """Whether it maps files into memory, which the system takes back when it must."""
     log: str = ""
-    """Of a training, below ``results/logs``: the times of its epochs."""
+    """Of a training or a search, below ``results/logs``: the times of its epochs or points."""
+    unit: str = "epoch"
+    """What the log has a line for."""
     repeats: int = 1
     """Jobs per part of the driver: protocols."""
 
@@ -30,11 +32,6 @@ class Stage:
     def rule(self) -> str:
         """The name of the rule."""
         return self.name.split()[0]
-
-    @property
-    def epochs(self) -> bool:
-        """Whether it trains by epochs."""
-        return bool(self.log)
 
 
 def _table(system: str, table: str) -> Stage:
@@ -181,13 +178,15 @@ STAGES = (
             "kept epochs",
             f"arrest/{model}/{outputs}",
             benchmark=f"{rule}/{model}.tsv",
+            log=log.format(model),
+            unit="point",
         )
         for model in ("hrv", "clinical")
-        for rule, outputs in (
-            ("gather_features", "features.parquet"),
-            ("select_features", "selected_features.csv"),
-            ("tune_arrest_model", "best_params.json"),
-            ("fit_arrest_model", "[mcp]*"),
+        for rule, outputs, log in (
+            ("gather_features", "features.parquet", ""),
+            ("select_features", "selected_features.csv", ""),
+            ("tune_arrest_model", "best_params.json", "tune_arrest_model/{}.log"),
+            ("fit_arrest_model", "[mcp]*", ""),
         )
     ),
 )
@@ -221,14 +220,17 @@ MIMIC = {
     "planned epochs": 6_982 * 288,
     "kept epochs": 774_059,
 }
-# Of presets/mimic-iv.yaml: epochs of the networks, and how many networks there are of a kind.
+# Of presets/mimic-iv.yaml: epochs of the networks, how many networks there are of a kind, trees of
+# each round of Boruta where 100 were measured, points of the search.
 TIMES = {
-    "pretrain_encoder, an epoch": 10,
+    "pretrain_encoder, one epoch": 10,
     "train_model, without epochs": 4,
-    "train_model, an epoch": 4 * 20,
+    "train_model, one epoch": 4 * 20,
     "fit_random_forest": 2,
     "fit_lightgbm": 2,
-    **{f"train_visit_network {name}, an epoch": 6 * 10 for name in ("lstm", "gru", "bilstm")},
+    **{f"train_visit_network {name}, one epoch": 6 * 10 for name in ("lstm", "gru", "bilstm")},
     **{f"train_visit_network {name}, without epochs": 2 for name in ("lstm", "gru", "bilstm")},
     **{f"fit_bag_of_codes {name}": 2 for name in ("logistic_regression", "lightgbm")},
+    **{f"select_features {model}": 5 for model in ("hrv", "clinical")},
+    **{f"tune_arrest_model {model}, one point": 53 for model in ("hrv", "clinical")},
 }

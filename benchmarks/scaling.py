@@ -7,8 +7,10 @@ again, and a run that was interrupted goes on. ``--fit-only`` prints the tables 
 ``--write`` puts them into ``docs/scaling.md``.
 
 The ECG lists of the larger hospitals name the records of the default one again and again: each is
-decoded, cleaned and stored for itself, but the files take the place of one hospital. Networks are
-trained for one epoch, told apart from what comes before and after it by the times in the log.
+decoded, cleaned and stored for itself, but the files take the place of one hospital. So do bedside
+recordings; at 100 times the default the epochs of two groups are measured, and those of the others
+get their values. Networks are trained for one epoch, told apart from what comes before and after
+it by the times in the log.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import csv
 import json
 import re
 import tempfile
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,9 @@ from _scaling import COLUMNS, TABLE_FILE, report, write_document
 from _scaling_data import SHARDS, prepare, read_samples, run, stand_in
 from _scaling_stages import STAGES, Stage
 
-LARGEST = 10  # times the default, of what is trained and of what is measured of bedside recordings
+ALL_GROUPS = 10  # times the default: up to here the epochs of all groups are measured
+SOME_GROUPS = 2  # beyond
+WATCHED = 2  # seconds; of what takes less, three samples a second tell too little
 TARGETS = {
     "admission": [
         "results/all_stays_model.pth",
@@ -47,29 +52,11 @@ TARGETS = {
     ],
     "arrest": [f"results/arrest/{model}/predictions.parquet" for model in ("hrv", "clinical")],
 }
-# Above `LARGEST`: what costs no hours. The waveform store is files of its size without a signal,
-# which the tables do not read.
-TABLES_ONLY = {
-    **TARGETS,
-    "admission": [
-        "results/vitals_long_cleaned.parquet",
-        "results/pretraining_ecgs.parquet",
-        *(
-            f"results/admission/{kind}_all/predictions.parquet"
-            for kind in ("lightgbm", "random_forest")
-        ),
-    ],
-    "arrest": ["results/arrest/epochs.parquet"],
-}
 # The stages on which no other depends: what ran before them is measured too.
 LAST = {
-    "admission": ["train_model, an epoch", "fit_random_forest", "fit_lightgbm"],
-    "mortality": ["train_visit_network lstm, an epoch", "fit_bag_of_codes lightgbm"],
+    "admission": ["train_model, one epoch", "fit_random_forest", "fit_lightgbm"],
+    "mortality": ["train_visit_network lstm, one epoch", "fit_bag_of_codes lightgbm"],
     "arrest": ["fit_arrest_model hrv", "fit_arrest_model clinical"],
-}
-LAST_OF_TABLES = {
-    "admission": ["fit_random_forest", "fit_lightgbm"],
-    "arrest": ["plan_epochs"],
 }
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) ")
 
@@ -99,10 +86,10 @@ def measured(scale: float, systems: list[str], checkout: Path) -> list[dict[str,
             "cpu_s": jobs["cpu_s"].sum(),
             "wall_s": jobs["s"].sum(),
             "peak_mb": peak,
-            "disk_mb": _disk(checkout / "results", stage.outputs),
+            "disk_mb": _disk(checkout / "results", stage, jobs.index),
         }
         logs = checkout / "results/logs"
-        rows += _by_epoch(row, stage, logs, samples) if stage.epochs else [row]
+        rows += _by_epoch(row, stage, logs, samples) if stage.log else [row]
     return rows
 
 
@@ -127,34 +114,47 @@ def _jobs(benchmarks: Path, stage: Stage, seen: pd.DataFrame) -> pd.DataFrame:
     return jobs
 
 
-def _disk(results: Path, patterns: tuple[str, ...]) -> float:
-    files = {file for pattern in patterns for file in results.glob(pattern) if file.is_file()}
-    return sum(file.stat().st_size for file in files) / 1e6
+def _disk(results: Path, stage: Stage, jobs: Iterable[str]) -> float:
+    """Size of what the jobs of a stage wrote; of a split stage, of the parts that did run."""
+    files = {file for pattern in stage.outputs for file in results.glob(pattern) if file.is_file()}
+    parts = {re.split("[/_]", job)[-1] for job in jobs}
+    written = [file for file in files if not stage.split or file.stem in parts]
+    return sum(file.stat().st_size for file in written) / 1e6
 
 
 def _by_epoch(
     row: dict[str, Any], stage: Stage, logs: Path, samples: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """Tell the epochs of a training apart from what comes before and after, by its log."""
+    """Tell epochs, or points of a search, apart from what comes before and after, by the log."""
     lines = [
         (datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S,%f").timestamp(), line)
         for line in (logs / stage.log).read_text(encoding="utf-8").splitlines()
         if (found := _TIME.match(line))
     ]
-    epochs = [place for place, (_, line) in enumerate(lines) if re.search(r": .*\bepoch \d", line)]
+    epochs = [
+        place for place, (_, line) in enumerate(lines) if re.search(rf": .*\b{stage.unit} \d", line)
+    ]
     # The line before the first epoch is its beginning; without one the first is not counted.
     first, timed = (epochs[0] - 1, len(epochs)) if epochs[0] else (epochs[0], len(epochs) - 1)
     span = np.array([lines[first][0], lines[epochs[-1]][0]])
     own = samples[samples["job"] == stage.log.removesuffix(".log")]
-    cpu_s = float(np.diff(np.interp(span, own["time"], own["cpu_s"]))[0]) / timed
     wall_s = float(np.diff(span)[0]) / timed
+    cpu_s = float(np.diff(np.interp(span, own["time"], own["cpu_s"]))[0]) / timed
+    if np.diff(span)[0] < WATCHED:
+        cpu_s = wall_s
     rest = {
         "cpu_s": row["cpu_s"] - len(epochs) * cpu_s,
         "wall_s": row["wall_s"] - len(epochs) * wall_s,
     }
     return [
-        {**row, **rest, "stage": f"{stage.name}, without epochs"},
-        {**row, "cpu_s": cpu_s, "wall_s": wall_s, "stage": f"{stage.name}, an epoch", "disk_mb": 0},
+        {**row, **rest, "stage": f"{stage.name}, without {stage.unit}s"},
+        {
+            **row,
+            "cpu_s": cpu_s,
+            "wall_s": wall_s,
+            "stage": f"{stage.name}, one {stage.unit}",
+            "disk_mb": 0,
+        },
     ]
 
 
@@ -232,19 +232,20 @@ def is_measured(scale: float, system: str, file: Path) -> bool:
     if not file.exists():
         return False
     table = pd.read_csv(file)
-    last = (LAST if scale <= LARGEST else {**LAST, **LAST_OF_TABLES})[system]
     found = table.loc[(table["scale"] == scale) & (table["system"] == system), "stage"]
-    return set(last) <= set(found)
+    return set(LAST[system]) <= set(found)
 
 
 def measure(scale: float, systems: list[str], folder: Path) -> None:
     """Run the stages of some systems at a size."""
     checkout = prepare(scale, systems, folder)
-    for system in systems:
-        if system == "admission" and scale > LARGEST:
-            run(checkout, ["results/tables/ecg/record_list/0.parquet"])
-            stand_in(checkout / "results", SHARDS[scale])
-        run(checkout, (TARGETS if scale <= LARGEST else TABLES_ONLY)[system])
+    targets = [target for system in systems for target in TARGETS[system]]
+    if "arrest" in systems and scale > ALL_GROUPS:
+        kinds = [f"results/arrest/{model}_epochs" for model in ("hrv", "clinical")]
+        some = [f"{kind}/{group}.parquet" for kind in kinds for group in range(SOME_GROUPS)]
+        run(checkout, some)
+        stand_in([checkout / kind for kind in kinds], SOME_GROUPS, 2 * SHARDS[scale])
+    run(checkout, targets)
 
 
 def main() -> None:
