@@ -27,9 +27,6 @@ COLUMNS = [
 JOB_SECONDS, JOB_MB = 1800.0, 4096.0
 BEYOND = 10  # times the largest job that was measured: more is no forecast
 BY_NAME = {(stage.system, stage.name): stage for stage in STAGES}
-# Fine-tuning keeps what the frozen stages make of an ECG, 64 channels of 63 values in float32 with
-# the default encoder, as long as it fits into 1000 MB; beyond, each epoch computes it anew.
-CACHED_ECGS = 1000e6 / (64 * 63 * 4)
 INTERPRETER_MB = 150.0
 _SHOWN = 6  # stages of a system in the figure
 CLOSE = 0.15  # relative error of a straight line that counts as linear
@@ -123,20 +120,14 @@ class Fitted:
         self.largest = last
         per_job = self.rows["count"] / self.rows["shards"]
         self.largest_job = float(per_job.max())
-        alike = self._alike()
+        alike = self.rows["count"] > self.definition.beyond
+        alike |= not alike.any()
         self.seconds = fit(per_job[alike], (self.rows["cpu_s"] / self.rows["jobs"])[alike])
         # A job that was over before its memory was read has that of an interpreter that starts.
         self.megabytes = fit_memory(per_job, self.rows["peak_mb"].clip(lower=INTERPRETER_MB))
         # A file's header counts for little in the largest run.
         part = last["jobs"] / (self.definition.repeats * last["shards"])
         self.disk_per_count = last["disk_mb"] / part / last["count"]
-
-    def _alike(self) -> pd.Series:
-        """Which sizes compute as larger ones do: an epoch that keeps nothing is another one."""
-        kept = self.rows["count"] <= CACHED_ECGS
-        if self.stage == "train_model, one epoch" and not kept.all():
-            return ~kept
-        return pd.Series(True, index=self.rows.index)
 
     def at(self, count: float, shards: int) -> Forecast:
         """Foretell the cost at a count, in so many shards if the stage has any."""

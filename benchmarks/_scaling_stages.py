@@ -27,6 +27,8 @@ class Stage:
     """What the log has a line for."""
     repeats: int = 1
     """Jobs per part of the driver: protocols."""
+    beyond: float = 0.0
+    """Up to this count a job computes otherwise than with more; no law is fitted there."""
 
     @property
     def rule(self) -> str:
@@ -59,6 +61,11 @@ def _features(concept: str, driver: str) -> Stage:
 
 
 _ARREST = "groups"
+# Fine-tuning keeps what the frozen stages make of an ECG, 64 channels of 63 values in float32 with
+# the default encoder, as long as it fits into 1000 MB; beyond, each epoch computes it anew.
+_CACHED_ECGS = 1000e6 / (64 * 63 * 4)
+# With copies of recordings in all folds boosting takes all its rounds.
+_UNCOPIED_EPOCHS = 5000
 STAGES = (
     *(
         _table("admission", f"hosp/{name}")
@@ -106,6 +113,7 @@ STAGES = (
         "all_stays_model.pth admission/all_stays_model/*",
         mapped=True,
         log="train_model/all_stays_model.log",
+        beyond=_CACHED_ECGS,
         benchmark="train_model/all_stays_model.tsv",
     ),
     _rule(
@@ -180,6 +188,7 @@ STAGES = (
             benchmark=f"{rule}/{model}.tsv",
             log=log.format(model),
             unit="point",
+            beyond=_UNCOPIED_EPOCHS if rule in ("tune_arrest_model", "fit_arrest_model") else 0.0,
         )
         for model in ("hrv", "clinical")
         for rule, outputs, log in (
