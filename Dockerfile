@@ -13,7 +13,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-WORKDIR /opt/mimicflow
+WORKDIR /mimicflow
 
 # The largest layer first: it stays while anything else in the lock changes (a test compares the version).
 ARG TORCH=2.13.0
@@ -34,6 +34,6 @@ RUN pip install --constraint requirements.lock --requirement kubernetes.txt \
 # Jobs run as user 1000; that the volume may belong to another one is no obstacle to git.
 RUN useradd --uid 1000 --create-home mimicflow \
     && git config --system --add safe.directory '*'
-ENV PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_FIND_LINKS=/opt/mimicflow/wheels OMP_NUM_THREADS=1
+ENV PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_FIND_LINKS=/mimicflow/wheels OMP_NUM_THREADS=1
 USER 1000
 WORKDIR /workdir

@@ -129,6 +129,12 @@ class Fitted:
         part = last["jobs"] / (self.definition.repeats * last["shards"])
         self.disk_per_count = last["disk_mb"] / part / last["count"]
 
+    def told(self, row: pd.Series) -> str:
+        """Return the CPU seconds of a size, and of how many of its jobs if not of all."""
+        jobs = self.definition.repeats * row["shards"]
+        part = "" if row["jobs"] == jobs else f" ({row['jobs']} of {jobs} jobs)"
+        return f"{row['cpu_s']:.1f}{part}"
+
     def at(self, count: float, shards: int) -> Forecast:
         """Foretell the cost at a count, in so many shards if the stage has any."""
         shards = shards if self.split else 1
@@ -196,13 +202,13 @@ def _measured_table(fitted: Sequence[Fitted]) -> str:
     scales = [1.0, 10.0, 100.0]
     rows = []
     for stage in fitted:
-        found = dict(zip(stage.rows["scale"], stage.rows["cpu_s"], strict=True))
+        found = {row["scale"]: stage.told(row) for _, row in stage.rows.iterrows()}
         last = stage.largest
         rows.append(
             [
                 stage.stage,
                 stage.driver,
-                *(f"{found[scale]:.1f}" if scale in found else "-" for scale in scales),
+                *(found.get(scale, "-") for scale in scales),
                 f"{last['scale']:g}x: {last['count']:,.0f}",
                 f"{last['jobs']:.0f}",
                 f"{last['peak_mb'] / 1024:.2f}",

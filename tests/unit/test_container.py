@@ -106,4 +106,4 @@ def test_the_wheel_that_jobs_install_is_fetched_when_the_image_is_built(reposito
     assert "grep '^snakemake-storage-plugin-fs=='" in fetched
     assert "PIP_NO_INDEX=1" in environment
     assert "PIP_NO_DEPS=1" in environment
-    assert "PIP_FIND_LINKS=/opt/mimicflow/wheels" in environment
+    assert "PIP_FIND_LINKS=/mimicflow/wheels" in environment

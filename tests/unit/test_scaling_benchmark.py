@@ -69,3 +69,12 @@ def test_the_least_shards_keep_all_limits(scaling):
     assert stage.least_shards(4.0e5) == 2  # memory
     assert stage.least_shards(1.6e6) == 8
     assert stage.at(1.6e6, 8).cpu_s == pytest.approx(4800.0)
+
+
+def test_a_size_of_which_some_jobs_ran_says_so(scaling):
+    measured = scaling.report(scaling.TABLE_FILE).partition("## Growth")[0]
+
+    told = {line.split(" | ")[0]: line for line in measured.splitlines()}
+
+    assert "(2 of 32 jobs)" in told["| measure_hrv"]
+    assert " jobs)" not in told["| build_ecg_store"]
