@@ -25,7 +25,8 @@ def icd_bins() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        icd_version (9 or 10), icd_code (no dot, as in MIMIC-IV), bin; one row per version and code.
+        icd_version (9 or 10), icd_code (no dot, as in MIMIC-IV), bin, place (in the two lists one
+        after the other, ICD-9 first); one row per version and code.
 
     Notes
     -----
@@ -41,10 +42,14 @@ def icd_bins() -> pd.DataFrame:
         len(legacy),
     )
     versions = {9: ccs.replace(legacy), 10: ccsr}
-    return pd.concat(
-        pd.DataFrame({"icd_version": version, "icd_code": bins.index, "bin": bins.to_numpy()})
-        for version, bins in versions.items()
-    ).sort_values(["icd_version", "icd_code"], ignore_index=True)
+    listed = pd.concat(
+        (
+            pd.DataFrame({"icd_version": version, "icd_code": bins.index, "bin": bins.to_numpy()})
+            for version, bins in versions.items()
+        ),
+        ignore_index=True,
+    )
+    return listed.assign(place=listed.index)
 
 
 def _legacy_categories() -> dict[str, str]:

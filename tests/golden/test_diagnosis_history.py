@@ -2,6 +2,8 @@
 
 import logging
 
+import pandas as pd
+import pytest
 from hand_made import extract, spine, table
 
 ADMISSIONS = table("""
@@ -12,6 +14,8 @@ ADMISSIONS = table("""
     2           23       2149-05-01 10:00  2149-05-09 10:00
 """)
 
+DIAGNOSIS = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
+
 
 def diagnosis_history(diagnoses, **options):
     return extract(
@@ -20,7 +24,7 @@ def diagnosis_history(diagnoses, **options):
 
 
 def set_bins(features):
-    return sorted(name for name, value in features.filter(like="pmh_").items() if value == 1)
+    return sorted(name for name, value in features.filter(regex="^pmh_").items() if value == 1)
 
 
 def test_icd_9_gives_its_ccs_number_and_icd_10_its_body_system():
@@ -73,6 +77,39 @@ def test_mental_health_gets_the_older_categories():
         """)
     )
     assert set_bins(features) == ["pmh_066", "pmh_069"]
+
+
+# Bin of one diagnosis, by the keys of rows 12 and 13: (padding, key) -> column.
+EXACT, PADDED = ("none", "version_and_code"), ("five", "version_and_code")
+WITHOUT_VERSION, PUBLISHED = ("none", "code"), ("five", "code")
+SHARED_TEXTS = {
+    # A fall in ICD-9, a disorder of metabolism in ICD-10: without the version, ICD-9 comes first.
+    ("E8889", 9): dict.fromkeys([EXACT, PADDED, WITHOUT_VERSION, PUBLISHED], "pmh_2603"),
+    ("E8889", 10): {
+        **dict.fromkeys([EXACT, PADDED], "pmh_END"),
+        **dict.fromkeys([WITHOUT_VERSION, PUBLISHED], "pmh_2603"),
+    },
+    # Staphylococcus (CCS 3); padded, 4111 is spelled so, too (coronary syndrome, CCS 101).
+    ("04111", 9): dict.fromkeys([EXACT, PADDED, WITHOUT_VERSION, PUBLISHED], "pmh_003"),
+    # Intestinal infection (CCS 135: no column); padded, 0845 (malaria, CCS 8) is listed before it.
+    ("00845", 9): {
+        **dict.fromkeys([EXACT, WITHOUT_VERSION], None),
+        **dict.fromkeys([PADDED, PUBLISHED], "pmh_008"),
+    },
+}
+
+
+@pytest.mark.parametrize("code", SHARED_TEXTS, ids=str)
+@pytest.mark.parametrize("keys", [EXACT, PADDED, WITHOUT_VERSION, PUBLISHED])
+def test_a_diagnosis_has_one_bin_also_where_two_codes_of_the_lookup_share_its_text(code, keys):
+    rows = pd.DataFrame([(1, 20, 1, *code)], columns=DIAGNOSIS)
+
+    features = diagnosis_history(rows, icd_padding=keys[0], icd_lookup_key=keys[1])
+
+    expected = SHARED_TEXTS[code][keys]
+    assert set_bins(features) == ([expected] if expected else [])
+    assert features["n_pmh_bins"] == (1 if expected else 0)
+    assert features["n_pmh_rows"] == 1
 
 
 def test_codes_without_bin_and_bins_without_column_are_told(caplog):

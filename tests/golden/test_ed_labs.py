@@ -139,6 +139,36 @@ def test_an_unreadable_result_hides_no_readable_one():
     assert features["mg_missing"] == 0
 
 
+EMPTY = "1           50960   2150-01-01 10:05  2150-01-01 10:50  -      -"
+
+
+@pytest.mark.parametrize("missing_labs", ["training_mean", "zero"])
+def test_as_published_a_result_without_number_and_text_is_0_and_missing(missing_labs):
+    features = ed_labs(
+        table(f"""
+        subject_id  itemid  charttime         storetime         value  valuenum
+        {EMPTY}
+        """),
+        lab_text="zero",
+        missing_labs=missing_labs,
+    )
+    assert features[["mg_first", "mg_peak", "mg_missing"]].tolist() == [0, 0, 1]
+
+
+def test_as_published_a_text_is_0_and_not_missing_and_nothing_written_hides_no_result():
+    features = ed_labs(
+        table(f"""
+        subject_id  itemid  charttime         storetime         value      valuenum
+        {EMPTY}
+        1           50960   2150-01-01 10:20  2150-01-01 11:00  2.1        2.1
+        1           50912   2150-01-01 10:20  2150-01-01 11:00  HEMOLYZED  -
+        """),
+        lab_text="zero",
+    )
+    assert features[["mg_first", "mg_peak", "mg_missing"]].tolist() == [2.1, 2.1, 0]
+    assert features[["creat_first", "creat_missing"]].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("flag", "expected"), [("abnormal", 1), (" Abnormal", 1), ("delta", 0), ("-", 0)]
 )

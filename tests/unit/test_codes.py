@@ -49,6 +49,13 @@ def test_every_code_is_listed_once(bins):
     assert bins.groupby(level="icd_version").size().to_dict() == {9: 15072, 10: 74549}
 
 
+def test_the_places_are_those_of_the_lists_icd_9_first(bins):
+    places = icd_bins().set_index(["icd_version", "icd_code"])["place"]
+    assert places[9, "01000"] == 0  # HCUP lists by category: tuberculosis is the first
+    assert places[9, "0845"] < places[9, "00845"] < places[10, "A000"]
+    assert places.is_unique
+
+
 def test_46_codes_exist_in_both_systems(bins):
     assert len(bins[9].index.intersection(bins[10].index)) == 46
 

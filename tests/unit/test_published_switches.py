@@ -255,8 +255,8 @@ SWITCHES = [
     Switch(
         "13",
         *("icd_lookup_key", "version_and_code", "code"),
-        # E8020 is a pedal cyclist's accident in ICD-9 and a disorder of metabolism in ICD-10.
-        *(diagnoses([("E8020", 10)], "pmh_END", "n_pmh_rows"), [1, 1], [1, 2]),
+        # E8889 is a fall in ICD-9, which is listed first, and a disorder of metabolism in ICD-10.
+        *(diagnoses([("E8889", 10)], "pmh_END", "pmh_2603", "n_pmh_rows"), [1, 0, 1], [0, 1, 1]),
     ),
     Switch(
         "14",

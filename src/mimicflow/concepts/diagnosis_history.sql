@@ -1,22 +1,33 @@
 -- Diagnoses of hospital admissions that ended before arrival, by CCS (ICD-9) or body system (ICD-10).
 -- Grain: coded diagnosis (bin is NULL where the code is in no list). Window: all history.
 -- available_time is discharge plus the lag of coding: codes are final only days later.
+-- A text that two codes of the lookup share has the bin of the first one listed, ICD-9 before ICD-10:
+-- padding makes such texts, and so does a lookup without the version.
 -- Source: diagnoses_icd, admissions; icd_bins from HCUP.
+WITH spelled AS (
+    SELECT
+        CASE option('icd_padding') WHEN 'five' THEN zero_padded(icd_code, 5) ELSE icd_code END AS icd_code,
+        CASE option('icd_lookup_key') WHEN 'code' THEN NULL ELSE icd_version END               AS icd_version,
+        bin,
+        place
+    FROM icd_bins
+),
+lookup AS (
+    FROM spelled
+    QUALIFY row_number() OVER (PARTITION BY icd_code, icd_version ORDER BY place) = 1
+)
 SELECT
     spine.stay_id,
     admissions.dischtime                                                                   AS event_time,
     admissions.dischtime + to_days(CAST(option('diagnosis_lag_days') AS INTEGER))          AS available_time,
     diagnoses_icd.icd_version,
     diagnoses_icd.icd_code,
-    icd_bins.bin
+    lookup.bin
 FROM diagnoses_icd
 JOIN admissions USING (hadm_id)
 JOIN spine
     ON admissions.subject_id = spine.subject_id
     AND admissions.dischtime < spine.intime
-LEFT JOIN icd_bins
-    ON upper(trim(diagnoses_icd.icd_code)) = CASE option('icd_padding')
-        WHEN 'five' THEN zero_padded(icd_bins.icd_code, 5)
-        ELSE icd_bins.icd_code
-    END
-    AND (option('icd_lookup_key') = 'code' OR diagnoses_icd.icd_version = icd_bins.icd_version)
+LEFT JOIN lookup
+    ON upper(trim(diagnoses_icd.icd_code)) = lookup.icd_code
+    AND (lookup.icd_version IS NULL OR lookup.icd_version = diagnoses_icd.icd_version)

@@ -12,6 +12,7 @@ SELECT
     END                                                      AS available_time,
     result_value(labevents.value, labevents.valuenum)        AS value,
     below_limit(labevents.value, labevents.valuenum)         AS below_limit,
+    nothing_written(labevents.value, labevents.valuenum)     AS nothing_written,
     clean_text(labevents.flag) = 'abnormal'                  AS abnormal
 FROM labevents
 JOIN lab_items

@@ -14,9 +14,9 @@ SELECT
 FROM (
     PIVOT results ON lab IN lab_group
     USING
-        first(value ORDER BY value IS NULL, event_time, available_time, value) AS first,
+        first(value ORDER BY value IS NULL OR nothing_written, event_time, available_time, value) AS first,
         max(value) AS peak,
         CAST(coalesce(bool_or(abnormal), false) AS TINYINT) AS abn,
-        CAST(count(value) = 0 AS TINYINT) AS missing
+        CAST(count(CASE WHEN NOT nothing_written THEN value END) = 0 AS TINYINT) AS missing
     GROUP BY stay_id
 )

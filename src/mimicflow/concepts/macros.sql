@@ -69,6 +69,9 @@ CREATE MACRO detection_limit(field) AS try_cast(
 CREATE MACRO below_limit(field, valuenum) AS
     coalesce(valuenum, number_in(field)) IS NULL AND detection_limit(field) IS NOT NULL;
 
+-- Neither number nor text; under lab_text zero it is 0, as a text is, but leaves its group missing.
+CREATE MACRO nothing_written(field, valuenum) AS valuenum IS NULL AND trimmed(field) = '';
+
 -- valuenum, else the number in the text, else (lab_text) half the detection limit or 0.
 CREATE MACRO result_value(field, valuenum) AS coalesce(
     valuenum,
