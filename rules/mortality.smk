@@ -135,8 +135,11 @@ rule extract_visit_codes:
         mem_mb=memory(2000),
         runtime="1h",
     params:
-        sequence=options("mortality", "max_visits", "repeated_codes"),
-        protocol=of_protocol("prediction_time", "visits", "code_names"),
+        sequence=options("mortality", "max_visits"),
+        protocol=of_protocol(
+            *("prediction_time", "visits", "late_rows"),
+            *("reversed_times", "repeated_codes", "code_names"),
+        ),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_visit_codes.py"

@@ -20,8 +20,12 @@ from mimicflow.vitals import assemble_vitals, build_vitals
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
 MORTALITY = CONFIG["mortality"]
+_OF_VISITS = (
+    *("prediction_time", "visits", "late_rows"),
+    *("reversed_times", "repeated_codes", "code_names"),
+)
 PROTOCOLS: dict[str, dict[str, Any]] = {
-    name: {key: protocol[key] for key in ("prediction_time", "visits", "code_names")}
+    name: {key: protocol[key] for key in _OF_VISITS}
     for name, protocol in MORTALITY["protocols"].items()
 }
 """What the protocols of mortality say of visits."""
@@ -29,7 +33,7 @@ OPTIONS: dict[str, Any] = {
     **CONFIG["cohort"],
     **CONFIG["features"],
     **CONFIG["vitals"],
-    **{key: MORTALITY[key] for key in ("max_visits", "repeated_codes")},
+    "max_visits": MORTALITY["max_visits"],
     **PROTOCOLS["audited"],
 }
 """The default options of cohort, features, vitals and visits."""

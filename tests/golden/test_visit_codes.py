@@ -84,7 +84,7 @@ def test_at_the_end_of_the_icu_stay_not_even_when_it_ends_after_the_discharge():
 def test_published_sees_the_visits_that_come_later():
     found = codes(options={**PROTOCOLS["published"], "code_names": "prefixed"})
 
-    assert found == [FIRST, INDEX, LATER]
+    assert found == [[*FIRST, "DRUG:heparin"], INDEX, LATER]  # heparin as often as it was ordered
 
 
 def test_a_visit_that_ends_with_the_prediction_is_known_one_second_later_not():
@@ -170,3 +170,68 @@ def test_admissions_at_the_same_time_are_ordered_by_their_id():
     )
 
     assert visits(admissions=twins)["hadm_id"].tolist() == [21, 22, 23]
+
+
+def late(**changed):
+    """Orders a month after the prediction, in its second, undated; a procedure the day after."""
+    orders = table("""
+        subject_id  hadm_id  starttime         drug
+        1           22       2150-03-10 12:00  Furosemide
+        1           22       2150-04-09 12:00  Morphine
+        1           21       2150-03-10 12:01  Heparin     # of an earlier visit, dated later
+        1           22       -                 Insulin
+    """)
+    procedures = table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version  chartdate
+        1           22       1        5A1D70Z   10           2150-03-10   # that very day
+        1           22       2        0BH17EZ   10           2150-03-11
+    """)
+    return codes(prescriptions=orders, procedures_icd=procedures, diagnoses_icd=None, **changed)
+
+
+def test_an_order_or_a_procedure_dated_after_the_prediction_is_not_known():
+    assert late() == [[], ["PROC10:5A1D70Z", "DRUG:furosemide", "DRUG:insulin"]]
+
+
+def test_late_orders_and_procedures_can_be_kept():
+    found = late(options={"late_rows": "keep"})
+
+    assert found[0] == ["DRUG:heparin"]
+    assert {"PROC10:0BH17EZ", "DRUG:morphine"} < set(found[1])
+
+
+def test_what_is_left_out_of_visits_is_counted(caplog):
+    caplog.set_level("INFO")
+    late()
+
+    counted = [text for text in caplog.messages if "dated after the prediction" in text]
+    assert counted == [
+        "visit_codes: 3 orders and procedures of known visits that are dated after the prediction: "
+        "left out"
+    ]
+
+
+REVERSED = ADMISSIONS.assign(
+    admittime=["2150-01-01 08:00", "2150-03-01 08:00", "2150-08-01 08:00", None],
+    dischtime=["2150-01-05 12:00", "2150-03-10 12:00", "2149-08-05 12:00", None],
+)
+"""Of the later visit, the year of the discharge slipped."""
+
+
+def test_a_visit_that_ends_before_it_begins_is_known_from_its_beginning(caplog):
+    caplog.set_level("INFO")
+
+    assert codes(admissions=REVERSED) == [FIRST, INDEX]
+    assert "visit_codes: 1 visits that end before they begin" in caplog.messages
+
+
+def test_a_visit_that_ends_before_it_begins_counts_once_its_beginning_is_past():
+    slipped = REVERSED.assign(dischtime=["2149-12-31 12:00", "2150-03-10 12:00", None, None])
+
+    assert codes(admissions=slipped) == [FIRST, INDEX]
+
+
+def test_reversed_times_can_be_believed_as_written():
+    found = codes(admissions=REVERSED, options={"reversed_times": "as_written"})
+
+    assert found == [FIRST, INDEX, LATER]

@@ -14,6 +14,12 @@ END;
 
 CREATE MACRO hours_between(earlier, later) AS epoch(later - earlier) / 3600.0;
 
+-- When what lasts from begin to finish is over: never before it begins (slips of a day, of a year).
+CREATE MACRO ended(begin, finish) AS CASE
+    WHEN option('reversed_times') = 'ordered' AND finish < begin THEN begin
+    ELSE finish
+END;
+
 -- Codes -----------------------------------------------------------------------------------------
 
 CREATE MACRO zero_padded(code, digits) AS CASE
