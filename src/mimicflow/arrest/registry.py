@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mimicflow.code_texts import trimmed
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import TableError
 
@@ -133,7 +134,7 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
     try:
         with open(file, encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(reader, [])]
+            header = [trimmed(name) for name in next(reader, [])]
             rows: list[list[object]] = []
             for fields in reader:
                 if len(fields) not in (0, len(header)):
@@ -144,7 +145,7 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
                         remedy=remedy,
                     )
                 if fields:
-                    rows.append([*(field.strip() for field in fields), reader.line_num])
+                    rows.append([*(trimmed(field) for field in fields), reader.line_num])
     except FileNotFoundError as error:
         raise TableError(
             "does not exist",

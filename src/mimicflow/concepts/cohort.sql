@@ -3,21 +3,28 @@
 -- Grain: stay and ECG until ecg_sequence, stay from candidates on. Source: MIMIC-IV-ED, MIMIC-IV-ECG.
 -- Every choice ends its order in an id, so that equal times never leave it to chance.
 
-CREATE TEMP TABLE ed_stays AS FROM edstays;
+CREATE TEMP TABLE ed_stays AS
+SELECT * REPLACE (
+    key_text(gender) AS gender,
+    key_text(race) AS race,
+    key_text(arrival_transport) AS arrival_transport,
+    key_text(disposition) AS disposition
+)
+FROM edstays;
 
 -- An ECG may lie in two overlapping stays, or near two of them: it is given to the stay that truly
 -- holds it, then to the later arrival.
 CREATE TEMP TABLE ecgs_near_stays AS
 SELECT
-    edstays.*,
+    ed_stays.*,
     machine_measurements.study_id,
     machine_measurements.ecg_time,
-    machine_measurements.ecg_time BETWEEN edstays.intime AND edstays.outtime AS inside
-FROM edstays
+    machine_measurements.ecg_time BETWEEN ed_stays.intime AND ed_stays.outtime AS inside
+FROM ed_stays
 JOIN machine_measurements USING (subject_id)
 WHERE machine_measurements.ecg_time
-    BETWEEN edstays.intime - to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT))
-    AND edstays.outtime + to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT));
+    BETWEEN ed_stays.intime - to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT))
+    AND ed_stays.outtime + to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT));
 
 CREATE TEMP TABLE ecg_in_stay AS
 FROM ecgs_near_stays

@@ -29,5 +29,5 @@ JOIN spine
     ON admissions.subject_id = spine.subject_id
     AND admissions.dischtime < spine.intime
 LEFT JOIN lookup
-    ON upper(trim(diagnoses_icd.icd_code)) = lookup.icd_code
+    ON icd_text(diagnoses_icd.icd_code) = lookup.icd_code
     AND (lookup.icd_version IS NULL OR lookup.icd_version = diagnoses_icd.icd_version)

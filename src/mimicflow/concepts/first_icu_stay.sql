@@ -5,8 +5,10 @@
 
 CREATE TEMP TABLE all_admissions AS
 SELECT
-    admissions.*,
-    patients.gender, patients.dod,
+    admissions.* REPLACE (
+        key_text(race) AS race, nullif(trimmed(insurance), '') AS insurance
+    ),
+    key_text(patients.gender) AS gender, patients.dod,
     patients.anchor_age + (year(admissions.admittime) - patients.anchor_year) AS age
 FROM admissions
 JOIN patients USING (subject_id);

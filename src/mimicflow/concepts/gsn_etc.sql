@@ -4,7 +4,7 @@
 SELECT
     zero_padded(gsn, 6)     AS gsn,
     zero_padded(etccode, 8) AS etccode,
-    etcdescription
+    nullif(trimmed(etcdescription), '') AS etcdescription
 FROM medrecon
 WHERE zero_padded(gsn, 6) IS NOT NULL AND zero_padded(etccode, 8) IS NOT NULL
 QUALIFY row_number() OVER (

@@ -4,6 +4,6 @@ SELECT
     medrecon.stay_id,
     medrecon.charttime                                             AS event_time,
     medrecon.charttime                                             AS available_time,
-    coalesce(zero_padded(medrecon.gsn, 6), lower(medrecon.name))   AS drug
+    coalesce(zero_padded(medrecon.gsn, 6), nullif(clean_text(medrecon.name), '')) AS drug
 FROM medrecon
 JOIN spine USING (stay_id)

@@ -3,9 +3,24 @@
 -- A key of the configuration; one that was not handed over is an error, not a NULL.
 CREATE MACRO option(key) AS coalesce(getvariable(key), error('option ' || key || ' is missing'));
 
-CREATE MACRO trimmed(field) AS trim(coalesce(field, ''), E' \t\r\n');
+-- The same as in code_texts.py: plain blanks only, none at the ends, nothing without width.
+CREATE MACRO trimmed(field) AS trim(
+    regexp_replace(
+        regexp_replace(
+            coalesce(field, ''),
+            '[\x{ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}]',
+            '', 'g'
+        ),
+        '[\x{00}-\x{20}\x{7f}-\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]',
+        ' ', 'g'
+    ),
+    ' '
+);
 
 CREATE MACRO clean_text(field) AS lower(trimmed(field));
+
+-- A category such as race or sex; nothing is NULL.
+CREATE MACRO key_text(field) AS nullif(upper(trimmed(field)), '');
 
 CREATE MACRO number_in(field) AS CASE
     WHEN regexp_full_match(clean_text(field), '[+-]?(\d+\.?\d*|\.\d+)')
@@ -22,9 +37,22 @@ END;
 
 -- Codes -----------------------------------------------------------------------------------------
 
+-- A numeric code without the '.0' that spreadsheets add.
+CREATE MACRO code_text(field) AS
+    nullif(regexp_replace(trimmed(field), '^([0-9]+)\.0*$', '\1'), '');
+
+-- An ICD code as MIMIC-IV writes it: upper case, without dot and blanks. A dot is written after two
+-- or three digits: after four, '.0' is that of a number.
+CREATE MACRO icd_text(field) AS nullif(
+    replace(
+        regexp_replace(replace(upper(trimmed(field)), ' ', ''), '^([0-9]{4,})\.0*$', '\1'), '.', ''
+    ),
+    ''
+);
+
 CREATE MACRO zero_padded(code, digits) AS CASE
-    WHEN length(trim(code)) >= digits THEN trim(code)
-    ELSE lpad(nullif(trim(code), ''), digits, '0')
+    WHEN length(code_text(code)) >= digits THEN code_text(code)
+    ELSE lpad(code_text(code), digits, '0')
 END;
 
 -- The fields named gsn of a table, each with the drug class of its first GSN that has one.
@@ -35,8 +63,8 @@ CREATE MACRO etc_of_gsn(source) AS TABLE
     single AS (
         SELECT
             field,
-            zero_padded(unnest(string_split_regex(trim(field), '\s+')), 6)          AS gsn,
-            generate_subscripts(string_split_regex(trim(field), '\s+'), 1)          AS position
+            zero_padded(unnest(string_split_regex(trimmed(field), ' +')), 6)        AS gsn,
+            generate_subscripts(string_split_regex(trimmed(field), ' +'), 1)        AS position
         FROM fields
     )
     SELECT field AS gsn, gsn_etc.etccode, gsn_etc.etcdescription

@@ -6,7 +6,7 @@ SELECT
     earlier.outtime                AS event_time,
     earlier.outtime                AS available_time,
     earlier.stay_id                AS earlier_stay_id,
-    earlier.disposition            AS disposition,
+    key_text(earlier.disposition)  AS disposition,
     earlier.outtime < spine.intime AS before_arrival
 FROM spine
 JOIN edstays AS earlier

@@ -9,7 +9,7 @@ WITH earlier_admissions AS (
     SELECT
         spine.stay_id,
         arg_max(
-            coalesce(admissions.insurance, 'Unknown'), (admissions.admittime, admissions.hadm_id)
+            coalesce(nullif(trimmed(admissions.insurance), ''), 'Unknown'), (admissions.admittime, admissions.hadm_id)
         ) AS insurance
     FROM spine
     JOIN admissions
@@ -20,17 +20,17 @@ WITH earlier_admissions AS (
 )
 SELECT
     spine.stay_id,
-    CASE spine.gender WHEN 'F' THEN 'Female' WHEN 'M' THEN 'Male' ELSE 'Unknown' END AS sex,
+    CASE key_text(spine.gender) WHEN 'F' THEN 'Female' WHEN 'M' THEN 'Male' ELSE 'Unknown' END AS sex,
     coalesce(age_bands.age_band, 'Unknown')                                          AS age_band,
-    CASE WHEN spine.race IS NULL THEN 'Unknown' ELSE coalesce(race_group, 'Other') END AS race,
+    CASE WHEN key_text(spine.race) IS NULL THEN 'Unknown' ELSE coalesce(race_group, 'Other') END AS race,
     CASE
-        WHEN spine.arrival_transport IS NULL THEN 'Unknown'
+        WHEN key_text(spine.arrival_transport) IS NULL THEN 'Unknown'
         ELSE coalesce(arrivals.arrival, 'Other')
     END                                                                              AS arrival,
     coalesce(earlier_admissions.insurance, 'No earlier admission')                   AS insurance
 FROM spine
-LEFT JOIN race_groups ON upper(trim(spine.race)) = race_groups.race
-LEFT JOIN arrivals ON upper(trim(spine.arrival_transport)) = arrivals.arrival_transport
+LEFT JOIN race_groups ON key_text(spine.race) = race_groups.race
+LEFT JOIN arrivals ON key_text(spine.arrival_transport) = arrivals.arrival_transport
 LEFT JOIN age_bands
     ON spine.age >= age_bands.low AND spine.age <= coalesce(age_bands.high, spine.age)
 LEFT JOIN earlier_admissions USING (stay_id)

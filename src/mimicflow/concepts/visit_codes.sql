@@ -26,16 +26,17 @@ coded AS (
     SELECT
         subject_id, hadm_id,
         1 AS kind, CAST(seq_num AS DOUBLE) AS place,
-        'ICD' || icd_version || ':' AS prefix, icd_code AS name,
+        'ICD' || icd_version || ':' AS prefix, icd_text(icd_code) AS name,
         CAST(NULL AS TIMESTAMP) AS dated
     FROM diagnoses_icd
     UNION ALL
     SELECT
-        subject_id, hadm_id, 2, CAST(seq_num AS DOUBLE), 'PROC' || icd_version || ':', icd_code,
+        subject_id, hadm_id, 2, CAST(seq_num AS DOUBLE), 'PROC' || icd_version || ':',
+        icd_text(icd_code),
         chartdate
     FROM procedures_icd
     UNION ALL
-    SELECT subject_id, hadm_id, 3, epoch(starttime), 'DRUG:', lower(drug), starttime
+    SELECT subject_id, hadm_id, 3, epoch(starttime), 'DRUG:', nullif(clean_text(drug), ''), starttime
     FROM prescriptions
 )
 SELECT
@@ -55,7 +56,7 @@ SELECT
         ELSE visits.available_time
     END                                                             AS available_time,
     visits.is_reversed, coded.kind, coded.place,
-    CASE option('code_names') WHEN 'bare' THEN '' ELSE coded.prefix END || trimmed(coded.name)
+    CASE option('code_names') WHEN 'bare' THEN '' ELSE coded.prefix END || coded.name
 FROM visits
 JOIN coded USING (subject_id, hadm_id)
-WHERE trimmed(coded.name) <> ''
+WHERE coded.name IS NOT NULL

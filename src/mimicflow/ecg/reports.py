@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mimicflow.code_texts import clean_text
+
 DROP_RECORD = "!drop_record"
 IGNORE_STATEMENT = "!ignore_statement"
 _RULES_FILE = Path(__file__).parents[1] / "reference" / "ecg_report_labels.csv"
@@ -69,7 +71,7 @@ def normalise(statement: str) -> str:
     str
         Lower case, blanks trimmed and collapsed, no dots at the end, no ``summary:``.
     """
-    text = " ".join(statement.lower().split()).rstrip(". ")
+    text = " ".join(clean_text(statement).split()).rstrip(". ")
     return " ".join(text.replace("summary: ", "").split())
 
 

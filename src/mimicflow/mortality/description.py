@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from matplotlib.ticker import MaxNLocator
 
+from mimicflow.code_texts import key_text
 from mimicflow.concepts import REFERENCE, Paths, opened
 from mimicflow.errors import CohortError, InputError
 from mimicflow.evaluation.canvas import BLUE, INK, VERMILION, figure_file
@@ -164,7 +165,7 @@ def _flag(values: pd.Series) -> pd.Series:
 def _groups(stays: pd.DataFrame) -> pd.DataFrame:
     """Return sex, race and insurance in words; what is not known is 'Unknown'."""
     listed = pd.read_csv(REFERENCE / "race_groups.csv").set_index("race")["race_group"]
-    race = stays["race"].str.strip().str.upper().map(listed)
+    race = stays["race"].map(key_text, na_action="ignore").map(listed)
     return pd.DataFrame(
         {
             "sex": stays["gender"].map(_SEXES).fillna("Unknown"),

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from gensim.models import KeyedVectors, Word2Vec
 
+from mimicflow.code_texts import icd_text
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CheckpointError, CohortError
 from mimicflow.files import atomic_output, write_csv
@@ -238,6 +239,7 @@ def _titles(tables: Mapping[str, Paths]) -> dict[str, str]:
     for prefix, paths in tables.items():
         for path in as_list(paths):
             rows = pd.read_parquet(path)
-            codes = prefix + rows["icd_version"].astype(str) + ":" + rows["icd_code"].str.strip()
+            codes = rows["icd_code"].map(icd_text)
+            codes = prefix + rows["icd_version"].astype(str) + ":" + codes
             known |= dict(zip(codes, rows["long_title"].fillna(""), strict=True))
     return known

@@ -1,0 +1,36 @@
+"""Texts that are compared are spelled alike in SQL and in Python, whatever was typed."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mimicflow import code_texts
+from mimicflow.concepts import opened
+
+# Blanks and characters without width of all kinds, what spreadsheets add, and plain letters.
+HOSTILE = [*" \t\n\r\x0b\x0c\x1c\x85\u00a0\u1680\u2003\u2009\u200b\u200d\u2028\u202f\u2060\u3000"]
+HOSTILE += ["\ufeff", "\u00ad", "\u180e", ".0", ".", ".00", "414.01", "4280", "i25.10", "é", "µ"]
+TEXTS = st.one_of(
+    st.none(),
+    st.lists(st.sampled_from([*HOSTILE, *"0123456789aBeV"]), max_size=8).map("".join),
+    # DuckDB and Python disagree on the case of some letters only: those that become two.
+    st.text(max_size=12).filter(lambda text: len(text.upper()) == len(text.lower()) == len(text)),
+)
+MACROS = ("trimmed", "clean_text", "key_text", "code_text", "icd_text")
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with opened({}, {}, 200) as connection:
+        yield connection
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=30))
+def test_sql_and_python_spell_alike(connection, texts):
+    macros = ", ".join(f"{macro}(text)" for macro in MACROS)
+    found = connection.execute(
+        f"SELECT {macros} FROM (SELECT unnest($texts::VARCHAR[]) AS text)", {"texts": texts}
+    ).fetchall()
+    expected = [tuple(getattr(code_texts, macro)(text) for macro in MACROS) for text in texts]
+    assert found == expected
