@@ -221,6 +221,7 @@ rule compare_protocols:
             category="mortality",
             labels={"figure": "comparison of all models"},
         ),
+        times="results/benchmarks/mortality/times.csv",
     log:
         "results/logs/compare_protocols.log",
     benchmark:

@@ -36,6 +36,7 @@ EVALUATION = [
         else []
     ),
     *collect("results/mortality/{table}", table=["comparison.csv", "leak.csv", "manifest.json"]),
+    "results/benchmarks/mortality/times.csv",
     *collect(
         "results/mortality/{protocol}/{table}.csv",
         protocol=REPORTED_MORTALITY,

@@ -60,6 +60,7 @@ def write_mortality_files(results: Path, real: bool) -> None:
         for model in NETWORKS:
             _write_history(folder / model / "history.csv", protocol, draw)
     _write_comparison(root / "comparison.csv")
+    _write_times(results / "benchmarks/mortality/times.csv")
     _write_leak(root / "leak.csv")
     _write_manifest(root / "manifest.json", results / "manifest.json")
 
@@ -82,8 +83,8 @@ def _write_comparison(path: Path) -> None:
             means = {"auroc": at, "auprc": at - 0.031, "test_loss": 0.9 - 0.6 * at}
             row = {"protocol": protocol, "model": model, "title": title}
             row |= {"parameters": NETWORKS.get(model, 101 if "log" in model else np.nan)}
-            row |= {"train_seconds": 41.27 if model in NETWORKS else 1.3, "repeats": 3}
-            row |= {"patients": patients, "n": n, "events": events, "brier": 0.3 - 0.2 * at}
+            row |= {"repeats": 3, "patients": patients, "n": n, "events": events}
+            row |= {"brier": 0.3 - 0.2 * at}
             for score, mean in means.items():
                 row |= {score: mean, f"{score}_low": mean - 0.004, f"{score}_high": mean + 0.004}
                 row |= {f"{score}_mean": mean - 0.0011, f"{score}_sd": 0.0023}
@@ -92,6 +93,16 @@ def _write_comparison(path: Path) -> None:
             row |= {"f1": 0.41, "delong_difference": gap, "delong_low": gap - 0.0052}
             row |= {"delong_high": gap + 0.0052, "delong_p": np.nan if first else 0.0312}
             rows.append({**row, "optimistic": protocol == "published", "data": "synthetic"})
+    write_csv(rows, path)
+
+
+def _write_times(path: Path) -> None:
+    rows = [
+        {"protocol": protocol, "model": model, "repeat": repeat, "train_seconds": seconds}
+        for protocol in ("audited", "published")
+        for model in MORTALITY.models
+        for repeat, seconds in ((1, 41.27 if model in NETWORKS else 1.3), (2, 99.0))
+    ]
     write_csv(rows, path)
 
 

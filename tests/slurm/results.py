@@ -9,7 +9,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import matplotlib.image
 import pandas as pd
 
 # In a log: the time of a line, what gensim tells of times, and the process in a hidden name.
@@ -45,18 +44,12 @@ def _untimed(file: Path) -> list[list[str]]:
     return [list(table.columns), *table.drop(columns="train_seconds").to_numpy().tolist()]
 
 
-def _shape(file: Path) -> tuple[int, ...]:
-    """Return the size of a figure that shows the training times."""
-    return matplotlib.image.imread(file).shape
-
-
 # All files that tell the time, and what is compared of them.
 TELLS_TIME: dict[str, Callable[[Path], Any]] = {
     "logs/*.log": _lines,
     "benchmarks/*.tsv": _measures,
     "benchmarks/mortality/*.json": _repeats,
-    "mortality/comparison.csv": _untimed,
-    "mortality/comparison.png": _shape,
+    "benchmarks/mortality/times.csv": _untimed,
 }
 
 

@@ -14,6 +14,7 @@ with rule_log(snakemake.log[0]):
         snakemake.output.table,
         snakemake.output.leak,
         snakemake.output.figure,
+        snakemake.output.times,
         optimistic=snakemake.params.optimistic,
         draws=snakemake.params.draws,
         threshold=snakemake.params.threshold,

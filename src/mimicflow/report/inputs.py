@@ -14,7 +14,7 @@ from mimicflow.errors import InputError
 
 FOLDER = Path(__file__).parent
 # Fields that are no table of the folder.
-_PLACED_OTHERWISE = {"protocols", "models", "flow", "ecgs"}
+_PLACED_OTHERWISE = {"protocols", "models", "flow", "times", "ecgs"}
 
 
 # A file that only these systems have.
@@ -77,6 +77,7 @@ class SystemFiles:
     attributions: Path | None = None
     comparison: Path | None = field(default=None, metadata=_BOTH)
     leak: Path | None = field(default=None, metadata=_MORTALITY)
+    times: Path | None = field(default=None, metadata=_MORTALITY)
     manifest: Path | None = field(default=None, metadata=_BOTH)
     exclusions: Path | None = field(default=None, metadata=_ARREST)
     epochs: Path | None = field(default=None, metadata=_ARREST)
@@ -105,8 +106,8 @@ def sort_files(
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
         ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/{model}/alarms.csv``
         and its own, ``{system}/table_one.csv``, ``{system}/explanations/*``,
-        ``{system}/manifest.json``, ``cohort/flow.svg``, ``cohort/attrition.csv``,
-        ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
+        ``{system}/manifest.json``, ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``,
+        ``cohort/attrition.csv``, ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
     root : path-like
         The folder of all results.
 
@@ -131,6 +132,8 @@ def sort_files(
                 shared = replace(shared, **_item(path))
             case ("ecg", "excluded.csv"):
                 shared = replace(shared, excluded=path)
+            case ("benchmarks", system, "times.csv") if system in reference("systems").index:
+                systems[system] = replace(systems.get(system, SystemFiles()), times=path)
             case (cohort, "flow.svg" | "attrition.csv"):
                 system = _system_of_cohort(cohort, path)
                 known = systems.get(system, SystemFiles())

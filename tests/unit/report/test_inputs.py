@@ -31,10 +31,12 @@ def test_files_of_mortality_are_known_by_protocol_and_model():
     names += [f"mortality/audited/{name}.csv" for name in ("attrition", "visits", "neighbours")]
     names += ["mortality/audited/gru/history.csv", "mortality/audited/gru/confusion.csv"]
     names += ["mortality/published/lstm/classification_report.csv"]
+    names += ["benchmarks/mortality/times.csv"]
     systems, shared = sort_files([f"results/{name}" for name in names])
     files, root = systems["mortality"], Path("results/mortality")
     assert (files.comparison, files.leak) == (root / "comparison.csv", root / "leak.csv")
     assert files.manifest == root / "manifest.json"
+    assert files.times == Path("results/benchmarks/mortality/times.csv")
     assert shared.manifest is None
     assert files.protocols["audited"].visits == root / "audited/visits.csv"
     assert files.protocols["audited"].models["gru"].history == root / "audited/gru/history.csv"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mimicflow.concepts import REFERENCE
@@ -43,8 +45,19 @@ def comparison(system: System, path: Path) -> Section:
     if context is not None:
         between = f"{number(context['low'])}{DASH}{number(context['high'])}"
         blocks.append(Text(f"Published context: AUROC {between}, {context['text']}."))
-    blocks += [_comparison_chart(parts, context), _compared(system, parts), _repeats(parts)]
+    blocks += [_comparison_chart(parts, context), _compared(system, parts)]
+    blocks.append(_repeats(parts, _seconds(system.files.times)))
     return section("comparison", blocks, system=system.name)
+
+
+def _seconds(path: Path | None) -> dict[tuple[str, str], float]:
+    """Return how long the first repeat of each protocol and model was trained."""
+    if path is None:
+        return {}
+    times = read_table(path, "protocol", "model", "repeat", "train_seconds")
+    first = times[times["repeat"] == 1]
+    runs = zip(first["protocol"], first["model"], strict=True)
+    return dict(zip(runs, first["train_seconds"], strict=True))
 
 
 def _context(system: str) -> pd.Series | None:
@@ -92,7 +105,7 @@ def _compared(system: System, parts: list[Part]) -> Table:
     return table("Models under each protocol.", columns, rows)
 
 
-def _repeats(parts: list[Part]) -> Table:
+def _repeats(parts: list[Part], seconds: Mapping[tuple[str, str], float]) -> Table:
     columns = [
         ("Model", False),
         ("Parameters", True),
@@ -105,7 +118,8 @@ def _repeats(parts: list[Part]) -> Table:
     for protocol, frame in parts:
         rows.append([protocol.marked_title])
         for row in frame.to_dict("records"):
-            size = [count(row["parameters"]) or DASH, number(row["train_seconds"], 1) or DASH]
+            trained = seconds.get((protocol.name, row["model"]), np.nan)
+            size = [count(row["parameters"]) or DASH, number(trained, 1) or DASH]
             spreads = [with_spread(row[f"{one}_mean"], row[f"{one}_sd"]) for one in COMPARED]
             others = [number(row["brier"]), number(row["f1"])]
             rows.append([row["title"], *size, count(row["repeats"]), *spreads, *others])
