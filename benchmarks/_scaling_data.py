@@ -71,7 +71,7 @@ def _hospital(scale: float, folder: Path, checkout: Path) -> None:
         copy_repository(base)
     run(base, ["results/synthetic/ecg/files"], {"synthetic": {"n_patients": PATIENTS}})
     size = {"n_patients": round(PATIENTS * scale), "waveforms": False}
-    run(checkout, ["results/synthetic/SYNTHETIC"], {"synthetic": size})
+    run(checkout, ["results/synthetic/hosp/SYNTHETIC"], {"synthetic": size})
     for module in ("hosp", "icu", "ed", "ecg"):
         shutil.copytree(made / module, raw / module, copy_function=os.link, dirs_exist_ok=True)
     records = pd.read_csv(base / "results/synthetic/ecg/record_list.csv")["path"]

@@ -108,6 +108,7 @@ rule fit_lightgbm:
 rule write_ecg_only_performance:
     """The published result files of the ECG-only models: weights, curves, epochs, confusion, figures."""
     input:
+        marks=marks("admission"),
         checkpoint="results/{subset}_stays_ECGonly.pth",
         predictions="results/admission/{subset}_stays_ECGonly/predictions.parquet",
         history="results/admission/{subset}_stays_ECGonly/history.csv",
@@ -135,7 +136,7 @@ rule write_ecg_only_performance:
     params:
         evaluation=lookup("evaluation", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/write_ecg_only_performance.py"
@@ -144,6 +145,7 @@ rule write_ecg_only_performance:
 rule write_multimodal_performance:
     """The published result files of the multimodal models: weights, curves, epochs, confusion, figures."""
     input:
+        marks=marks("admission"),
         checkpoint=multimodal("results/{model}.pth"),
         predictions=multimodal("results/admission/{model}/predictions.parquet"),
         history=multimodal("results/admission/{model}/history.csv"),
@@ -170,7 +172,7 @@ rule write_multimodal_performance:
     params:
         evaluation=lookup("evaluation", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/write_multimodal_performance.py"
@@ -179,6 +181,7 @@ rule write_multimodal_performance:
 rule combine_ecg_only_performance:
     """Both ECG-only models in one figure and one file of curves."""
     input:
+        marks=marks("admission"),
         all_stays="results/admission/all_stays_ECGonly/predictions.parquet",
         multi_stays="results/admission/multi_stays_ECGonly/predictions.parquet",
         code=sources("admission.published"),
@@ -207,7 +210,7 @@ rule combine_ecg_only_performance:
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/combine_ecg_only_performance.py"
@@ -216,6 +219,7 @@ rule combine_ecg_only_performance:
 rule combine_multimodal_performance:
     """Both multimodal models in one figure and one file of curves."""
     input:
+        marks=marks("admission"),
         all_stays="results/admission/all_stays_model/predictions.parquet",
         multi_stays="results/admission/multiple_ECG_stays_model/predictions.parquet",
         code=sources("admission.published"),
@@ -245,7 +249,7 @@ rule combine_multimodal_performance:
         runtime="30m",
     params:
         evaluation=lookup("evaluation", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/combine_multimodal_performance.py"
@@ -254,6 +258,7 @@ rule combine_multimodal_performance:
 rule compare_models:
     """All models and baselines on their test patients, beside the published scores."""
     input:
+        marks=marks("admission"),
         predictions=collect("results/admission/{name}/predictions.parquet", name=COMPARED),
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.comparison"),
@@ -282,7 +287,7 @@ rule compare_models:
     params:
         stays=COMPARED,
         evaluation=lookup("evaluation", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/compare_models.py"

@@ -41,7 +41,7 @@ rule build_registry:
         mem_mb=memory(4000),
         runtime="4h",
     params:
-        waveforms=config["data"]["waveforms"],
+        waveforms=raw_folder("waveforms"),
     script:
         "../workflow/scripts/build_registry.py"
 
@@ -49,8 +49,8 @@ rule build_registry:
 rule scan_recordings:
     """The recordings of some patients: which lead, how long, or why they cannot be used."""
     input:
-        registry=registry_files,
-        files=telemetry,
+        registry=declared(registry_files),
+        files=records("waveforms", "records"),
         code=sources(
             "arrest.scan",
             "reference/recording_reasons.csv",
@@ -69,8 +69,9 @@ rule scan_recordings:
         mem_mb=memory(2000),
         runtime="2h",
     params:
-        registry=config["data"]["registry"],
-        waveforms=config["data"]["waveforms"],
+        registry=raw_folder("registry"),
+        raw=raw_content(registry_files),
+        waveforms=raw_folder("waveforms"),
         groups=lookup("arrest/groups", within=config),
     script:
         "../workflow/scripts/scan_recordings.py"
@@ -79,7 +80,7 @@ rule scan_recordings:
 rule build_arrest_cohort:
     """Adults of medical and surgical ICUs with a usable ECG, and everything left out with its reason."""
     input:
-        registry=registry_files,
+        registry=declared(registry_files),
         scanned=groups("results/arrest/recordings/{group}.parquet"),
         code=sources(
             "arrest.cohort",
@@ -111,7 +112,8 @@ rule build_arrest_cohort:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        registry=config["data"]["registry"],
+        registry=raw_folder("registry"),
+        raw=raw_content(registry_files),
         cohort=lookup("arrest/cohort", within=config),
         epochs=lookup("arrest/epochs", within=config),
     script:
@@ -170,7 +172,7 @@ rule measure_hrv:
     input:
         plan="results/arrest/epochs.parquet",
         scanned="results/arrest/recordings/{group}.parquet",
-        files=telemetry,
+        files=records("waveforms", "records"),
         code=sources("arrest.measure", "reference/hrv_measures.csv"),
     output:
         "results/arrest/hrv_epochs/{group}.parquet",
@@ -185,7 +187,7 @@ rule measure_hrv:
         runtime="12h",
     params:
         preprocessing=lookup("arrest/preprocessing", within=config),
-        waveforms=config["data"]["waveforms"],
+        waveforms=raw_folder("waveforms"),
     script:
         "../workflow/scripts/measure_hrv.py"
 
@@ -195,7 +197,7 @@ rule measure_vitals:
     input:
         plan="results/arrest/epochs.parquet",
         scanned="results/arrest/recordings/{group}.parquet",
-        files=telemetry,
+        files=records("waveforms", "records"),
         code=sources(
             "arrest.clinical",
             "reference/clinical_features.csv",
@@ -215,7 +217,7 @@ rule measure_vitals:
         mem_mb=memory(2000),
         runtime="4h",
     params:
-        waveforms=config["data"]["waveforms"],
+        waveforms=raw_folder("waveforms"),
     script:
         "../workflow/scripts/measure_vitals.py"
 
@@ -328,6 +330,7 @@ rule tune_arrest_model:
 rule fit_arrest_model:
     """The final model: rounds from a second pass over the folds, beta calibration out of fold."""
     input:
+        marks=marks("arrest"),
         features="results/arrest/{arrest_model}/features.parquet",
         selected="results/arrest/{arrest_model}/selected_features.csv",
         best="results/arrest/{arrest_model}/best_params.json",
@@ -350,7 +353,7 @@ rule fit_arrest_model:
     params:
         options=arrest_fit,
         seed=config["seed"],
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/fit_arrest_model.py"
 

@@ -9,6 +9,7 @@ STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arre
 rule score_horizons:
     """Scores of a model for arrests within 24, 18, 12, 6, 3 and 1 h, at the threshold chosen out of fold."""
     input:
+        marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.horizons"),
@@ -46,7 +47,7 @@ rule score_horizons:
     params:
         options=lookup("arrest/evaluation", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/score_horizons.py"
@@ -55,6 +56,7 @@ rule score_horizons:
 rule calibrate_epochs:
     """Predicted probability against the observed share of epochs, with intervals by patient."""
     input:
+        marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results"),
@@ -78,7 +80,7 @@ rule calibrate_epochs:
         runtime="30m",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/calibrate_epochs.py"
@@ -87,6 +89,7 @@ rule calibrate_epochs:
 rule score_alarms:
     """What a ward would hear: arrests announced, false alarms per patient-day, lead time."""
     input:
+        marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         description="results/arrest/{arrest_model}/model.json",
         published="src/mimicflow/reference/published_arrest.csv",
@@ -112,7 +115,7 @@ rule score_alarms:
     params:
         options=lookup("arrest/evaluation", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/score_alarms.py"
@@ -121,6 +124,7 @@ rule score_alarms:
 rule explain_arrest_model:
     """Which features move the prediction of held-out epochs, and how: exact SHAP values."""
     input:
+        marks=marks("arrest"),
         features="results/arrest/{arrest_model}/features.parquet",
         model="results/arrest/{arrest_model}/model.txt",
         description="results/arrest/{arrest_model}/model.json",
@@ -154,7 +158,7 @@ rule explain_arrest_model:
         runtime="2h",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/explain_arrest_model.py"
@@ -163,6 +167,7 @@ rule explain_arrest_model:
 rule describe_hrv_over_time:
     """How the measures that matter most change from 24 hours to half an hour before the arrest."""
     input:
+        marks=marks("arrest"),
         features="results/arrest/hrv/features.parquet",
         importance="results/arrest/hrv/shap.csv",
         code=sources("arrest.over_time"),
@@ -186,7 +191,7 @@ rule describe_hrv_over_time:
     params:
         options=lookup("arrest/evaluation", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/describe_hrv_over_time.py"
@@ -195,6 +200,7 @@ rule describe_hrv_over_time:
 rule compare_arrest_models:
     """Heart-rate variability beside the vital signs, on the same epochs, with DeLong's test."""
     input:
+        marks=marks("arrest"),
         predictions=collect(
             "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
         ),
@@ -227,7 +233,7 @@ rule compare_arrest_models:
         models=ARREST_MODELS,
         options=lookup("arrest/evaluation", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["arrest"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/compare_arrest_models.py"

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from mimicflow.admission import protocols
 from mimicflow.privacy import is_private, keep_private
-from mimicflow.provenance import source_files
-from mimicflow.raw_files import find_raw_file
+from mimicflow.provenance import content_of, source_files
 from mimicflow.scenarios import Scenarios
-from mimicflow.tables import TABLES
 
 if is_private(config):
     keep_private("results")  # jobs inherit the mask; one on a cluster reads this file itself
@@ -17,16 +15,6 @@ DEVICES = config["computing"]["devices"]
 # What of the rest can change a result.
 COMPUTING = {
     key: config["computing"][key] for key in ("precision", "tf32", "deterministic", "compile")
-}
-# The folders that each system reads; it is synthetic only if all of them are.
-MODULES = {
-    "admission": ["hosp", "ed", "ecg"],
-    "mortality": ["hosp", "icu"],
-    "arrest": ["registry", "waveforms"],
-}
-SYNTHETIC = {
-    system: all(config["data"][module].startswith("results/synthetic") for module in modules)
-    for system, modules in MODULES.items()
 }
 # Without pretraining the machine measurements are not read; the list of records has the times too.
 PRETRAINING = config["pretraining"]["patients"] != "none"
@@ -49,8 +37,6 @@ ADMISSION_TABLES = [
 ]
 # What the registry of MIMIC-IV is built from.
 REGISTRY_TABLES = ["hosp/patients", "hosp/procedures_icd", "icu/icustays", "icu/procedureevents"]
-# Whether the workflow builds the registry of bedside recordings itself.
-REGISTRY_BUILT = Path(config["data"]["registry"]) == Path("results/arrest/registry")
 # By the folder of its manifest below results/.
 TABLES_READ = {
     "": ADMISSION_TABLES,
@@ -288,10 +274,6 @@ def is_optimistic(wildcards):
     return wildcards.protocol in protocols.OPTIMISTIC
 
 
-def is_synthetic(wildcards):
-    return SYNTHETIC[wildcards.system]
-
-
 def row_of(wildcards):
     """The column that names a row of the predictions of a system."""
     return ROW[wildcards.system]
@@ -300,18 +282,6 @@ def row_of(wildcards):
 def groups(path):
     """The path for every group of recordings, other wildcards untouched."""
     return [path.replace("{group}", str(group)) for group in range(config["arrest"]["groups"])]
-
-
-def registry_files(wildcards):
-    """The three tables of the registry of bedside recordings."""
-    folder = config["data"]["registry"]
-    return [f"{folder}/{table}.csv" for table in ("recordings", "stays", "arrests")]
-
-
-def telemetry(wildcards):
-    """The synthetic recordings, so that they are made first; real ones are not tracked one by one."""
-    made = config["data"]["waveforms"].startswith("results/synthetic")
-    return ["results/synthetic/registry/records"] if made else []
 
 
 def features_of_arrest(wildcards):
@@ -351,44 +321,6 @@ def network_training(wildcards):
         "stopping": chosen["stopping"],
         "batch_size": chosen["batch_size"][wildcards.recurrent],
     }
-
-
-def code_titles(wildcards):
-    """The dictionaries of codes, where the release has them: titles for a reader, nothing more."""
-    folder = Path(config["data"]["hosp"])
-    names = ["hosp/d_icd_diagnoses", "hosp/d_icd_procedures"]
-    endings = (".csv.gz", ".csv")
-    made = config["data"]["hosp"].startswith("results/")
-    return {
-        name.removeprefix("hosp/"): f"results/tables/{name}/0.parquet"
-        for name in names
-        if made or any((folder / f"{TABLES[name].name}{ending}").is_file() for ending in endings)
-    }
-
-
-def official_path(folder, table):
-    return f"{folder}/{table.name}{'.csv.gz' if table.compressed else '.csv'}"
-
-
-def raw_table(wildcards):
-    """The raw file of a table, compressed or not; the synthetic hospital's when it is still to be made."""
-    folder = config["data"][wildcards.module]
-    table = TABLES[f"{wildcards.module}/{wildcards.table}"]
-    if folder.startswith("results/"):
-        return official_path(folder, table)
-    return str(find_raw_file(folder, table))
-
-
-def synthetic_tables(module):
-    """The raw files of a module of the synthetic hospital: every table that has a schema."""
-    folder = f"results/synthetic/{module}"
-    return [official_path(folder, table) for table in TABLES.values() if table.module == module]
-
-
-def waveforms(wildcards):
-    """The synthetic ECG files, so that they are made first; real ones are not tracked one by one."""
-    made = config["data"]["ecg"].startswith("results/synthetic")
-    return ["results/synthetic/ecg/files"] if made else []
 
 
 def multimodal(path):

@@ -10,7 +10,7 @@ rule build_ecg_store:
     """Decode, clean and resample the ECGs of a shard into a memory-mapped array."""
     input:
         record_list="results/tables/ecg/record_list/{shard}.parquet",
-        waveforms=waveforms,
+        waveforms=records("ecg", "files"),
         code=sources("ecg.store"),
     output:
         store="results/{scenario}ecg/store/{shard}.npy",
@@ -27,7 +27,7 @@ rule build_ecg_store:
         runtime="4h",
     params:
         ecg=setting("ecg"),
-        folder=config["data"]["ecg"],
+        folder=raw_folder("ecg"),
     script:
         "../workflow/scripts/build_ecg_store.py"
 

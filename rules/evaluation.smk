@@ -53,6 +53,7 @@ rule fuse_models:
 rule score_models:
     """Every score of every model, with intervals by patient, over folds and pooled."""
     input:
+        marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.tables"),
@@ -90,6 +91,7 @@ rule score_models:
 rule compare_pairs:
     """DeLong's test between all models on the same stays, plain and clustered by patient."""
     input:
+        marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.tables"),
@@ -121,6 +123,7 @@ rule compare_pairs:
 rule calibrate_models:
     """Calibration as it is and recalibrated on inner predictions: temperature, isotonic, beta."""
     input:
+        marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.calibration_table"),
@@ -156,6 +159,7 @@ rule calibrate_models:
 rule weigh_decisions:
     """Net benefit of acting on a prediction, over the thresholds at which one might act."""
     input:
+        marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.decision"),
@@ -191,6 +195,7 @@ rule weigh_decisions:
 rule score_subgroups:
     """Discrimination and calibration by sex, age, race, arrival and insurance."""
     input:
+        marks=marks(),
         predictions=pooled_predictions,
         groups="results/{system}/groups.parquet",
         published="src/mimicflow/reference/published_scores.csv",
@@ -227,6 +232,7 @@ rule score_subgroups:
 rule write_cross_validation:
     """The pooled files of the published five-fold code, of nested folds."""
     input:
+        marks=marks("admission"),
         predictions=published_member("results/admission/nested/{member}/predictions.parquet"),
         code=sources("admission.cross_validation"),
     output:
@@ -246,7 +252,7 @@ rule write_cross_validation:
         runtime="30m",
     params:
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/write_cross_validation.py"
@@ -255,6 +261,7 @@ rule write_cross_validation:
 rule write_fold:
     """Weights, epochs and loss of one nested fold, under their published names."""
     input:
+        marks=marks("admission"),
         checkpoint=published_member("results/scenarios/nested_{fold}/{member}.pth"),
         history=published_member("results/scenarios/nested_{fold}/admission/{member}/history.csv"),
         code=sources("admission.cross_validation"),
@@ -272,6 +279,6 @@ rule write_fold:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/write_fold.py"

@@ -45,6 +45,7 @@ rule combine_importance:
             )
             for name in BASELINES
         },
+        marks=marks("admission"),
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.importance", "evaluation.titles", "reference/feature_labels.csv"),
     output:
@@ -78,7 +79,7 @@ rule combine_importance:
         runtime="30m",
     params:
         stays={name: COMPARED[name] for name in BASELINES},
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/combine_importance.py"
 
@@ -86,6 +87,7 @@ rule combine_importance:
 rule explain_model:
     """Integrated gradients of the multimodal model: static features, and four ECGs on paper."""
     input:
+        marks=marks("admission"),
         weights="results/all_stays_model.pth",
         final_ecgs="results/final_ecgs.parquet",
         vitals="results/vitals_long_cleaned.parquet",
@@ -119,7 +121,7 @@ rule explain_model:
         rows=lookup("explanations/attribution_rows", within=config),
         steps=lookup("explanations/attribution_steps", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/explain_model.py"
@@ -128,6 +130,7 @@ rule explain_model:
 rule ablate_branches:
     """The multimodal model trained anew without ECGs, vital signs or static features."""
     input:
+        marks=marks("admission"),
         full="results/admission/all_stays_model/predictions.parquet",
         removed=collect(
             "results/scenarios/{name}/admission/all_stays_model/predictions.parquet",
@@ -155,7 +158,7 @@ rule ablate_branches:
     params:
         branches=list(ABLATIONS),
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/ablate_branches.py"
@@ -164,6 +167,7 @@ rule ablate_branches:
 rule price_defects:
     """What each known defect of the published pipeline is worth, our rule beside the published."""
     input:
+        marks=marks("admission"),
         predictions=[path for pair in PRICED.values() for path in pair],
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("admission.price", "reference/defects.csv"),
@@ -186,7 +190,7 @@ rule price_defects:
     params:
         predictions=PRICED,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/price_defects.py"

@@ -9,7 +9,8 @@ STEPS    each table in one pass, then all reports with the referential checks be
 rule ingest_table:
     """One raw table, checked against src/mimicflow/tables, sharded by subject_id."""
     input:
-        raw=raw_table,
+        raw=declared(table_files),
+        marks=marks(),
         code=sources("ingest", "reference/labs.csv", "tables/versions.csv"),
     output:
         shards=shards("results/tables/{module}/{table}/{shard}.parquet"),
@@ -28,6 +29,8 @@ rule ingest_table:
         mem_mb=memory(1000),
         runtime="2h",
     params:
+        folder=raw_folder(),
+        raw=raw_content(table_files),
         ingest=lookup("ingest", within=config),
     script:
         "../workflow/scripts/ingest_table.py"
@@ -36,7 +39,8 @@ rule ingest_table:
 rule ingest_dictionary:
     """One table that explains codes; it belongs to no patient, so that it is one file."""
     input:
-        raw=raw_table,
+        raw=declared(table_files),
+        marks=marks(),
         code=sources("ingest", "tables/versions.csv"),
     output:
         table="results/tables/{module}/{table}/0.parquet",
@@ -55,6 +59,8 @@ rule ingest_dictionary:
         mem_mb=memory(1000),
         runtime="30m",
     params:
+        folder=raw_folder(),
+        raw=raw_content(table_files),
         ingest=lookup("ingest", within=config),
     script:
         "../workflow/scripts/ingest_dictionary.py"

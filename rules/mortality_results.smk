@@ -37,6 +37,7 @@ rule describe_neighbours:
 rule write_mortality_results:
     """Curves, confusion, classification report and calibration of one model on its test patients."""
     input:
+        marks=marks("mortality"),
         predictions="results/mortality/{protocol}/{visit_model}/predictions.parquet",
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("mortality.results"),
@@ -87,7 +88,7 @@ rule write_mortality_results:
         rules=lookup("evaluation/thresholds", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         threshold=lookup("evaluation/threshold", within=config),
-        synthetic=SYNTHETIC["mortality"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/write_mortality_results.py"
@@ -96,6 +97,7 @@ rule write_mortality_results:
 rule draw_visit_training:
     """Loss, AUROC and AUPRC of a network by epoch, on training and validation patients."""
     input:
+        marks=marks("mortality"),
         history="results/mortality/{protocol}/{recurrent}/history.csv",
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("mortality.results"),
@@ -117,7 +119,7 @@ rule draw_visit_training:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=SYNTHETIC["mortality"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/draw_visit_training.py"
 
@@ -125,6 +127,7 @@ rule draw_visit_training:
 rule describe_icu_cohort:
     """The cohort by outcome: age, sex, visits, intensive care, the most frequent codes."""
     input:
+        marks=marks("mortality"),
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
         code=sources(
@@ -148,7 +151,7 @@ rule describe_icu_cohort:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        synthetic=SYNTHETIC["mortality"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/describe_icu_cohort.py"
 
@@ -156,6 +159,7 @@ rule describe_icu_cohort:
 rule describe_visits:
     """How many visits the patients have, before sequences are cut to the latest."""
     input:
+        marks=marks("mortality"),
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
         code=sources("mortality.description"),
@@ -179,7 +183,7 @@ rule describe_visits:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        synthetic=SYNTHETIC["mortality"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/describe_visits.py"
 
@@ -187,6 +191,7 @@ rule describe_visits:
 rule compare_protocols:
     """All models under all protocols side by side, and what the leak of the published one is worth."""
     input:
+        marks=marks("mortality"),
         predictions=[
             f"results/mortality/{protocol}/{model}/predictions.parquet"
             for protocol, model in MORTALITY_RUNS
@@ -236,7 +241,7 @@ rule compare_protocols:
         optimistic=sorted(OPTIMISTIC_MORTALITY),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         threshold=lookup("evaluation/threshold", within=config),
-        synthetic=SYNTHETIC["mortality"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/compare_protocols.py"

@@ -32,7 +32,7 @@ EVALUATION = [
     # The ECG of a real patient goes into no report.
     *(
         collect("results/admission/explanations/ecg_{case}.png", case=CASES)
-        if SYNTHETIC["admission"]
+        if origin.marks(DATA, MODULES["admission"])
         else []
     ),
     *collect("results/mortality/{table}", table=["comparison.csv", "leak.csv", "manifest.json"]),
@@ -111,6 +111,7 @@ rule describe_groups:
 rule write_table_one:
     """The cohort by outcome."""
     input:
+        marks=marks("admission"),
         spine="results/cohort/spine.parquet",
         final_ecgs="results/final_ecgs.parquet",
         vitals="results/vitals_long_cleaned.parquet",
@@ -133,7 +134,7 @@ rule write_table_one:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/write_table_one.py"
 
@@ -141,6 +142,7 @@ rule write_table_one:
 rule draw_flow:
     """The flow of patients, from all stays to the folds."""
     input:
+        marks=marks("admission"),
         attrition="results/cohort/attrition.csv",
         spine="results/cohort/spine.parquet",
         folds="results/admission/nested/all_stays_model/predictions.parquet",
@@ -163,7 +165,7 @@ rule draw_flow:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=SYNTHETIC["admission"],
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/draw_flow.py"
 
@@ -194,6 +196,7 @@ rule write_model_card:
     """Intended use, data, performance, subgroups and limits, from the files of the run."""
     input:
         **DOCUMENTED,
+        marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
         code=sources("evaluation.model_card", *texts("reference"), *texts("evaluation/templates")),
     output:
@@ -223,6 +226,7 @@ rule write_checklist:
     """TRIPOD+AI: each item filled from the run, or open for the author."""
     input:
         **DOCUMENTED,
+        marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
         code=sources("evaluation.checklist", *texts("reference"), *texts("evaluation/templates")),
     output:
@@ -252,6 +256,7 @@ rule write_checklist:
 rule build_report:
     """One page that opens offline, for a clinician and for a reviewer."""
     input:
+        marks=marks(*MODULES),
         evaluated=EVALUATION,
         run="results/run.json",
         code=sources(
@@ -282,6 +287,6 @@ rule build_report:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=all(SYNTHETIC.values()),
+        synthetic=is_synthetic,
     script:
         "../workflow/scripts/build_report.py"

@@ -11,14 +11,14 @@ rule make_hospital:
     input:
         code=sources("synthetic"),
     output:
-        hosp=synthetic_tables("hosp"),
-        icu=synthetic_tables("icu"),
-        ed=synthetic_tables("ed"),
-        ecg=synthetic_tables("ecg"),
+        hosp=made_tables("hosp"),
+        icu=made_tables("icu"),
+        ed=made_tables("ed"),
+        ecg=made_tables("ecg"),
         truth="results/synthetic/truth.parquet",
         truth_mortality="results/synthetic/truth_mortality.parquet",
         dirt="results/synthetic/dirt.parquet",
-        marker="results/synthetic/SYNTHETIC",
+        marks=[f"{origin.MADE[module]}/{origin.MARK}" for module in origin.MODULES],
     log:
         "results/logs/make_hospital.log",
     benchmark:

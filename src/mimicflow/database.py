@@ -57,6 +57,11 @@ def connect(memory_mb: int = 1000, threads: int = 1) -> Iterator[duckdb.DuckDBPy
             connection.close()
 
 
+def quoted(text: str | Path) -> str:
+    """Return a text as a literal of SQL, for the statements that take no parameters."""
+    return "'{}'".format(str(text).replace("'", "''"))
+
+
 @contextlib.contextmanager
 def _spill_folder(temporary: Path) -> Iterator[str]:
     """Yield a folder of this process; those of killed ones, which may be large, go first."""

@@ -23,7 +23,7 @@ import duckdb
 import pandas as pd
 
 from mimicflow import checks, raw_files, rejects
-from mimicflow.database import connect
+from mimicflow.database import connect, quoted
 from mimicflow.errors import InputError, TableError
 from mimicflow.files import flush, partial_folder, sha256, write_json, write_parquet
 from mimicflow.storage import storage_error, storage_explained
@@ -273,7 +273,7 @@ def _profile(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="mimicflow-") as folder:
         output = Path(folder) / "profile.json"
         connection.execute("PRAGMA enable_profiling = 'json'")
-        connection.execute(f"PRAGMA profiling_output = '{output}'")
+        connection.execute(f"PRAGMA profiling_output = {quoted(output)}")
         connection.execute(f"SET enable_progress_bar = {sys.stdout.isatty()}")
         profile: dict[str, Any] = {}
         try:
@@ -360,10 +360,10 @@ def _write_shards(reading: _Reading, folder: Path, shards: int) -> list[int]:
     counts = []
     for shard in range(shards if reading.table.by_patient else 1):
         where = f"WHERE subject_id % {shards} = {shard}" if reading.table.by_patient else ""
-        target = str(folder / f"{shard}.parquet").replace("'", "''")
+        target = quoted(folder / f"{shard}.parquet")
         written = reading.connection.execute(
             f"COPY (SELECT {names} FROM rows {where} ORDER BY {names}) "
-            f"TO '{target}' "
+            f"TO {target} "
             f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP_ROWS})"
         ).fetchall()
         counts.append(int(written[0][0]))

@@ -6,16 +6,14 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from mimicflow.errors import ConfigError
+from mimicflow.origin import marks
 
 OWNER_ONLY = 0o077
 """The umask under which only the owner can read what is made."""
-
-SYNTHETIC = PurePosixPath("results/synthetic")
-BUILT = PurePosixPath("results/arrest/registry")
 
 
 def is_private(config: Mapping[str, Any]) -> bool:
@@ -30,13 +28,13 @@ def is_private(config: Mapping[str, Any]) -> bool:
     Returns
     -------
     bool
-        With ``auto``, whether some raw folder is not made by the workflow itself. The registry
-        that is built from real tables is as real as the tables, which are listed themselves.
+        With ``auto``, whether some raw folder is neither made by the workflow nor carries the
+        generator's mark.
     """
     wanted = config.get("private_results", "auto")
     if wanted != "auto":
         return bool(wanted == "always")
-    return any(not _is_made(folder) for folder in config["data"].values())
+    return not marks(config["data"], config["data"])
 
 
 def keep_private(folder: str | Path) -> None:
@@ -67,11 +65,3 @@ def keep_private(folder: str | Path) -> None:
             file=folder,
             remedy="work in a copy of your own, or set private_results to never",
         ) from error
-
-
-def _is_made(folder: str) -> bool:
-    """Tell whether a raw folder is one that the workflow makes; links are not followed."""
-    path = PurePosixPath(folder)
-    if ".." in path.parts:
-        return False
-    return path == BUILT or path.is_relative_to(SYNTHETIC)

@@ -15,11 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.errors import InputError, TableError
+from mimicflow.origin import MARK
 from mimicflow.storage import storage_explained
 from mimicflow.tables import Table
-
-SYNTHETIC_MARKER = "SYNTHETIC"
-"""Name of the file by which a folder says that its tables are made up."""
 
 _CHECKSUMS = "SHA256SUMS.txt"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -206,9 +204,8 @@ def check_checksum(file: Path, digest: str) -> bool:
 
 
 def is_synthetic(file: Path) -> bool:
-    """Return whether the file lies in a folder of the synthetic hospital."""
-    folders = [folder for place in _places(file) for folder in place.parents[:2]]
-    return any((folder / SYNTHETIC_MARKER).is_file() for folder in folders)
+    """Return whether the file lies in a folder that carries the generator's mark."""
+    return any((place.parent / MARK).is_file() for place in _places(file))
 
 
 def match_release(table_path: str, rows: int) -> str:

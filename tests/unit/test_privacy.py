@@ -43,6 +43,12 @@ def test_one_folder_of_another_origin_makes_all_private(name, folder):
     assert is_private({"data": {**made(), name: folder}})
 
 
+def test_a_copy_that_carries_the_generators_mark_is_not_private(tmp_path):
+    (tmp_path / "SYNTHETIC").touch()
+    assert not is_private({"data": {**made(), "hosp": str(tmp_path)}})
+    assert is_private({"data": {**made(), "hosp": str(tmp_path / "hosp")}})
+
+
 @pytest.mark.parametrize("data", [made(), {**made(), "hosp": "/data/mimic-iv"}])
 def test_the_user_has_the_last_word(data):
     assert is_private({"data": data, "private_results": "always"})

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mimicflow import provenance
-from mimicflow.provenance import source_files
+from mimicflow.provenance import content_of, source_files
 
 
 def test_a_module_brings_all_that_it_imports():
@@ -27,6 +27,20 @@ def test_data_files_are_named_by_their_place(repository):
 def test_an_unknown_name_is_refused(name):
     with pytest.raises(FileNotFoundError):
         source_files(name)
+
+
+def test_the_digest_of_code_follows_its_content_and_nothing_else(tmp_path):
+    for folder in ("here", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("a = 1")
+        (tmp_path / folder / "b.sql").write_text("SELECT 1")
+    files = [tmp_path / "here/a.py", tmp_path / "here/b.sql"]
+    moved = [tmp_path / "elsewhere/b.sql", tmp_path / "elsewhere/a.py"]
+    (tmp_path / "other.py").write_text("a = 2")
+
+    assert content_of(files) == content_of(moved)
+    assert content_of(files) != content_of([*files[:1], tmp_path / "other.py"])
+    assert content_of(files) != content_of(files[:1])
 
 
 def test_every_module_of_the_package_is_reached_by_some_name():

@@ -55,10 +55,14 @@ def copy_repository(repository: Path, folder: Path) -> Checkout:
 
 
 def copy_with_demo(repository: Path, folder: Path, shared_data: Path) -> Checkout:
-    """Copy the repository, with an overlay ``demo.yaml`` that names the open MIMIC-IV demo."""
+    """Copy the repository, with an overlay ``demo.yaml`` that names the open MIMIC-IV demo.
+
+    The demo lies below a folder whose name begins as the generator's: it is real all the same.
+    """
     copied = copy_repository(repository, folder)
-    demo = shared_data / "mimic-iv-demo-2.2"
-    overlay = {"data": {module: str(demo / module) for module in ("hosp", "icu")}}
+    (copied.folder / "results").mkdir()
+    (copied.folder / "results/synthetic_not").symlink_to(shared_data / "mimic-iv-demo-2.2")
+    overlay = {"data": {module: f"results/synthetic_not/{module}" for module in ("hosp", "icu")}}
     (copied.folder / "demo.yaml").write_text(yaml.safe_dump(overlay))
     return copied
 

@@ -19,7 +19,7 @@ from .conftest import Checkout, copy_repository
 from .interruptions import finished, hidden_files, start, waiting
 
 TINY = ("--configfile", "presets/tiny.yaml")
-HOSPITAL = "results/synthetic/SYNTHETIC"
+HOSPITAL = "results/synthetic/hosp/SYNTHETIC"
 TABLES = "results/manifest.json"
 TELLS_TIME = {"logs", "benchmarks"}
 LEFT_BYTES = 60_000  # too little for a table

@@ -6,9 +6,9 @@ from mimicflow.ingest import ingest
 from mimicflow.scripting import rule_log
 
 with rule_log(snakemake.log[0]):
-    raw, report = Path(snakemake.input.raw), Path(snakemake.output.report)
+    report = Path(snakemake.output.report)
     ingest(
-        raw.parent,
+        snakemake.params.folder,
         f"{snakemake.wildcards.module}/{snakemake.wildcards.table}",
         report.parent,
         shards=snakemake.params.ingest["shards"],

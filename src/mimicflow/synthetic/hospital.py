@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mimicflow.errors import ConfigError
 from mimicflow.files import atomic_output
-from mimicflow.raw_files import SYNTHETIC_MARKER
+from mimicflow.origin import MARK, MODULES
 from mimicflow.synthetic import cardiology, emergency, inpatient
 from mimicflow.synthetic.courses import draw_moments
 from mimicflow.synthetic.dirt import soil
@@ -63,8 +63,8 @@ def make_hospital(
     folder : path-like
         Receives ``hosp/ icu/ ed/ ecg/``, ``truth.parquet`` (one row per emergency stay that ended
         in HOME or ADMITTED), ``truth_mortality.parquet`` (one row per patient who left the
-        admission of the first intensive care alive), ``dirt.parquet`` (what was broken on purpose)
-        and the empty file ``SYNTHETIC``, by which readers know it.
+        admission of the first intensive care alive), ``dirt.parquet`` (what was broken on
+        purpose). An empty file ``SYNTHETIC`` in each of the four marks it as made up.
     n_patients : int
         1 to a million.
     seed : int
@@ -105,7 +105,8 @@ def make_hospital(
                 streams[path].write(content)
             for name, frame in frames.items():
                 keep[name](frame)
-    (folder / SYNTHETIC_MARKER).touch()
+    for module in MODULES:
+        (folder / module / MARK).touch()
 
 
 def _check_sizes(n_patients: int, dirt: float) -> None:

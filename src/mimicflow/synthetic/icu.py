@@ -11,7 +11,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.files import atomic_folder, atomic_output, write_csv
-from mimicflow.raw_files import SYNTHETIC_MARKER
+from mimicflow.origin import MARK
 from mimicflow.synthetic.icu_stays import draw_stays
 from mimicflow.synthetic.icu_writing import write_stay
 from mimicflow.workers import worker_pool
@@ -74,7 +74,7 @@ def make_icu(
         listed = stays[stays["defect"] != "unlisted"]
         write_csv(listed[_STAYS], folder / "stays.csv")
         write_csv(_arrests(stays), folder / "arrests.csv")
-        (folder / SYNTHETIC_MARKER).touch()
+        (folder / MARK).touch()
         pd.concat([known for _, known in written], ignore_index=True).to_parquet(
             hidden, index=False
         )

@@ -1,0 +1,129 @@
+"""Where the raw files lie, whose they are, and what of them reruns what: names and paths, no rules.
+
+Files that the workflow makes are left to Snakemake. Others are `ancient` inputs whose SHA-256 is a
+parameter: another content reruns whatever its time, a touched file reruns nothing.
+"""
+
+from pathlib import Path
+
+from mimicflow import origin
+from mimicflow.raw_content import raw_sha256
+from mimicflow.raw_files import find_raw_file
+from mimicflow.tables import TABLES
+
+DATA = config["data"]
+# The folders that each system reads; it is synthetic only if all of them are.
+MODULES = {
+    "admission": ["hosp", "ed", "ecg"],
+    "mortality": ["hosp", "icu"],
+    "arrest": ["registry", "waveforms"],
+}
+# Whether the workflow builds the registry of bedside recordings itself.
+REGISTRY_BUILT = origin.is_built(DATA["registry"])
+
+
+def official_path(folder, table):
+    return f"{folder}/{table.name}{'.csv.gz' if table.compressed else '.csv'}"
+
+
+def made_tables(module):
+    """The raw files of a module of the synthetic hospital: every table that has a schema."""
+    folder = origin.MADE[module]
+    return [official_path(folder, table) for table in TABLES.values() if table.module == module]
+
+
+def registry_in(folder):
+    return [f"{folder}/{table}.csv" for table in ("recordings", "stays", "arrests")]
+
+
+# The raw files that rules make.
+MADE = {
+    *(path for module in origin.MODULES for path in made_tables(module)),
+    *(path for folder in (origin.MADE, origin.BUILT) for path in registry_in(folder["registry"])),
+}
+
+
+def raw_folder(module="{module}"):
+    """A parameter: where the raw files of a module lie; a function, as it may have braces."""
+
+    def folder_of_module(wildcards):
+        return origin.folder(DATA, module.format(**dict(wildcards.items())))
+
+    return folder_of_module
+
+
+def table_files(wildcards):
+    """The file of a table, compressed or not; the synthetic hospital's when it is still to be made."""
+    folder = raw_folder()(wildcards)
+    table = TABLES[f"{wildcards.module}/{wildcards.table}"]
+    made = official_path(folder, table)
+    return [made if made in MADE else str(find_raw_file(folder, table))]
+
+
+def registry_files(wildcards):
+    """The three tables of the registry of bedside recordings."""
+    return registry_in(raw_folder("registry")(wildcards))
+
+
+def declared(files):
+    """An input function: these raw files; the time of those that no rule makes does not count."""
+
+    def inputs(wildcards):
+        # What is between braces would be a wildcard, and nothing escapes it: such a file is no
+        # input, and the job finds it by the folder.
+        return [
+            path if path in MADE else ancient(path)
+            for path in files(wildcards)
+            if path in MADE or "{" not in path
+        ]
+
+    return inputs
+
+
+def raw_content(files):
+    """A parameter: the SHA-256 of these raw files; those that rules make are left to Snakemake."""
+
+    def digests(wildcards):
+        return [raw_sha256(path) for path in files(wildcards) if path not in MADE]
+
+    return digests
+
+
+def records(module, files):
+    """An input function: synthetic recordings, so that they are made first; real ones are many."""
+
+    def made_records(wildcards):
+        return [f"{origin.MADE[module]}/{files}"] if origin.is_made(module, DATA[module]) else []
+
+    return made_records
+
+
+def marks(*names):
+    """An input function: the generator's marks of what these systems or modules read, if all are there.
+
+    Without names it is the system or module of the wildcards.
+    """
+
+    def marks_of_rule(wildcards):
+        asked = names or [wildcards.get("system", wildcards.get("module"))]
+        return origin.marks(DATA, [part for name in asked for part in MODULES.get(name, [name])])
+
+    return marks_of_rule
+
+
+def is_synthetic(wildcards, input):
+    """A parameter: whether all that the rule rests on carries the generator's mark."""
+    return len(input.marks) > 0
+
+
+def code_titles(wildcards):
+    """The dictionaries of codes, where the release has them: titles for a reader, nothing more."""
+    folder = raw_folder("hosp")(wildcards)
+    names = ["hosp/d_icd_diagnoses", "hosp/d_icd_procedures"]
+    endings = (".csv.gz", ".csv")
+    return {
+        name.removeprefix("hosp/"): f"results/tables/{name}/0.parquet"
+        for name in names
+        if origin.is_made("hosp", folder)
+        or any(Path(folder, f"{TABLES[name].name}{ending}").is_file() for ending in endings)
+    }

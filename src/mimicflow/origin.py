@@ -1,0 +1,69 @@
+"""Whose the raw files are: made up by the generator, which says so in each folder, or a hospital's.
+
+Whether the workflow *makes* a folder is a question of the configuration: it names exactly the
+folder that the generator writes. Whether a folder *is* synthetic is said by the generator's mark
+in it, never by its path: real files may lie anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+MARK = "SYNTHETIC"
+"""Name of the file by which the generator says that a folder holds no patients."""
+
+MODULES = ("hosp", "icu", "ed", "ecg")
+"""The modules of the made-up hospital."""
+
+MADE = {
+    **{module: f"results/synthetic/{module}" for module in MODULES},
+    "registry": "results/synthetic/registry",
+    "waveforms": "results/synthetic/registry",
+}
+"""Section of ``data`` in the configuration -> the folder that the generator writes."""
+
+BUILT = {"registry": "results/arrest/registry"}
+"""What the workflow builds from the raw tables of ``hosp`` and ``icu``."""
+
+
+def is_made(module: str, path: str) -> bool:
+    """Return whether the workflow itself makes the raw files of a module."""
+    return PurePosixPath(path) == PurePosixPath(MADE[module])
+
+
+def is_built(registry: str) -> bool:
+    """Return whether the workflow builds the registry from tables."""
+    return PurePosixPath(registry) == PurePosixPath(BUILT["registry"])
+
+
+def folder(data: Mapping[str, str], module: str) -> str:
+    """Return where the raw files of a module lie, written as the rules that make some write it."""
+    return str(PurePosixPath(data[module]))
+
+
+def mark_of(module: str, path: str) -> str | None:
+    """Return the generator's mark in a raw folder, there or still to be made; None if real.
+
+    Parameters
+    ----------
+    module : str
+        Section of ``data``: hosp, icu, ed, ecg, registry or waveforms.
+    path : str
+        The folder of its files.
+    """
+    mark = str(PurePosixPath(path, MARK))
+    return mark if is_made(module, path) or Path(mark).is_file() else None
+
+
+def marks(data: Mapping[str, str], modules: Iterable[str]) -> list[str]:
+    """Return the marks of all these modules; none when one of them is real.
+
+    A registry that is built from tables is as synthetic as they are.
+    """
+    asked: dict[str, None] = {}
+    for module in modules:
+        built = module == "registry" and is_built(data[module])
+        asked.update(dict.fromkeys(("hosp", "icu") if built else (module,)))
+    found = dict.fromkeys(mark_of(module, data[module]) for module in asked)
+    return [] if None in found else [mark for mark in found if mark is not None]
