@@ -54,6 +54,12 @@ def icd_text(text: str | None) -> str | None:
     return (whole[1] if whole else code.replace(".", "")) or None
 
 
+def is_visit_code(text: str) -> bool:
+    """Return whether the text says what kind of code it is, as `visit_code` spells it."""
+    known = _VISIT_CODE.fullmatch(text)
+    return known is not None and bool(trimmed(known[2]))
+
+
 def visit_code(text: str) -> str:
     """Return a code of a visit as the vocabulary of the mortality system spells it.
 

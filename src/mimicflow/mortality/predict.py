@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 import torch
 from gensim.models import KeyedVectors
 
+from mimicflow.code_texts import is_visit_code, visit_code
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights
@@ -51,22 +54,27 @@ class Predictor:
         Parameters
         ----------
         visits : sequence of sequences of code lists
-            Of each patient, oldest visit first; at most the latest 20 as in training. Codes that
-            the embedding lacks are ignored.
+            Of each patient, oldest visit first; at most the latest 20 as in training. Codes read
+            ``ICD9:4280``, ``ICD10:I509``, ``PROC10:5A1D70Z`` or ``DRUG:furosemide``; those of a
+            model with bare names have no such beginning. Codes that the embedding lacks are left
+            out, with a warning that gives their share.
         patients : pandas.DataFrame, optional
             ``age`` (years), ``male`` (0 or 1) and ``n_visits``, for LightGBM only.
 
         Raises
         ------
         InputError
-            A patient without a visit, or a model that needs ``patients``.
+            A patient without a visit, codes of another form, a patient none of whose codes the
+            embedding knows, or a model that needs ``patients``.
         """
         lengths = np.array([len(of_patient) for of_patient in visits], dtype=np.int64)
         if not len(lengths) or (lengths == 0).any():
             raise InputError(
                 "a patient without a visit", remedy="give at least one visit, empty if need be"
             )
-        codes = [list(visit) for of_patient in visits for visit in of_patient]
+        spelled = self._spelled(visits)
+        self._check_known(spelled)
+        codes = [visit for of_patient in spelled for visit in of_patient]
         sequences = VisitSequences(
             stay_id=np.arange(len(lengths)),
             start=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
@@ -79,6 +87,52 @@ class Predictor:
         with torch.no_grad():
             logits = self.network(sequences.pack(np.arange(len(lengths))))
         return calibrated(logits.numpy(), 1.0)
+
+    @cached_property
+    def _prefixed(self) -> bool:
+        """Whether the embedding's codes say what kind they are (``code_names: prefixed``)."""
+        return all(map(is_visit_code, self.embedding.index_to_key))
+
+    def _spelled(self, visits: Sequence[Visits]) -> list[list[list[str]]]:
+        """Return the codes as the embedding spells them, once their form is checked."""
+        return [
+            [[self._as_known(code) for code in visit] for visit in of_patient]
+            for of_patient in visits
+        ]
+
+    def _check_known(self, visits: list[list[list[str]]]) -> None:
+        """Warn of codes that the embedding lacks; refuse a patient of whom it knows none."""
+        known = [
+            [code in self.embedding.key_to_index for visit in of_patient for code in visit]
+            for of_patient in visits
+        ]
+        for place, of_patient in enumerate(known):
+            if of_patient and not any(of_patient):
+                raise InputError(
+                    f"the embedding knows none of the {len(of_patient)} codes of patient {place} "
+                    "(counted from 0)",
+                    remedy="see whether the codes are spelled as the model's: "
+                    f"{', '.join(self.embedding.index_to_key[:3])}; a visit without codes is []",
+                )
+        n_codes, n_known = sum(map(len, known)), sum(map(sum, known))
+        if n_known < n_codes:
+            warnings.warn(
+                f"{n_codes - n_known} of {n_codes} codes ({1 - n_known / n_codes:.1%}) are not in "
+                "the embedding and are left out",
+                stacklevel=3,
+            )
+
+    def _as_known(self, code: str) -> str:
+        """Return a code in the embedding's spelling."""
+        found = visit_code(code)
+        if is_visit_code(found) != self._prefixed:
+            form = "ICD9:4280, ICD10:I509, PROC10:5A1D70Z or DRUG:furosemide"
+            bare = "4280, I509, 5A1D70Z or furosemide, as its names are bare"
+            raise InputError(
+                f"the code {code!r} is not of the form that the model was fitted on",
+                remedy=f"write {form if self._prefixed else bare}",
+            )
+        return found
 
     def _bag(self, sequences: VisitSequences, patients: pd.DataFrame | None) -> np.ndarray:
         name = self.content["name"]

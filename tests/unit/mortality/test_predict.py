@@ -1,10 +1,17 @@
 import pandas as pd
 import pytest
+from gensim.models import KeyedVectors
 
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.learning.checkpoints import save_checkpoint
-from mimicflow.mortality.embedding import load_embedding, read_visits, save_embedding
+from mimicflow.mortality.embedding import (
+    load_embedding,
+    read_visits,
+    save_embedding,
+    vocabulary_hash,
+)
 from mimicflow.mortality.predict import load_predictor
+from mimicflow.mortality.train import KIND
 
 from . import test_baselines, test_train
 
@@ -41,13 +48,65 @@ def test_predictions_from_codes_are_those_of_the_predictions_file(made, models, 
     assert found == pytest.approx(expected["probability"].to_numpy(), abs=1e-6)
 
 
-def test_unknown_codes_and_empty_visits_are_no_error(made, models):
+def test_an_empty_visit_is_no_error(made, models):
+    [found] = load_predictor(models["gru"].model, made.embedding).predict([[[]]])
+
+    assert 0 < found < 1
+
+
+def test_unknown_codes_are_left_out_with_a_warning_that_gives_their_share(made, models):
     predictor = load_predictor(models["gru"].model, made.embedding)
 
-    found = predictor.predict([[["DRUG:never seen"]], [[]]])
+    with pytest.warns(UserWarning, match=r"1 of 4 codes \(25\.0%\) are not in the embedding"):
+        found = predictor.predict(
+            [[["ICD10:I10", "DRUG:never seen"]], [["ICD10:I10", "ICD9:4019"]]]
+        )
 
-    assert found[0] == found[1]
-    assert 0 < found[0] < 1
+    assert found[0] == predictor.predict([[["ICD10:I10"]]])[0]
+
+
+def test_a_patient_none_of_whose_codes_are_known_is_told(made, models):
+    predictor = load_predictor(models["gru"].model, made.embedding)
+
+    with pytest.raises(InputError, match="none of the 2 codes of patient 1") as error:
+        predictor.predict([[["ICD10:I10"]], [["ICD9:0000"], ["DRUG:never seen"]]])
+    assert "spelled as the model's" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "code", ["4280", "I10", "furosemide", "ICD:I10", "ICD11:I10", "ICD10:", ""]
+)
+def test_a_code_that_does_not_say_what_it_is_is_told_with_the_form(made, models, code):
+    predictor = load_predictor(models["gru"].model, made.embedding)
+
+    with pytest.raises(InputError, match="not of the form") as error:
+        predictor.predict([[["ICD10:I10", code]]])
+    assert repr(code) in str(error.value)
+    assert "ICD9:4280" in str(error.value)
+
+
+def test_a_model_of_bare_names_wants_them_bare(made, models, tmp_path):
+    bare = load_embedding(made.embedding)
+    names = [code.partition(":")[2] for code in bare.index_to_key]
+    renamed = KeyedVectors(bare.vector_size)
+    renamed.add_vectors(names, bare.vectors)
+    save_embedding(renamed, tmp_path / "bare.kv")
+    bare_hash = vocabulary_hash(load_embedding(tmp_path / "bare.kv"))
+    content = load_predictor(models["gru"].model, made.embedding).content
+    save_checkpoint(KIND, {**content, "vocabulary_hash": bare_hash}, tmp_path / "bare.pth")
+    predictor = load_predictor(tmp_path / "bare.pth", tmp_path / "bare.kv")
+
+    assert len(predictor.predict([[["I10", "heparin"]]])) == 1
+    with pytest.raises(InputError, match="'ICD10:I10' is not of the form") as error:
+        predictor.predict([[["ICD10:I10"]]])
+    assert "names are bare" in str(error.value)
+
+
+def test_dots_case_and_blanks_of_a_code_do_not_matter(made, models):
+    predictor = load_predictor(models["gru"].model, made.embedding)
+
+    asked = [["icd10: z51.89", "drug:\u00a0Heparin "]]
+    assert predictor.predict([asked]) == predictor.predict([[["ICD10:Z5189", "DRUG:heparin"]]])
 
 
 @pytest.mark.parametrize("visits", [[], [[["ICD10:I10"]], []]])
