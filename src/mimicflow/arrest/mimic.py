@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.mimic_waveforms import RecordHeader, list_records, read_header
+from mimicflow.arrest.recordings import open_recording
 from mimicflow.concepts import REFERENCE, Paths, as_list, opened, sql
 from mimicflow.errors import InputError, RecordError
 from mimicflow.files import write_csv
+from mimicflow.waveform_paths import path_inside
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,7 @@ TABLES = {
 REASONS = (
     "patient_not_in_tables",
     "header_missing",
+    "outside_folder",
     "unreadable",
     "other_patient_in_header",
     "no_start_time",
@@ -158,8 +162,9 @@ def _with_headers(listed: pd.DataFrame, waveforms: Path, subjects: Collection[in
             remedy="MIMIC-III and MIMIC-IV number their patients differently: take the tables of "
             "the same database, and correct data.waveforms, data.icu or data.hosp in config.yaml",
         )
+    root = waveforms.resolve()
     rows = [
-        _describe(waveforms, record, subject, has_header)
+        _describe(root, record, subject, has_header)
         if is_known
         else _facts("patient_not_in_tables")
         for record, subject, has_header, is_known in zip(
@@ -174,19 +179,30 @@ def _with_headers(listed: pd.DataFrame, waveforms: Path, subjects: Collection[in
     return listed.join(facts.assign(**times))
 
 
-def _describe(waveforms: Path, record: str, subject: int, has_header: bool) -> dict[str, object]:
+def _describe(root: Path, record: str, subject: int, has_header: bool) -> dict[str, object]:
     """Return what the header of one recording says, or why it says nothing."""
     if not has_header:
         return _facts("header_missing")
     try:
-        header = read_header(waveforms / f"{record}.hea")
+        header = read_header(path_inside(root, root, f"{record}.hea"))
     except RecordError as error:
         return _facts(error.reason)
     if header.comments.get("subject_id", str(subject)) != str(subject):
         return _facts("other_patient_in_header")
     if header.start is None:
         return _facts("no_start_time")
+    if not header.seconds:
+        header = replace(header, seconds=_seconds(root, record))
     return _facts("", header) if header.seconds else _facts("no_length")
+
+
+def _seconds(root: Path, record: str) -> float | None:
+    """Return how long the ECG of a record is whose header leaves its length to the files."""
+    try:
+        opened = open_recording(root, record)
+    except RecordError:
+        return None
+    return opened.n_samples / opened.sampling_rate
 
 
 def _facts(reason: str, header: RecordHeader | None = None) -> dict[str, object]:

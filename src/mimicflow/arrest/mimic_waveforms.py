@@ -17,11 +17,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from mimicflow.errors import InputError, RecordError
+from mimicflow.waveform_paths import LINKED_LEVELS
 
 RECORD_COLUMNS = ("record", "subject_id", "numerics", "has_header")
 
@@ -148,9 +150,11 @@ def _outside(root: Path, file: Path, line: int) -> InputError:
 
 def _search(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
     """Yield the records whose headers lie below a folder, in the order of their names."""
-    for place, folders, files in os.walk(root / folder, onerror=_refuse):
-        folders.sort()
+    for place, folders, files in os.walk(root / folder, onerror=_refuse, followlinks=True):
         inside = PurePosixPath(Path(place).relative_to(root).as_posix())
+        if len(inside.parts) >= LINKED_LEVELS:
+            folders[:] = [name for name in folders if not Path(place, name).is_symlink()]
+        folders.sort()
         for file in sorted(files):
             path = inside / file.removesuffix(".hea")
             if file.endswith(".hea") and _is_record(root, path):
@@ -168,7 +172,14 @@ def _refuse(error: OSError) -> None:
 
 def _in_full(root: Path, path: PurePosixPath) -> str:
     """Return the path with the name of the waveform folder, which may be that of a patient."""
-    return f"/{root.resolve().name}/{path.as_posix()}"
+    return f"/{_own_name(root)}/{path.as_posix()}"
+
+
+@lru_cache
+def _own_name(root: Path) -> str:
+    """Return the name of a folder; of a link, the one of its two names that is a patient's."""
+    names = (root.absolute().name, root.resolve().name)
+    return next((name for name in names if _SUBJECT_FOLDER.match(f"/{name}")), names[-1])
 
 
 def _is_record(root: Path, path: PurePosixPath) -> bool:

@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 import wfdb
 
 from mimicflow.arrest.mimic_numerics import ENDING, read_ticked_numerics
-from mimicflow.arrest.recording import VITAL, path_inside
+from mimicflow.arrest.recording import VITAL
 from mimicflow.arrest.registry import TIME_DTYPE
 from mimicflow.arrest.wfdb_files import read_header
+from mimicflow.arrest.wfdb_signals import in_units, length, names_of, read_samples
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import RecordError
+from mimicflow.waveform_paths import path_inside
 
 PARQUET = ".parquet"
 _NAMES = pd.read_csv(REFERENCE / "numerics_names.csv", keep_default_na=False)
@@ -154,20 +156,26 @@ def _read_wfdb(root: Path, file: Path) -> pd.DataFrame:
         raise RecordError("numerics in segments are not read", reason="unreadable", file=file)
     for name in header.file_name or []:
         path_inside(root, path.parent, name, same_folder=True, file=file)
-    if (header.sig_len or 0) * header.n_sig > _MAX_VALUES:
-        raise RecordError(f"claims {header.sig_len} samples", reason="huge", file=file)
     try:
-        read = wfdb.rdrecord(str(path))
-    except Exception as error:  # damaged files raise nearly anything inside wfdb
-        raise RecordError(
-            f"wfdb cannot read it ({type(error).__name__}: {error})", reason="unreadable", file=file
-        ) from error
-    step = timedelta(seconds=1 / header.fs)
-    ticks = np.round(np.arange(read.sig_len) * (1e6 / float(header.fs))).astype("timedelta64[us]")
-    if read.sig_len * step > timedelta(days=366):
-        raise RecordError(f"claims {read.sig_len} samples", reason="huge", file=file)
-    columns = _vitals(read.sig_name, read.p_signal)
+        n_frames = length(path, header)
+        if n_frames * header.n_sig > _MAX_VALUES:
+            raise RecordError(f"claims {n_frames} samples", reason="huge", file=file)
+        if n_frames / header.fs > timedelta(days=366).total_seconds():
+            raise RecordError(f"claims {n_frames} samples", reason="huge", file=file)
+        signals = [_read_signal(path, header, place, n_frames) for place in range(header.n_sig)]
+    except RecordError as error:
+        reason = "huge" if error.reason == "huge" else "unreadable"
+        raise RecordError(error.message, reason=reason, file=error.file) from error
+    ticks = np.round(np.arange(n_frames) * (1e6 / float(header.fs))).astype("timedelta64[us]")
+    columns = _vitals(names_of(header), np.column_stack(signals))
     return pd.DataFrame({"time": np.datetime64(start, "us") + ticks, **columns})
+
+
+def _read_signal(path: Path, header: wfdb.Record, place: int, n_frames: int) -> np.ndarray:
+    """Return one number of a monitor, (n_frames,); the mean of a frame that holds several."""
+    values = in_units(read_samples(path, header, place, 0, n_frames), header, place)
+    per_frame = int(header.samps_per_frame[place] or 1)
+    return values if per_frame == 1 else values.reshape(-1, per_frame).mean(axis=1)
 
 
 def _vitals(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:

@@ -87,6 +87,25 @@ class Recording(ABC):
             self._fill(values[begin - first : end - first], begin)
         return values
 
+    def wrong_segments(self) -> tuple[int, ...]:
+        """Return the segments that differ from their headers; all samples of the lead are read.
+
+        Returns
+        -------
+        tuple of int
+            Those whose WFDB checksum or first value is another, counted from 0. Of a file of
+            another kind none: it was checked when it was opened.
+        """
+        return ()
+
+    def without(self, segments: Sequence[int]) -> Recording:
+        """Return the recording, of which these segments cannot be read any more."""
+        return self
+
+    def share_of(self, segments: Sequence[int]) -> float:
+        """Return the share of the samples that can be read which lie in these segments."""
+        return 0.0
+
     @abstractmethod
     def _fill(self, values: np.ndarray, first: int) -> None:
         """Put the samples from ``first`` on, all inside the recording, into an array of NaN."""
@@ -96,44 +115,6 @@ def end_of(start: pd.Timestamp, n_samples: int, sampling_rate: float) -> pd.Time
     """Return when ``n_samples`` from ``start`` on are over; also for the years that MIMIC uses."""
     microseconds = round(n_samples / sampling_rate * 1e6)
     return start.as_unit("us") + pd.Timedelta(timedelta(microseconds=microseconds)).as_unit("us")
-
-
-def path_inside(
-    root: Path, folder: Path, name: str, *, same_folder: bool = False, file: Path | None = None
-) -> Path:
-    """Resolve ``name`` in ``folder``, links included, and refuse what lies outside ``root``.
-
-    Parameters
-    ----------
-    root : Path
-        The waveform folder, resolved.
-    folder : Path
-        Where the name counts from; inside ``root``.
-    name : str
-        A relative path, from a table or from a header.
-    same_folder : bool
-        Whether the name must be that of a file, without any folder.
-    file : Path, optional
-        Where the name stands, for the message.
-
-    Raises
-    ------
-    RecordError
-        With reason ``outside_folder``.
-    """
-    path = Path(name)
-    # wfdb opens files through fsspec, to which "::" and "://" mean other places than the disk.
-    safe = bool(name.strip()) and not any(part in name for part in ("\0", "::", "://"))
-    safe = safe and not path.is_absolute() and ".." not in path.parts
-    safe = safe and (not same_folder or len(path.parts) == 1)
-    inside = (folder / path).resolve() if safe else root
-    if not safe or not inside.is_relative_to(root):
-        raise RecordError(
-            f"path {name!r} leads outside the waveform folder",
-            reason="outside_folder",
-            file=file or root,
-        )
-    return inside
 
 
 def choose_lead(names: Sequence[str], wanted: str, samples: Sequence[int], file: Path) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mimicflow.arrest.numerics_files import find_numerics, read_numerics
-from mimicflow.arrest.recording import VITAL, Recording, path_inside
+from mimicflow.arrest.recording import VITAL, Recording
 from mimicflow.arrest.vital import open_vital
 from mimicflow.arrest.wfdb_files import open_wfdb
 from mimicflow.errors import RecordError
+from mimicflow.waveform_paths import path_inside
 
 __all__ = ["Recording", "find_numerics", "open_recording", "read_numerics"]
 

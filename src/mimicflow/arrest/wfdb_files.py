@@ -9,31 +9,34 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 import wfdb
 
-from mimicflow.arrest.recording import (
-    Recording,
-    check_size,
-    choose_lead,
-    path_inside,
-    unit_factor,
+from mimicflow.arrest.recording import Recording, check_size, choose_lead, unit_factor
+from mimicflow.arrest.wfdb_signals import (
+    GAP,
+    header_file,
+    in_units,
+    is_as_written,
+    length,
+    listed,
+    names_of,
+    read_samples,
+    signal_fault,
 )
 from mimicflow.ecg.records import parse_header
 from mimicflow.errors import RecordError
+from mimicflow.waveform_paths import path_inside
 
-_GAP = "~"
+CHECKSUM = "checksum_wrong"
+"""The reason for what differs from the checksum or the first value in its header."""
+
 _MAX_HEADER_BYTES = 4_000_000
-_BITS = {"80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "310": 32 / 3, "311": 32 / 3}
-_BITS |= {"24": 24, "32": 32}
-_COMPRESSED = ("508", "516", "524")
-_PADDING = 256  # samples; some recorders fill a last block
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,14 @@ class Segment:
     fault: RecordError | None = None
 
     @property
+    def is_readable(self) -> bool:
+        """Whether the lead is recorded here, and nothing is known against its samples."""
+        return self.channel is not None and self.fault is None
+
+    @property
     def names(self) -> list[str]:
         """Names of its signals."""
-        return _names(self.header)
+        return names_of(self.header)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,30 @@ class WfdbRecording(Recording):
 
     per_frame: int
     segments: tuple[Segment, ...]
+
+    def wrong_segments(self) -> tuple[int, ...]:
+        """See `Recording`."""
+        return tuple(
+            number
+            for number, part in enumerate(self.segments)
+            if part.header is not None
+            and part.is_readable
+            and not is_as_written(part.path, part.header, part.channel or 0, part.n_frames)
+        )
+
+    def without(self, segments: Sequence[int]) -> WfdbRecording:
+        """See `Recording`."""
+        left = list(self.segments)
+        for number in segments:
+            file = header_file(left[number].path)
+            fault = RecordError("checksum or first value differ", reason=CHECKSUM, file=file)
+            left[number] = replace(left[number], fault=fault)
+        return replace(self, segments=tuple(left))
+
+    def share_of(self, segments: Sequence[int]) -> float:
+        """See `Recording`."""
+        readable = [part.n_frames if part.is_readable else 0 for part in self.segments]
+        return sum(readable[number] for number in segments) / max(1, sum(readable))
 
     def _fill(self, values: np.ndarray, first: int) -> None:
         end = first + len(values)
@@ -94,27 +126,14 @@ class WfdbRecording(Recording):
         if segment.fault is not None:
             fault = segment.fault
             raise RecordError(fault.message, reason=fault.reason, file=fault.file)
+        assert segment.header is not None and segment.channel is not None
         first, last = begin // self.per_frame, math.ceil(stop / self.per_frame)
-        file = _header_file(segment.path)
-        try:
-            read = wfdb.rdrecord(
-                str(segment.path),
-                sampfrom=first,
-                sampto=last,
-                channels=[segment.channel],
-                smooth_frames=False,
-            )
-        except Exception as error:  # damaged files raise nearly anything inside wfdb
-            raise RecordError(
-                f"wfdb cannot read it ({type(error).__name__}: {error})",
-                reason="unreadable",
-                file=file,
-            ) from error
-        samples = np.asarray(read.e_p_signal[0], dtype=np.float64)
-        if len(samples) != (last - first) * self.per_frame:
-            raise RecordError("holds fewer samples", reason="signal_truncated", file=file)
+        samples = read_samples(segment.path, segment.header, segment.channel, first, last)
         offset = first * self.per_frame
-        return samples[begin - offset : stop - offset] * unit_factor(read.units[0], self.lead, file)
+        samples = samples[begin - offset : stop - offset]
+        unit = segment.header.units[segment.channel] or "mV"
+        values = in_units(samples, segment.header, segment.channel)
+        return values * unit_factor(unit, self.lead, header_file(segment.path))
 
 
 def open_wfdb(root: Path, path: Path, wanted: str) -> WfdbRecording:
@@ -125,15 +144,15 @@ def open_wfdb(root: Path, path: Path, wanted: str) -> WfdbRecording:
     RecordError
         As :func:`mimicflow.arrest.recordings.open_recording`.
     """
-    file = _header_file(path)
+    file = header_file(path)
     header = read_header(root, path, missing="missing")
     if isinstance(header, wfdb.MultiRecord):
         layout, found = _segments(root, path, header)
     else:
-        fault = _signal_fault(root, path, header, None)
+        fault = signal_fault(root, path, header, None)
         if fault is not None and fault.reason == "outside_folder":
             raise fault
-        layout, found = _names(header), [Segment(0, _length(root, path, header), header, path)]
+        layout, found = names_of(header), [Segment(0, length(path, header), header, path)]
     names = list(dict.fromkeys([*layout, *(name for part in found for name in part.names)]))
     recorded = [sum(part.n_frames for part in found if name in part.names) for name in names]
     lead = choose_lead(names, wanted, recorded, file)
@@ -182,7 +201,7 @@ def read_header(root: Path, path: Path, *, missing: str) -> wfdb.Record | wfdb.M
     if isinstance(header, wfdb.MultiRecord):
         count, claimed = len(header.seg_len), header.n_seg
     else:
-        count, claimed = len(_names(header)), header.n_sig
+        count, claimed = len(names_of(header)), header.n_sig
     if count != claimed:
         raise RecordError(
             f"header lists {count} of {claimed} parts",
@@ -203,7 +222,7 @@ def _check_numbers(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
         raise RecordError(f"is not WFDB ({error})", reason="unreadable", file=file) from error
     fault = lines[0] if (own.sampling_rate, own.n_samples) != (header.fs, header.sig_len) else ""
     if isinstance(header, wfdb.Record) and not fault:
-        read = zip(_listed(header.adc_gain), _listed(header.baseline), _names(header), strict=True)
+        read = zip(listed(header.adc_gain), listed(header.baseline), names_of(header), strict=True)
         for line, signal, (gain, baseline, name) in zip(lines[1:], own.signals, read, strict=True):
             if (signal.gain, signal.baseline, signal.name) != (gain, baseline, name.strip()):
                 fault = line
@@ -219,8 +238,8 @@ def _segments(root: Path, path: Path, header: wfdb.MultiRecord) -> tuple[list[st
     for number, (name, n_frames) in enumerate(zip(header.seg_name, header.seg_len, strict=True)):
         own = path
         part, fault = None, None
-        if name != _GAP:
-            own = _header_file(path).parent / name
+        if name != GAP:
+            own = header_file(path).parent / name
             try:
                 path_inside(root, path.parent, f"{name}.hea", same_folder=True)
                 part = read_header(root, own, missing="signal_missing")
@@ -230,16 +249,16 @@ def _segments(root: Path, path: Path, header: wfdb.MultiRecord) -> tuple[list[st
             if fault is not None and fault.reason == "outside_folder":
                 raise fault
         if number == 0 and n_frames == 0:  # the layout of segments that differ
-            layout = _names(part)
+            layout = names_of(part)
             continue
         usable = part if isinstance(part, wfdb.Record) else None
         segments.append(Segment(first, n_frames, usable, own, None, fault))
         first += n_frames
-    if header.sig_len is not None and header.sig_len != first:
+    if header.sig_len and header.sig_len != first:
         raise RecordError(
             f"claims {header.sig_len} samples, its segments {first}",
             reason="unreadable",
-            file=_header_file(path),
+            file=header_file(path),
         )
     return layout, segments
 
@@ -253,7 +272,7 @@ def _segment_fault(
     is_first: bool,
 ) -> RecordError | None:
     """Tell how the header of a segment contradicts that of the record."""
-    file = _header_file(path)
+    file = header_file(path)
     if isinstance(part, wfdb.MultiRecord):
         return RecordError("a segment made of segments", reason="unreadable", file=file)
     if part.fs != header.fs:
@@ -262,7 +281,7 @@ def _segment_fault(
         )
     if is_first and n_frames == 0:
         return None
-    if part.sig_len is not None and part.sig_len != n_frames:
+    if part.sig_len and part.sig_len != n_frames:
         return RecordError(
             f"has {part.sig_len} samples, the record gives it {n_frames}",
             reason="unreadable",
@@ -281,14 +300,14 @@ def _with_lead(root: Path, segments: list[Segment], lead: str) -> tuple[tuple[Se
             channel = segment.names.index(lead)
             samples = int(segment.header.samps_per_frame[channel] or 1)
             per_frame = per_frame or samples
-            file = _header_file(segment.path)
+            file = header_file(segment.path)
             if samples != per_frame:
                 fault = RecordError(
                     f"has {samples} samples of {lead} per frame, other segments {per_frame}",
                     reason="unreadable",
                     file=file,
                 )
-            fault = fault or _signal_fault(
+            fault = fault or signal_fault(
                 root, segment.path, segment.header, channel, segment.n_frames
             )
         found.append(
@@ -306,95 +325,3 @@ def _check_any(segments: tuple[Segment, ...], lead: str, file: Path) -> None:
     if faults:
         raise faults[0]
     raise RecordError(f"{lead} is recorded nowhere", reason="empty", file=file)
-
-
-def _signal_fault(
-    root: Path, path: Path, header: wfdb.Record, channel: int | None, n_frames: int | None = None
-) -> RecordError | None:
-    """Tell what is wrong with a signal's file, without reading samples.
-
-    Without a channel, only whether a name leads outside the folder.
-    """
-    file = _header_file(path)
-    for name in dict.fromkeys(_listed(header.file_name)):
-        if name != _GAP:
-            try:
-                path_inside(root, path.parent, name, same_folder=True, file=file)
-            except RecordError as error:
-                return error
-    if channel is None:
-        return None
-    name = header.file_name[channel]
-    group = [place for place, other in enumerate(header.file_name) if other == name]
-    codes = {(header.fmt[place], header.byte_offset[place] or 0) for place in group}
-    contiguous = group == list(range(group[0], group[0] + len(group)))
-    kind, offset = header.fmt[channel], header.byte_offset[channel] or 0
-    gain = header.adc_gain[channel]
-    if len(codes) > 1 or not contiguous or not math.isfinite(gain) or gain == 0:
-        return RecordError("signal lines contradict each other", reason="unreadable", file=file)
-    if kind not in _BITS and kind not in _COMPRESSED:
-        # Format 8 holds differences: a part cannot be read without all that comes before it.
-        return RecordError(f"signal format {kind}", reason="unreadable", file=file)
-    try:
-        unit_factor(header.units[channel] or "mV", header.sig_name[channel], file)
-        available = _frames_in(path.parent / name, header, group, kind, offset)
-    except RecordError as error:
-        return error
-    if n_frames is not None and available < n_frames:
-        return RecordError(
-            f"{available} of {n_frames} samples",
-            reason="signal_truncated",
-            file=path.parent / name,
-        )
-    # Room for another signal: the header then misses one of the file, and all samples shift.
-    room = 1 + 0.5 / len(group)
-    if n_frames and kind in _BITS and available > n_frames * room + _PADDING / len(group):
-        return RecordError(
-            f"{available} samples, the header claims {n_frames}",
-            reason="unreadable",
-            file=path.parent / name,
-        )
-    return None
-
-
-def _frames_in(file: Path, header: wfdb.Record, group: list[int], kind: str, offset: int) -> int:
-    """Return how many frames a signal file has room for."""
-    if not file.is_file():
-        raise RecordError("no signal file", reason="signal_missing", file=file)
-    if kind in _COMPRESSED:
-        try:
-            samples = int(soundfile.info(str(file)).frames) - offset
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise RecordError(
-                f"not a FLAC file ({error})", reason="unreadable", file=file
-            ) from error
-        return samples // int(header.samps_per_frame[group[0]] or 1)
-    per_frame = sum(int(header.samps_per_frame[place] or 1) for place in group)
-    # Half a byte of a last, odd sample may be left out.
-    return int((file.stat().st_size - offset) * 8 / _BITS[kind] / per_frame + 1e-9)
-
-
-def _length(root: Path, path: Path, header: wfdb.Record) -> int:
-    """Return the frames of a single-segment record; by its first file when the header is silent."""
-    if header.sig_len is not None:
-        return int(header.sig_len)
-    names = _listed(header.file_name)
-    if not names or header.fmt[0] not in (*_BITS, *_COMPRESSED):
-        return 0
-    group = [place for place, name in enumerate(names) if name == names[0]]
-    offset = header.byte_offset[0] or 0
-    return max(0, _frames_in(path.parent / names[0], header, group, header.fmt[0], offset))
-
-
-def _listed(values: list[Any] | None) -> list[Any]:
-    return values or []
-
-
-def _names(header: wfdb.Record | wfdb.MultiRecord | None) -> list[str]:
-    """Return the signal names of a header; "" for one without."""
-    names = getattr(header, "sig_name", None)
-    return [name or "" for name in names or []]
-
-
-def _header_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.hea")

@@ -16,6 +16,7 @@ import numpy as np
 import wfdb
 
 from mimicflow.errors import RecordError
+from mimicflow.waveform_paths import path_inside
 
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """The leads and their order everywhere in mimicflow: that of the MIMIC-IV-ECG files."""
@@ -32,6 +33,7 @@ _MAX_VALUES = 50_000_000  # samples times signals: an hour and more of 12 leads 
 _LEAST_GAIN = 1e-6  # per mV or µV; less would be kV, and overflows
 _UNITS_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}  # both micro signs of Unicode
 _NOT_RECORDED = -32768  # format 16
+_OUTSIDE = "path_outside"
 
 # header(5) of the WFDB manual: format[xSAMPLES][:SKEW][+OFFSET] and gain[(baseline)][/units]
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$", re.ASCII)
@@ -121,11 +123,13 @@ def read_record(ecg_folder: str | Path, path: str | None) -> Record:
 
 
 def _read(root: Path, path: str) -> Record:
-    header_file = _inside(root, root, path + ".hea")
+    header_file = path_inside(root, root, path + ".hea", reason=_OUTSIDE)
     header = _read_header(header_file)
     if header.segments:
         for segment in header.segments:
-            segment_file = _inside(root, header_file.parent, segment + ".hea", same_folder=True)
+            segment_file = path_inside(
+                root, header_file.parent, f"{segment}.hea", same_folder=True, reason=_OUTSIDE
+            )
             _signal_files(root, segment_file, _read_header(segment_file))
         values, names, units = _read_with_wfdb(header_file)
         rows = _lead_rows(names, header_file)
@@ -140,21 +144,6 @@ def _read(root: Path, path: str) -> Record:
             values = _read_with_wfdb(header_file)[0][rows[rows >= 0]]
     units = [units[row] for row in rows if row >= 0]
     return _to_leads(values, rows >= 0, units, header.sampling_rate, header_file)
-
-
-def _inside(root: Path, folder: Path, name: str, *, same_folder: bool = False) -> Path:
-    """Resolve ``name`` in ``folder``, links included, and refuse what lies outside ``root``."""
-    parts = Path(name).parts
-    safe = "\0" not in name and not Path(name).is_absolute() and ".." not in parts
-    safe = safe and (not same_folder or len(parts) == 1)
-    file = folder / name
-    if safe and (not same_folder or file.is_symlink()):  # the folder itself is resolved already
-        file = file.resolve()
-    if not safe or not file.is_relative_to(root):
-        raise RecordError(
-            f"path {name!r} leads outside the ECG folder", reason="path_outside", file=root
-        )
-    return file
 
 
 def _read_header(file: Path) -> Header:
@@ -261,7 +250,7 @@ def _signal_files(root: Path, header_file: Path, header: Header) -> list[Path]:
     for name in dict.fromkeys(signal.file for signal in header.signals):
         if name == "~":  # layout of a multi-segment record: no file
             continue
-        file = _inside(root, header_file.parent, name, same_folder=True)
+        file = path_inside(root, header_file.parent, name, same_folder=True, reason=_OUTSIDE)
         if not file.is_file():
             raise RecordError("no signal file", reason="signal_missing", file=file)
         if file.stat().st_size == 0:

@@ -203,12 +203,23 @@ def collect_records(
         raise InputError(
             f"{len(damaged)} of {total} ECG records cannot be used ({reasons or 'none listed'}); "
             f"the limit is {max_damaged_share:.2%}",
-            # No record is named here: its path has the number of the patient.
-            remedy=f"check that the ECG folder is complete ({Path(excluded[0]).parent} lists the "
-            "records), or raise ecg.max_damaged_share",
+            remedy=_remedy(damaged, Path(excluded[0]).parent),
         )
     write_csv(damaged.sort_values("study_id"), output_excluded)
     write_parquet(readable.drop(columns="row").sort_values("study_id"), output_records)
+
+
+def _remedy(damaged: pd.DataFrame, folder: Path) -> str:
+    """Return what to do; no record is named, as its path has the number of the patient."""
+    if (damaged["reason"] == "path_outside").sum() * 2 > len(damaged):
+        return (
+            f"set data.ecg to the folder in which the records lie ({folder} lists them): links "
+            "more than two levels below it may not lead out of it (docs/arrest.md)"
+        )
+    return (
+        f"check that the ECG folder is complete ({folder} lists the records), or raise "
+        "ecg.max_damaged_share"
+    )
 
 
 class WaveformStore:

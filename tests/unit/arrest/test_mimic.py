@@ -4,6 +4,7 @@ import logging
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_mimic import ARREST, FRAMES, write_header, write_signal, write_tables
@@ -121,6 +122,7 @@ def test_recordings_without_a_stay_are_counted_by_reason(waves, tables, tmp_path
     assert rows(table) == [
         ("patient_not_in_tables", "0", "1", "1"),
         ("header_missing", "0", "1", "1"),
+        ("outside_folder", "0", "0", "0"),
         ("unreadable", "0", "1", "1"),
         ("other_patient_in_header", "0", "1", "1"),
         ("no_start_time", "0", "1", "1"),
@@ -241,6 +243,29 @@ def test_the_matched_subset_of_mimic_iii(tmp_path, with_list):
         ("20", "7", record, start, "", "", f"{record}n")
     ]
     assert ("7", "") in rows(read(tmp_path / "out", "arrests"))
+
+
+def test_folders_on_other_disks_and_lengths_left_to_the_files_are_found(waves, tables, tmp_path):
+    moved = tmp_path / "disk2"
+    (waves / "waves/p100").rename(moved)
+    (waves / "waves/p100").symlink_to(moved)
+    header = moved / "p10000101/81000002/81000002.hea"
+    whole = header.read_text()
+    header.write_text(whole.replace(" 3600 ", " 0 ", 1).replace(" 1 1 ", " 1 250 ", 1))
+    samples = np.arange(250 * 3600, dtype="<i2")
+    samples.tofile(header.with_suffix(".dat"))
+
+    build_registry(waves, tables, tmp_path / "out")
+
+    table = read(tmp_path / "out", "recordings").set_index("record")
+    record = "waves/p100/p10000101/81000002/81000002"
+    assert record in table.index
+    (waves / "waves/p100/p10000101/81000002").rename(tmp_path / "elsewhere")
+    (waves / "waves/p100/p10000101/81000002").symlink_to(tmp_path / "elsewhere")
+    (waves / "RECORDS").write_text("\n".join(table.index))
+    build_registry(waves, tables, tmp_path / "out")
+    unmatched = read(tmp_path / "out", "unmatched").set_index("reason")
+    assert unmatched.loc["outside_folder", "recordings"] == "1"
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path, tables):

@@ -77,6 +77,9 @@ def test_wfdb_numerics_without_time_or_with_a_cut_file_are_refused(write_record)
     text = header.read_text().replace("w 1 0.5 100", "w 1 0.5 100 00:00:00 01/01/2150")
     header.write_text(text)
     assert len(read_numerics(header.parent, "w")) == 100
+    header.write_text(text.replace(" 100 00:", " 0 00:"))  # WFDB: the length is not known
+    assert read_numerics(header.parent, "w")["hr"].tolist() == pytest.approx(range(100), abs=0.01)
+    header.write_text(text)
     header.with_suffix(".dat").write_bytes(b"123")
     assert reason_of(read_numerics, header.parent, "w") == "unreadable"
     header.write_text(text.replace(" 100 ", " 99999999999 "))

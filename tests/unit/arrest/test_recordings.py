@@ -9,7 +9,7 @@ import pytest
 import wfdb
 from arrest_files import reason_of
 
-from mimicflow.arrest.recordings import open_recording
+from mimicflow.arrest.recordings import find_numerics, open_recording
 from mimicflow.errors import RecordError
 from mimicflow.hrv.epochs import measure_epochs
 
@@ -211,7 +211,7 @@ HEADERS = {
     "no name": ("a 1 250 100\na.dat 16 200/mV\n", "no_ecg_lead"),
     "pressure only": ("a 1 250 100\na.dat 16 1/mmHg 16 0 0 0 0 ABP\n", "no_ecg_lead"),
     "99 Hz": (f"a 1 99 100\n{SIGNAL}\n", "low_rate"),
-    "no sample": (f"a 1 250 0\n{SIGNAL}\n", "empty"),
+    "no sample": ("a 1 250 0\na.dat 16+200 200/mV 16 0 0 0 0 II\n", "empty"),
     "more samples than bytes": (f"a 1 250 101\n{SIGNAL}\n", "signal_truncated"),
     "more samples than a year": (f"a 1 250 {10**12}\n{SIGNAL}\n", "huge"),
     "more per frame than bytes": (
@@ -284,8 +284,43 @@ def test_links_out_of_the_folder_are_refused(write_record, tmp_path):
     (inner / "c.hea").write_bytes(header.read_bytes())
     (inner / "c.dat").symlink_to(header.with_suffix(".dat"))
     assert reason_of(open_recording, inner, "c") == "outside_folder"
-    (inner / "link").symlink_to(header.parent)
-    assert reason_of(open_recording, inner, "link/c") == "outside_folder"
+    (inner / "a" / "b").mkdir(parents=True)
+    (inner / "a" / "b" / "link").symlink_to(header.parent)
+    assert reason_of(open_recording, inner, "a/b/link/c") == "outside_folder"
+
+
+def test_folders_near_the_top_may_lie_on_other_disks(write_record, write_vital, tmp_path):
+    ecg = np.sin(np.arange(3000) / 20)
+    disk = write_record("c", [ecg]).parent
+    write_record("cn", [ecg[:5] + 70], rate=0.5, names=["HR"], units=["bpm"])
+    write_vital("v", {"ECG_II": [{"dt": 1.7e9, "val": ecg.astype(np.float32)}]})
+    (disk / "m.hea").write_text("m/1 1 250 3000\nc 3000\n")
+    root = tmp_path / "root"
+    (root / "waves").mkdir(parents=True)
+    (root / "direct").symlink_to(disk)
+    (root / "waves" / "p100").symlink_to(disk)
+
+    for folder in ("direct", "waves/p100"):
+        for record in ("c", "m", "v.vital"):
+            opened = open_recording(root, f"{folder}/{record}")
+            np.testing.assert_allclose(opened.read(0, 500), ecg[:500], atol=1e-3)
+        assert find_numerics(root, f"{folder}/c") == f"{folder}/cn"
+
+
+@pytest.mark.parametrize("fmt", ["16", "80", "212", "24", "516"])
+@pytest.mark.parametrize("claim", ["", " 0", " 0 10:00:00 01/02/2150"])
+def test_the_length_may_be_left_to_the_file(write_record, fmt, claim):
+    ecg = np.sin(np.arange(5000) / 20)
+    header = write_record("r", [ecg, ecg / 2], names=["II", "V"], fmt=fmt)
+    whole = open_recording(header.parent, "r", "V").read(0, 5000)
+    header.write_text(header.read_text().replace("r 2 250 5000", f"r 2 250{claim}"))
+
+    for record in ("r", "m"):
+        (header.parent / "m.hea").write_text("m/2 2 250\nr 5000\nr 5000\n")
+        recording = open_recording(header.parent, record, "V")
+        assert recording.n_samples == {"r": 5000, "m": 10000}[record]
+        np.testing.assert_array_equal(recording.read(1000, 300), whole[1000:1300])
+        np.testing.assert_array_equal(recording.read(0, 5000), whole)
 
 
 def write_segments(write_record) -> Path:

@@ -217,14 +217,15 @@ def test_paths_cannot_leave_the_folder(write_record, tmp_path):
     outside.mkdir()
     for suffix in (".hea", ".dat"):
         (outside / f"r{suffix}").write_bytes((folder / f"r{suffix}").read_bytes())
-    (folder / "link").symlink_to(outside)
+    (folder / "sub" / "below").mkdir()
+    (folder / "sub" / "below" / "link").symlink_to(outside)
     (folder / "l.hea").symlink_to(outside / "r.hea")
     for path in (
         str(folder / "r"),
         "../outside/r",
         "sub/../r",
         "sub/../../outside/r",
-        "link/r",
+        "sub/below/link/r",
         "l",
         "a\0b",
     ):
@@ -234,10 +235,26 @@ def test_paths_cannot_leave_the_folder(write_record, tmp_path):
     assert reason_of(folder) == "path_outside"
 
 
-def test_folder_itself_may_be_a_link(write_record, tmp_path):
-    write_record()
-    (tmp_path / "link").symlink_to(tmp_path / "ecg")
-    assert read_record(tmp_path / "link", "r").lead_mask.all()
+def test_the_folder_and_those_near_its_top_may_be_links(write_record, tmp_path):
+    """``files`` on a second disk, ``files/p1000`` on a third; what lies below them stays there."""
+    write_record(raw=np.random.default_rng(0).integers(-400, 400, (12, 1000)))
+    disks = [tmp_path / "disk1", tmp_path / "disk2" / "files", tmp_path / "disk3" / "p1000"]
+    for folder, inside in zip(disks, ("", "p1001/p10010001/s1", "p10000001/s1"), strict=True):
+        (folder / inside).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(disks[0])
+    (disks[0] / "files").symlink_to(disks[1])
+    (disks[1] / "p1000").symlink_to(disks[2])
+    for suffix in (".hea", ".dat"):
+        content = (tmp_path / "ecg" / f"r{suffix}").read_bytes()
+        (disks[1] / "p1001/p10010001/s1" / f"r{suffix}").write_bytes(content)
+        (disks[2] / "p10000001/s1" / f"r{suffix}").write_bytes(content)
+
+    assert read_record(tmp_path / "link", "files/p1001/p10010001/s1/r").lead_mask.all()
+    assert read_record(tmp_path / "link", "files/p1000/p10000001/s1/r").lead_mask.all()
+
+    (disks[2] / "p10000001" / "s2").symlink_to(tmp_path / "ecg")
+    for path in ("files/p1000/p10000001/s2/r", "files/../link/files/r", "files/p1000/../r"):
+        assert reason_of(tmp_path / "link", path) == "path_outside", path
 
 
 def test_segments_cannot_leave_the_folder(write_record, tmp_path):

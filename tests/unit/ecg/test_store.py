@@ -19,6 +19,7 @@ class Shards:
 
     def __init__(self, folder: Path, write_record) -> None:
         self.folder, self.ecg = folder, folder / "ecg"
+        self.path_of = {number: str(number) for number in range(1, 10)}
         for number in range(1, 10):
             raw = np.random.default_rng(number).integers(-400, 400, (12, 5000))
             raw[:, 4000 if number == 3 else 5000 :] = 0
@@ -34,7 +35,7 @@ class Shards:
                 "subject_id": [100 + study for study in studies],
                 "study_id": studies,
                 "ecg_time": pd.to_datetime("2150-01-01") + pd.to_timedelta(studies, unit="h"),
-                "path": [str(study) if study < 10 else None for study in studies],
+                "path": [self.path_of.get(study) for study in studies],
             }
         ).to_parquet(record_list)
         outputs = tuple(self.folder / f"{name}{end}" for end in (".npy", ".parquet", ".x.parquet"))
@@ -193,6 +194,21 @@ def test_collect_stops_when_too_many_are_damaged(shards, studies, limit):
     with pytest.raises(InputError, match=f"of {len(studies)} ECG records cannot be used"):
         collect_records([index], [excluded], *outputs, max_damaged_share=limit)
     assert not any(path.exists() for path in outputs)
+
+
+def test_links_that_lead_outside_are_told_as_such(shards):
+    (shards.ecg / "5").mkdir()
+    (shards.ecg / "5/files").mkdir()
+    (shards.ecg / "5/files/p1").symlink_to(shards.folder)
+    index, _ = shards.build("b", [1])[1:]
+    shards.path_of = {5: "5/files/p1/1"}
+    excluded = shards.build("a", [5])[2]
+    assert pd.read_parquet(excluded)["reason"].tolist() == ["path_outside"]
+    with pytest.raises(InputError, match="may not lead out"):
+        collect_records(
+            *([index], [excluded], shards.folder / "records.parquet", shards.folder / "x.csv"),
+            max_damaged_share=0,
+        )
 
 
 def test_open_hybrid_folder(shared_data, tmp_path):

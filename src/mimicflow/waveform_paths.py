@@ -1,0 +1,80 @@
+"""Where the path of a record may lead: nowhere but into the folder that the configuration names.
+
+The owner of the data decides where the folder lies: it may be a link, and so may the folders
+right below it and those below these (``files``, ``files/p1000``; ``waves/p100``), for instance on
+another disk. Below them, where the records of patients come out of archives, no link and no name
+in a table or header leads anywhere else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mimicflow.errors import RecordError
+
+LINKED_LEVELS = 2
+"""So many folders below the one of the configuration may be links that leave it."""
+
+
+def path_inside(
+    root: Path,
+    folder: Path,
+    name: str,
+    *,
+    same_folder: bool = False,
+    reason: str = "outside_folder",
+    file: Path | None = None,
+) -> Path:
+    """Return ``name`` in ``folder``, when what it leads to lies inside ``root``.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that the configuration names, resolved.
+    folder : Path
+        Where the name counts from: ``root``, or what this function returned.
+    name : str
+        A relative path, from a table or from a header.
+    same_folder : bool
+        Whether the name must be that of a file, without any folder.
+    reason : str
+        Of the error.
+    file : Path, optional
+        Where the name stands, for the message.
+
+    Returns
+    -------
+    Path
+        As named, not resolved: so that names in it count from the same place.
+
+    Raises
+    ------
+    RecordError
+        The name is none, or leads outside.
+    """
+    path = Path(name)
+    # wfdb opens files through fsspec, to which "::" and "://" mean other places than the disk.
+    safe = bool(name.strip()) and not any(part in name for part in ("\0", "::", "://"))
+    safe = safe and not path.is_absolute() and ".." not in path.parts
+    safe = safe and (not same_folder or len(path.parts) == 1)
+    place = folder / path
+    # The folder of a header that was opened has been looked at with it.
+    safe = safe and (same_folder or _leads_inside(root, place.parent))
+    if not safe or (place.is_symlink() and not _leads_inside(root, place)):
+        raise RecordError(
+            f"path {name!r} leads outside the folder that the configuration names",
+            reason=reason,
+            file=file or root,
+        )
+    return place
+
+
+def _leads_inside(root: Path, place: Path) -> bool:
+    """Tell whether a place lies in the root, or in a folder that a link near the top leads to."""
+    target = place.resolve()
+    if target.is_relative_to(root):
+        return True
+    parts = place.relative_to(root).parts[:LINKED_LEVELS]
+    upper = [root.joinpath(*parts[: level + 1]) for level in range(len(parts))]
+    linked = [folder.resolve() for folder in upper if folder.is_symlink() and folder.is_dir()]
+    return any(target.is_relative_to(folder) for folder in linked)
