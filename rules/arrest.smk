@@ -24,6 +24,7 @@ rule build_registry:
             *concept("icu_registry"),
             "reference/arrest_codes.csv",
             "reference/careunits.csv",
+            "reference/ecg_leads.csv",
             "reference/mimic_waveform_names.csv",
         ),
     output:
