@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from mimicflow.ecg.resnet import STAGES, ResNet1d
 from mimicflow.errors import ConfigError
+from mimicflow.learning import processes
 from mimicflow.learning.devices import mixed_precision, to_device
 
 Branch = Literal["ecg", "vitals", "static"]
@@ -38,7 +39,7 @@ class EncoderConfig:
     frozen_batchnorm: Literal["eval", "train"] = "eval"
     """``train``: batch normalisation drifts in layers that are not trained."""
     padding: Literal["packed", "encoded"] = "packed"
-    """``encoded``: absent ECGs pass the encoder as zeros."""
+    """``encoded``: absent ECGs, up to the longest stay of the batch, pass the encoder as zeros."""
     stem: Literal["frozen", "trained", "forgotten"] = "frozen"
     """The stem when all layers are trained; ``forgotten``: unfrozen without an optimiser group."""
 
@@ -231,12 +232,14 @@ class AdmissionModel(nn.Module):
         """Encode each distinct ECG once, put the embeddings in their places, run the GRU."""
         assert batch.ecgs is not None and batch.ecg_index is not None
         assert batch.hours is not None and batch.n_ecgs is not None
-        real_BT = batch.ecg_index >= 0
         ecgs, index_BT = batch.ecgs, batch.ecg_index.clamp(min=0)
-        if self.settings.padding == "encoded" and not real_BT.all():
-            n_empty = int((~real_BT).sum())
+        if self.settings.padding == "encoded":
+            longest = processes.whole_greatest(batch.n_ecgs.max().to(ecgs.device))
+            steps_T = torch.arange(index_BT.shape[1], device=ecgs.device)
+            empty_BT = (batch.ecg_index < 0) & (steps_T < longest)
+            n_empty = int(empty_BT.sum())
             empty = torch.arange(len(ecgs), len(ecgs) + n_empty, device=ecgs.device)
-            index_BT = index_BT.masked_scatter(~real_BT, empty)
+            index_BT = index_BT.masked_scatter(empty_BT, empty)
             ecgs = torch.cat([ecgs, ecgs.new_zeros(n_empty, *ecgs.shape[1:])])
         h_NE = self.adapter(self._encode(ecgs, start))
         # A lookup, not h_NE[index_BT]: its gradient adds up in a fixed order.

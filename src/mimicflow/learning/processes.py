@@ -132,6 +132,13 @@ def whole_count(count: Tensor) -> Tensor:
     return _sum(count.float()) * (_share.weight / n_processes())
 
 
+def whole_greatest(value: Tensor) -> Tensor:
+    """Return the greatest value, a single one, among the shares of the batch being computed."""
+    if _share is not None:
+        distributed.all_reduce(value, distributed.ReduceOp.MAX)
+    return value
+
+
 def total(values: dict[str, Tensor]) -> dict[str, float]:
     """Return the sum of each value over all processes."""
     if not values:

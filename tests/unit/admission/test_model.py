@@ -140,6 +140,27 @@ def test_row_19_encoded_padding_changes_training_only() -> None:
     assert not torch.allclose(logits["packed"][1], logits["encoded"][1])
 
 
+def test_row_19_padding_reaches_to_the_longest_stay_of_the_batch() -> None:
+    """Not to the longest of the data, whose places are there in every batch."""
+    batch = random_batch()
+    assert batch.ecg_index is not None and batch.hours is not None
+    wider = replace(
+        batch,
+        ecg_index=torch.nn.functional.pad(batch.ecg_index, (0, 4), value=-1),
+        hours=torch.nn.functional.pad(batch.hours, (0, 4)),
+    )
+    encoded: list[int] = []
+    logits = []
+    for given in (batch, wider):
+        torch.manual_seed(0)
+        model = network(["ecg"], padding="encoded", frozen_batchnorm="train").train()
+        model.head[0].p = 0.0
+        model.encoder.register_forward_pre_hook(lambda _, inputs: encoded.append(len(inputs[0])))
+        logits.append(model(Batch(given.ecgs, given.ecg_index, given.hours, given.n_ecgs)))
+    assert encoded == [4, 4]  # three ECGs, and a single empty place beside the stay of two
+    assert torch.equal(*logits)
+
+
 def test_frozen_stages_stay_in_eval_mode() -> None:
     model = network(["ecg"]).train()
     modes = {

@@ -112,12 +112,21 @@ def test_pretraining(hospital: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in two.iterdir()) == sorted(p.name for p in one.iterdir())
 
 
-@pytest.mark.parametrize("batch_size", [16, 47])  # 47: the last batch is one stay
-def test_fine_tuning(hospital: Any, tmp_path: Path, batch_size: int) -> None:
+@pytest.mark.parametrize(
+    ("batch_size", "encoder"),
+    [
+        (47, {}),  # the last batch is one stay
+        (3, {"padding": "encoded", "frozen_batchnorm": "train"}),  # the longest is in one share
+    ],
+)
+def test_fine_tuning(
+    hospital: Any, tmp_path: Path, batch_size: int, encoder: dict[str, Any]
+) -> None:
     """The three branches with dropout, layer 4 of the encoder, decisions by validation stays."""
     one, two = tmp_path / "one", tmp_path / "two"
     for folder, devices in ((one, 1), (two, 2)):
-        run(folder, devices, fine_tuning(hospital, folder, batch_size=batch_size))
+        job = fine_tuning(hospital, folder, batch_size=batch_size)
+        run(folder, devices, job | {"encoder": ENCODER | encoder})
     weights = [
         load_checkpoint("admission model", folder / "model.pth")["weights"] for folder in (one, two)
     ]
