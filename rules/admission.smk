@@ -40,7 +40,9 @@ rule train_model:
         model=setting("models/{model}"),
         encoder=setting("encoder"),
         preprocessing=chosen(
-            features=["acuity_median"], vitals=["imputer_rows", "max_rows"], split=["stopping"]
+            features=["acuity_median"],
+            vitals=["imputer_rows", "max_rows"],
+            split=["stopping", "multi"],
         ),
         threshold=setting("evaluation/threshold"),
         seed=config["seed"],
@@ -70,7 +72,7 @@ rule fit_random_forest:
     params:
         options=setting("baselines/random_forest"),
         acuity_median=setting("features/acuity_median"),
-        stopping=setting("split/stopping"),
+        split=chosen(split=["stopping", "multi"]),
         seed=config["seed"],
     script:
         "../workflow/scripts/fit_random_forest.py"
@@ -99,7 +101,7 @@ rule fit_lightgbm:
     params:
         options=setting("baselines/lightgbm"),
         acuity_median=setting("features/acuity_median"),
-        stopping=setting("split/stopping"),
+        split=chosen(split=["stopping", "multi"]),
         seed=config["seed"],
     script:
         "../workflow/scripts/fit_lightgbm.py"

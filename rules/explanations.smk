@@ -116,7 +116,7 @@ rule explain_model:
         preprocessing={
             **options("features", "acuity_median"),
             **options("vitals", "imputer_rows", "max_rows"),
-            **options("split", "stopping"),
+            **options("split", "stopping", "multi"),
         },
         rows=lookup("explanations/attribution_rows", within=config),
         steps=lookup("explanations/attribution_steps", within=config),

@@ -70,6 +70,15 @@ def test_published_folds_are_the_same_patients_stopped_by_the_reported_ones(resu
     assert "stopping: test" in config and "calibration: none" in config
 
 
+def test_published_models_of_several_ecgs_are_split_among_their_stays(results):
+    for model in ("multiple_ECG_stays_model", "random_forest_multi"):
+        table = predictions(results, "published", model)
+        for fold in (0, 1):
+            spine = pd.read_parquet(results / f"scenarios/nested_{fold}/cohort/spine.parquet")
+            drawn = spine.loc[spine["split_multi"] == "test", "stay_id"]
+            assert set(table.loc[table["fold"] == fold, "stay_id"]) == set(drawn)
+
+
 def test_optimistic_protocols_are_marked_in_their_tables(results):
     for protocol, optimistic in (("nested", False), ("published", True), ("seed", True)):
         scores = pd.read_csv(results / f"admission/{protocol}/scores.csv")

@@ -12,7 +12,7 @@ with rule_log(snakemake.log[0]):
         options=snakemake.params.options,
         outputs=dict(snakemake.output.items()),
         acuity_median=snakemake.params.acuity_median,
-        stopping=snakemake.params.stopping,
+        **snakemake.params.split,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
     )

@@ -21,7 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.files import atomic_output, write_csv, write_parquet
-from mimicflow.learning.splits import stopped_by
+from mimicflow.learning.splits import LEAST_ECGS, stays_of_model
 
 _ESTIMATORS: dict[str, Callable[..., Any]] = {
     "random_forest": RandomForestClassifier,
@@ -30,7 +30,6 @@ _ESTIMATORS: dict[str, Callable[..., Any]] = {
         importance_type="gain", deterministic=True, force_col_wise=True, verbosity=-1, **options
     ),
 }
-_LEAST_ECGS = {"all": 1, "multi": 2}
 
 
 class FittedBaseline(NamedTuple):
@@ -54,6 +53,7 @@ def fit_baseline(
     *,
     acuity_median: str = "training",
     stopping: str = "validation",
+    multi: str = "shared",
     seed: int = 0,
     threads: int = 1,
 ) -> None:
@@ -76,6 +76,8 @@ def fit_baseline(
         Stays from which the median that replaces a missing acuity is taken.
     stopping : {"validation", "test"}
         ``test``: the validation patients train too, as where the test patients stop the networks.
+    multi : {"shared", "own"}
+        ``own``: the split of stays with several ECGs is that drawn among them alone.
     seed, threads : int
         The result depends on the seed only.
 
@@ -94,6 +96,7 @@ def fit_baseline(
         options,
         acuity_median=acuity_median,
         stopping=stopping,
+        multi=multi,
         seed=seed,
         threads=threads,
     )
@@ -103,7 +106,12 @@ def fit_baseline(
         probability=model.predict_proba(values[held_out])[:, 1]
     )
     settings = {"kind": kind, "stays": stays, "seed": seed, "acuity_median": acuity_median}
-    settings |= {"stopping": stopping, "options": dict(options), "features": names.tolist()}
+    settings |= {
+        "stopping": stopping,
+        "multi": multi,
+        "options": dict(options),
+        "features": names.tolist(),
+    }
     write_parquet(predictions, outputs["predictions"])
     importance = pd.DataFrame({"feature": names, "importance": training_importance(model)})
     by_size = importance.sort_values("importance", ascending=False, kind="stable")
@@ -124,6 +132,7 @@ def fit(
     seed: int,
     threads: int,
     stopping: str = "validation",
+    multi: str = "shared",
 ) -> FittedBaseline:
     """Fit a baseline on the training patients; the same arguments give the same model.
 
@@ -131,7 +140,8 @@ def fit(
     """
     features = static_features()
     names = features["name"].tolist()
-    table = _read_stays(final_ecgs, spine, names, _LEAST_ECGS[stays], stopping)
+    chosen = stays_of_model(spine, stays, stopping, multi)
+    table = _read_features(chosen, final_ecgs, names, spine)
     training = (table["split"] == "train").to_numpy()
     values = table[names].astype(np.float64)
     if kind == "random_forest":  # LightGBM has a branch of its own for missing values
@@ -155,7 +165,7 @@ def check_choices(kind: str, stays: str, acuity_median: str) -> None:
     """Refuse an unknown method, set of stays or source of the median (ConfigError)."""
     choices = (
         ("kind of baseline", kind, list(_ESTIMATORS)),
-        ("set of stays", stays, list(_LEAST_ECGS)),
+        ("set of stays", stays, list(LEAST_ECGS)),
         ("acuity_median", acuity_median, ["training", "all"]),
     )
     for what, value, known in choices:
@@ -172,14 +182,11 @@ def _check_outputs(kind: str, outputs: Mapping[str, str | Path]) -> None:
         )
 
 
-def _read_stays(
-    final_ecgs: str | Path, spine: str | Path, names: list[str], least_ecgs: int, stopping: str
+def _read_features(
+    stays: pd.DataFrame, final_ecgs: str | Path, names: list[str], spine: str | Path
 ) -> pd.DataFrame:
-    """Label, split and features of the stays with enough ECGs, sorted by stay."""
-    columns = ["stay_id", "subject_id", "split", "label", "n_ecg"]
-    stays = pd.read_parquet(spine, columns=columns)
-    stays = stays[stays["n_ecg"] >= least_ecgs].drop(columns="n_ecg")
-    stays["split"] = stopped_by(stays["split"], stopping)
+    """Label, split and features of the stays, sorted by stay."""
+    stays = stays[["stay_id", "subject_id", "split", "label"]]
     table = pd.read_parquet(final_ecgs)
     absent = [name for name in names if name not in table.columns]
     if absent:

@@ -19,7 +19,7 @@ from mimicflow.admission.model import Batch, ModelConfig
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, InputError
 from mimicflow.learning.preprocessing import ChainedImputer, Scaler
-from mimicflow.learning.splits import stopped_by
+from mimicflow.learning.splits import stays_of_model
 from mimicflow.vitals import VITALS
 
 RAW_VITALS = ("hours", *VITALS, "pain", "sleeping", "uta", "real_pain")
@@ -55,6 +55,8 @@ class InputOptions:
     """The last so many vital-sign rows of a stay are used."""
     stopping: Literal["validation", "test"] = "validation"
     """The patients that end the training; ``test``: the reported ones, which is optimistic."""
+    multi: Literal["shared", "own"] = "shared"
+    """The split of stays with several ECGs: that of all stays, or drawn among them alone."""
 
 
 @dataclass(frozen=True)
@@ -226,10 +228,7 @@ class AdmissionInputs:
     """
 
     def __init__(self, files: InputFiles, config: ModelConfig, options: InputOptions) -> None:
-        spine = pd.read_parquet(files.spine).sort_values("stay_id", ignore_index=True)
-        if config.stays == "multi":
-            spine = spine[spine["n_ecg"] >= 2].reset_index(drop=True)
-        spine["split"] = stopped_by(spine["split"], options.stopping)
+        spine = stays_of_model(files.spine, config.stays, options.stopping, options.multi)
         self.branches, self.stopping = config.branches, options.stopping
         self.stays = spine[["stay_id", "subject_id", "split", "label"]]
         self.labels = torch.from_numpy(spine["label"].to_numpy(np.float32))

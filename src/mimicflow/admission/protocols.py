@@ -65,15 +65,18 @@ def ablations(config: Mapping[str, Any]) -> dict[str, str]:
 
 def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
     """Yield every scenario of a configuration, parents first."""
-    # As published: the reported patients stop the training, and nothing is recalibrated.
+    # As published: the reported patients stop the training, nothing is recalibrated, and stays
+    # with several ECGs are split by themselves.
+    reported = {"stopping": "test", "multi": "own"}
     reported_stop = _every_model(
-        {"split": {"stopping": "test"}, "models": {"*": {"calibration": "none"}}}, config
+        {"split": reported, "models": {"*": {"calibration": "none"}}}, config
     )
     for fold, name in enumerate(folds("nested", config)):
-        yield Scenario(name, {"split": {"fold": fold}})
+        # Also where the configuration is that of the published pipeline.
+        yield Scenario(name, {"split": {"fold": fold, "stopping": "validation", "multi": "shared"}})
     for parent, name in zip(folds("nested", config), folds("published", config), strict=True):
         yield Scenario(name, reported_stop, parent)
-    single = {"fold": "none", "test": 0.1, "stratified": False, "stopping": "test"}
+    single = {"fold": "none", "test": 0.1, "stratified": False, **reported}
     yield Scenario("seed", {**reported_stop, "split": single})
     for branch, name in ablations(config).items():
         kept = [other for other in config["models"][EVERYTHING]["branches"] if other != branch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from sklearn.model_selection import StratifiedKFold
 from mimicflow.errors import CohortError, ConfigError
 from mimicflow.files import write_parquet
 
+_LOG = logging.getLogger(__name__)
+
 SPLITS = ("train", "validation", "test")
+LEAST_ECGS = {"all": 1, "multi": 2}
+"""Set of stays that a model is fitted on -> the ECGs that a stay of it has at least."""
 
 
 def split_patients(
@@ -32,7 +37,9 @@ def split_patients(
     seed : int
         The draw depends on the seed and the patients only, not on the order of rows.
     output : path-like
-        The same table sorted by ``stay_id``, with column ``split`` (train, validation, test).
+        The same table sorted by ``stay_id``, with column ``split`` (train, validation, test). Where
+        stays have ``n_ecg``, ``split_multi`` is the part drawn among the patients of those with at
+        least two ECGs alone, as published; empty for other stays, and if they are too few.
 
     Raises
     ------
@@ -40,27 +47,74 @@ def split_patients(
         A single class, or too few patients of one class to have one in each part.
     """
     frame = pd.read_parquet(stays).sort_values("stay_id", ignore_index=True)
+    try:
+        frame["split"] = _parts_of_stays(frame, options, seed)
+    except CohortError as error:
+        raise CohortError(error.message, file=stays, remedy=error.remedy) from error
+    if "n_ecg" in frame:
+        frame["split_multi"] = _parts_of_multi(frame, options, seed)
+    write_parquet(frame, output)
+
+
+def _parts_of_stays(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) -> pd.Series:
+    """Return the part of each stay's patient, drawn among the patients of these stays."""
     # A patient counts as positive when any of the stays is.
     outcomes = frame.groupby("subject_id")["label"].max().sort_index()
     shares = {"test": options["test"], "validation": options["validation"]}
+    if options.get("fold", "none") == "none":
+        parts = assign_parts(outcomes, **shares, seed=seed, stratified=options["stratified"])
+    else:
+        tested = assign_folds(outcomes, options["folds"], seed) == options["fold"]
+        parts = pd.Series("test", index=outcomes.index, name="split", dtype=object)
+        parts.update(_draw_parts(outcomes[~tested], 0.0, options["validation"], seed))
+    return frame["subject_id"].map(parts)
+
+
+def _parts_of_multi(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) -> pd.Series:
+    """Return the part of each stay with several ECGs, drawn among their patients alone."""
+    multi = frame[frame["n_ecg"] >= LEAST_ECGS["multi"]]
     try:
-        if options.get("fold", "none") == "none":
-            parts = assign_parts(outcomes, **shares, seed=seed, stratified=options["stratified"])
-        else:
-            tested = assign_folds(outcomes, options["folds"], seed) == options["fold"]
-            parts = pd.Series("test", index=outcomes.index, name="split", dtype=object)
-            parts.update(_draw_parts(outcomes[~tested], 0.0, options["validation"], seed))
-    except CohortError as error:
-        raise CohortError(error.message, file=stays, remedy=error.remedy) from error
-    write_parquet(frame.assign(split=frame["subject_id"].map(parts)), output)
+        parts = _parts_of_stays(multi, options, seed)
+    except CohortError as error:  # told again by the model that asks for them
+        _LOG.warning("no split among the stays with several ECGs: %s", error.message)
+        parts = pd.Series(dtype=object)
+    return parts.reindex(frame.index).astype("string")
 
 
-def stopped_by(split: pd.Series, stopping: str) -> pd.Series:
-    """Return each stay's part, as seen by a fit that the ``stopping`` part ends.
+def stays_of_model(spine: str | Path, stays: str, stopping: str, multi: str) -> pd.DataFrame:
+    """Return the stays that a model is fitted on or asked about, by ``stay_id``.
 
-    When test patients stop the training, as published, the validation patients are free to train.
+    Parameters
+    ----------
+    spine : path-like
+        As `split_patients` wrote it.
+    stays : {"all", "multi"}
+        Key of ``LEAST_ECGS``.
+    stopping : {"validation", "test"}
+        The part that ends the fit. When test patients do, as published, the validation patients
+        are free to train.
+    multi : {"shared", "own"}
+        Whether stays with several ECGs keep the parts of all stays, or have those of
+        ``split_multi``.
+
+    Raises
+    ------
+    CohortError
+        Too few stays with several ECGs to be split by themselves.
     """
-    return split.replace("validation", "train") if stopping == "test" else split
+    frame = pd.read_parquet(spine).sort_values("stay_id", ignore_index=True)
+    frame = frame[frame["n_ecg"] >= LEAST_ECGS[stays]].reset_index(drop=True)
+    if stays == "multi" and multi == "own":
+        if frame["split_multi"].isna().any():
+            raise CohortError(
+                f"the {len(frame)} stays with several ECGs are too few to be split by themselves",
+                file=spine,
+                remedy="use more patients, or set split.multi to shared",
+            )
+        frame["split"] = frame["split_multi"].astype(object)
+    if stopping == "test":
+        frame["split"] = frame["split"].replace("validation", "train")
+    return frame
 
 
 def assign_parts(

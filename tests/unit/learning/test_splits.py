@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mimicflow.errors import CohortError, ConfigError
-from mimicflow.learning.splits import assign_folds, assign_parts, split_patients
+from mimicflow.learning.splits import assign_folds, assign_parts, split_patients, stays_of_model
 
 ONE_SPLIT = {"test": 0.2, "validation": 0.1, "stratified": True, "folds": 5, "fold": "none"}
 
@@ -90,6 +90,53 @@ def test_each_patient_is_tested_in_exactly_one_fold(tmp_path: Path) -> None:
             (1, "test"): 10,
             (1, "validation"): 4,
         }
+
+
+def with_ecgs(n_patients: int = 200) -> pd.DataFrame:
+    """Every third stay has two ECGs; of their patients, every fifth is admitted."""
+    frame = cohort(n_patients)
+    frame["n_ecg"] = 1 + (frame["stay_id"] % 3 == 0)
+    frame["label"] = (frame["subject_id"] % 5 == 0).astype(int)
+    return frame
+
+
+def test_as_published_the_folds_of_several_ecgs_are_stratified_within_these_stays(
+    tmp_path: Path,
+) -> None:
+    tested: list[int] = []
+    for fold in range(5):
+        split(with_ecgs(), tmp_path, fold=fold)
+        shared, own = (
+            stays_of_model(tmp_path / "spine.parquet", "multi", "validation", multi)
+            for multi in ("shared", "own")
+        )
+        assert list(shared["stay_id"]) == list(own["stay_id"])
+        assert (shared["split"] != own["split"]).any()
+        test = own[own["split"] == "test"].drop_duplicates("subject_id")
+        drawn = own.drop_duplicates("subject_id")
+        for label in (0, 1):  # a fifth of the patients with either outcome, but for rounding
+            share = (drawn["label"] == label).sum() / 5
+            assert abs((test["label"] == label).sum() - share) < 1
+        assert (own.groupby("subject_id")["split"].nunique() == 1).all()
+        tested += list(test["subject_id"])
+    assert sorted(tested) == sorted(own["subject_id"].unique())
+
+
+def test_a_model_of_all_stays_knows_one_split_and_test_patients_may_stop_it(tmp_path: Path) -> None:
+    spine = split(with_ecgs(), tmp_path)
+    stays = stays_of_model(tmp_path / "spine.parquet", "all", "test", "own")
+    assert stays["split"].tolist() == spine["split"].replace("validation", "train").tolist()
+    assert spine.loc[spine["n_ecg"] == 1, "split_multi"].isna().all()
+
+
+def test_too_few_stays_of_several_ecgs_stop_only_the_model_that_wants_their_own_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    split(with_ecgs().assign(n_ecg=[2] * 3 + [1] * 397), tmp_path)
+    assert "no split among the stays with several ECGs: only 1 patients" in caplog.text
+    assert len(stays_of_model(tmp_path / "spine.parquet", "multi", "validation", "shared")) == 3
+    with pytest.raises(CohortError, match="the 3 stays with several ECGs are too few"):
+        stays_of_model(tmp_path / "spine.parquet", "multi", "validation", "own")
 
 
 def test_without_strata_the_shares_hold_over_all_patients(tmp_path: Path) -> None:
