@@ -10,6 +10,7 @@ rule train_model:
     """One variant: its branches and stays are in the configuration; validation patients stop it."""
     input:
         final_ecgs=at("final_ecgs.parquet"),
+        gsn_etc=at("features/gsn_etc.parquet"),
         vitals=at("vitals_long_cleaned.parquet"),
         ecgs=at("cohort/ecgs.parquet"),
         spine=at("cohort/spine.parquet"),

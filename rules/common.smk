@@ -44,16 +44,11 @@ TABLES_READ = {
     "arrest/": REGISTRY_TABLES,
 }
 STATIC_CONCEPTS = [
-    *(
-        "ed_stay",
-        "prior_stays",
-        "ed_medications",
-        "medication_history",
-        "diagnosis_history",
-        "ed_labs",
-    ),
+    *("ed_stay", "prior_stays", "diagnosis_history", "ed_labs"),
     *(["home_medications"] if config["features"]["home_medications"] else []),
 ]
+# Extracted by drug code; their classes depend on the split.
+DRUG_CONCEPTS = ["ed_medications", "medication_history"]
 BASELINES = [f"{kind}_{stays}" for kind in config["baselines"] for stays in ("all", "multi")]
 # Everything that is scored, with the stays that it is scored on.
 COMPARED = {

@@ -90,6 +90,7 @@ rule explain_model:
         marks=marks("admission"),
         weights="results/all_stays_model.pth",
         final_ecgs="results/final_ecgs.parquet",
+        gsn_etc="results/features/gsn_etc.parquet",
         vitals="results/vitals_long_cleaned.parquet",
         ecgs="results/cohort/ecgs.parquet",
         spine="results/cohort/spine.parquet",

@@ -1,29 +1,10 @@
 """What was known of each stay at its prediction time, one rule per clinical concept.
 
-INPUTS   results/cohort/stays.parquet, results/tables
+INPUTS   results/cohort/stays.parquet, results/cohort/spine.parquet, results/tables
 OUTPUTS  results/features/{concept}/{shard}.parquet, results/final_ecgs.parquet, results/vitals_long_cleaned.parquet
-STEPS    events with event_time and available_time -> cut at the prediction time -> one row per stay -> all concepts
+STEPS    events with event_time and available_time -> cut at the prediction time -> one row per stay (drugs: one per
+         drug) -> all concepts, drugs by the classes that training patients' records give them
 """
-
-
-rule build_gsn_etc:
-    """The dictionary from drug codes (GSN) to classes (ETC), from medication reconciliation."""
-    input:
-        medrecon=shards("results/tables/ed/medrecon/{shard}.parquet"),
-        code=sources("features", *concept("gsn_etc")),
-    output:
-        "results/features/gsn_etc.parquet",
-    log:
-        "results/logs/build_gsn_etc.log",
-    benchmark:
-        "results/benchmarks/build_gsn_etc.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/build_gsn_etc.py"
 
 
 rule extract_ed_stay:
@@ -74,12 +55,11 @@ rule extract_prior_stays:
 
 
 rule extract_ed_medications:
-    """Drugs dispensed in the stay, by blocks of ETC ids."""
+    """Drugs dispensed in the stay, by code."""
     input:
         spine=at("cohort/stays.parquet"),
         pyxis="results/tables/ed/pyxis/{shard}.parquet",
-        gsn_etc="results/features/gsn_etc.parquet",
-        code=sources("features", *concept("ed_medications"), "reference/static_features.csv"),
+        code=sources("features", *concept("ed_medications")),
     output:
         "results/{scenario}features/ed_medications/{shard}.parquet",
     log:
@@ -92,19 +72,17 @@ rule extract_ed_medications:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=chosen(features=["etc_descriptions"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_medications.py"
 
 
 rule extract_medication_history:
-    """Inpatient orders of the 365 days before arrival, by blocks of ETC ids."""
+    """Inpatient orders of the 365 days before arrival, by code."""
     input:
         spine=at("cohort/stays.parquet"),
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
-        gsn_etc="results/features/gsn_etc.parquet",
-        code=sources("features", *concept("medication_history"), "reference/static_features.csv"),
+        code=sources("features", *concept("medication_history")),
     output:
         "results/{scenario}features/medication_history/{shard}.parquet",
     log:
@@ -229,13 +207,49 @@ rule extract_vitalsigns:
         "../workflow/scripts/extract_vitalsigns.py"
 
 
-rule assemble_static_features:
-    """All concepts beside each other, one row per stay, under the published names."""
+rule build_gsn_etc:
+    """The dictionary from drug codes (GSN) to classes (ETC), from training patients' medication reconciliation.
+
+    Scenarios with a split of their own have one of their own; drugs are extracted by code, once for all of them.
+    """
     input:
-        **{name: at(shards(f"features/{name}/{{shard}}.parquet")) for name in STATIC_CONCEPTS},
+        medrecon=shards("results/tables/ed/medrecon/{shard}.parquet"),
+        spine=at("cohort/spine.parquet"),
+        code=sources("drugs", *concept("gsn_etc")),
+    output:
+        "results/{scenario}features/gsn_etc.parquet",
+    log:
+        "results/{scenario}logs/build_gsn_etc.log",
+    benchmark:
+        "results/{scenario}benchmarks/build_gsn_etc.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        options=chosen(features=["drug_dictionary"]),
+    script:
+        "../workflow/scripts/build_gsn_etc.py"
+
+
+rule assemble_static_features:
+    """All concepts beside each other, drugs by their classes, one row per stay, under the published names."""
+    input:
+        **{
+            name: at(shards(f"features/{name}/{{shard}}.parquet"))
+            for name in STATIC_CONCEPTS + DRUG_CONCEPTS
+        },
         stays=at("cohort/stays.parquet"),
         ecgs=at("cohort/ecgs.parquet"),
-        code=sources("features", "reference/static_features.csv"),
+        gsn_etc=at("features/gsn_etc.parquet"),
+        code=sources(
+            "features",
+            *concept("drug_classes"),
+            *concept("ed_medications"),
+            *concept("medication_history"),
+            "reference/static_features.csv",
+        ),
     output:
         "results/{scenario}final_ecgs.parquet",
     log:
@@ -249,6 +263,7 @@ rule assemble_static_features:
         runtime="30m",
     params:
         concepts=STATIC_CONCEPTS,
+        drugs=DRUG_CONCEPTS,
         options=chosen(features=["acuity_median", "fill", "etc_descriptions"]),
     script:
         "../workflow/scripts/assemble_static_features.py"

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from mimicflow import drugs
 from mimicflow import features as feature_module
 from mimicflow.cohort import build_cohort
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
@@ -123,10 +124,21 @@ def write(rows: pd.DataFrame, folder: Path, name: str) -> Path:
     return path
 
 
-def gsn_etc(folder: Path, medrecon: pd.DataFrame | None) -> Path:
-    """Build the drug dictionary from a hand-made medrecon."""
-    feature_module.build_gsn_etc(
-        write(typed("medrecon", medrecon), folder, "medrecon"), folder / "gsn_etc.parquet"
+def gsn_etc(
+    folder: Path,
+    medrecon: pd.DataFrame | None,
+    parts: Mapping[int, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Path:
+    """Build the drug dictionary from a hand-made medrecon; patients train unless parts say else."""
+    rows = typed("medrecon", medrecon)
+    patients = rows["subject_id"].dropna().unique()
+    split = [(parts or {}).get(patient, "train") for patient in patients]
+    drugs.build_gsn_etc(
+        write(rows, folder, "medrecon"),
+        write(pd.DataFrame({"subject_id": patients, "split": split}), folder, "split"),
+        {**OPTIONS, **(options or {})},
+        folder / "gsn_etc.parquet",
     )
     return folder / "gsn_etc.parquet"
 
@@ -138,21 +150,20 @@ def extract(
     shard: int = 0,
     shards: int = 1,
     dictionary: pd.DataFrame | None = None,
+    parts: Mapping[int, str] | None = None,
     **tables: pd.DataFrame,
 ) -> pd.DataFrame:
     """Run one concept on hand-made tables; one row per stay (or reading), by stay_id.
 
-    ``dictionary`` is the medrecon from which drug classes are learned.
+    ``dictionary`` is the medrecon from which drug classes are learned, of patients who train
+    unless ``parts`` say else.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = {
             needed: write(typed(needed, tables.get(needed)), folder, needed)
             for needed in feature_module.TABLES[concept]
-            if needed != "gsn_etc"
         }
-        if "gsn_etc" in feature_module.TABLES[concept]:
-            paths["gsn_etc"] = gsn_etc(folder, dictionary)
         paths["spine"] = write(stays, folder, "spine")
         output = folder / "features.parquet"
         run = {**OPTIONS, **(options or {})}
@@ -161,6 +172,10 @@ def extract(
             assemble_vitals(folder / "shard.parquet", output)
         else:
             feature_module.extract(concept, paths, run, output, shard=shard, shards=shards)
+        if concept in drugs.CONCEPTS:
+            own = write(stays[stays["subject_id"] % shards == shard], folder, "shard")
+            classes = gsn_etc(folder, dictionary, parts, options)
+            return drugs.classed_drugs(concept, output, own, classes)
         return pd.read_parquet(output)
 
 

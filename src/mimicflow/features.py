@@ -13,6 +13,7 @@ import pandas as pd
 
 from mimicflow.codes import icd_bins
 from mimicflow.concepts import Paths, as_list, has, opened, sql, static_features
+from mimicflow.drugs import DRUG_DICTIONARY, classed_drugs, read_dictionary
 from mimicflow.errors import InputError
 from mimicflow.files import atomic_output, write_parquet
 from mimicflow.point_in_time import keep_known_events
@@ -22,8 +23,9 @@ _LOG = logging.getLogger(__name__)
 TABLES = {
     "ed_stay": (),
     "prior_stays": ("edstays",),
-    "ed_medications": ("pyxis", "gsn_etc"),
-    "medication_history": ("prescriptions", "gsn_etc"),
+    # One row per drug; their classes come when all is assembled, see mimicflow.drugs.
+    "ed_medications": ("pyxis",),
+    "medication_history": ("prescriptions",),
     "diagnosis_history": ("diagnoses_icd", "admissions"),
     "ed_labs": ("labevents",),
     "home_medications": ("medrecon",),  # only with features.home_medications
@@ -55,13 +57,13 @@ def extract(
         Key of ``TABLES``.
     tables : mapping of str to path or paths
         Parquet of ``spine`` (all stays of the cohort) and of the concept's ``TABLES``, of this
-        shard (``gsn_etc`` is one file for all).
+        shard.
     options : mapping
         Sections ``cohort``, ``features`` and ``vitals`` of the configuration, merged; for
         ``visit_codes``, ``mortality`` and its protocol.
     output : path-like
         Parquet: one row for every stay of the shard, also those without events, by stay_id
-        (``vitalsigns``: one per reading; ``visit_codes``: one per visit).
+        (``vitalsigns``: one per reading; ``visit_codes``: one per visit; drugs: one per drug).
     shard, shards : int
         Stays with ``subject_id % shards == shard`` are written.
     memory_mb : int
@@ -84,35 +86,23 @@ def extract(
                 _LOG.info("%s: %d %s", concept, n, what)
 
 
-def build_gsn_etc(medrecon: Paths, output: str | Path, memory_mb: int = 1000) -> None:
-    """Write the dictionary gsn (6 digits) -> etccode (8 digits), etcdescription.
-
-    Parameters
-    ----------
-    medrecon : path or paths
-        All Parquet shards of ``ed/medrecon``.
-    output : path-like
-        Parquet, one row per gsn, by gsn.
-    memory_mb : int
-        Limit of the database, in MB.
-    """
-    with opened({"medrecon": medrecon}, {}, memory_mb) as connection, atomic_output(output) as path:
-        connection.sql(sql("gsn_etc")).write_parquet(str(path))
-
-
 def assemble_static_features(
     features: Mapping[str, Paths],
     stays: str | Path,
     ecgs: str | Path,
     options: Mapping[str, Any],
     output: str | Path,
+    *,
+    drugs: Mapping[str, Paths],
+    dictionary: str | Path,
+    memory_mb: int = 1000,
 ) -> None:
     """Write ``final_ecgs.parquet``: ids, times, ECG paths, outcome, then the static features.
 
     Parameters
     ----------
     features : mapping of str to path or paths
-        Concept -> its shards, written by `extract`.
+        Concept -> its shards, written by `extract`; one row per stay.
     stays, ecgs : path-like
         The cohort, written by `mimicflow.cohort.build_cohort`.
     options : mapping
@@ -120,7 +110,13 @@ def assemble_static_features(
     output : path-like
         Parquet, one row per stay by stay_id. Numeric features are float64 (NaN = missing acuity
         or laboratory value), boolean ones int8, in the order of ``static_features.csv``; extra
-        columns follow.
+        columns follow. Its attribute ``drug_dictionary`` is the hash of the dictionary.
+    drugs : mapping of str to path or paths
+        The same of the concepts that need the dictionary.
+    dictionary : path-like
+        Drug classes by code, written by `mimicflow.drugs.build_gsn_etc`.
+    memory_mb : int
+        Limit of the database, in MB.
 
     Raises
     ------
@@ -139,11 +135,17 @@ def assemble_static_features(
                 remedy="delete the folder of this concept under results/features and run again",
             )
         table = table.join(columns.drop(columns="stay_id"))
+    classes = read_dictionary(dictionary)
+    for concept, paths in drugs.items():
+        columns = classed_drugs(concept, paths, stays, dictionary, memory_mb)
+        table = table.join(columns.drop(columns="stay_id"))
     if "etcdesc" in table:
         descriptions = table.pop("etcdesc")
         if options["etc_descriptions"]:
-            table = table.join(_drug_classes(descriptions))
-    write_parquet(_in_published_order(_filled(table, options), len(_IDENTITY)), output)
+            table = table.join(_drug_classes(descriptions, classes["etcdescription"]))
+    table = _in_published_order(_filled(table, options), len(_IDENTITY))
+    table.attrs = {DRUG_DICTIONARY: classes.attrs[DRUG_DICTIONARY]}
+    write_parquet(table, output)
 
 
 _IDENTITY = (
@@ -172,11 +174,16 @@ def _identity(cohort: pd.DataFrame, ecgs: pd.DataFrame) -> pd.DataFrame:
     return table[list(_IDENTITY)]
 
 
-def _drug_classes(descriptions: pd.Series) -> pd.DataFrame:
-    """Return one 0/1 column ``etcdesc_<class>`` per drug class name, from lists of names."""
+def _drug_classes(descriptions: pd.Series, known: pd.Series) -> pd.DataFrame:
+    """Return one 0/1 column ``etcdesc_<class>`` per known class name, from lists of names.
+
+    The columns are those of the dictionary, whoever had the drugs.
+    """
     exploded = descriptions.explode().dropna()
     flags = pd.crosstab(exploded.index, exploded.to_numpy()).clip(upper=1)
-    return flags.reindex(descriptions.index, fill_value=0).add_prefix("etcdesc_").astype(np.int8)
+    flags = flags.reindex(descriptions.index, fill_value=0)
+    flags = flags.reindex(columns=sorted(known.dropna().unique()), fill_value=0)
+    return flags.add_prefix("etcdesc_").astype(np.int8)
 
 
 def _filled(table: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -205,8 +212,8 @@ def _write_ordered(
     features: duckdb.DuckDBPyRelation,
     output: str | Path,
 ) -> None:
-    """Write a relation as Parquet, by stay and, where it has several rows, by their number."""
-    numbered = [name for name in ("source", "position") if name in features.columns]
+    """Write a relation as Parquet, by stay and, where it has several rows, by number or code."""
+    numbered = [name for name in ("source", "position", "gsn") if name in features.columns]
     order = ", ".join(["stay_id", *numbered])
     with atomic_output(output) as path:
         features.order(order).write_parquet(str(path))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, STATIC, extract, spine
+from hand_made import OPTIONS, STATIC, extract, gsn_etc, spine
 
 from mimicflow.errors import InputError
 from mimicflow.features import assemble_static_features
@@ -25,6 +25,7 @@ def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parts")
     STAYS.to_parquet(folder / "stays.parquet")
     ECGS.to_parquet(folder / "ecgs.parquet")
+    gsn_etc(folder, None)
     for concept in STATIC:
         for shard in range(2):
             rows = extract(concept, STAYS, shard=shard, shards=2)
@@ -42,6 +43,8 @@ def final_ecgs(parts, output, **options):
         parts / "ecgs.parquet",
         {**OPTIONS, **options},
         output,
+        drugs={},  # classed already
+        dictionary=parts / "gsn_etc.parquet",
     )
     return pd.read_parquet(output)
 
@@ -87,5 +90,7 @@ def test_a_shard_that_is_not_of_this_cohort_is_refused(parts, tmp_path):
             parts / "ecgs.parquet",
             OPTIONS,
             tmp_path / "final.parquet",
+            drugs={},
+            dictionary=parts / "gsn_etc.parquet",
         )
     assert not (tmp_path / "final.parquet").exists()

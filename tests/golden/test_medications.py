@@ -5,7 +5,9 @@ The stay: arrival 2150-01-01 10:00, prediction 12:00.
 
 import pandas as pd
 import pytest
-from hand_made import extract, gsn_etc, spine, table
+from hand_made import extract, gsn_etc, spine, table, typed, write
+
+from mimicflow.drugs import build_gsn_etc
 
 CLASSES = table("""
     subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
@@ -88,6 +90,68 @@ def test_the_dictionary_takes_the_first_listed_class_then_the_lowest(tmp_path):
         )
     )
     assert dictionary.to_numpy().tolist() == [["000077", "00000200", "first, low"]]
+
+
+LATER_CLASS = table("""
+    subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
+    8           98       004321  0       00006450  Vitamins        # would be the first listed
+    8           98       007777  1       00000263  Loop Diuretics  # known from this patient only
+""")
+DISPENSED = table("""
+    stay_id  charttime         gsn
+    30       2150-01-01 11:00  004321
+    30       2150-01-01 11:00  007777
+""")
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_class_that_another_patient_brings_changes_nothing(part):
+    more = pd.concat([CLASSES, LATER_CLASS])
+    found = extract(
+        *("ed_medications", spine()),
+        **{"pyxis": DISPENSED, "dictionary": more, "parts": {9: "train", 8: part}},
+    )
+    without = extract("ed_medications", spine(), pyxis=DISPENSED, dictionary=CLASSES)
+    pd.testing.assert_frame_equal(found, without)
+    assert set_flags(found.iloc[0]) == ["etc3_00000200", "etc2_00000000"]
+
+
+def test_a_training_patient_decides_the_class():
+    more = pd.concat([CLASSES, LATER_CLASS])
+    features = ed_medications(DISPENSED, dictionary=more)
+    assert features["n_pyxis_total"] == 2
+    assert "etc2_00006000" in set_flags(features)
+
+
+def test_patients_outside_the_cohort_are_not_training_patients(tmp_path):
+    rows = typed("medrecon", pd.concat([CLASSES, LATER_CLASS]))
+    split = pd.DataFrame({"subject_id": [9], "split": ["train"]})
+    options = {"drug_dictionary": "training"}
+    output = tmp_path / "gsn_etc.parquet"
+    build_gsn_etc(
+        write(rows, tmp_path, "medrecon"), write(split, tmp_path, "split"), options, output
+    )
+    assert pd.read_parquet(output)["gsn"].tolist() == ["004321", "005555", "006666"]
+
+
+def test_codes_that_the_dictionary_lacks_are_counted(caplog):
+    pyxis = table("""
+        stay_id  charttime         gsn
+        30       2150-01-01 11:00  004321
+        30       2150-01-01 11:00  999999
+        30       2150-01-01 11:30  999999
+        30       2150-01-01 11:00  888888
+        30       2150-01-01 11:00  -
+        30       2150-01-01 13:00  777777   # after the prediction: of no interest
+    """)
+    with caplog.at_level("INFO", logger="mimicflow"):
+        ed_medications(pyxis)
+    assert [message for message in caplog.messages if message.startswith("ed_medications")] == [
+        "ed_medications: 1 drugs with a class",
+        "ed_medications: 3 drugs whose code the dictionary lacks",
+        "ed_medications: 2 different codes that the dictionary lacks",
+        "ed_medications: 1 drugs without a code",
+    ]
 
 
 def test_orders_of_the_past_year_are_counted_by_block():

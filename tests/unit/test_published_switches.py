@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, cohort, extract, spine, table
+from hand_made import OPTIONS, cohort, extract, gsn_etc, spine, table
 
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import CohortError
@@ -167,7 +167,7 @@ def vitals(options):
     return [None if math.isnan(value) else round(value, 1) for value in values]
 
 
-def assembled(options, features, tmp_path, stays):
+def assembled(options, features, tmp_path, stays, medrecon=None):
     """Put hand-made parts together; every static feature that is not given is 0."""
     listed = pd.read_csv(REFERENCE / "static_features.csv")["name"]
     given = {"stay_id": stays["stay_id"], **dict.fromkeys(listed, 0), **features}
@@ -188,8 +188,28 @@ def assembled(options, features, tmp_path, stays):
         tmp_path / "ecgs.parquet",
         {**OPTIONS, **options},
         tmp_path / "final.parquet",
+        drugs={},
+        dictionary=gsn_etc(tmp_path, medrecon),
     )
     return pd.read_parquet(tmp_path / "final.parquet")
+
+
+def class_of_a_drug(options):
+    """Flags of a drug whose first class stands in a test patient's reconciliation only."""
+    medrecon = table("""
+        subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
+        8           98       004321  1       00005723  Opioids
+        9           99       004321  0       00000263  Loop Diuretics
+    """)
+    pyxis = table("""
+        stay_id  charttime         gsn
+        30       2150-01-01 11:00  004321
+    """)
+    features = extract(
+        *("ed_medications", spine(), options),
+        **{"pyxis": pyxis, "dictionary": medrecon, "parts": {8: "train", 9: "test"}},
+    ).iloc[0]
+    return [name for name in ("etc2_00000000", "etc2_00005000") if features[name]]
 
 
 THREE = spine({"stay_id": 30}, {"stay_id": 31}, {"stay_id": 32})
@@ -268,6 +288,11 @@ SWITCHES = [
         *("prior_stays_before", "intime", "prediction_time"),
         *(earlier_stay_ends_after_arrival, [0, 0, 1], [0, 1, 0]),
     ),
+    Switch(
+        "40",
+        *("drug_dictionary", "training", "all"),
+        *(class_of_a_drug, ["etc2_00005000"], ["etc2_00000000"]),
+    ),
     Switch("31", "ranges", "plausible", "none", vitals, [99.5, None, None, -1], [37.5, 999, 0, 15]),
 ]
 
@@ -337,10 +362,17 @@ def test_row_11_fill_whole_table_loses_what_was_missing(tmp_path):
 def test_row_28_drug_class_names_stand_beside_the_blocks(tmp_path):
     etcdesc = {"etcdesc": [["Opioids"], [], ["Loop Diuretics", "Opioids"]], **ACUITY}
     ours = assembled({"etc_descriptions": False}, etcdesc, tmp_path, THREE)
-    beside = assembled({"etc_descriptions": True}, etcdesc, tmp_path, THREE)
+    medrecon = table("""
+        subject_id  stay_id  gsn  etc_rn  etccode  etcdescription
+        1           30       1    1       100      Opioids
+        1           30       2    1       200      Loop Diuretics
+        1           30       3    1       300      Vitamins
+    """)
+    beside = assembled({"etc_descriptions": True}, etcdesc, tmp_path, THREE, medrecon)
     assert not [name for name in ours if name.startswith("etcdesc")]
     assert beside["etcdesc_Opioids"].tolist() == [1, 0, 1]
     assert beside["etcdesc_Loop Diuretics"].tolist() == [0, 0, 1]
+    assert beside["etcdesc_Vitamins"].tolist() == [0, 0, 0]  # of the dictionary, whoever had it
 
 
 def test_row_30_home_medications_are_an_extra_column_at_the_end(tmp_path):

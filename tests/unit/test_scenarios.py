@@ -52,6 +52,25 @@ def test_a_scenario_takes_from_its_parent_what_its_keys_cannot_touch() -> None:
     assert scenarios.config("published_0")["split"] == {"fold": 0, "stopping": "test"}
 
 
+def test_another_split_has_a_dictionary_of_its_own_and_everything_else_shares_it(
+    config: dict,
+) -> None:
+    """So that neither folds nor priced defects extract drugs again."""
+    scenarios = Scenarios(config, protocols.scenarios(config))
+    splits = {*protocols.folds("nested", config), "seed"}
+    for name in scenarios.known:
+        own = scenarios.folder(name, "cohort/spine.parquet")
+        if scenarios.config(name)["features"]["drug_dictionary"] == "training":
+            assert scenarios.folder(name, "features/gsn_etc.parquet") == own, name
+        if name in splits:
+            assert own == scenarios.folder(name, "final_ecgs.parquet") == f"scenarios/{name}/"
+            assert scenarios.folder(name, "features/ed_medications/0.parquet") == ""
+            assert scenarios.folder(name, "features/medication_history/0.parquet") == ""
+    assert scenarios.folder("row_06_published", "features/gsn_etc.parquet") == ""
+    assert scenarios.folder("row_40_published", "features/gsn_etc.parquet") != ""
+    assert scenarios.folder("row_40_published", "features/ed_medications/0.parquet") == ""
+
+
 @pytest.mark.parametrize(
     "listed", [[Scenario("a"), Scenario("a")], [Scenario("b", parent="a"), Scenario("a")]]
 )

@@ -142,6 +142,7 @@ JOBS = {
             inputs=InputFiles(
                 spine=here / "cohort/spine.parquet", cohort_ecgs=here / "cohort/ecgs.parquet",
                 final_ecgs=here / "final_ecgs.parquet",
+                gsn_etc=here / "features/gsn_etc.parquet",
                 vitals=here / "vitals_long_cleaned.parquet"),
             pretrained=here / "pretrained_model.pth", store=stores,
             outputs=OutputFiles(**{{key: out / name for key, name in names.items()}}),

@@ -10,6 +10,8 @@ import pytest
 from document_numbers import unexplained
 from sklearn.metrics import roc_auc_score
 
+from mimicflow.admission import protocols
+
 from .conftest import copy_repository
 
 TINY = ("--configfile", "presets/tiny.yaml")
@@ -112,7 +114,7 @@ def test_chosen_rows_are_priced_and_the_others_listed(results):
     price = pd.read_csv(results / "admission/price_of_defects.csv")
     priced = price[price["ours_value"].notna()]
 
-    assert set(price["row"]) == set(range(1, 38))
+    assert set(price["row"]) == set(protocols.defects()["row"])
     assert set(priced["row"]) == {1, 6, 17}
     assert priced.loc[priced["row"] == 6, "paired"].eq(True).all()
     assert (

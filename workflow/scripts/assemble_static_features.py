@@ -10,4 +10,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.ecgs,
         snakemake.params.options,
         snakemake.output[0],
+        drugs={name: snakemake.input[name] for name in snakemake.params.drugs},
+        dictionary=snakemake.input.gsn_etc,
+        memory_mb=snakemake.resources.mem_mb,
     )

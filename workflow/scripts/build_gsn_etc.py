@@ -1,7 +1,13 @@
 """Adapter of rule build_gsn_etc."""
 
-from mimicflow.features import build_gsn_etc
+from mimicflow.drugs import build_gsn_etc
 from mimicflow.scripting import rule_log
 
 with rule_log(snakemake.log[0]):
-    build_gsn_etc(snakemake.input.medrecon, snakemake.output[0], snakemake.resources.mem_mb)
+    build_gsn_etc(
+        snakemake.input.medrecon,
+        snakemake.input.spine,
+        options=snakemake.params.options,
+        output=snakemake.output[0],
+        memory_mb=snakemake.resources.mem_mb,
+    )

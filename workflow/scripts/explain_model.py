@@ -13,6 +13,7 @@ with rule_log(snakemake.log[0]):
             spine=source.spine,
             cohort_ecgs=source.ecgs,
             final_ecgs=source.final_ecgs,
+            gsn_etc=source.gsn_etc,
             vitals=source.vitals,
         ),
         InputOptions(**snakemake.params.preprocessing),

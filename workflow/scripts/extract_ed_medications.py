@@ -6,12 +6,8 @@ from mimicflow.scripting import rule_log
 with rule_log(snakemake.log[0]):
     extract(
         "ed_medications",
-        tables={
-            "spine": snakemake.input.spine,
-            "pyxis": snakemake.input.pyxis,
-            "gsn_etc": snakemake.input.gsn_etc,
-        },
-        options=snakemake.params.options,
+        tables={"spine": snakemake.input.spine, "pyxis": snakemake.input.pyxis},
+        options={},
         output=snakemake.output[0],
         shard=int(snakemake.wildcards.shard),
         shards=snakemake.params.shards,

@@ -9,7 +9,6 @@ with rule_log(snakemake.log[0]):
         tables={
             "spine": snakemake.input.spine,
             "prescriptions": snakemake.input.prescriptions,
-            "gsn_etc": snakemake.input.gsn_etc,
         },
         options={},
         output=snakemake.output[0],

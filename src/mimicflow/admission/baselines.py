@@ -19,6 +19,7 @@ from lightgbm import LGBMClassifier
 from sklearn.ensemble import RandomForestClassifier
 
 from mimicflow.concepts import static_features
+from mimicflow.drugs import DRUG_DICTIONARY
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.files import atomic_output, write_csv, write_parquet
 from mimicflow.learning.splits import LEAST_ECGS, stays_of_model
@@ -112,6 +113,8 @@ def fit_baseline(
         "options": dict(options),
         "features": names.tolist(),
     }
+    # The hash of the dictionary by which drugs were classed: features/gsn_etc.parquet has it too.
+    settings[DRUG_DICTIONARY] = table.attrs.get(DRUG_DICTIONARY)
     write_parquet(predictions, outputs["predictions"])
     importance = pd.DataFrame({"feature": names, "importance": training_importance(model)})
     by_size = importance.sort_values("importance", ascending=False, kind="stable")
@@ -203,6 +206,7 @@ def _read_features(
             remedy="run the feature rules again",
         )
     merged = stays.merge(table[["stay_id", *names]], on="stay_id", validate="one_to_one")
+    merged.attrs = table.attrs
     training = merged.loc[merged["split"] == "train", "label"]
     if training.nunique() < 2:
         raise CohortError(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mimicflow.admission.model import Batch, ModelConfig
 from mimicflow.concepts import static_features
+from mimicflow.drugs import DRUG_DICTIONARY, read_dictionary, require_dictionary
 from mimicflow.errors import CohortError, InputError
 from mimicflow.learning.preprocessing import ChainedImputer, Scaler
 from mimicflow.learning.splits import stays_of_model
@@ -39,6 +40,8 @@ class InputFiles:
     """stay_id, position (oldest first), study_id, hours_before."""
     final_ecgs: str | Path
     """stay_id and the static features, unscaled; acuity and laboratory values may be missing."""
+    gsn_etc: str | Path
+    """The dictionary by which the drugs of ``final_ecgs`` were classed."""
     vitals: str | Path
     """stay_id, source (oldest first), charttime, six vitals, pain, sleeping, uta, real_pain."""
 
@@ -225,6 +228,8 @@ class AdmissionInputs:
         Scaled; see :class:`Batch`.
     preprocessor : Preprocessor
         What scaled them.
+    dictionary : pandas.DataFrame
+        Drug classes by code, of which the static features are made.
     """
 
     def __init__(self, files: InputFiles, config: ModelConfig, options: InputOptions) -> None:
@@ -234,8 +239,10 @@ class AdmissionInputs:
         self.labels = torch.from_numpy(spine["label"].to_numpy(np.float32))
         self._require_both_classes(files.spine)
         self._place_ecgs(files.cohort_ecgs)
-        static = pd.read_parquet(files.final_ecgs).set_index("stay_id")
-        static = static.reindex(spine["stay_id"]).reset_index()
+        static = pd.read_parquet(files.final_ecgs)
+        self.dictionary = read_dictionary(files.gsn_etc)
+        require_dictionary(static, self.dictionary.attrs[DRUG_DICTIONARY], files.final_ecgs)
+        static = static.set_index("stay_id").reindex(spine["stay_id"]).reset_index()
         raw = _raw_vitals(files.vitals, spine)
         place = np.repeat(np.arange(len(raw)), [len(rows) for rows in raw])
         training = (spine["split"] == "train").to_numpy()

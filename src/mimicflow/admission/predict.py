@@ -15,6 +15,7 @@ from torch import Tensor
 from mimicflow.admission.inputs import RAW_VITALS, Preprocessor
 from mimicflow.admission.model import AdmissionModel, Batch, EncoderConfig, ModelConfig
 from mimicflow.admission.train import KIND
+from mimicflow.drugs import DRUG_DICTIONARY, from_columns, require_dictionary
 from mimicflow.ecg.resnet import ResNet1d
 from mimicflow.errors import InputError
 from mimicflow.evaluation.recalibration import calibrated
@@ -36,6 +37,9 @@ class Predictor:
         Of the probabilities, and where they are cut.
     signal : dict
         How waveforms must be made: sampling_rate, seconds, cleaning, powerline, leads.
+    dictionary : pandas.DataFrame
+        The drug classes (gsn, etccode, etcdescription) of which static features must be made;
+        ``mimicflow.drugs`` does so. Its attribute ``drug_dictionary`` is its hash.
     """
 
     model: AdmissionModel
@@ -43,6 +47,7 @@ class Predictor:
     temperature: float
     threshold: float
     signal: dict[str, Any]
+    dictionary: pd.DataFrame
 
     def predict(
         self,
@@ -62,12 +67,15 @@ class Predictor:
         vitals : sequence of pandas.DataFrame
             Of each stay its rows, oldest first, with columns ``RAW_VITALS``; NaN: not measured.
         static : pandas.DataFrame
-            One row per stay with the unscaled static features.
+            One row per stay with the unscaled static features. A frame read from
+            ``final_ecgs.parquet`` knows the dictionary of its drugs; of any other it is the
+            caller's word, and a warning says so.
 
         Raises
         ------
         InputError
-            An input that a branch of the model needs is missing, or one is empty.
+            An input that a branch of the model needs is missing, or one is empty; or the drugs of
+            the static features were classed by another dictionary than the model's.
         """
         branches = self.model.config.branches
         given = {"ecg": ecgs, "vitals": vitals, "static": static}
@@ -84,6 +92,7 @@ class Predictor:
             raw = [frame[list(RAW_VITALS)].to_numpy(np.float64) for frame in vitals]
             parts["vitals"], parts["n_vitals"] = self.preprocessor.sequences(raw)
         if "static" in branches and static is not None:
+            require_dictionary(static, self.dictionary.attrs[DRUG_DICTIONARY])
             parts["static"] = torch.from_numpy(self.preprocessor.static(static))
         with torch.no_grad():
             logits = self.model(Batch(**parts))
@@ -133,4 +142,5 @@ def load_predictor(path: str | Path) -> Predictor:
         temperature=content["temperature"],
         threshold=content["threshold"],
         signal=content["signal"],
+        dictionary=from_columns(content["gsn_etc"]),
     )

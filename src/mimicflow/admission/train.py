@@ -22,6 +22,7 @@ from mimicflow.admission.model import (
     ModelConfig,
     reset_shortcuts,
 )
+from mimicflow.drugs import DRUG_DICTIONARY, as_columns
 from mimicflow.ecg.pretraining import Waveforms, load_encoder
 from mimicflow.ecg.resnet import STAGES, ResNet1d
 from mimicflow.ecg.store import WaveformStore
@@ -225,6 +226,7 @@ def train(
         "encoder": asdict(settings),
         "inputs": asdict(options),
         "signal": waveforms.signal,
+        DRUG_DICTIONARY: data.dictionary.attrs[DRUG_DICTIONARY],
     }
     state = StateFile(
         path=resume_path(outputs.weights),
@@ -316,6 +318,7 @@ def _write(
         "temperature": temperature,
         "features": data.preprocessor.features,
         "preprocessor": data.preprocessor.state(),
+        "gsn_etc": as_columns(data.dictionary),
         "weights": network.state_dict(),
     }
     save_checkpoint(KIND, content, outputs.weights)

@@ -1,12 +1,10 @@
 -- Drugs taken from the dispensing cabinet during the stay.
--- Grain: pyxis row with a known drug class (one dispense gives a row per GSN).
+-- Grain: pyxis row (one dispense gives a row per GSN).
 -- Window: the stay's own rows, no lower bound; the upper bound is point_in_time's. Source: pyxis.
 SELECT
     pyxis.stay_id,
-    pyxis.charttime     AS event_time,
-    pyxis.charttime     AS available_time,
-    drug.etccode,
-    drug.etcdescription
+    pyxis.charttime AS event_time,
+    pyxis.charttime AS available_time,
+    pyxis.gsn
 FROM pyxis
 JOIN spine USING (stay_id)
-JOIN etc_of_gsn('pyxis') AS drug USING (gsn)

@@ -1,12 +1,17 @@
--- Dictionary from drug (GSN) to drug class (ETC), as found in the home medications of all stays.
+-- Dictionary from drug (GSN) to drug class (ETC), as found in the home medications of training patients.
 -- Grain: GSN of 6 digits. A drug with several classes keeps the first listed (etc_rn), then the lowest.
--- Source: medrecon, used as a dictionary only.
+-- Window: none; it says what a code is, not what a patient takes. Source: medrecon, spine.
 SELECT
     zero_padded(gsn, 6)     AS gsn,
     zero_padded(etccode, 8) AS etccode,
     nullif(trimmed(etcdescription), '') AS etcdescription
 FROM medrecon
 WHERE zero_padded(gsn, 6) IS NOT NULL AND zero_padded(etccode, 8) IS NOT NULL
+    -- As published: those of everybody, patients of validation and test among them.
+    AND (
+        option('drug_dictionary') = 'all'
+        OR subject_id IN (SELECT subject_id FROM spine WHERE split = 'train')
+    )
 QUALIFY row_number() OVER (
     PARTITION BY zero_padded(gsn, 6)
     ORDER BY etc_rn NULLS LAST, zero_padded(etccode, 8), etcdescription

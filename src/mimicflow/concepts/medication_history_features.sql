@@ -1,15 +1,2 @@
--- One row per stay: orders of the past year, in all and by block of 1000 ETC ids.
-WITH orders AS (
-    SELECT
-        spine.stay_id,
-        event.etccode,
-        'hxETC2_' || left(event.etccode, 5) || '000' AS block
-    FROM spine
-    LEFT JOIN known_events AS event USING (stay_id)
-),
-totals AS (
-    SELECT stay_id, count(etccode) AS n_chronic_meds FROM orders GROUP BY stay_id
-)
-SELECT *
-FROM totals
-JOIN (PIVOT orders ON block IN etc_block USING count(*) GROUP BY stay_id) USING (stay_id)
+-- One row per order; its class depends on the split, hence comes later (medication_history_classes).
+SELECT stay_id, gsn FROM known_events

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mimicflow.errors import CheckpointError
 from mimicflow.files import atomic_output
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the layout of the files changes."""
 
 

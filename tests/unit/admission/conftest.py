@@ -12,6 +12,7 @@ import pytest
 from mimicflow.admission.inputs import VITALS, InputFiles, InputOptions
 from mimicflow.admission.train import OutputFiles, train
 from mimicflow.concepts import static_features
+from mimicflow.drugs import build_gsn_etc
 from mimicflow.ecg.pretraining import MEASUREMENTS, pretrain
 
 SAMPLES = 128
@@ -115,6 +116,19 @@ def _vitals(stays: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
+def _dictionary(folder: Path) -> Path:
+    """The dictionary of drug classes, and its name in the attributes of the static features."""
+    medrecon = pd.DataFrame({"subject_id": [10_000], "gsn": "4321", "etc_rn": 1, "etccode": "263"})
+    medrecon.assign(etcdescription="Diuretics").to_parquet(folder / "medrecon.parquet")
+    output = folder / "gsn_etc.parquet"
+    options = {"drug_dictionary": "training"}
+    build_gsn_etc(folder / "medrecon.parquet", folder / "spine.parquet", options, output)
+    features = pd.read_parquet(folder / "final_ecgs.parquet")
+    features.attrs = pd.read_parquet(output).attrs
+    features.to_parquet(folder / "final_ecgs.parquet", index=False)
+    return output
+
+
 @pytest.fixture(scope="session")
 def hospital(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> Hospital:
     folder = tmp_path_factory.mktemp("hospital")
@@ -145,6 +159,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> Hosp
     for name, table in {**tables, "vitals": _vitals(stays, generator), "targets": targets}.items():
         paths[name] = folder / f"{name}.parquet"
         table.to_parquet(paths[name], index=False)
+    paths["gsn_etc"] = _dictionary(folder)
     (folder / "labels.json").write_text(json.dumps(["tall"]))
     store = write_store(folder, ecgs["study_id"].to_numpy(), waveforms)
     pretrain(

@@ -42,7 +42,9 @@ def hospital(folder):
         }
     )
     stays.to_parquet(folder / "spine.parquet")
-    values.assign(stay_id=stays["stay_id"]).to_parquet(folder / "final_ecgs.parquet")
+    features = values.assign(stay_id=stays["stay_id"])
+    features.attrs = {"drug_dictionary": "a hash"}
+    features.to_parquet(folder / "final_ecgs.parquet")
     return stays, values
 
 
@@ -79,6 +81,7 @@ def test_predicts_validation_and_test_stays_and_finds_the_signal(tmp_path, kind)
     assert importance["importance"].sum() == pytest.approx(1)
     assert set(importance["feature"][:2]) == {"age", "lact_first"}
     resolved = yaml.safe_load(outputs["config"].read_text())
+    assert resolved["drug_dictionary"] == "a hash"
     assert resolved["options"] == OPTIONS[kind]
     assert len(resolved["features"]) == 354
 

@@ -4,10 +4,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from mimicflow.admission.inputs import RAW_VITALS
 from mimicflow.admission.predict import Predictor, load_predictor
 from mimicflow.admission.train import OutputFiles
+from mimicflow.drugs import hash_of
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError, InputError
 
@@ -83,6 +85,44 @@ def test_a_pretrained_encoder_is_not_a_predictor(hospital: Any) -> None:
 def test_the_file_says_how_waveforms_must_be_made(predictor: Predictor) -> None:
     assert predictor.signal == {"sampling_rate": 100, "cleaning": "neurokit", "powerline": 60}
     assert predictor.threshold == 0.5
+
+
+def test_the_file_holds_the_dictionary_that_its_features_were_made_with(
+    hospital: Any, fitted: OutputFiles, predictor: Predictor
+) -> None:
+    dictionary = pd.read_parquet(hospital.files.gsn_etc)
+    pd.testing.assert_frame_equal(predictor.dictionary, dictionary)
+    assert predictor.dictionary.attrs == dictionary.attrs
+    told = yaml.safe_load(Path(fitted.config).read_text())["drug_dictionary"]
+    assert told == dictionary.attrs["drug_dictionary"] == hash_of(dictionary)
+
+
+def test_features_of_another_dictionary_are_refused_and_of_an_unknown_one_told(
+    hospital: Any, predictor: Predictor, caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs = raw_inputs(hospital, [30_064])
+    inputs["static"].attrs = {"drug_dictionary": "0" * 64}
+    with pytest.raises(InputError, match="drug classes are of dictionary 000000000000"):
+        predictor.predict(**inputs)
+    inputs["static"].attrs = {}
+    predictor.predict(**inputs)
+    assert "do not say by which dictionary" in caplog.text
+
+
+def test_training_refuses_features_of_another_dictionary(hospital: Any, tmp_path: Path) -> None:
+    other = pd.DataFrame({"gsn": ["1"], "etccode": ["2"], "etcdescription": [None]})
+    other.attrs["drug_dictionary"] = hash_of(other)
+    changed = hospital.with_table("gsn_etc", other, tmp_path)
+    with pytest.raises(InputError, match="the model knows"):
+        changed.train(tmp_path)
+
+
+def test_a_changed_dictionary_is_not_the_one_that_its_hash_names(
+    hospital: Any, tmp_path: Path
+) -> None:
+    changed = pd.read_parquet(hospital.files.gsn_etc).assign(etccode="00009999")
+    with pytest.raises(InputError, match="not the one that its hash names"):
+        hospital.with_table("gsn_etc", changed, tmp_path).train(tmp_path)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
