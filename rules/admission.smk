@@ -12,7 +12,7 @@ rule train_model:
         final_ecgs=at("final_ecgs.parquet"),
         gsn_etc=at("features/gsn_etc.parquet"),
         vitals=at("vitals_long_cleaned.parquet"),
-        ecgs=at("cohort/ecgs.parquet"),
+        cohort_ecgs=at("cohort/ecgs.parquet"),
         spine=at("cohort/spine.parquet"),
         stores=at(shards("ecg/store/{shard}.npy")),
         indices=at(shards("ecg/store/{shard}.parquet")),

@@ -92,7 +92,7 @@ rule explain_model:
         final_ecgs="results/final_ecgs.parquet",
         gsn_etc="results/features/gsn_etc.parquet",
         vitals="results/vitals_long_cleaned.parquet",
-        ecgs="results/cohort/ecgs.parquet",
+        cohort_ecgs="results/cohort/ecgs.parquet",
         spine="results/cohort/spine.parquet",
         stores=shards("results/ecg/store/{shard}.npy"),
         indices=shards("results/ecg/store/{shard}.parquet"),

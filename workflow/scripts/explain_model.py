@@ -4,18 +4,14 @@ from mimicflow.admission.explain import ExplanationFiles, explain_model
 from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.scripting import rule_log
 
+TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
+
 with rule_log(snakemake.log[0]):
     source = snakemake.input
     explain_model(
         "all_stays_model",
         source.weights,
-        InputFiles(
-            spine=source.spine,
-            cohort_ecgs=source.ecgs,
-            final_ecgs=source.final_ecgs,
-            gsn_etc=source.gsn_etc,
-            vitals=source.vitals,
-        ),
+        InputFiles(**{name: source[name] for name in TABLES}),
         InputOptions(**snakemake.params.preprocessing),
         (source.stores, source.indices),
         ExplanationFiles(**dict(snakemake.output.items())),

@@ -4,6 +4,8 @@ from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.admission.train import OutputFiles, train
 from mimicflow.scripting import rule_log
 
+TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
+
 with rule_log(snakemake.log[0]):
     source, made, chosen = snakemake.input, snakemake.output, snakemake.params
     train(
@@ -12,13 +14,7 @@ with rule_log(snakemake.log[0]):
         encoder=chosen.encoder,
         options=InputOptions(**chosen.preprocessing),
         threshold=chosen.threshold,
-        inputs=InputFiles(
-            spine=source.spine,
-            cohort_ecgs=source.ecgs,
-            final_ecgs=source.final_ecgs,
-            gsn_etc=source.gsn_etc,
-            vitals=source.vitals,
-        ),
+        inputs=InputFiles(**{name: source[name] for name in TABLES}),
         pretrained=source.pretrained,
         store=(source.stores, source.indices),
         outputs=OutputFiles(**dict(made.items())),
