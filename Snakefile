@@ -1,6 +1,7 @@
 from snakemake.utils import min_version, validate
 
 from mimicflow.configuration import check_keys
+from mimicflow.identity import announce
 from mimicflow.storage import check_writable
 
 min_version("9.25")
@@ -15,6 +16,8 @@ validate(config, "workflow/schemas/config.schema.yaml")
 
 report: "workflow/report/workflow.rst"
 
+
+announce()  # jobs end when this process does, and never write into the run of another
 
 if workflow.storage_settings.default_storage_provider:
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from mimicflow.leftovers import hidden_path, remove_leftovers
 from mimicflow.storage import storage_explained
+from mimicflow.workers import end_if_abandoned
 
 
 @contextlib.contextmanager
@@ -46,6 +47,7 @@ def atomic_output(path: str | Path) -> Iterator[Path]:
             with storage_explained(path):  # before what was written is removed
                 yield temporary
             flush(temporary)
+            end_if_abandoned(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -94,6 +96,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     with partial_folder(path) as temporary:
         yield temporary
         os.sync()  # instead of one flush per file: there may be thousands
+        end_if_abandoned(temporary)
         if path.exists():
             path.rename(replaced)
         temporary.rename(path)

@@ -28,6 +28,7 @@ from mimicflow.errors import InputError, TableError
 from mimicflow.files import flush, partial_folder, sha256, write_json, write_parquet
 from mimicflow.storage import storage_error, storage_explained
 from mimicflow.tables import TABLES, Column, Table
+from mimicflow.workers import end_if_abandoned
 
 _logger = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ def _all_or_nothing(output_folder: Path) -> Iterator[Path]:
         new = sorted(temporary.iterdir())
         for path in new:
             flush(path)
+        end_if_abandoned(temporary)
         for path in new:
             path.replace(output_folder / path.name)
         for stale in set(output_folder.glob("*.parquet")) - {output_folder / p.name for p in new}:

@@ -10,21 +10,21 @@ import logging
 import os
 import re
 import shutil
-import socket
 import sys
 from pathlib import Path
 
+from mimicflow.identity import HOST, lives
+
 log = logging.getLogger(__name__)
 
-# Without dots, so that the stem of a name ends where the owner begins.
-_HOST = re.sub(r"[^\w-]", "_", socket.gethostname())
+# The host is without dots, so that the stem of a name ends where the owner begins.
 _OWNER = r"(?P<host>[\w-]+)-(?P<pid>\d+)"
 _KINDS = r"\.(?:partial|replaced)"
 
 
 def owner() -> str:
     """Return host and id of this process, as they stand in names."""
-    return f"{_HOST}-{os.getpid()}"
+    return f"{HOST}-{os.getpid()}"
 
 
 def hidden_path(path: Path, kind: str = "partial") -> Path:
@@ -63,7 +63,7 @@ def remove_leftovers(path: Path) -> None:
         match = pattern.fullmatch(entry.name)
         if match and not _is_at_work(match["host"], int(match["pid"])):
             log.info("removing %s, left by a killed job", entry.name)
-            _remove(Path(entry.path))
+            remove(Path(entry.path))
 
 
 def remove_abandoned_folders(parent: Path, prefix: str) -> None:
@@ -79,7 +79,7 @@ def remove_abandoned_folders(parent: Path, prefix: str) -> None:
     pattern = re.compile(rf"{re.escape(prefix)}{_OWNER}-\w+", re.ASCII)
     for entry in os.scandir(parent):
         match = pattern.fullmatch(entry.name)
-        if not match or match["host"] != _HOST or _lives(int(match["pid"])):
+        if not match or match["host"] != HOST or lives(int(match["pid"])):
             continue
         if entry.is_dir(follow_symlinks=False) and entry.stat().st_uid == os.getuid():
             shutil.rmtree(entry.path, ignore_errors=True)  # a second process may do the same
@@ -87,9 +87,9 @@ def remove_abandoned_folders(parent: Path, prefix: str) -> None:
 
 def _is_at_work(host: str, pid: int) -> bool:
     """Return whether another process may still be writing."""
-    if host != _HOST:
+    if host != HOST:
         return not within_snakemake()
-    return pid != os.getpid() and _lives(pid)
+    return pid != os.getpid() and lives(pid)
 
 
 def within_snakemake() -> bool:
@@ -97,17 +97,8 @@ def within_snakemake() -> bool:
     return hasattr(sys.modules["__main__"], "snakemake")
 
 
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user
-        return True
-    return True
-
-
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; what is gone already is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -15,7 +15,16 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # These tell and log what happens, and clean up; no result can depend on them.
 WITHOUT_EFFECT = frozenset(
-    {"errors", "scripting", "provenance", "configuration", "storage", "leftovers", "workers"}
+    {
+        "errors",
+        "scripting",
+        "provenance",
+        "configuration",
+        "storage",
+        "leftovers",
+        "workers",
+        "identity",
+    }
 )
 
 

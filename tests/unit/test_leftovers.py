@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from mimicflow import leftovers
+from mimicflow import identity
 from mimicflow.database import connect
 from mimicflow.files import atomic_folder, atomic_output
 from mimicflow.leftovers import final_path, hidden_path
@@ -22,7 +22,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.fixture
 def here():
-    return leftovers._HOST
+    return identity.HOST
 
 
 def named(folder: Path, stem: str, owner: str, suffix: str = ".csv") -> Path:
@@ -194,3 +194,58 @@ def test_workers_and_jobs_end_with_the_process_that_has_started_them(tmp_path, c
 
     assert all(ends(pid) for pid in pids)
     started.stdout.close()
+
+
+ABANDONED = """
+import os, subprocess, sys
+from mimicflow.identity import announce
+announce()
+started = subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]])
+"""
+WRITER = """
+import os, sys, time
+from mimicflow.files import atomic_folder, atomic_output
+from mimicflow.identity import is_abandoned
+writing, target = sys.argv[1].split(":", 1)
+with globals()[writing](target) as temporary:
+    (temporary if writing == "atomic_output" else temporary / "file").write_text("older")
+    while not is_abandoned():
+        time.sleep(0.01)
+print("written", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("writing", ["atomic_output", "atomic_folder"])
+def test_what_an_abandoned_job_was_writing_takes_no_place(tmp_path, writing):
+    ran = subprocess.run(
+        [sys.executable, "-c", ABANDONED, WRITER, f"{writing}:{tmp_path / 'result'}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # until the writer, too, has closed its output
+
+    assert "nothing is written" in ran.stderr
+    assert ran.stdout != "written\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_nobody_has_announced_itself_to_is_not_abandoned(monkeypatch):
+    monkeypatch.delenv("MIMICFLOW_STARTED_BY", raising=False)
+    assert not identity.is_abandoned()
+
+
+def test_who_has_started_it_is_told_by_more_than_a_number(monkeypatch):
+    monkeypatch.setenv("MIMICFLOW_STARTED_BY", "")
+    identity.announce()
+    assert not identity.is_abandoned()
+    me = identity.this_process()
+
+    def abandoned_by(host=me.host, space=me.space, pid=me.pid, begun=me.begun):
+        monkeypatch.setenv("MIMICFLOW_STARTED_BY", f"{host} {space} {pid} {begun}")
+        return identity.is_abandoned()
+
+    assert abandoned_by(pid=DEAD)
+    assert abandoned_by(begun="1") == bool(me.begun)  # its number went to another process
+    assert not abandoned_by(host="elsewhere", pid=DEAD)
+    assert not abandoned_by(space="pid:[1]", pid=DEAD)
