@@ -59,10 +59,14 @@ rule collect_ecg_records:
 if PRETRAINING:
 
     rule build_pretraining_targets:
-        """Seven measurements and 75 report labels per ECG, as the device printed them."""
+        """Seven measurements and 75 report labels per ECG, as the device printed them.
+
+        A statement seen once teaches nothing: it is counted without the test patients.
+        """
         input:
             measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
             records=at("ecg/records.parquet"),
+            spine=at("cohort/spine.parquet"),
             code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
         output:
             targets="results/{scenario}pretraining_ecgs.parquet",
@@ -76,6 +80,8 @@ if PRETRAINING:
         resources:
             mem_mb=memory(4000),
             runtime="30m",
+        params:
+            patients=setting("pretraining/patients"),
         script:
             "../workflow/scripts/build_pretraining_targets.py"
 

@@ -9,4 +9,6 @@ with rule_log(snakemake.log[0]):
         snakemake.input.records,
         snakemake.output.targets,
         snakemake.output.labels,
+        spine=snakemake.input.spine,
+        patients=snakemake.params.patients,
     )

@@ -22,7 +22,7 @@ from torch.nn import functional
 from mimicflow.ecg import reports
 from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
 from mimicflow.ecg.store import WaveformStore
-from mimicflow.ecg.targets import MEASUREMENTS
+from mimicflow.ecg.targets import MEASUREMENTS, patients_left_out
 from mimicflow.errors import CheckpointError, CohortError, InputError
 from mimicflow.files import write_csv
 from mimicflow.learning import processes
@@ -352,10 +352,8 @@ def _read_targets(
     """Read the targets of the patients that may be learned from, sorted by ECG."""
     columns = ["study_id", "subject_id", *MEASUREMENTS, *labels]
     frame = pd.read_parquet(path, columns=columns).sort_values("study_id", ignore_index=True)
-    if config.patients == "without_test":
-        cohort = pd.read_parquet(spine, columns=["subject_id", "split"])
-        tested = cohort.loc[cohort["split"] == "test", "subject_id"].unique()
-        frame = frame[~frame["subject_id"].isin(tested)].reset_index(drop=True)
+    left_out = patients_left_out(spine, config.patients)
+    frame = frame[~frame["subject_id"].isin(left_out)].reset_index(drop=True)
     if frame["subject_id"].nunique() < 2:
         raise CohortError(
             "fewer than two patients to pretrain on",

@@ -65,6 +65,9 @@ def build_targets(
     records: str | Path,
     output: str | Path,
     output_vocabulary: str | Path,
+    *,
+    spine: str | Path,
+    patients: str,
 ) -> None:
     """Write the pretraining targets of the readable records.
 
@@ -82,14 +85,18 @@ def build_targets(
         one boolean column per label.
     output_vocabulary : path-like
         JSON list of the labels in column order.
+    spine, patients
+        As in `patients_left_out`: their statements are labelled, but are no reason to label
+        those of others.
     """
-    columns = ["study_id", *INTERVALS, *AXES]
+    columns = ["study_id", "subject_id", *INTERVALS, *AXES]
     raw = pd.concat(
         [pd.read_parquet(path, columns=columns) for path in machine_measurements],
         ignore_index=True,
     )
     codes, statements = _encode_statements(machine_measurements)
-    labels, dropped = _label_recordings(codes, statements)
+    counted = ~raw["subject_id"].isin(patients_left_out(spine, patients)).to_numpy()
+    labels, dropped = _label_recordings(codes, statements, counted)
 
     readable = pd.read_parquet(records, columns=["study_id", "subject_id", "path"])
     kept = raw.loc[~dropped, ["study_id"]].reset_index(names="position")
@@ -109,6 +116,21 @@ def build_targets(
     )
     write_json(list(vocabulary()), output_vocabulary)
     write_parquet(pd.concat(parts, axis=1), output)
+
+
+def patients_left_out(spine: str | Path, patients: str) -> np.ndarray:
+    """Return whom the encoder does not learn from.
+
+    Parameters
+    ----------
+    spine : path-like
+        Parquet with ``subject_id`` and ``split``.
+    patients : {"without_test", "all"}
+        ``pretraining.patients`` of the configuration.
+    """
+    cohort = pd.read_parquet(spine, columns=["subject_id", "split"])
+    tested = (cohort["split"] == "test") & (patients == "without_test")
+    return cohort.loc[tested, "subject_id"].unique()
 
 
 def _encode_statements(shards: Sequence[str | Path]) -> tuple[np.ndarray, list[str]]:
@@ -131,12 +153,17 @@ def _encode_statements(shards: Sequence[str | Path]) -> tuple[np.ndarray, list[s
     return np.concatenate(codes), list(code_of)
 
 
-def _label_recordings(codes: np.ndarray, statements: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Label recordings: (recordings, labels) bool, and (recordings,) bool of those to leave out."""
+def _label_recordings(
+    codes: np.ndarray, statements: list[str], counted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Label recordings: (recordings, labels) bool, and (recordings,) bool of those to leave out.
+
+    How often a statement is seen is counted in the recordings of ``counted`` only.
+    """
     labels_of = [label_statement(statement) for statement in statements]
     drops = np.array([DROP_RECORD in labels for labels in labels_of] + [False])  # last: code -1
     dropped = drops[codes].any(axis=1)
-    seen = codes[~dropped]
+    seen = codes[~dropped & counted]
     counts = np.bincount(seen[seen >= 0], minlength=len(statements))
 
     column = {label: number for number, label in enumerate(vocabulary())}

@@ -37,7 +37,13 @@ def test_measurements():
 def build(tmp_path):
     """Write the tables and return the targets."""
 
-    def write(reports: dict[int, list[str | None]], shards: int = 1, unreadable=()) -> pd.DataFrame:
+    def write(
+        reports: dict[int, list[str | None]],
+        shards: int = 1,
+        unreadable=(),
+        tested=(),
+        patients="without_test",
+    ) -> pd.DataFrame:
         rows = [
             dict.fromkeys(REPORTS)
             | dict(zip(REPORTS, texts, strict=False))
@@ -57,7 +63,14 @@ def build(tmp_path):
         records["path"] = "files/" + records["study_id"].astype(str)
         records.to_parquet(tmp_path / "records.parquet")
         outputs = tmp_path / "targets.parquet", tmp_path / "labels.json"
-        build_targets(paths, tmp_path / "records.parquet", *outputs)
+        split = ["test" if study in tested else "train" for study in readable]
+        spine = records[["subject_id"]].assign(split=split)
+        spine.to_parquet(tmp_path / "spine.parquet")
+        build_targets(
+            *(paths, tmp_path / "records.parquet", *outputs),
+            spine=tmp_path / "spine.parquet",
+            patients=patients,
+        )
         assert json.loads(outputs[1].read_text()) == list(vocabulary())
         return pd.read_parquet(outputs[0])
 
@@ -105,6 +118,13 @@ def test_labels_by_hand(build, caplog):
 
 def test_statement_counts_beyond_the_readable_records(build):
     assert build(REPORTS_BY_STUDY, unreadable=[2]).set_index("study_id").loc[1, "LBBB"]
+
+
+@pytest.mark.parametrize(("patients", "labelled"), [("without_test", False), ("all", True)])
+def test_a_test_patients_statement_is_no_reason_to_label_it_in_others(build, patients, labelled):
+    """Of the two recordings with a left bundle branch block one is a test patient's."""
+    targets = build(REPORTS_BY_STUDY, tested=[2], patients=patients).set_index("study_id")
+    assert targets.loc[1, "LBBB"] == labelled
 
 
 def test_shards_and_row_order_change_nothing(build, tmp_path):
