@@ -163,7 +163,13 @@ rule extract_ed_labs:
     input:
         spine=at("cohort/stays.parquet"),
         labevents="results/tables/hosp/labevents/{shard}.parquet",
-        code=sources("features", *concept("ed_labs"), "reference/labs.csv"),
+        code=sources(
+            "features",
+            *concept("ed_labs"),
+            "reference/labs.csv",
+            "reference/lab_ranges.csv",
+            "reference/lab_units.csv",
+        ),
     output:
         "results/{scenario}features/ed_labs/{shard}.parquet",
     log:
@@ -176,7 +182,17 @@ rule extract_ed_labs:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=chosen(features=["availability", "lab_items", "lab_text", "missing_labs"]),
+        options=chosen(
+            features=[
+                "availability",
+                "missing_storetime",
+                "lab_items",
+                "lab_text",
+                "lab_ranges",
+                "lab_units",
+                "missing_labs",
+            ]
+        ),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_labs.py"

@@ -1,7 +1,14 @@
 """Laboratory features, worked out by hand. The stay: arrival 10:00, prediction 12:00."""
 
+import logging
+import shutil
+
+import pandas as pd
 import pytest
 from hand_made import extract, spine, table
+
+from mimicflow import concepts
+from mimicflow.concepts import REFERENCE
 
 
 def ed_labs(labs, stays=None, **options):
@@ -46,16 +53,44 @@ def test_a_result_stored_in_the_second_of_the_prediction_is_known():
     assert features["creat_missing"] == 1
 
 
-def test_without_storetime_the_drawing_counts():
-    features = ed_labs(
-        table("""
-        subject_id  itemid  charttime         storetime  valuenum
-        1           51003   2150-01-01 11:00  -          0.40
-        1           50912   2150-01-01 12:30  -          1.10
-        """)
-    )
-    assert features["tropT_first"] == 0.40
-    assert features["creat_missing"] == 1
+WITHOUT_STORETIME = table("""
+    subject_id  itemid  charttime         storetime         valuenum
+    1           51003   2150-01-01 11:00  -                 0.40
+    1           51003   2150-01-01 10:10  2150-01-01 11:10  0.10
+    1           50912   2150-01-01 12:00  -                 1.10
+    1           50971   2150-01-01 12:01  -                 4.00   # drawn too late
+""")
+
+
+def test_a_result_without_storetime_is_never_known_and_is_counted(caplog):
+    with caplog.at_level(logging.INFO):
+        features = ed_labs(WITHOUT_STORETIME)
+    assert features["tropT_first"] == features["tropT_peak"] == 0.10
+    assert features["creat_missing"] == features["k_missing"] == 1
+    assert "1 results of tropT without storetime: never known" in caplog.text
+    assert "1 results of creat without storetime: never known" in caplog.text
+    assert "results of k without storetime" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "options", [{"missing_storetime": "charttime"}, {"availability": "charttime"}]
+)
+def test_on_request_a_result_without_storetime_is_known_when_drawn(options):
+    features = ed_labs(WITHOUT_STORETIME, **options)
+    assert features["tropT_peak"] == 0.40
+    assert features["creat_first"] == 1.10
+    assert features["k_missing"] == 1
+
+
+def test_on_request_the_delay_of_its_group_is_added_to_the_drawing(tmp_path, monkeypatch):
+    reference = shutil.copytree(REFERENCE, tmp_path / "reference")
+    ranges = pd.read_csv(reference / "lab_ranges.csv")
+    assert (ranges["delay_minutes"] == 0).all()
+    ranges.assign(delay_minutes=30).to_csv(reference / "lab_ranges.csv", index=False)
+    monkeypatch.setattr(concepts, "REFERENCE", reference)
+    features = ed_labs(WITHOUT_STORETIME, missing_storetime="charttime")
+    assert features["tropT_peak"] == 0.40  # known at 11:30
+    assert features["creat_missing"] == 1  # known at 12:30
 
 
 def test_a_result_is_not_known_before_it_was_drawn():
@@ -109,22 +144,31 @@ def test_each_stay_of_a_patient_has_its_own_window():
         ("< 0.01", "-", 0.005),
         ("LESS THAN 0.01", "-", 0.005),
         ("<0.01 ng/mL", "-", 0.005),
-        (">25000", "-", None),
+        (">70000", "-", 70000),
+        ("GREATER THAN 500", "-", 500),
+        ("≥ 1,000 pg/mL", "-", 1000),
+        ("more than or equal to 12", "-", 12),
+        ("<1,000", "-", 500),
+        ("<1,00", "-", None),
+        (">5.0.1", "-", None),
+        (">", "-", None),
         ("HEMOLYZED", "-", None),
         ("___", "-", None),
         ("-", "-", None),
         ("nan", "-", None),
     ],
 )
-def test_a_result_without_number_is_half_its_limit_or_missing(value, valuenum, expected):
+def test_a_result_without_number_is_half_its_limit_the_limit_above_it_or_missing(
+    value, valuenum, expected
+):
     labs = table(f"""
         subject_id  itemid  charttime         storetime         value  valuenum
-        1           51003   2150-01-01 10:05  2150-01-01 10:50  {value.strip()}  {valuenum}
+        1           50963   2150-01-01 10:05  2150-01-01 10:50  {value.strip()}  {valuenum}
     """)
     features = ed_labs(labs)
-    assert features["tropT_missing"] == (expected is None)
+    assert features["bnp_missing"] == (expected is None)
     if expected is not None:
-        assert features["tropT_first"] == expected
+        assert features["bnp_first"] == expected
 
 
 def test_an_unreadable_result_hides_no_readable_one():
@@ -198,3 +242,92 @@ def test_two_results_drawn_at_once_the_one_stored_first_is_first():
         """)
     )
     assert features["crp_first"] == 50
+
+
+LACTATE, CREATININE, TROPONIN, HAEMOGLOBIN, POTASSIUM, PROBNP, CRP = (
+    *("50813", "50912", "51003", "51222", "50971", "50963", "50889"),
+)
+
+
+def one_result(itemid, valuenum=None, value=None, unit=None, **options):
+    """Features of a stay with this one result."""
+    row = {
+        "subject_id": 1,
+        "itemid": itemid,
+        "charttime": "2150-01-01 10:05",
+        "storetime": "2150-01-01 10:50",
+        "value": value,
+        "valuenum": valuenum,
+        "valueuom": unit,
+    }
+    return ed_labs(pd.DataFrame([row]), **options)
+
+
+@pytest.mark.parametrize("value", [1276103, -1, 50.1, 0])
+def test_a_lactate_that_cannot_be_is_missing_and_counted(value, caplog):
+    with caplog.at_level(logging.INFO):
+        features = one_result(LACTATE, value, unit="mmol/L")
+    assert features["lact_missing"] == 1
+    assert "1 results of lact outside the plausible range: missing" in caplog.text
+    assert one_result(LACTATE, value, lab_ranges="none")["lact_first"] == value
+
+
+def test_an_impossible_result_hides_no_possible_one():
+    features = ed_labs(
+        table("""
+        subject_id  itemid  charttime         storetime         valuenum
+        1           50813   2150-01-01 10:05  2150-01-01 10:50  1276103
+        1           50813   2150-01-01 10:20  2150-01-01 11:00  1.5
+        """)
+    )
+    assert features[["lact_first", "lact_peak", "lact_missing"]].tolist() == [1.5, 1.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("itemid", "column", "number", "unit", "expected"),
+    [
+        (CREATININE, "creat", 88.4, "umol/L", 1.0),
+        (CREATININE, "creat", 88.4, " \u00b5mol / L\u00a0", 1.0),
+        (CREATININE, "creat", 88.4, "\u03bcmol/l", 1.0),
+        (TROPONIN, "tropT", 14, "ng/L", 0.014),
+        (HAEMOGLOBIN, "hgb", 130, "g/L", 13.0),
+        (POTASSIUM, "k", 4.1, "mmol/L", 4.1),
+        (LACTATE, "lact", 18.0, "mg/dL", 2.0),
+        (PROBNP, "bnp", 100, "pmol/L", 845.7),
+        (CRP, "crp", 1.2, "mg/dL", 12.0),
+    ],
+)
+def test_a_unit_is_converted_and_counted(itemid, column, number, unit, expected, caplog):
+    with caplog.at_level(logging.INFO):
+        features = one_result(itemid, number, unit=unit)
+    assert features[f"{column}_first"] == pytest.approx(expected, rel=0.002)
+    assert ("converted from" in caplog.text) == (number != expected)
+    as_written = one_result(itemid, number, unit=unit, lab_units="as_written", lab_ranges="none")
+    assert as_written[f"{column}_first"] == number
+
+
+def test_an_unknown_unit_makes_a_result_missing_and_an_empty_one_is_the_official(caplog):
+    with caplog.at_level(logging.INFO):
+        assert one_result(CREATININE, 1.1, unit="furlong")["creat_missing"] == 1
+        assert one_result(CREATININE, 1.1, unit=" ")["creat_first"] == 1.1
+    assert "1 results of creat in the unknown unit furlong: missing" in caplog.text
+    assert "1 results of creat without a unit: taken as the official one" in caplog.text
+
+
+def test_a_limit_is_converted_before_it_is_checked():
+    below = one_result(TROPONIN, value="<6", unit="ng/L")
+    above = one_result(TROPONIN, value=">10000", unit="ng/L")
+    assert below["tropT_first"] == pytest.approx(0.003)
+    assert above["tropT_first"] == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("<6", "below the limit of the method"), (">6", "above the limit of the method"),
+     ("HEMOLYZED", "without a number")],
+)  # fmt: skip
+def test_results_without_a_number_are_counted_by_kind(value, told, caplog):
+    with caplog.at_level(logging.INFO):
+        one_result(PROBNP, value=value, unit="pg/mL")
+    assert f"1 results of bnp {told}" in caplog.text
+    assert caplog.text.count("results of bnp") == 1

@@ -131,6 +131,20 @@ def labs(*columns):
     ]
 
 
+def lab(column, content):
+    """First lactate of a stay with one, one of its fields as given; and whether it is missing."""
+    row = {"subject_id": 1, "itemid": 50813, "charttime": "2150-01-01 10:30",
+           "storetime": "2150-01-01 11:00", "valuenum": 10.0, "valueuom": "mmol/L"}  # fmt: skip
+    rows = pd.DataFrame([{**row, column: content}])
+
+    def shown(options):
+        features = extract("ed_labs", spine(), options, labevents=rows).iloc[0]
+        first, missing = features[["lact_first", "lact_missing"]]
+        return [None if math.isnan(first) else first, missing]
+
+    return shown
+
+
 def diagnoses(codes, *columns, dischtime="2149-12-30 10:00"):
     rows = pd.DataFrame(codes, columns=["icd_code", "icd_version"])
     rows = rows.assign(subject_id=1, hadm_id=20, seq_num=range(1, len(rows) + 1))
@@ -257,6 +271,25 @@ SWITCHES = [
         "27",
         *("lab_text", "half_limit", "zero"),
         *(labs("lact_first", "creat_missing"), [0.25, 1], [0.0, 0]),
+    ),
+    Switch(
+        "42",
+        "lab_ranges",
+        "plausible",
+        "none",
+        lab("valuenum", 1276103.0),
+        [None, 1],
+        [1276103.0, 0],
+    ),
+    Switch("42", "lab_ranges", "plausible", "none", lab("valuenum", -1.0), [None, 1], [-1.0, 0]),
+    Switch(
+        "43", "lab_units", "convert", "as_written", lab("valueuom", "mg/dL"), [1.11, 0], [10.0, 0]
+    ),
+    Switch("43", "lab_units", "convert", "as_written", lab("valueuom", "?"), [None, 1], [10.0, 0]),
+    Switch(
+        "no storetime",
+        *("missing_storetime", "unknown", "charttime"),
+        *(lab("storetime", None), [None, 1], [10.0, 0]),
     ),
     Switch(
         "8",

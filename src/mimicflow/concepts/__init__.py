@@ -21,7 +21,9 @@ FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "reference"
 
 # Read as text; reference.sql gives them their types.
-_REFERENCE_TABLES = ("complaints", "labs", "static_features", "vital_ranges")
+_REFERENCE_TABLES = (
+    *("complaints", "lab_ranges", "lab_units", "labs", "static_features", "vital_ranges"),
+)
 
 # A file of one table, or its shards.
 Paths = str | Path | Sequence[str | Path]

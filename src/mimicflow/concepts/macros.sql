@@ -27,6 +27,11 @@ CREATE MACRO number_in(field) AS CASE
     THEN try_cast(clean_text(field) AS DOUBLE)
 END;
 
+-- DuckDB's greatest() leaves out what is not known, and so takes it for early.
+CREATE MACRO greatest_or_null(one, other) AS CASE
+    WHEN one IS NOT NULL AND other IS NOT NULL THEN greatest(one, other)
+END;
+
 CREATE MACRO hours_between(earlier, later) AS epoch(later - earlier) / 3600.0;
 
 -- When what lasts from begin to finish is over: never before it begins (slips of a day, of a year).
@@ -92,36 +97,58 @@ CREATE MACRO complains_of(complaint, wanted) AS (
     WHERE feature = wanted
 );
 
+-- Plausible ranges ------------------------------------------------------------------------------
+
+-- Of a vital sign or a laboratory group, in its own unit.
+CREATE MACRO within_range(measured, wanted) AS
+    measured BETWEEN (SELECT low FROM plausible_ranges WHERE quantity = wanted)
+             AND (SELECT high FROM plausible_ranges WHERE quantity = wanted);
+
+CREATE MACRO plausible(measured, wanted, ranges) AS CASE
+    WHEN ranges = 'none' OR within_range(measured, wanted) THEN measured
+END;
+
 -- Laboratory results ----------------------------------------------------------------------------
 
--- The limit in '<0.01' or 'less than 0.01'.
-CREATE MACRO detection_limit(field) AS try_cast(
-    nullif(regexp_extract(clean_text(field), '^(?:<|less than)\s*=?\s*(\d+\.?\d*|\.\d+)', 1), '')
-    AS DOUBLE
+-- The number in '<0.01', 'less than 0.01 ng/mL' or '>70,000': what follows it is no digit.
+CREATE MACRO limit_in(field, words) AS try_cast(
+    replace(
+        nullif(
+            regexp_extract(
+                clean_text(field),
+                '^(?:' || words || ')\s*(?:=|or =|or equal to)?\s*(\d{1,3}(?:,\d{3})+|\d+\.?\d*|\.\d+)(?:[^\d.,].*)?$',
+                1
+            ),
+            ''
+        ),
+        ',', ''
+    ) AS DOUBLE
 );
+CREATE MACRO lower_limit(field) AS limit_in(field, '<|≤|less than|below|under');
+CREATE MACRO upper_limit(field) AS limit_in(field, '>|≥|greater than|more than|above|over');
 
-CREATE MACRO below_limit(field, valuenum) AS
-    coalesce(valuenum, number_in(field)) IS NULL AND detection_limit(field) IS NOT NULL;
+-- Only where there is no number: 'below' a limit, or 'above' one.
+CREATE MACRO beyond_limit(field, valuenum) AS CASE
+    WHEN coalesce(valuenum, number_in(field)) IS NOT NULL THEN NULL
+    WHEN lower_limit(field) IS NOT NULL THEN 'below'
+    WHEN upper_limit(field) IS NOT NULL THEN 'above'
+END;
 
 -- Neither number nor text; under lab_text zero it is 0, as a text is, but leaves its group missing.
 CREATE MACRO nothing_written(field, valuenum) AS valuenum IS NULL AND trimmed(field) = '';
 
--- valuenum, else the number in the text, else (lab_text) half the detection limit or 0.
-CREATE MACRO result_value(field, valuenum) AS coalesce(
+-- valuenum, else the number in the text, else half the limit below which or the limit above which
+-- the result lies. Under lab_text zero text is no number.
+CREATE MACRO result_number(field, valuenum) AS coalesce(
     valuenum,
     number_in(field),
-    CASE WHEN option('lab_text') = 'zero' THEN 0.0 ELSE detection_limit(field) / 2 END
+    CASE WHEN option('lab_text') <> 'zero' THEN coalesce(lower_limit(field) / 2, upper_limit(field)) END
 );
 
+-- The spelling of lab_units.csv.
+CREATE MACRO unit_text(field) AS translate(replace(clean_text(field), ' ', ''), 'µμ×', 'uux');
+
 -- Vital signs -----------------------------------------------------------------------------------
-
-CREATE MACRO within_range(measured, wanted) AS
-    measured BETWEEN (SELECT low FROM vital_ranges WHERE vital = wanted)
-             AND (SELECT high FROM vital_ranges WHERE vital = wanted);
-
-CREATE MACRO plausible(measured, wanted) AS CASE
-    WHEN option('ranges') = 'none' OR within_range(measured, wanted) THEN measured
-END;
 
 CREATE MACRO in_fahrenheit(temperature) AS CASE
     WHEN option('ranges') <> 'none' AND within_range(temperature, 'temperature_celsius')
@@ -146,7 +173,7 @@ CREATE MACRO pain_score(pain) AS CASE
                 try_cast(pain_of_ten(pain) AS DOUBLE),
                 number_in(pain)
             ),
-            'pain'
+            'pain', option('ranges')
         ),
         -1.0
     )

@@ -4,12 +4,12 @@ WITH readings AS (
     SELECT
         stay_id, origin, charttime,
         {
-            'temperature': plausible(in_fahrenheit(temperature), 'temperature'),
-            'heartrate': plausible(heartrate, 'heartrate'),
-            'resprate': plausible(resprate, 'resprate'),
-            'o2sat': plausible(o2sat, 'o2sat'),
-            'sbp': plausible(sbp, 'sbp'),
-            'dbp': plausible(dbp, 'dbp'),
+            'temperature': plausible(in_fahrenheit(temperature), 'temperature', option('ranges')),
+            'heartrate': plausible(heartrate, 'heartrate', option('ranges')),
+            'resprate': plausible(resprate, 'resprate', option('ranges')),
+            'o2sat': plausible(o2sat, 'o2sat', option('ranges')),
+            'sbp': plausible(sbp, 'sbp', option('ranges')),
+            'dbp': plausible(dbp, 'dbp', option('ranges')),
             'pain': pain_score(pain)
         }                                                            AS reading,
         CAST(pain_asleep(pain) AS TINYINT)                           AS sleeping,
