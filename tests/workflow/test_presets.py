@@ -17,7 +17,7 @@ def results(repository, tmp_path_factory):
     checkout = copy_repository(repository, tmp_path_factory.mktemp("published") / "mimicflow")
     run = checkout.snakemake(
         *("results/all_stays_model.pth", "results/all_stays_ECGonly.pth"),
-        *("--configfile", "presets/tiny.yaml", "presets/published.yaml", "presets/seed.yaml"),
+        *("--configfile", "presets/published.yaml", "presets/seed.yaml", "presets/tiny.yaml"),
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return checkout.folder / "results"
