@@ -84,7 +84,9 @@ rule label_deaths:
         runtime="30m",
     params:
         horizon=lookup("mortality/horizon", within=config),
-        protocol=of_protocol("prediction_time", "label_clock"),
+        protocol=of_protocol(
+            *("prediction_time", "reversed_times", "survivors", "label_clock", "label_days"),
+        ),
     script:
         "../workflow/scripts/label_deaths.py"
 

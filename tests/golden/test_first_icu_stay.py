@@ -86,7 +86,7 @@ def test_the_year_counts_whole_days_from_the_discharge(dod, label):
 
     found = stays.set_index("subject_id")["label"].get(1)
     assert found == label
-    assert attrition.loc["cohort", "dropped"] == (label is None)
+    assert attrition.loc["left_alive", "dropped"] == (label is None)
     assert attrition.loc["of_which_positive", "patients"] == (label == 1)
 
 
@@ -101,18 +101,128 @@ def test_deaths_of_the_day_before_it_and_before_the_admission_are_counted_apart(
     assert patients["lost_died_on_the_day"] == 1
     assert patients["lost_died_before"] == 2
     assert patients["lost_died_before_admission"] == 1
-    assert attrition.loc["cohort", "dropped"] == 3
+    assert patients["lost_dod_by_discharge"] == 3
+    assert attrition.loc["left_alive", "dropped"] == 3
+    assert attrition.loc["cohort", "dropped"] == 0
 
 
-def test_the_published_clock_keeps_a_death_between_icu_and_discharge():
+@pytest.mark.parametrize(
+    ("dod", "label"),
+    [
+        ("2150-02-28", 0),  # before the admission: a survivor, as published
+        ("2150-03-04", 0),  # the day of the index
+        ("2150-03-05", 0),  # four hours later it is the day after: less than one whole day
+        ("2150-03-06", 1),
+        ("2150-03-08", 1),  # between ICU and discharge
+        ("2151-03-04", 1),
+        ("2151-03-05", 1),  # 366 days later by date, 365 and four hours by the clock
+        ("2151-03-06", 0),
+    ],
+)
+def test_published_counts_whole_days_from_the_clock_and_earlier_deaths_as_survivors(dod, label):
     admissions, icustays = of_patients(2)
-    dead = with_dod("2150-03-08", "2150-03-04")
+
+    stays, attrition = built(with_dod(dod, None), admissions, icustays, protocol="published")
+
+    assert stays.set_index("subject_id")["label"].to_dict() == {1: label, 2: 0}
+    assert attrition.loc["cohort", "dropped"] == 0
+    assert attrition.loc["of_which_died_by_then", "patients"] == (dod <= "2150-03-04")
+    assert not attrition.index.str.startswith("lost_").any()
+
+
+def dies_in_a_later_stay(with_icu=True):
+    """Patient 1 dies in hospital seven months after the index admission."""
+    admissions = pd.concat([ADMISSIONS, table("""
+        subject_id  hadm_id  admittime         dischtime         deathtime         race   insurance
+        1           23       2150-10-01 08:00  2150-10-03 12:00  2150-10-03 12:00  WHITE  Medicare
+    """)])  # fmt: skip
+    later = table("""
+        subject_id  hadm_id  stay_id  intime            outtime
+        1           23       35       2150-10-01 09:00  2150-10-03 12:00
+    """)
+    return {
+        "patients": PATIENTS.assign(dod=["2150-10-03", "2150-06-01"]),
+        "admissions": admissions,
+        "icustays": pd.concat([ICUSTAYS, later]) if with_icu else ICUSTAYS,
+    }
+
+
+def test_published_drops_who_dies_in_a_later_icu_admission_and_audited_counts_the_death():
+    stays, attrition = built(**dies_in_a_later_stay(), protocol="published")
+    assert stays["subject_id"].tolist() == [2]
+    assert attrition.loc["left_alive", "dropped"] == 1
+
+    stays, _ = built(**dies_in_a_later_stay())
+    assert stays["subject_id"].tolist() == [1, 2]
+    assert stays["label"].tolist() == [1, 1]
+
+    stays, _ = built(**dies_in_a_later_stay(with_icu=False), protocol="published")
+    assert stays["subject_id"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sign", "value"),
+    [("hospital_expire_flag", 1), ("discharge_location", "Died ")],
+)
+def test_a_death_in_the_admission_is_told_by_any_sign(sign, value):
+    died = ADMISSIONS.assign(**{sign: [value, None]})
+
+    stays, attrition = built(admissions=died)
+
+    assert stays["subject_id"].tolist() == [2]
+    assert attrition.loc["left_alive", "dropped"] == 1
+    name = {"hospital_expire_flag": "expire_flag", "discharge_location": "died_location"}[sign]
+    told = attrition.filter(regex="lost_(expire|died_loc|dod)", axis=0)["patients"]
+    assert told.to_dict() == {step: int(step == f"lost_{name}") for step in told.index}
+    for survivors in ("deathtime", "any_icu_deathtime"):
+        assert len(built(admissions=died, survivors=survivors)[0]) == 2
+
+
+def test_a_dod_up_to_the_discharge_is_such_a_sign_also_at_the_end_of_the_icu_stay():
+    dead = PATIENTS.assign(dod=["2150-03-08", "2150-06-01"])
+    options = {"prediction_time": "icu_out", "label_clock": "icu_out"}
+
+    assert built(dead, **options)[0]["subject_id"].tolist() == [2]
+    assert built(dead, **options, survivors="deathtime")[0]["label"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("time", "value"),
+    [
+        ("dischtime", "2149-03-10 12:00"),  # a year early
+        ("dischtime", "2150-03-02 07:59"),  # before the ICU stay
+        ("dischtime", "2150-03-01 07:00"),  # before the admission
+        ("outtime", "2150-03-02 07:59"),
+        ("intime", "2150-03-10 12:01"),  # after the discharge
+    ],
+)
+def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
+    dead = PATIENTS.assign(dod=["2150-03-20", None])
+    admissions, icustays = ADMISSIONS.copy(), ICUSTAYS.copy()
+    frame = admissions if time == "dischtime" else icustays
+    frame.loc[0, time] = value
+    if time == "intime":
+        icustays.loc[0, "outtime"] = "2150-03-11 12:00"
+
+    stays, attrition = built(dead, admissions, icustays)
+    assert stays["subject_id"].tolist() == [2]
+    assert attrition.loc["times_in_order", "dropped"] == 1
 
     stays, attrition = built(dead, admissions, icustays, protocol="published")
+    assert stays["subject_id"].tolist() == [1, 2]
+    assert "times_in_order" not in attrition.index
 
-    assert stays["subject_id"].tolist() == [1]
-    assert stays["label"].tolist() == [1]
-    assert attrition.loc["lost_died_on_the_day", "patients"] == 1
+
+def test_an_icu_stay_may_outlast_the_discharge_or_begin_before_the_admission():
+    icustays = ICUSTAYS.assign(
+        intime=["2150-03-01 07:00", "2150-03-02 08:00"],
+        outtime=["2150-03-04 20:00", "2150-03-10 12:30"],
+    )
+
+    stays, attrition = built(icustays=icustays)
+
+    assert len(stays) == 2
+    assert attrition.loc["times_in_order", "dropped"] == 0
 
 
 def test_who_died_in_the_admission_is_left_out():

@@ -26,6 +26,9 @@ JOIN adult_admissions USING (subject_id, hadm_id);
 
 -- Overlapping stays, as readmissions are recorded at times: the one that began first.
 CREATE TEMP TABLE first_icustay AS
+SELECT
+    *,
+    bool_or(deathtime IS NOT NULL) OVER (PARTITION BY subject_id) AS any_icu_deathtime
 FROM adult_icustays
 QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY intime, stay_id) = 1;
 
@@ -37,11 +40,20 @@ CREATE TEMP TABLE with_icu_outtime AS
 FROM survived_admission
 WHERE outtime IS NOT NULL;
 
--- label is told from the index date; a protocol may let another clock decide (mortality.cohort).
+-- label is told from the index date; a protocol may let another clock decide (mortality.cohort), and
+-- which signs exclude a patient: times out of order (what ends before it begins, an ICU stay outside
+-- its admission), other signs of death in it than deathtime, a deathtime of a later ICU admission.
 CREATE TEMP TABLE stays AS
 SELECT
     stay_id, subject_id, hadm_id, admittime, dischtime, intime, outtime, dod,
     age, gender, race, insurance,
+    NOT coalesce(
+        outtime < intime OR dischtime < admittime OR dischtime < intime OR outtime < admittime, FALSE
+    )                                                           AS times_in_order,
+    coalesce(hospital_expire_flag = 1, FALSE)                   AS expire_flag,
+    coalesce(key_text(discharge_location) = 'DIED', FALSE)      AS died_location,
+    coalesce(dod <= CAST(dischtime AS DATE), FALSE)             AS dod_by_discharge,
+    any_icu_deathtime,
     hours_between(intime, outtime) / 24 AS icu_los,
     (
         SELECT count(DISTINCT earlier.stay_id)

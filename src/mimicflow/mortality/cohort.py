@@ -18,6 +18,9 @@ _LOG = logging.getLogger(__name__)
 
 COUNTS = ("admissions", "stays", "patients")
 """What is counted at each step, by distinct hadm_id, stay_id, subject_id."""
+SIGNS = ["times_in_order", "expire_flag", "died_location", "dod_by_discharge", "any_icu_deathtime"]
+"""True or false: the times of the index stay are in order; signs of death in that admission; a
+deathtime of any admission with an ICU stay, later ones among them."""
 _CLOCKS = {"hospital_discharge": "dischtime", "icu_out": "outtime"}
 
 
@@ -40,7 +43,7 @@ def build_icu_cohort(
         Parquet to write, one row per patient by stay_id: stay_id, subject_id, hadm_id, admittime,
         dischtime, intime, outtime, dod, age (years), gender, race, insurance, icu_los (days),
         n_prior_icu (ICU stays that began earlier), label (died 1 to ``horizon`` days after the end
-        of the ICU stay).
+        of the ICU stay), and `SIGNS`, by which a protocol may exclude a patient.
     attrition : path-like
         CSV to write: step, description, admissions, stays, patients, dropped (patients).
     memory_mb : int
@@ -90,9 +93,11 @@ def label_deaths(
 ) -> None:
     """Write the patients of one protocol with their prediction time and label.
 
-    The outcome is death 1 to ``horizon`` whole days after the day from which the protocol counts.
-    ``dod`` is a date: a death on that day cannot be told from one before it, so those patients are
-    dropped, not counted as survivors.
+    By dates the outcome is death 1 to ``horizon`` days after the day from which the protocol
+    counts. ``dod`` is a date: a death on that day cannot be told from one before it, so those
+    patients are dropped, not counted as survivors. Elapsed days, as published, are whole periods of
+    24 hours from the clock's time to the midnight with which ``dod`` begins: a death on the next
+    day is none, and who died by then is a survivor.
 
     Parameters
     ----------
@@ -101,10 +106,12 @@ def label_deaths(
     attrition : path-like
         CSV of `build_icu_cohort`.
     options : mapping
-        ``horizon`` (days), ``prediction_time`` (hospital_discharge or icu_out) and
-        ``label_clock`` (prediction_time or icu_out).
+        ``horizon`` (days), ``prediction_time`` (hospital_discharge or icu_out), ``reversed_times``
+        (ordered or as_written), ``survivors`` (every_sign, deathtime or any_icu_deathtime),
+        ``label_clock`` (prediction_time or icu_out) and ``label_days`` (dates or elapsed).
     output : path-like
-        Parquet to write: the same columns with ``prediction_time``, and ``label`` by the clock.
+        Parquet to write: the same columns but `SIGNS`, with ``prediction_time``, and ``label`` by
+        the clock.
     steps : path-like
         CSV to write: the attrition of all steps, and what is counted beside them.
 
@@ -115,32 +122,37 @@ def label_deaths(
     """
     stays = pd.read_parquet(spine)
     stays["prediction_time"] = stays[_CLOCKS[options["prediction_time"]]]
-    clock = _CLOCKS["icu_out"] if options["label_clock"] == "icu_out" else "prediction_time"
     predicted = stays[stays["prediction_time"].notna()]
-    start, death = predicted[clock].dt.normalize(), predicted["dod"].dt.normalize()
-    days = (death - start).dt.days
-    alive = ~(days <= 0)
-    cohort = predicted[alive].assign(
-        label=days[alive].between(1, options["horizon"]).astype("int8")
+    counted = {"with_prediction_time": ("Time of the prediction recorded", predicted)}
+    if options["reversed_times"] == "ordered":
+        predicted = predicted[predicted["times_in_order"]]
+        counted["times_in_order"] = (
+            "Times in order: nothing ends before it begins, the ICU stay overlaps its admission",
+            predicted,
+        )
+    days = _days_to_death(predicted, options)
+    alive, told = _left_alive(predicted, options["survivors"])
+    if options["survivors"] != "deathtime":
+        counted["left_alive"] = (_SURVIVORS[options["survivors"]], predicted[alive])
+    dated = options["label_days"] == "dates"
+    kept = alive & ~(days <= 0) if dated else alive
+    label = days[kept].between(1, options["horizon"]).astype("int8")
+    cohort = predicted[kept].drop(columns=SIGNS).assign(label=label)
+    day = "the ICU stay ended" if _by_icu_stay(options) else "of the hospital discharge"
+    died = {"cohort": (f"Not dead on or before the day {day}: the cohort", cohort), **told}
+    if dated:
+        died |= _lost(predicted, days)
+    else:
+        died["cohort"] = ("The cohort", cohort)
+        died["of_which_died_by_then"] = (
+            f"Of the cohort: died by the day {day}, counted as survivors",
+            cohort[cohort["dod"] <= cohort[_clock(options)].dt.normalize()],
+        )
+    died["of_which_positive"] = (
+        f"Of the cohort: died within {options['horizon']} days",
+        cohort[cohort["label"] == 1],
     )
-    before_admission = death < predicted["admittime"].dt.normalize()
-    by_icu_stay = "icu_out" in (options["label_clock"], options["prediction_time"])
-    day = "the ICU stay ended" if by_icu_stay else "of the hospital discharge"
-    counted = {
-        "with_prediction_time": ("Time of the prediction recorded", predicted),
-        "cohort": (f"Not dead on or before the day {day}: the cohort", cohort),
-        "lost_died_on_the_day": ("Lost: died on that very day", predicted[days == 0]),
-        "lost_died_before": ("Lost: death recorded before that day", predicted[days < 0]),
-        "lost_died_before_admission": (
-            "Lost: death recorded before the admission itself",
-            predicted[~alive & before_admission],
-        ),
-        "of_which_positive": (
-            f"Of the cohort: died within {options['horizon']} days",
-            cohort[cohort["label"] == 1],
-        ),
-    }
-    table = _with_steps(pd.read_csv(attrition), counted)
+    table = _with_steps(pd.read_csv(attrition), {**counted, **died})
     if cohort.empty:
         raise CohortError(
             f"nobody is left in the cohort; the steps lost them so:\n{table.to_string()}",
@@ -149,6 +161,61 @@ def label_deaths(
         )
     write_parquet(cohort, output)
     write_csv(table, steps)
+
+
+_Counted = dict[str, tuple[str, pd.DataFrame]]
+_SURVIVORS = {
+    "every_sign": "No other sign of death in that admission than deathtime either",
+    "any_icu_deathtime": "No deathtime in a later admission with an ICU stay (looks ahead)",
+}
+_TOLD = {
+    "expire_flag": "hospital_expire_flag",
+    "died_location": "discharge_location",
+    "dod_by_discharge": "a dod up to the day of the discharge",
+}
+
+
+def _clock(options: Mapping[str, Any]) -> str:
+    """Return the column of the time from which a protocol counts."""
+    return _CLOCKS["icu_out"] if options["label_clock"] == "icu_out" else "prediction_time"
+
+
+def _by_icu_stay(options: Mapping[str, Any]) -> bool:
+    return "icu_out" in (options["label_clock"], options["prediction_time"])
+
+
+def _days_to_death(stays: pd.DataFrame, options: Mapping[str, Any]) -> pd.Series:
+    """Return the days from the protocol's clock to the death; NaN for who is not known dead."""
+    start = stays[_clock(options)]
+    if options["label_days"] == "dates":
+        start = start.dt.normalize()
+    return (stays["dod"].dt.normalize() - start).dt.days
+
+
+def _left_alive(stays: pd.DataFrame, survivors: str) -> tuple[pd.Series, _Counted]:
+    """Return who counts as having left the admission alive, and by what the others are told."""
+    if survivors == "every_sign":
+        told: _Counted = {
+            f"lost_{sign}": (f"Lost: death in that admission told by {words}", stays[stays[sign]])
+            for sign, words in _TOLD.items()
+        }
+        return ~stays[list(_TOLD)].any(axis=1), told
+    if survivors == "any_icu_deathtime":
+        return ~stays["any_icu_deathtime"], {}
+    return pd.Series(True, index=stays.index), {}
+
+
+def _lost(stays: pd.DataFrame, days: pd.Series) -> _Counted:
+    """Return whose death is recorded up to the day from which the protocol counts."""
+    before_admission = stays["dod"].dt.normalize() < stays["admittime"].dt.normalize()
+    return {
+        "lost_died_on_the_day": ("Lost: died on that very day", stays[days == 0]),
+        "lost_died_before": ("Lost: death recorded before that day", stays[days < 0]),
+        "lost_died_before_admission": (
+            "Lost: death recorded before the admission itself",
+            stays[(days <= 0) & before_admission],
+        ),
+    }
 
 
 def _with_steps(
