@@ -24,7 +24,10 @@ rule extract_ed_stay:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=chosen(cohort=["complaint_match", "complaint_sob"], features=["syncope_flag"]),
+        options=chosen(
+            cohort=["complaint_match", "complaint_sob"],
+            features=["syncope_flag", "triage_delay_minutes"],
+        ),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_stay.py"
@@ -48,7 +51,7 @@ rule extract_prior_stays:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=chosen(features=["prior_stays_before"]),
+        options=chosen(features=["prior_stays_before", "own_admission", "reversed_times"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_prior_stays.py"
@@ -72,6 +75,7 @@ rule extract_ed_medications:
         mem_mb=memory(2000),
         runtime="30m",
     params:
+        options=chosen(features=["before_arrival_hours"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_ed_medications.py"
@@ -95,6 +99,7 @@ rule extract_medication_history:
         mem_mb=memory(2000),
         runtime="30m",
     params:
+        options=chosen(features=["own_admission"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_medication_history.py"
@@ -118,6 +123,7 @@ rule extract_home_medications:
         mem_mb=memory(2000),
         runtime="30m",
     params:
+        options=chosen(features=["before_arrival_hours"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_home_medications.py"
@@ -148,7 +154,14 @@ rule extract_diagnosis_history:
         runtime="30m",
     params:
         options=chosen(
-            features=["diagnosis_lag_days", "icd_padding", "icd_lookup_key", "n_pmh_bins"]
+            features=[
+                "own_admission",
+                "reversed_times",
+                "diagnosis_lag_days",
+                "icd_padding",
+                "icd_lookup_key",
+                "n_pmh_bins",
+            ]
         ),
         shards=config["ingest"]["shards"],
     script:
@@ -217,7 +230,7 @@ rule extract_vitalsigns:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=chosen(vitals=["ranges"]),
+        options=chosen(vitals=["ranges"], features=["before_arrival_hours", "triage_delay_minutes"]),
         shards=config["ingest"]["shards"],
     script:
         "../workflow/scripts/extract_vitalsigns.py"

@@ -16,7 +16,7 @@ from mimicflow.concepts import Paths, as_list, has, opened, sql, static_features
 from mimicflow.drugs import DRUG_DICTIONARY, classed_drugs, read_dictionary
 from mimicflow.errors import InputError
 from mimicflow.files import atomic_output, write_parquet
-from mimicflow.point_in_time import keep_known_events
+from mimicflow.point_in_time import keep_known_events, left_out
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,9 +81,16 @@ def extract(
         keep_known_events(connection)
         features = connection.sql(sql(f"{concept}_features"))
         _write_ordered(connection, features, output)
-        if has(f"{concept}_counts"):
-            for what, n in connection.execute(sql(f"{concept}_counts")).fetchall():
-                _LOG.info("%s: %d %s", concept, n, what)
+        _tell_counts(connection, concept)
+
+
+def _tell_counts(connection: duckdb.DuckDBPyConnection, concept: str) -> None:
+    """Write to the log what was left out, and what else a concept counts."""
+    for reason, n in left_out(connection):
+        _LOG.info("%s: %d rows left out: %s", concept, n, reason)
+    if has(f"{concept}_counts"):
+        for what, n in connection.execute(sql(f"{concept}_counts")).fetchall():
+            _LOG.info("%s: %d %s", concept, n, what)
 
 
 def assemble_static_features(

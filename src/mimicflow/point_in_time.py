@@ -9,20 +9,33 @@ def keep_known_events(connection: duckdb.DuckDBPyConnection) -> None:
     """Create ``known_events``: the rows of ``events`` available when their stay was predicted.
 
     Both ends meet: what becomes available in the very second of the prediction is known. An event
-    without a time of availability is never known.
+    without a time of availability is never known. Nor does an event count that bears a reason why
+    it is ``left_out``: rows of the stay's own admission, readings long before arrival.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Holds ``events`` (stay_id, event_time, available_time, ...) and ``spine`` (stay_id,
-        prediction_time, ...).
+        Holds ``events`` (stay_id, event_time, available_time, ... and perhaps left_out, a text,
+        NULL where the event counts) and ``spine`` (stay_id, prediction_time, ...).
     """
+    counts = "left_out IS NULL" if "left_out" in connection.table("events").columns else "TRUE"
     connection.execute(
-        """
+        f"""
         CREATE TEMP TABLE known_events AS
         SELECT events.*
         FROM events
         JOIN spine USING (stay_id)
-        WHERE events.available_time <= spine.prediction_time
+        WHERE events.available_time <= spine.prediction_time AND {counts}
         """
     )
+
+
+def left_out(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """Return the reasons for which events are left out whatever their time, with their numbers."""
+    if "left_out" not in connection.table("events").columns:
+        return []
+    return connection.execute(
+        """
+        SELECT left_out, count(*) FROM events WHERE left_out IS NOT NULL GROUP BY ALL ORDER BY ALL
+        """
+    ).fetchall()

@@ -138,6 +138,20 @@ def test_the_sixth_ecg_predicts_when_there_are_more():
     pd.testing.assert_frame_equal(sequence, same)
 
 
+def test_a_stay_that_ends_before_it_begins_is_left_out_and_counted():
+    edstays = STAYS.copy()
+    edstays.loc[2, "outtime"] = "2150-02-01 09:50"
+    for tolerance in (0, 30):  # with a tolerance an ECG would lie near
+        stays, _, attrition = build({"ecg_tolerance_minutes": tolerance}, edstays=edstays)
+        assert stays["stay_id"].tolist() == [30, 31]
+        assert attrition.loc["lost_reversed_times", ["rows", "stays"]].tolist() == [1, 1]
+
+
+def test_predictions_within_15_minutes_of_arrival_are_counted():
+    _, _, attrition = build()
+    assert attrition.loc["of_which_predicted_at_triage", "stays"] == 2  # after 0 and 10 minutes
+
+
 def test_unreadable_ecgs_are_dropped_before_the_sequence_is_formed():
     stays, ecgs, attrition = build(readable=[400, 402, 404])
     assert stays["stay_id"].tolist() == [30, 31]

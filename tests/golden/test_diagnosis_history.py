@@ -123,3 +123,36 @@ def test_codes_without_bin_and_bins_without_column_are_told(caplog):
         )
     assert "1 ICD-9 codes in no CCS or CCSR list" in caplog.text
     assert "1 rows in bin 098, which has no column" in caplog.text
+
+
+def test_an_admission_that_ends_before_it_begins_ended_when_it_began(caplog):
+    admissions = table("""
+        subject_id  hadm_id  admittime         dischtime
+        1           20       2150-01-01 15:08  2150-01-01 03:11   # a slip of 12 hours
+        1           21       2149-05-09 10:00  2149-05-01 10:00
+    """)
+    diagnoses = table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        4280      9
+        1           20       2        I10       10
+        1           21       1        E8859     9
+    """)
+    with caplog.at_level(logging.INFO):
+        features = extract(
+            "diagnosis_history", spine(), admissions=admissions, diagnoses_icd=diagnoses
+        ).iloc[0]
+    assert set_bins(features) == ["pmh_2603"]
+    assert "2 admissions whose end lies before their beginning" in caplog.text
+
+
+def test_diagnoses_of_the_own_admission_are_no_history_whatever_its_times(caplog):
+    diagnoses = table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        4280      9
+    """)
+    with caplog.at_level(logging.INFO):
+        features = extract(
+            "diagnosis_history", spine(hadm_id=20), admissions=ADMISSIONS, diagnoses_icd=diagnoses
+        ).iloc[0]
+    assert set_bins(features) == []
+    assert "1 rows left out: of the stay's own admission" in caplog.text

@@ -24,6 +24,13 @@ def test_a_missing_acuity_stays_missing_and_is_flagged():
     assert features["missing_acuity"] == 1
 
 
+def test_acuity_is_known_at_triage_all_else_on_arrival():
+    late = ed_stay({"triage_delay_minutes": 121}, acuity=2)  # the prediction is after 120
+    assert late.isna()["acuity"]
+    assert (late["missing_acuity"], late["Chest Pain"], late["age"]) == (1, 1, 60)
+    assert ed_stay({"triage_delay_minutes": 120}, acuity=2)["acuity"] == 2
+
+
 @pytest.mark.parametrize(("gender", "expected"), [("M", 1), ("F", 0)])
 def test_gender_m(gender, expected):
     assert ed_stay(gender=gender)["gender_M"] == expected

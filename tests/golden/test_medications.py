@@ -3,6 +3,8 @@
 The stay: arrival 2150-01-01 10:00, prediction 12:00.
 """
 
+import logging
+
 import pandas as pd
 import pytest
 from hand_made import extract, gsn_etc, spine, table, typed, write
@@ -47,11 +49,12 @@ def test_a_dispensed_drug_sets_its_blocks_of_100_and_1000():
     assert features["n_pyxis_total"] == 1
 
 
-def test_all_mapped_rows_are_counted_until_the_prediction_without_lower_bound():
+def test_all_mapped_rows_are_counted_from_an_hour_before_arrival_until_the_prediction():
     features = ed_medications(
         table("""
         stay_id  charttime            gsn
-        30       2149-12-31 09:00:00  004321   # no lower bound
+        30       2150-01-01 09:00:00  004321   # clocks differ
+        30       2150-01-01 08:59:59  006666   # too early
         30       2150-01-01 12:00:00  004321
         30       2150-01-01 12:00:00  005555   # the same dispense, second GSN
         30       2150-01-01 12:00:01  006666   # too late
@@ -173,6 +176,30 @@ def test_orders_of_the_past_year_are_counted_by_block():
     assert features.filter(like="hxETC2").sum() == 3
 
 
+OWN_ORDERS = table("""
+    subject_id  hadm_id  starttime         gsn
+    1           100      2150-01-01 09:00  004321    # before arrival
+    1           100      2149-06-01 09:00  004321
+    1           100      2150-01-01 10:30  004321    # as usual
+    1           20       2149-06-01 09:00  005555    # of another admission
+""")
+
+
+def test_orders_of_the_own_admission_are_no_history_whatever_their_time(caplog):
+    with caplog.at_level(logging.INFO):
+        features = history(OWN_ORDERS, spine(hadm_id=100))
+    assert features["n_chronic_meds"] == 1
+    assert features["hxETC2_00005000"] == 1
+    assert "2 rows left out: of the stay's own admission" in caplog.text
+    assert "medication_history: 1 stays with an own admission" in caplog.text
+    assert "1 of these have orders of it dated before arrival" in caplog.text
+    assert "2 orders of the own admission dated before arrival" in caplog.text
+
+
+def test_a_stay_without_admission_leaves_no_order_out():
+    assert history(OWN_ORDERS, spine(hadm_id=None))["n_chronic_meds"] == 3
+
+
 def test_an_order_outside_the_seven_blocks_counts_in_the_total():
     dictionary = table("""
         subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
@@ -196,6 +223,7 @@ def test_home_medications_are_the_different_drugs_reconciled_until_the_predictio
         1           30       2150-01-01 10:30  furosemide  004321  2
         1           30       2150-01-01 10:30  herbal tea  -       1
         1           30       2150-01-01 12:30  aspirin     001111  1
+        1           30       2149-01-01 10:30  warfarin    002222  1   # dated long before arrival
     """)
     features = extract("home_medications", spine(), medrecon=medrecon).iloc[0]
     assert features["n_home_meds"] == 2

@@ -1,5 +1,7 @@
 """The sequence of vital signs. The stay: arrival 10:00, prediction 12:00."""
 
+import logging
+
 import pandas as pd
 import pytest
 from hand_made import extract, spine, table
@@ -26,13 +28,42 @@ def test_triage_comes_first_without_time_then_readings_by_time_until_the_predict
         30       2150-01-01 10:30:00  85         4
         30       2150-01-01 12:00:00  95         6
         30       2150-01-01 12:00:01  99         9   # after the prediction
-        30       2150-01-01 09:00:00  70         3   # no lower bound
+        30       2150-01-01 09:00:00  70         3   # an hour before arrival: clocks differ
+        30       2149-01-01 09:00:00  60         3   # of another stay
         31       2150-01-01 11:00:00  77         3   # another stay
         """),
     )
     assert readings["source"].tolist() == [1, 2, 3, 4, 5]
     assert readings["heartrate"].tolist() == [80, 70, 85, 90, 95]
     assert readings["charttime"].isna().tolist() == [True, False, False, False, False]
+
+
+def test_readings_dated_long_before_arrival_are_counted(caplog):
+    early = table("""
+        stay_id  charttime            heartrate
+        30       2150-01-01 08:59:59  70
+        30       2149-01-01 09:00:00  60
+    """)
+    with caplog.at_level(logging.INFO):
+        assert len(vitalsigns(triage(), early)) == 1
+    assert "vitalsigns: 2 rows left out: dated long before arrival" in caplog.text
+    assert len(vitalsigns(triage(), early, before_arrival_hours=1.5)) == 2
+
+
+def test_triage_that_is_known_too_late_leaves_an_empty_reading():
+    late = vitalsigns(triage(), triage_delay_minutes=121)  # the prediction is after 120
+    assert late["source"].tolist() == [1]
+    assert late[["heartrate", "charttime"]].isna().all(axis=None)
+    assert late[["pain", "sleeping", "uta", "real_pain", "real_sbp"]].iloc[0].tolist() == [
+        *(-1, 0, 0, 0, 0)
+    ]
+    assert vitalsigns(triage(), triage_delay_minutes=120)["heartrate"].tolist() == [80]
+
+    bedside = table("""
+        stay_id  charttime            heartrate
+        30       2150-01-01 11:00:00  90
+    """)
+    assert vitalsigns(triage(), bedside, triage_delay_minutes=121)["heartrate"].tolist() == [90]
 
 
 def test_columns_bear_the_published_names():

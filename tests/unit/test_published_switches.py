@@ -166,6 +166,70 @@ def earlier_stay_ends_after_arrival(options):
     return features[["n_prior_stays", "previous_home", "first_stay"]].tolist()
 
 
+def order_of_the_own_admission(options):
+    order = table("""
+        subject_id  hadm_id  starttime         gsn
+        1           100      2150-01-01 09:00  004321
+    """)
+    dictionary = table("""
+        subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
+        9           99       004321  1       00000263  Loop Diuretics
+    """)
+    stay = spine(hadm_id=100)
+    return extract("medication_history", stay, options, prescriptions=order, dictionary=dictionary)[
+        "n_chronic_meds"
+    ].item()
+
+
+def diagnosis_of_the_own_admission(options):
+    rows = pd.DataFrame(
+        {"subject_id": [1], "hadm_id": 100, "seq_num": 1, "icd_code": "I10", "icd_version": 10}
+    )
+    admissions = table("""
+        subject_id  hadm_id  admittime         dischtime
+        1           100      2149-12-31 08:00  2150-01-01 09:00
+    """)
+    return extract(
+        "diagnosis_history",
+        spine(hadm_id=100),
+        options,
+        diagnoses_icd=rows,
+        admissions=admissions,
+    )["pmh_CIR"].item()
+
+
+def reversed_admission(options):
+    rows = pd.DataFrame(
+        {"subject_id": [1], "hadm_id": 20, "seq_num": 1, "icd_code": "I10", "icd_version": 10}
+    )
+    admissions = table("""
+        subject_id  hadm_id  admittime         dischtime
+        1           20       2150-01-01 15:08  2150-01-01 03:11
+    """)
+    return extract(
+        "diagnosis_history", spine(), options, diagnoses_icd=rows, admissions=admissions
+    )["n_pmh_bins"].item()
+
+
+def reversed_stay(options):
+    edstays = table("""
+        subject_id  stay_id  intime            outtime           disposition
+        1           29       2150-03-01 10:00  2149-03-01 10:00  HOME
+    """)
+    return extract("prior_stays", spine(), options, edstays=edstays)["n_prior_stays"].item()
+
+
+def readings_of_a_year_ago(options):
+    rows = pd.DataFrame({"stay_id": [30], "charttime": ["2149-01-01 10:00"]})
+    dictionary = pd.DataFrame({"gsn": ["004321"], "etc_rn": 1, "etccode": "00000263"})
+    drugs = extract(
+        "ed_medications", spine(), options, pyxis=rows.assign(gsn="004321"), dictionary=dictionary
+    )
+    home = extract("home_medications", spine(), options, medrecon=rows.assign(gsn="004321"))
+    readings = extract("vitalsigns", spine(), options, vitalsign=rows.assign(heartrate=80))
+    return [drugs["n_pyxis_total"].item(), home["n_home_meds"].item(), len(readings)]
+
+
 def presyncope(options):
     features = extract("ed_stay", spine(chiefcomplaint="Presyncope"), options).iloc[0]
     return features[["Presyncope", "Syncope"]].tolist()
@@ -326,6 +390,11 @@ SWITCHES = [
         *("drug_dictionary", "training", "all"),
         *(class_of_a_drug, ["etc2_00005000"], ["etc2_00000000"]),
     ),
+    Switch("38", "own_admission", "exclude", "keep", order_of_the_own_admission, 0, 1),
+    Switch("38", "own_admission", "exclude", "keep", diagnosis_of_the_own_admission, 0, 1),
+    Switch("39", "reversed_times", "ordered", "as_written", reversed_admission, 0, 1),
+    Switch("39", "reversed_times", "ordered", "as_written", reversed_stay, 0, 1),
+    Switch("41", "before_arrival_hours", 1, "none", readings_of_a_year_ago, [0, 0, 0], [1, 1, 1]),
     Switch("31", "ranges", "plausible", "none", vitals, [99.5, None, None, -1], [37.5, 999, 0, 15]),
 ]
 

@@ -7,7 +7,7 @@ with rule_log(snakemake.log[0]):
     extract(
         "ed_medications",
         tables={"spine": snakemake.input.spine, "pyxis": snakemake.input.pyxis},
-        options={},
+        options=snakemake.params.options,
         output=snakemake.output[0],
         shard=int(snakemake.wildcards.shard),
         shards=snakemake.params.shards,

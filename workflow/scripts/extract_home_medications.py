@@ -10,7 +10,7 @@ with rule_log(snakemake.log[0]):
             "spine": snakemake.input.spine,
             "medrecon": snakemake.input.medrecon,
         },
-        options={},
+        options=snakemake.params.options,
         output=snakemake.output[0],
         shard=int(snakemake.wildcards.shard),
         shards=snakemake.params.shards,

@@ -10,7 +10,7 @@ with rule_log(snakemake.log[0]):
             "spine": snakemake.input.spine,
             "prescriptions": snakemake.input.prescriptions,
         },
-        options={},
+        options=snakemake.params.options,
         output=snakemake.output[0],
         shard=int(snakemake.wildcards.shard),
         shards=snakemake.params.shards,

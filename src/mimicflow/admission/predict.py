@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mimicflow.admission.inputs import RAW_VITALS, Preprocessor
+from mimicflow.admission.inputs import HIGHEST_HOURS, RAW_VITALS, Preprocessor
 from mimicflow.admission.model import AdmissionModel, Batch, EncoderConfig, ModelConfig
 from mimicflow.admission.train import KIND
 from mimicflow.drugs import DRUG_DICTIONARY, from_columns, require_dictionary
@@ -111,7 +111,7 @@ def _place(ecgs: Sequence[np.ndarray], hours: Sequence[np.ndarray]) -> dict[str,
     index = torch.full(real.shape, -1)
     index[real] = torch.arange(int(counts.sum()))
     placed_hours = torch.zeros(real.shape)
-    placed_hours[real] = torch.from_numpy(np.concatenate(hours).clip(min=0)).float()
+    placed_hours[real] = torch.from_numpy(np.concatenate(hours).clip(0, HIGHEST_HOURS)).float()
     values = np.concatenate(ecgs).astype(np.float32)
     return {
         "ecgs": torch.from_numpy(values),

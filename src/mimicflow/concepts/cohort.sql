@@ -22,7 +22,8 @@ SELECT
     machine_measurements.ecg_time BETWEEN ed_stays.intime AND ed_stays.outtime AS inside
 FROM ed_stays
 JOIN machine_measurements USING (subject_id)
-WHERE machine_measurements.ecg_time
+WHERE NOT is_reversed(ed_stays.intime, ed_stays.outtime)
+    AND machine_measurements.ecg_time
     BETWEEN ed_stays.intime - to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT))
     AND ed_stays.outtime + to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT));
 
@@ -139,6 +140,11 @@ CREATE TEMP VIEW of_which_predicted_after_admission AS FROM cohort WHERE ecg_tim
 CREATE TEMP VIEW of_which_complaint_inside_word AS
 FROM cohort
 WHERE NOT (SELECT bool_or(as_word(chiefcomplaint, term)) FROM complaint_terms());
+-- No delay of triage is known: these are predicted while it may still be under way.
+CREATE TEMP VIEW of_which_predicted_at_triage AS
+FROM cohort WHERE prediction_time <= intime + INTERVAL 15 MINUTE;
+-- A departure before the arrival leaves no time in which an ECG could lie, nor a length of stay.
+CREATE TEMP VIEW lost_reversed_times AS FROM ed_stays WHERE is_reversed(intime, outtime);
 CREATE TEMP VIEW lost_without_readable_ecg AS
 FROM with_record
 ANTI JOIN readable_ecgs USING (stay_id);

@@ -8,4 +8,8 @@ SELECT 'rows in bin ' || bin || ', which has no column', count(*)
 FROM known_events
 WHERE 'pmh_' || bin NOT IN (SELECT name FROM static_features)
 GROUP BY bin
+UNION ALL
+SELECT 'admissions whose end lies before their beginning', count(*)
+FROM admissions
+WHERE is_reversed(admittime, dischtime)
 ORDER BY what

@@ -1,13 +1,22 @@
--- What is known of the stay itself: who came, how, with which complaint.
--- Grain: stay. Window: everything here is written down on arrival.
+-- What is known of the stay itself: who came, how, with which complaint; then how urgent it is.
+-- Grain: stay and moment. Window: written down on arrival; acuity at triage, which bears no time
+-- (triage_delay_minutes after arrival). The complaint is what the patient came with: it makes the cohort.
 -- Source: the cohort, made of edstays, triage, patients and the list of ECGs.
 SELECT
     stay_id,
     intime AS event_time,
     intime AS available_time,
-    acuity, -- ESI level 1-5
     age,    -- years
     gender,
     arrival_transport,
-    chiefcomplaint
+    chiefcomplaint,
+    NULL   AS acuity
+FROM spine
+UNION ALL
+SELECT
+    stay_id,
+    intime,
+    triage_time(intime),
+    NULL, NULL, NULL, NULL,
+    acuity -- ESI level 1-5
 FROM spine

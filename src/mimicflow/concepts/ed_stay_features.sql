@@ -1,4 +1,9 @@
 -- One row per stay: numeric and 0/1 features of the stay itself.
+WITH known AS (
+    SELECT stay_id, any_value(COLUMNS(* EXCLUDE (stay_id, event_time, available_time)))
+    FROM known_events
+    GROUP BY stay_id
+)
 SELECT
     spine.stay_id,
     spine.n_ecg,
@@ -23,4 +28,4 @@ SELECT
     )                                                                            AS "Syncope",
     CAST(event.acuity IS NULL AS TINYINT)                                        AS missing_acuity
 FROM spine
-LEFT JOIN known_events AS event USING (stay_id)
+LEFT JOIN known AS event USING (stay_id)

@@ -27,6 +27,8 @@ CREATE MACRO number_in(field) AS CASE
     THEN try_cast(clean_text(field) AS DOUBLE)
 END;
 
+-- Times -----------------------------------------------------------------------------------------
+
 -- DuckDB's greatest() leaves out what is not known, and so takes it for early.
 CREATE MACRO greatest_or_null(one, other) AS CASE
     WHEN one IS NOT NULL AND other IS NOT NULL THEN greatest(one, other)
@@ -34,10 +36,39 @@ END;
 
 CREATE MACRO hours_between(earlier, later) AS epoch(later - earlier) / 3600.0;
 
--- When what lasts from begin to finish is over: never before it begins (slips of a day, of a year).
+CREATE MACRO is_reversed(begin, finish) AS coalesce(finish < begin, FALSE);
+
+-- When something had ended: not before it began, whatever its end says (reversed_times: as_written
+-- believes it). Without an end it has not ended; greatest alone would take the beginning for it.
 CREATE MACRO ended(begin, finish) AS CASE
-    WHEN option('reversed_times') = 'ordered' AND finish < begin THEN begin
+    WHEN option('reversed_times') = 'ordered' AND is_reversed(begin, finish) THEN begin
     ELSE finish
+END;
+
+-- Triage bears no time.
+CREATE MACRO triage_time(intime) AS
+    intime + to_minutes(CAST(option('triage_delay_minutes') AS BIGINT));
+
+-- Why an event does not count, whatever its time (point_in_time.py); NULL: it counts.
+
+-- Only patients who were admitted have rows of the stay's own admission: they tell the outcome.
+CREATE MACRO own_admission(hadm_id, hadm_id_of_stay) AS CASE
+    WHEN option('own_admission') = 'exclude' AND hadm_id = hadm_id_of_stay
+    THEN 'of the stay''s own admission'
+END;
+
+-- The stay, with the others of its own admission; negative where it has none.
+CREATE MACRO visit_of(stay_id, hadm_id) AS CASE
+    WHEN option('own_admission') = 'exclude' THEN coalesce(hadm_id, -stay_id)
+    ELSE -stay_id
+END;
+
+-- Clocks of the ward and of registration differ by minutes: what is much older is a slip.
+CREATE MACRO before_arrival(charttime, intime) AS CASE
+    WHEN charttime < intime - to_seconds(
+        3600 * try_cast(CAST(option('before_arrival_hours') AS VARCHAR) AS DOUBLE)
+    )
+    THEN 'dated long before arrival'
 END;
 
 -- Codes -----------------------------------------------------------------------------------------

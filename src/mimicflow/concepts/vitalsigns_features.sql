@@ -1,5 +1,6 @@
 -- One row per reading, numbered by time (source 1 is triage), values checked against vital_ranges.csv.
--- Where the first bedside reading only repeats the triage row, the triage row is dropped.
+-- Where the first bedside reading only repeats the triage row, the triage row is dropped. The empty
+-- reading of arrival stays only where there is no other.
 WITH readings AS (
     SELECT
         stay_id, origin, charttime,
@@ -15,6 +16,7 @@ WITH readings AS (
         CAST(pain_asleep(pain) AS TINYINT)                           AS sleeping,
         CAST(pain_unable(pain) AS TINYINT)                           AS uta
     FROM known_events
+    QUALIFY origin <> 'arrival' OR count(*) OVER (PARTITION BY stay_id) = 1
 ),
 followed AS (
     SELECT *, lead(reading) OVER in_time AS next_reading

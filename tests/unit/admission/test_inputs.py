@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mimicflow.admission.inputs import (
+    HIGHEST_HOURS,
     HIGHEST_Z,
     RAW_VITALS,
     AdmissionInputs,
@@ -71,6 +72,21 @@ def test_the_triage_row_counts_from_arrival(hospital: Any, data: AdmissionInputs
     hours = data.vitals[3, :, 0]
     np.testing.assert_allclose(hours[:4], [2, 80 / 60, 1, 40 / 60], rtol=1e-6)
     assert data.n_vitals[3] == 4 and (data.vitals[3, 4:] == 0).all()
+
+
+def test_no_odd_time_reaches_the_network(
+    hospital: Any, data: AdmissionInputs, tmp_path: Path
+) -> None:
+    year = pd.Timedelta(days=365)
+    vitals = pd.read_parquet(hospital.files.vitals)
+    vitals["charttime"] = vitals["charttime"].where(vitals["stay_id"] != 30003) - year
+    ecgs = pd.read_parquet(hospital.files.cohort_ecgs)
+    ecgs.loc[(ecgs["stay_id"] == 30005) & (ecgs["position"] == 1), "hours_before"] = 8760.0
+    files = hospital.with_table("vitals", vitals, tmp_path)
+    files = files.with_table("cohort_ecgs", ecgs, tmp_path).files
+    again = AdmissionInputs(files, CONFIG, InputOptions())
+    assert again.vitals[..., 0].max() == HIGHEST_HOURS
+    assert again.hours[5].tolist() == [HIGHEST_HOURS, 0.5, 0.0]
 
 
 def test_only_the_last_rows_are_used(hospital: Any) -> None:
