@@ -1,7 +1,9 @@
+from datetime import datetime
+
 import duckdb
 import pytest
 
-from mimicflow.point_in_time import keep_known_events
+from mimicflow.point_in_time import keep_known_events, left_out
 
 
 @pytest.mark.parametrize(
@@ -24,12 +26,31 @@ def test_an_event_counts_if_it_was_available_by_the_prediction(available, known)
     assert values == ([(7,)] if known else [])
 
 
+def test_an_event_that_bears_a_reason_is_left_out_whatever_its_time_and_counted():
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE spine AS SELECT 1 AS stay_id, now()::TIMESTAMP AS prediction_time"
+        )
+        connection.execute(
+            """
+            CREATE TABLE events AS
+            SELECT 1 AS stay_id, TIMESTAMP '1999-01-01' AS available_time, unnest([NULL, 'old']) AS left_out
+            """
+        )
+        keep_known_events(connection)
+        assert connection.table("known_events").fetchall() == [(1, datetime(1999, 1, 1), None)]
+        assert left_out(connection) == [("old", 1)]
+        connection.execute("ALTER TABLE events DROP left_out")
+        assert left_out(connection) == []
+
+
 def test_no_other_code_compares_a_time_of_availability(repository):
-    """The cut-off is in one place: elsewhere available_time is only given or put in order."""
+    """The cut-off is in one place: elsewhere available_time is given, put in order or counted."""
     package = repository / "src" / "mimicflow"
     users = [
         str(path.relative_to(package))
         for path in [*package.rglob("*.py"), *package.rglob("*.sql")]
+        if not path.name.endswith("_counts.sql")
         for line in path.read_text(encoding="utf-8").splitlines()
         if "available_time <" in line or "available_time >" in line
         if not line.lstrip().startswith(("--", "#"))

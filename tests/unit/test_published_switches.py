@@ -221,7 +221,7 @@ def reversed_stay(options):
 
 def readings_of_a_year_ago(options):
     rows = pd.DataFrame({"stay_id": [30], "charttime": ["2149-01-01 10:00"]})
-    dictionary = pd.DataFrame({"gsn": ["004321"], "etc_rn": 1, "etccode": "00000263"})
+    dictionary = pd.DataFrame({"subject_id": [9], "gsn": "004321", "etccode": "00000263"})
     drugs = extract(
         "ed_medications", spine(), options, pyxis=rows.assign(gsn="004321"), dictionary=dictionary
     )
