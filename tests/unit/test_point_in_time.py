@@ -34,7 +34,9 @@ def test_an_event_that_bears_a_reason_is_left_out_whatever_its_time_and_counted(
         connection.execute(
             """
             CREATE TABLE events AS
-            SELECT 1 AS stay_id, TIMESTAMP '1999-01-01' AS available_time, unnest([NULL, 'old']) AS left_out
+            SELECT
+                1 AS stay_id, TIMESTAMP '1999-01-01' AS available_time,
+                unnest([NULL, 'old']) AS left_out
             """
         )
         keep_known_events(connection)
