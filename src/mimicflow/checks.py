@@ -1,7 +1,7 @@
-"""What the typed rows of a raw table must fulfil, and taking out those that do not.
+"""What the rows of a raw table must fulfil together, and taking out those that do not.
 
 All functions work on the DuckDB table ``rows``. Rows that break a rule move to the table
-``broken``, each once, with the column, the reason and the number of copies.
+``broken``: line, column and reason.
 """
 
 from __future__ import annotations
@@ -10,29 +10,19 @@ from collections.abc import Sequence
 
 import duckdb
 
+from mimicflow.raw_values import LINE
+from mimicflow.rejects import (
+    CONTRADICTION,
+    EMPTY,
+    IMPLAUSIBLE,
+    MAX_EXAMPLES,
+    NEGATIVE,
+    NOT_A_NUMBER,
+    Reject,
+)
 from mimicflow.tables import Column, Table
 
-EMPTY = "empty"
-IMPLAUSIBLE = "not a plausible date"
-NOT_INTEGER = "not an integer"
-NOT_A_NUMBER = "not a number"
-NEGATIVE = "negative"  # such a patient would have no shard
-CONTRADICTION = "another row has the same key"
-
 _PLAUSIBLE_YEARS = (1900, 2300)  # MIMIC's shifted dates lie in 2100-2211
-_LARGEST_INTEGER = 2**53 - 1  # up to here a DOUBLE holds every integer
-_NO_INTEGER = -(2**63)
-
-
-def integer(number: str) -> str:
-    """Return the SQL that makes a DOUBLE a BIGINT, with a mark in place of what is no integer.
-
-    DuckDB itself rounds, which would give a row to another patient.
-    """
-    return (
-        f"CASE WHEN abs({number}) <= {_LARGEST_INTEGER} AND {number} = trunc({number}) "
-        f"THEN {number}::BIGINT WHEN {number} IS NOT NULL THEN ({_NO_INTEGER})::BIGINT END"
-    )
 
 
 def take_out_broken(
@@ -43,7 +33,7 @@ def take_out_broken(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Holds ``rows`` with ``columns``; receives ``broken``.
+        Holds ``rows`` with ``LINE`` and ``columns``; receives ``broken``.
     table : Table
         Gives the key.
     columns : sequence of Column
@@ -52,17 +42,14 @@ def take_out_broken(
     Returns
     -------
     n_broken : int
-        Rows moved to ``broken``, copies included.
+        Rows moved to ``broken``.
     n_duplicates : int
         Exact copies dropped.
     warnings : list of str
         What a user should know.
     """
     names = _names(columns)
-    connection.execute(
-        f"CREATE TABLE broken AS SELECT {names}, '' AS \"column\", '' AS reason, "
-        "1::BIGINT AS copies FROM rows LIMIT 0"
-    )
+    connection.execute('CREATE TABLE broken (line BIGINT, "column" VARCHAR, reason VARCHAR)')
     # An optional column without a single value stands for "the release does not have it".
     absent = [
         column.name
@@ -79,8 +66,15 @@ def take_out_broken(
         n_duplicates = _take_out_duplicates(connection, table, names)
     if n_duplicates:
         warnings.append(f"{n_duplicates} exact copies of rows dropped")
-    n_broken = _scalar(connection, "SELECT coalesce(sum(copies), 0) FROM broken")
-    return n_broken, n_duplicates, warnings
+    return count(connection, "broken"), n_duplicates, warnings
+
+
+def broken_rows(connection: duckdb.DuckDBPyConnection) -> list[Reject]:
+    """Return the first of the rows in ``broken``, by line; their text is in the file only."""
+    found = connection.execute(
+        f'FROM broken ORDER BY line, "column" LIMIT {MAX_EXAMPLES}'
+    ).fetchall()
+    return [Reject(line, column, reason, "") for line, column, reason in found]
 
 
 def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -110,8 +104,6 @@ def _take_out_faulty(
         name = f'"{column.name}"'
         if not column.nullable and column.name not in absent:
             faults.append((f"{name} IS NULL", column.name, EMPTY))
-        if column.type == "integer":
-            faults.append((f"coalesce({name} = {_NO_INTEGER}, false)", column.name, NOT_INTEGER))
         if column.type == "number":  # an overflow is read as infinite
             faults.append((f"NOT coalesce(isfinite({name}), true)", column.name, NOT_A_NUMBER))
         if column.name == "subject_id":
@@ -130,9 +122,8 @@ def _take_out_faulty(
     which = " ".join(f"WHEN {fault[0]} THEN {i}" for i, fault in enumerate(faults, start=1))
     connection.execute(
         f"""
-        INSERT INTO broken
-        SELECT {_names(columns)}, $names[fault], $reasons[fault], count(*)
-        FROM (SELECT *, CASE {which} END AS fault FROM rows WHERE {any_fault}) GROUP BY ALL
+        INSERT INTO broken SELECT "{LINE}", $names[fault], $reasons[fault]
+        FROM (SELECT *, CASE {which} END AS fault FROM rows WHERE {any_fault})
         """,
         {"names": [fault[1] for fault in faults], "reasons": [fault[2] for fault in faults]},
     )
@@ -154,16 +145,15 @@ def _take_out_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, na
     connection.execute(
         f"""
         CREATE TABLE candidates AS
-        SELECT {names}, copies, row_number() OVER (PARTITION BY {key} ORDER BY {names}) AS position
-        FROM (SELECT {names}, count(*) AS copies FROM rows SEMI JOIN repeated USING ({key})
-              GROUP BY ALL);
+        SELECT *, rank() OVER (PARTITION BY {key} ORDER BY {names}) AS content,
+            row_number() OVER (PARTITION BY {key} ORDER BY {names}, "{LINE}") AS position
+        FROM rows SEMI JOIN repeated USING ({key});
         DELETE FROM rows WHERE ({key}) IN (SELECT ({key}) FROM repeated);
-        INSERT INTO rows SELECT {names} FROM candidates WHERE position = 1;
+        INSERT INTO rows SELECT * EXCLUDE (content, position) FROM candidates WHERE position = 1;
         """
     )
     connection.execute(
-        f"INSERT INTO broken SELECT {names}, $key, $reason, copies FROM candidates "
-        "WHERE position > 1",
+        f'INSERT INTO broken SELECT "{LINE}", $key, $reason FROM candidates WHERE content > 1',
         {"key": " ".join(table.key), "reason": CONTRADICTION},
     )
-    return _scalar(connection, "SELECT sum(copies) - count(*) FROM candidates WHERE position = 1")
+    return count(connection, "candidates WHERE content = 1 AND position > 1")

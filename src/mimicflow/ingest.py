@@ -1,19 +1,15 @@
 """Raw CSV(.gz) tables to typed, sorted Parquet shards by patient, checked against ``tables/``.
 
-DuckDB reads the file once, on all threads; rows that it cannot read come back with their line and
-their reason. What only the typed values can show (a required field that is empty, an implausible
-date, a key that occurs twice) is looked for afterwards (``mimicflow.checks``), and the lines of
-such rows, which are rare, are found in a second reading of the file (``mimicflow.rejects``).
+A file is read once: its bytes are unpacked and counted (``mimicflow.raw_stream``), its lines become
+records (``mimicflow.raw_records``) and these typed rows (``mimicflow.raw_values``). What only the
+whole table can show (a key that occurs twice, a required field that is empty) is looked for in
+DuckDB afterwards (``mimicflow.checks``). At the end every line of the file has to be accounted for.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +18,15 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mimicflow import checks, raw_files, rejects
+from mimicflow import checks, raw_files
 from mimicflow.database import connect, quoted
 from mimicflow.errors import InputError, TableError
-from mimicflow.files import flush, partial_folder, sha256, write_json, write_parquet
-from mimicflow.storage import storage_error, storage_explained
+from mimicflow.files import flush, partial_folder, write_json, write_parquet
+from mimicflow.raw_records import RawRecords, texts_of
+from mimicflow.raw_stream import RawStream, in_background, in_threads
+from mimicflow.raw_values import LINE, RowReader
+from mimicflow.rejects import REMEDIES, Rejects
+from mimicflow.storage import storage_explained
 from mimicflow.tables import TABLES, Column, Table
 from mimicflow.workers import end_if_abandoned
 
@@ -41,13 +41,8 @@ DUCKDB_TYPES = {
 }
 """Type of a schema's word in DuckDB, and so in the shards."""
 
-_READ_AS = {"integer": "DOUBLE"}  # a fraction must be seen before it is rounded away
-
 _ROW_GROUP_ROWS = 122_880  # DuckDB's default: shards stay readable in parallel
-_MAX_LISTED_REJECTS = 500_000  # beyond it any table is refused, so listing more is of no use
 _EXAMPLES = 3
-# A quarter of DuckDB's own: the text of a buffer is parsed while it is still in the CPU's cache.
-_BUFFER_BYTES = 8_000_000
 
 
 @dataclass
@@ -59,9 +54,15 @@ class _Reading:
     header: list[str]
     connection: duckdb.DuckDBPyConnection
     max_reject_share: float
+    stream: RawStream = field(init=False)
+    rejects: Rejects = field(default_factory=Rejects)
     rows: int = 0
+    filtered: int = 0
     duplicates: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stream = RawStream(self.file)
 
     @property
     def columns(self) -> list[Column]:
@@ -125,20 +126,18 @@ def ingest(
         header = raw_files.read_header(file)
     _logger.info("%s: reading %s", table_path, file)
     with (
-        ThreadPoolExecutor(1) as background,
         storage_explained(file),
         connect(_duckdb_memory(memory_mb), threads) as connection,
         _all_or_nothing(Path(output_folder)) as folder,
         _memory_explained(file),
     ):
-        digest = background.submit(sha256, file)
         reading = _Reading(table, file, header, connection, max_reject_share)
         _check_columns(reading)
-        _load(reading)
-        rejected = _reject(reading)
+        _load(reading, threads)
+        _reject(reading)
         kept = _write_shards(reading, folder, shards)
-        write_parquet(rejected, folder / "rejects.parquet")
-        report = _report(reading, digest.result(), rejected, kept)
+        write_parquet(reading.rejects.frame(file.name), folder / "rejects.parquet")
+        report = _report(reading, kept)
         write_json(report, folder / "report.json")
     _logger.info("%s: kept %d of %d rows", table_path, sum(kept), report["rows"])
     return report
@@ -212,51 +211,34 @@ def _told(header: Sequence[str], table: Table) -> str:
     return ",".join(header)[:200]
 
 
-def _load(reading: _Reading) -> None:
-    """Fill the table ``rows`` with the readable rows, typed; rejects come to ``reject_errors``."""
-    connection, table = reading.connection, reading.table
-    present = {column.name: column for column in table.used if column.name in reading.header}
-    # Columns that nobody uses stay text: whatever they are called or hold, it rejects no row.
-    types = dict(
-        (name, _READ_AS.get(present[name].type, DUCKDB_TYPES[present[name].type]))
-        if name in present
-        else (f"unused{i}", "VARCHAR")
-        for i, name in enumerate(reading.header)
-    )
-    selected = ", ".join(_selected(column, column.name in present) for column in reading.columns)
-    items = _items(table)
-    where = f"WHERE itemid IN ({', '.join(map(str, items))})" if items else ""
-    try:
-        connection.execute("SET preserve_insertion_order = false")
-        with _profile(connection) as profile:
-            connection.execute(
-                f"""
-                CREATE TABLE rows AS SELECT {selected} FROM read_csv(
-                    $file, columns = {types}, header = true,
-                    delim = ',', quote = '"', escape = '"', auto_detect = false,
-                    compression = $compression, buffer_size = {_BUFFER_BYTES},
-                    store_rejects = true, rejects_limit = {_MAX_LISTED_REJECTS}
-                ) {where}
-                """,
-                {
-                    "file": str(reading.file),
-                    "compression": "gzip" if reading.file.suffix == ".gz" else "none",
-                },
-            )
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        told = storage_error(error, reading.file)
-        raise told or _unreadable(reading.file, error) from error
-    reading.rows = _rows_scanned(profile) if items else checks.count(connection, "rows")
-    connection.execute("SET preserve_insertion_order = true")
-
-
-def _selected(column: Column, present: bool) -> str:
-    name = f'"{column.name}"'
-    if not present:
-        return f"NULL::{DUCKDB_TYPES[column.type]} AS {name}"
-    return f"{checks.integer(name)} AS {name}" if column.type == "integer" else name
+def _load(reading: _Reading, threads: int) -> None:
+    """Fill the table ``rows`` with the typed rows, and account for every line of the file."""
+    connection, stream = reading.connection, reading.stream
+    records = RawRecords(stream, len(reading.header))
+    reader = RowReader(reading.header, reading.columns, _items(reading.table))
+    types = ", ".join(f'"{column.name}" {DUCKDB_TYPES[column.type]}' for column in reading.columns)
+    connection.execute(f'CREATE TABLE rows ("{LINE}" BIGINT, {types})')
+    for rows in in_threads(reader, in_background(records.blocks()), threads):
+        reading.rejects.add(rows.rejects.rows, rows.rejects.examples)
+        reading.filtered += rows.filtered
+        connection.register("batch", rows.table)
+        connection.execute("INSERT INTO rows FROM batch")
+        reading.rows += rows.filtered + rows.rejects.rows + len(rows.table)
+    lines = 1 + records.empty + records.continued + reading.rows
+    loaded = checks.count(connection, "rows")
+    if lines != stream.lines or loaded != reading.rows - reading.filtered - reading.rejects.rows:
+        raise TableError(
+            f"the file has {stream.lines} lines, of which {lines} were read and {loaded} loaded",
+            file=reading.file,
+            remedy="rows would be lost without a word: report this, with the way the file was made",
+        )
+    _check_share(reading)
+    if stream.unfinished:
+        reading.warnings.append("the last line has no end: the file may have been cut off")
+    if records.empty:
+        reading.warnings.append(f"{records.empty} empty lines are skipped")
+    if records.continued:
+        reading.warnings.append(f"{records.continued} lines go on with the row before, in quotes")
 
 
 def _items(table: Table) -> list[int]:
@@ -266,90 +248,34 @@ def _items(table: Table) -> list[int]:
     return sorted(set(pd.read_csv(reference)["itemid"].astype(int)))
 
 
-@contextmanager
-def _profile(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    """Collect DuckDB's own account of the statement in the block.
-
-    It is the only way to know how many rows a filtered scan has read without reading twice.
-    """
-    with tempfile.TemporaryDirectory(prefix="mimicflow-") as folder:
-        output = Path(folder) / "profile.json"
-        connection.execute("PRAGMA enable_profiling = 'json'")
-        connection.execute(f"PRAGMA profiling_output = {quoted(output)}")
-        connection.execute(f"SET enable_progress_bar = {sys.stdout.isatty()}")
-        profile: dict[str, Any] = {}
-        try:
-            yield profile
-            profile.update(json.loads(output.read_text(encoding="utf-8")))
-        finally:
-            connection.execute("PRAGMA disable_profiling")
-
-
-def _rows_scanned(operator: Any) -> int:
-    """Sum ``rows_scanned`` over the table scans of a profile."""
-    if isinstance(operator, list):
-        return sum(_rows_scanned(child) for child in operator)
-    if not isinstance(operator, dict):
-        return 0
-    own = operator["rows_scanned"] if operator.get("type") == "TABLE_SCAN" else 0
-    return own + _rows_scanned(operator.get("operator")) + _rows_scanned(operator.get("children"))
-
-
-def _unreadable(file: Path, error: duckdb.Error) -> TableError:
-    text = str(error)
-    if "GZIP" in text.upper():
-        return TableError(
-            "the compressed file ends too early or is damaged: the download was probably cut off",
-            file=file,
-            remedy="download the file again and compare it with SHA256SUMS.txt of the release",
-        )
-    return TableError(
-        f"the file cannot be read ({text.splitlines()[0]})",
-        file=file,
-        remedy="compare it with the official file; it must be CSV with commas and double quotes",
-    )
-
-
-def _reject(reading: _Reading) -> pd.DataFrame:
-    """Take all rows out of ``rows`` that break a rule, and return them with their lines."""
-    integers = {column.name for column in reading.table.used if column.type == "integer"}
-    unreadable = rejects.unreadable_rows(reading.connection, reading.file, integers)
-    n_unreadable = unreadable["line"].nunique()
-    reading.rows += n_unreadable
-    if checks.count(reading.connection, "reject_errors") >= _MAX_LISTED_REJECTS:
-        reading.max_reject_share = 0.0  # the list is cut off there, so the share is not known
-    _check_share(reading, n_unreadable, unreadable)
+def _reject(reading: _Reading) -> None:
+    """Take all rows out of ``rows`` that break a rule of the whole table."""
     n_broken, reading.duplicates, warnings = checks.take_out_broken(
         reading.connection, reading.table, reading.columns
     )
     reading.warnings += warnings
     if not n_broken:
-        return unreadable
-    too_many = n_unreadable + n_broken > reading.max_reject_share * reading.rows
-    broken = rejects.locate(
-        reading.connection,
-        reading.file,
-        reading.header,
-        [(column.name, DUCKDB_TYPES[column.type]) for column in reading.columns],
-        limit=_EXAMPLES if too_many else None,
-    )
-    rejected = pd.concat([unreadable, broken]).sort_values(["line", "column"], ignore_index=True)
-    _check_share(reading, n_unreadable + n_broken, rejected)
-    return rejected
-
-
-def _check_share(reading: _Reading, n_rejected: int, rejected: pd.DataFrame) -> None:
-    if n_rejected <= reading.max_reject_share * reading.rows:
         return
+    reading.rejects.add(n_broken, checks.broken_rows(reading.connection))
+    _check_share(reading)
+    without = reading.rejects.lines_without_text()
+    reading.rejects.add_texts(texts_of(reading.file, len(reading.header), without))
+
+
+def _check_share(reading: _Reading) -> None:
+    rejected = reading.rejects
+    if rejected.rows <= reading.max_reject_share * reading.rows:
+        return
+    first = sorted(rejected.examples)[:_EXAMPLES]
     examples = "; ".join(
-        f"line {row.line}{f' column {row.column}' if row.column else ''}: {row.reason}"
-        for row in rejected.head(_EXAMPLES).itertuples()
+        f"line {reject.line}{f' column {reject.column}' if reject.column else ''}: {reject.reason}"
+        for reject in first
     )
     remedy = "correct the file, or raise ingest.max_reject_share if the loss is acceptable"
-    if (rejected["reason"] == rejects.NOT_UTF8).any():
-        remedy = f"save the file as UTF-8 if it is in another encoding; else {remedy}"
+    reasons = {reject.reason for reject in rejected.examples}
+    remedy = "; ".join([*(REMEDIES[reason] for reason in sorted(reasons & {*REMEDIES})), remedy])
     raise TableError(
-        f"{n_rejected} of {reading.rows} rows cannot be used, more than the share of "
+        f"{rejected.rows} of {reading.rows} rows cannot be used, more than the share of "
         f"{reading.max_reject_share:g} allowed ({examples})",
         file=reading.file,
         remedy=remedy,
@@ -372,14 +298,16 @@ def _write_shards(reading: _Reading, folder: Path, shards: int) -> list[int]:
     return counts
 
 
-def _report(
-    reading: _Reading, digest: str, rejected: pd.DataFrame, kept: Sequence[int]
-) -> dict[str, Any]:
-    file, table = reading.file, reading.table
+def _report(reading: _Reading, kept: Sequence[int]) -> dict[str, Any]:
+    file, table, digest = reading.file, reading.table, reading.stream.sha256
     verified = raw_files.check_checksum(file, digest)
     release = raw_files.match_release(table.path, reading.rows)
     if not reading.rows:
         reading.warnings.append("the table has no rows")
+    if reading.rejects.listed < reading.rejects.rows:
+        reading.warnings.append(
+            f"of {reading.rejects.rows} rejected rows the first {reading.rejects.listed} are listed"
+        )
     return {
         "table": table.path,
         "file": file.name,
@@ -389,7 +317,8 @@ def _report(
         "release": "synthetic" if raw_files.is_synthetic(file) else release,
         "rows": reading.rows,
         "rows_kept": sum(kept),
-        "rows_rejected": int(rejected["line"].nunique()),
+        "rows_filtered": reading.filtered,
+        "rows_rejected": reading.rejects.rows,
         "rows_duplicate": reading.duplicates,
         "rows_per_shard": list(kept),
         "columns_missing": reading.missing,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import re
-import zlib
 from functools import cache
 from pathlib import Path
 
@@ -16,13 +15,13 @@ import pandas as pd
 
 from mimicflow.errors import InputError, TableError
 from mimicflow.origin import MARK
+from mimicflow.raw_stream import DOWNLOAD_AGAIN, RawStream
 from mimicflow.storage import storage_explained
 from mimicflow.tables import Table
 
 _CHECKSUMS = "SHA256SUMS.txt"
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD_BYTES = 1 << 16
-_DOWNLOAD_AGAIN = "download the file again and compare it with SHA256SUMS.txt of the release"
 
 
 def find_raw_file(folder: str | Path, table: Table) -> Path:
@@ -112,7 +111,7 @@ def _head(file: Path) -> bytes:
     with open(file, "rb") as stream:
         head = stream.read(_HEAD_BYTES)
     if not head:
-        raise TableError("the file is empty", file=file, remedy=_DOWNLOAD_AGAIN)
+        raise TableError("the file is empty", file=file, remedy=DOWNLOAD_AGAIN)
     if file.suffix != ".gz":
         if head.startswith(_GZIP_MAGIC):
             raise TableError(
@@ -127,18 +126,16 @@ def _head(file: Path) -> bytes:
         raise TableError(
             "the name ends in .gz, but the file is not compressed with gzip",
             file=file,
-            remedy=f"if it is plain CSV, rename it to {file.stem}; else {_DOWNLOAD_AGAIN}",
+            remedy=f"if it is plain CSV, rename it to {file.stem}; else {DOWNLOAD_AGAIN}",
         )
-    try:
-        # Not gzip.open: it refuses a short file that is cut off before showing what is there.
-        head = zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
-    except zlib.error as error:
-        raise TableError(
-            f"the compressed file is damaged ({error})", file=file, remedy=_DOWNLOAD_AGAIN
-        ) from error
+    head = b""
+    for piece in RawStream(file).chunks():  # a first member may be empty, or end within the header
+        head += piece
+        if b"\n" in head or len(head) >= _HEAD_BYTES:
+            break
     if not head:
-        raise TableError("the file holds nothing", file=file, remedy=_DOWNLOAD_AGAIN)
-    return head
+        raise TableError("the file holds nothing", file=file, remedy=DOWNLOAD_AGAIN)
+    return head[:_HEAD_BYTES]
 
 
 def _names(fields: list[str]) -> str:

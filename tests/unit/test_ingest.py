@@ -111,9 +111,9 @@ def test_only_listed_laboratory_items_are_kept_but_all_rows_counted(raw, out):
 def test_rejects_of_a_filtered_table_are_counted_and_found(raw, out):
     lines = [lab_line(i, item=51222 if i % 4 == 0 else 50868) for i in range(400)]
     lines[8] = lab_line(8, valuenum="high")  # kept item
-    lines[9] = lab_line(9, item=50868, charttime="yesterday")  # other item, but unreadable
+    lines[9] = lab_line(9, item="50868?", charttime="yesterday")  # may be any item
     lines[12] = lab_line(12, charttime="")
-    lines[13] = lab_line(13, item=50868, charttime="")  # never looked at
+    lines[13] = lab_line(13, item=50868, charttime="yesterday")  # other item: never looked at
     write(raw, "labevents.csv.gz", lines, LAB_HEADER)
     report = ingest(raw, "hosp/labevents", out, max_reject_share=0.01)
     assert (report["rows"], report["rows_kept"], report["rows_rejected"]) == (400, 98, 3)
@@ -122,16 +122,20 @@ def test_rejects_of_a_filtered_table_are_counted_and_found(raw, out):
     assert found == [
         (10, "valuenum", "not a number"),
         (11, "charttime", "not a time"),
+        (11, "itemid", "not an integer"),
         (14, "charttime", "empty"),
     ]
     assert list(rejects["text"]) == [lines[line - 2] for line in rejects["line"]]
 
 
-def test_list_of_rejects_that_is_cut_off_stops_whatever_the_share(raw, out, monkeypatch):
-    monkeypatch.setattr("mimicflow.ingest._MAX_LISTED_REJECTS", 3)
-    write(raw, "patients.csv", broken_patients())
-    with pytest.raises(TableError, match="cannot be used"):
-        ingest(raw, "hosp/patients", out, max_reject_share=0.9)
+def test_of_many_rejected_rows_the_first_are_listed_and_all_are_counted(raw, out, monkeypatch):
+    monkeypatch.setattr("mimicflow.rejects.MAX_EXAMPLES", 3)
+    lines = broken_patients()
+    write(raw, "patients.csv", lines)
+    report = ingest(raw, "hosp/patients", out, max_reject_share=0.9)
+    assert report["rows_rejected"] == 8
+    assert "of 8 rejected rows the first 3 are listed" in report["warnings"]
+    assert pd.read_parquet(out / "rejects.parquet")["line"].tolist() == [5, 12, 22]
 
 
 def test_negative_patient_has_no_shard(raw, out):
@@ -300,7 +304,7 @@ def test_release_by_rows_and_synthetic_marker(raw, out):
 
 def test_little_memory_is_explained_or_suffices(raw, out, monkeypatch):
     monkeypatch.setattr("mimicflow.ingest._duckdb_memory", lambda memory_mb: 1)
-    write(raw, "patients.csv.gz", patients())
+    write(raw, "patients.csv.gz", patients(2000))
     with pytest.raises(InputError, match="memory of the step") as error:
         ingest(raw, "hosp/patients", out)
     assert "mem_mb" in str(error.value)

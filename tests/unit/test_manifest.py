@@ -27,6 +27,7 @@ def ingest_all(folder, shards=2):
             f"\n{subject},{hadm},2150-01-01 00:00:00,,,,,,,,,,,,,0"
             for subject, hadm in ((1, 21), (2, 22), (3, 23), (4, 24))
         )
+        + "\n"
     )
     (raw / "diagnoses_icd.csv").write_text(
         "subject_id,hadm_id,seq_num,icd_code,icd_version\n1,21,1,0010,9\n9,29,1,A00,10\n"

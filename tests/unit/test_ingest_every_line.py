@@ -1,0 +1,163 @@
+"""Every line of a raw file is accounted for, however it is damaged, and every bit of it checked."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from raw_tables import PATIENTS_HEADER, patients, read, write
+
+from mimicflow import raw_records, raw_stream
+from mimicflow.errors import TableError
+from mimicflow.ingest import ingest
+
+
+def rejected(out):
+    frame = pd.read_parquet(out / "rejects.parquet")
+    return frame[["line", "column", "reason"]].values.tolist()
+
+
+@pytest.fixture(params=["one chunk", "small chunks"])
+def chunks(request, monkeypatch):
+    """Let a file be read in one piece, and in many, so that rows lie across their borders."""
+    if request.param == "small chunks":
+        monkeypatch.setattr(raw_stream, "_PACKED_BYTES", 64)
+        monkeypatch.setattr(raw_stream, "_CHUNK_BYTES", 100)
+
+
+@pytest.mark.usefixtures("chunks")
+@pytest.mark.parametrize("name", ["patients.csv", "patients.csv.gz"])
+def test_a_quote_that_is_never_closed_costs_its_own_row(raw, out, name):
+    lines = patients(600)
+    lines[99] = lines[99].replace("2011", '"2011')
+    write(raw, name, lines)
+    report = ingest(raw, "hosp/patients", out, max_reject_share=0.01)
+    assert (report["rows"], report["rows_kept"], report["rows_rejected"]) == (600, 599, 1)
+    assert rejected(out) == [[101, "", "unbalanced quotes"]]
+    assert read(out, 1)["subject_id"].tolist() == [10000000 + i for i in range(600) if i != 99]
+
+
+@pytest.mark.usefixtures("chunks")
+@pytest.mark.parametrize(
+    "first, second",
+    [('"2011', '"2011'), ('"2011', '2011"'), ('20"11', "2011"), ('"20"11', "2011"), ('2011"', '"')],
+)
+def test_quotes_of_two_rows_swallow_none_between(raw, out, first, second):
+    lines = patients(400)
+    lines[99] = lines[99].replace("2011", first)
+    lines[300] = lines[300].replace("2011", second)
+    write(raw, "patients.csv", lines)
+    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    assert report["rows"] == 400
+    faulty = [101, 302] if '"' in second else [101]
+    assert rejected(out) == [[line, "", "unbalanced quotes"] for line in faulty]
+
+
+@pytest.mark.usefixtures("chunks")
+def test_a_line_break_within_quotes_belongs_to_its_row(raw, out):
+    lines = patients(50)
+    lines[10] = '10000010,F,30,2150,"2011,\n\n ""-"" 2013",'
+    lines[20] = "10000020,F,old,2150,2011 - 2013,"
+    write(raw, "patients.csv", lines)
+    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    assert (report["rows"], report["rows_kept"]) == (50, 49)
+    assert report["warnings"] == ["2 lines go on with the row before, in quotes"]
+    frame = read(out, 1).set_index("subject_id")
+    assert frame.loc[10000010, "anchor_year_group"] == '2011,\n\n "-" 2013'
+    assert rejected(out) == [[24, "anchor_age", "not an integer"]]
+
+
+@pytest.mark.usefixtures("chunks")
+def test_empty_lines_are_told(raw, out):
+    write(raw, "patients.csv", ["", *patients(3), "", *patients(9)[3:], ""])
+    report = ingest(raw, "hosp/patients", out)
+    assert (report["rows"], report["warnings"]) == (9, ["3 empty lines are skipped"])
+
+
+@pytest.mark.usefixtures("chunks")
+def test_a_line_without_end_is_a_rejected_row(raw, out, monkeypatch):
+    monkeypatch.setattr(raw_records, "MAX_RECORD_BYTES", 1000)
+    lines = patients(60)
+    lines[10] = f"10000010,F,30,2150,{'x' * 5000},"
+    lines[20] = f"10000020,F,30,2150,{'x' * 950},"
+    write(raw, "patients.csv", lines)
+    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    assert (report["rows"], report["rows_kept"]) == (60, 59)
+    assert rejected(out) == [[12, "", "line too long"]]
+
+
+@pytest.mark.usefixtures("chunks")
+def test_foreign_bytes_and_carriage_returns_cost_their_own_rows(raw, out):
+    text = "\r\n".join([PATIENTS_HEADER, *patients(40)]).encode()
+    text = text.replace(b"10000007,M", b"10000007,\xe9").replace(b"10000009,M", b"10000009,\r")
+    raw.mkdir()
+    (raw / "patients.csv").write_bytes(text.replace(b"10000011,M", "10000011,Ä".encode()))
+    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    assert (report["rows"], report["rows_kept"]) == (40, 38)
+    assert rejected(out) == [
+        [9, "", "not UTF-8"],
+        [11, "", "a carriage return within the line"],
+    ]
+    assert read(out, 1).set_index("subject_id").loc[10000011, "gender"] == "Ä"
+    assert "the last line has no end: the file may have been cut off" in report["warnings"]
+
+
+def test_a_reader_that_loses_a_row_stops_the_run(raw, out, monkeypatch):
+    write(raw, "patients.csv", patients())
+    blocks = raw_records.RawRecords.blocks
+
+    def losing(self):
+        for block in blocks(self):
+            block.lines, block.text = block.lines[1:], block.text.partition(b"\n")[2]
+            yield block
+
+    monkeypatch.setattr(raw_records.RawRecords, "blocks", losing)
+    with pytest.raises(TableError, match="201 lines, of which 200 were read"):
+        ingest(raw, "hosp/patients", out)
+    assert not out.exists()
+
+
+TEXT = ("\n".join([PATIENTS_HEADER, *patients(3000)]) + "\n").encode()
+
+
+def members(*parts):
+    return b"".join(gzip.compress(part, mtime=0) for part in parts)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        members(TEXT[:7], TEXT[7:40_000], b"", TEXT[40_000:]),
+        members(b"", TEXT),
+        members(TEXT) + b"\0" * 5000,
+        members(TEXT[:99]) + b"\0" * 512 + members(TEXT[99:]),
+    ],
+    ids=["four members", "empty first member", "zero padding", "padding between"],
+)
+def test_members_and_padding_of_gzip_are_read(raw, out, content):
+    raw.mkdir()
+    (raw / "patients.csv.gz").write_bytes(content)
+    assert ingest(raw, "hosp/patients", out)["rows_kept"] == 3000
+
+
+def test_a_flipped_bit_in_any_member_is_found(raw, out):
+    """Of the header only flags and time may change, which no checksum covers."""
+    content = members(TEXT[:40_000], TEXT[40_000:])
+    second = len(members(TEXT[:40_000]))
+    draw = np.random.default_rng(0)
+    raw.mkdir()
+    for place in [*draw.integers(10, second, 20), *draw.integers(second + 10, len(content), 20)]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(draw.integers(8))
+        (raw / "patients.csv.gz").write_bytes(damaged)
+        with pytest.raises(TableError, match=r"damaged|ends too early|holds nothing") as error:
+            ingest(raw, "hosp/patients", out)
+        assert "download the file again" in str(error.value)
+        assert not out.exists()
+
+
+def test_bytes_behind_the_compressed_text_are_refused(raw, out):
+    raw.mkdir()
+    (raw / "patients.csv.gz").write_bytes(members(TEXT) + b"<html>")
+    with pytest.raises(TableError, match="incorrect header check in its part 2"):
+        ingest(raw, "hosp/patients", out)
