@@ -71,7 +71,16 @@ rule build_manifest:
     input:
         reports=tables_read("results/tables/{table}/report.json"),
         shards=tables_read(shards("results/tables/{table}/{shard}.parquet")),
-        code=sources("manifest", "tables/versions.csv"),
+        code=sources(
+            "manifest",
+            "tables/versions.csv",
+            "concepts/macros.sql",
+            "concepts/reference.sql",
+            *collect(
+                "reference/{name}.csv",
+                name=["labs", "lab_ranges", "race_groups", "arrivals", "careunits"],
+            ),
+        ),
     output:
         "results/{read}manifest.json",
     log:

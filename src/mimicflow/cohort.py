@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from mimicflow.code_checks import with_unknown_codes
 from mimicflow.concepts import REFERENCE, Paths, opened, sql
 from mimicflow.errors import CohortError, ConfigError
 from mimicflow.files import write_csv, write_parquet
@@ -28,6 +29,7 @@ def build_cohort(
     stays: str | Path,
     ecgs: str | Path,
     attrition: str | Path,
+    manifest: str | Path | None = None,
     memory_mb: int = 1000,
 ) -> None:
     """Write the stays to predict, their ECG sequences and the attrition table.
@@ -48,6 +50,8 @@ def build_cohort(
         hours_before (hours to the prediction ECG, not below 0).
     attrition : path-like
         CSV to write: step, description, rows, stays, patients.
+    manifest : path-like, optional
+        Tells which tables have codes that match nothing; they are told in ``attrition``.
     memory_mb : int
         Limit of the database, in MB.
 
@@ -77,7 +81,7 @@ def build_cohort(
         )
     write_parquet(stay_rows.astype({"hadm_id": "Int64"}), stays)
     write_parquet(ecg_rows, ecgs)
-    write_csv(counts, attrition)
+    write_csv(with_unknown_codes(counts, manifest), attrition)
 
 
 def _attrition(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

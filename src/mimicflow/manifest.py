@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mimicflow.code_checks import check_codes, check_laboratory, warnings_of
 from mimicflow.database import connect
 from mimicflow.files import write_json
 from mimicflow.tables import TABLES
@@ -33,7 +34,8 @@ def build_manifest(
     -------
     dict
         ``releases`` (module -> the releases that its tables match), ``tables`` (path -> report),
-        ``references`` (one entry per reference with its number of orphans) and ``warnings``.
+        ``references`` (one entry per reference with its number of orphans), ``codes`` (as
+        `mimicflow.code_checks.check_codes` counts them) and ``warnings``.
     """
     folders: dict[str, Path] = {}
     tables: dict[str, dict[str, Any]] = {}
@@ -41,6 +43,8 @@ def build_manifest(
         report = json.loads(path.read_text(encoding="utf-8"))
         tables[report["table"]], folders[report["table"]] = report, path.parent
     references = _references(folders, memory_mb, threads)
+    shards = {table: _shards(folder) for table, folder in folders.items()}
+    codes = check_codes(shards, memory_mb, threads)
     warnings = [
         f"{table}: {warning}" for table in sorted(tables) for warning in tables[table]["warnings"]
     ]
@@ -50,10 +54,14 @@ def build_manifest(
         for entry in references
         if entry["orphans"]
     ]
+    warnings += warnings_of(codes)
+    if "hosp/labevents" in shards:
+        warnings += check_laboratory(shards["hosp/labevents"], memory_mb, threads)
     manifest = {
         "releases": _releases(tables),
         "tables": tables,
         "references": references,
+        "codes": codes,
         "warnings": warnings,
     }
     write_json(manifest, output)

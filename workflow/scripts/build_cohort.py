@@ -19,5 +19,6 @@ with rule_log(snakemake.log[0]):
         stays=snakemake.output.stays,
         ecgs=snakemake.output.ecgs,
         attrition=snakemake.output.attrition,
+        manifest=snakemake.input.manifest,
         memory_mb=snakemake.resources.mem_mb,
     )

@@ -51,7 +51,7 @@ def as_list(paths: Paths) -> list[str]:
 
 @contextlib.contextmanager
 def opened(
-    tables: Mapping[str, Paths], options: Mapping[str, Any], memory_mb: int
+    tables: Mapping[str, Paths], options: Mapping[str, Any], memory_mb: int, threads: int = 1
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database that knows the tables, the options, the reference tables and the macros.
 
@@ -63,12 +63,14 @@ def opened(
         Keys of the configuration, read in SQL as ``option('key')``.
     memory_mb : int
         Limit of DuckDB's buffers, in MB.
+    threads : int
+        Worker threads.
 
     Yields
     ------
     duckdb.DuckDBPyConnection
     """
-    with connect(memory_mb) as connection:
+    with connect(memory_mb, threads) as connection:
         for name, paths in tables.items():
             connection.read_parquet(as_list(paths)).create_view(name)
         for key, value in options.items():
