@@ -71,7 +71,7 @@ class PretrainingConfig:
     patients: Literal["without_test", "all"]
     """Whether test patients of the cohort are left out; ``all`` as published."""
     validation: float
-    """Share of patients that choose the epoch."""
+    """Share of patients that choose the epoch; 0: nobody, the last epoch is kept, as published."""
     bool_loss_weight: float
     """Weight of the labels' loss; the measurements get the rest."""
     epochs: int
@@ -142,8 +142,10 @@ class PretrainingTask:
         return {"loss": loss, "bool_loss": bool_loss, "reg_loss": reg_loss}
 
     def validate(self) -> dict[str, float]:
-        """Return the validation patients' losses."""
+        """Return the validation patients' losses; nothing without such patients."""
         rows = self.targets.validation_rows
+        if not len(rows):
+            return {}
         sums: dict[str, float] = {}
         for start in range(0, len(rows), EVALUATION_BATCH):
             batch = rows[start : start + EVALUATION_BATCH]
@@ -176,7 +178,7 @@ def pretrain(
     devices: int | None = None,
     save_minutes: float = 10,
 ) -> None:
-    """Pretrain the encoder and keep the epoch with the lowest validation loss.
+    """Pretrain the encoder; keep the epoch with the lowest validation loss, or else the last.
 
     Parameters
     ----------
@@ -198,7 +200,8 @@ def pretrain(
     output : path-like
         The model file (.pth).
     history : path-like
-        CSV: epoch, bool_loss, reg_loss, total_loss and the same of validation, is_best.
+        CSV: epoch, bool_loss, reg_loss, total_loss and the same of validation (if there is such a
+        part), is_best.
     computing : mapping, optional
         Fields of `Computing`: speed and repeatability on a GPU.
     devices : int, optional
@@ -234,7 +237,9 @@ def pretrain(
         ),
         minutes=save_minutes,
     )
-    training = Training(epochs=config.epochs, score="val_loss", maximise=False, state=state)
+    # Without validation patients the latest epoch counts as the best.
+    score = "val_loss" if len(frame.validation_rows) else "epoch"
+    training = Training(epochs=config.epochs, score=score, maximise=score == "epoch", state=state)
     with repeatable(seed, threads, modes) as device:
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
         compiled(model, device)
@@ -364,7 +369,9 @@ def _read_targets(
 
 
 def _validation_patients(patients: pd.Series, config: PretrainingConfig, seed: int) -> np.ndarray:
-    """Return whether each ECG is of a validation patient; at least one patient is."""
+    """Return whether each ECG is of a validation patient; there is one, unless the share is 0."""
+    if config.validation == 0:
+        return np.zeros(len(patients), dtype=bool)
     distinct = np.sort(patients.unique())
     n_drawn = min(max(1, round(config.validation * len(distinct))), len(distinct) - 1)
     drawn = np.random.default_rng(seed).permutation(distinct)[:n_drawn]

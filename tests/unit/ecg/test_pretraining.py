@@ -101,6 +101,17 @@ def test_the_best_epoch_is_kept(files: dict[str, Any], tmp_path: Path) -> None:
     assert same == (history["is_best"].sum() == 1)
 
 
+def test_row_47_without_validation_patients_all_are_learned_from_and_the_last_epoch_is_kept(
+    files: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        run(files, tmp_path, epochs=3, validation=0, patients="all", learning_rate=0.5)
+    history = pd.read_csv(tmp_path / "loss_history.csv")
+    assert list(history) == ["epoch", "total_loss", "bool_loss", "reg_loss", "is_best"]
+    assert history["is_best"].tolist() == [True] * 3
+    assert f"{N} ECGs to pretrain on, 0 to validate" in caplog.text
+
+
 def test_the_file_carries_what_fine_tuning_needs(files: dict[str, Any], tmp_path: Path) -> None:
     path = run(files, tmp_path)
     encoder, content = load_encoder(path)
