@@ -308,6 +308,20 @@ def of_protocol(*keys):
     return keys_of_protocol
 
 
+def embedded_visits(wildcards):
+    """The visits that train the embedding of a protocol: of its cohort, or of the whole hospital."""
+    chosen = config["mortality"]["protocols"][wildcards.protocol]
+    folder = "hospital" if chosen["embedding"] == "hospital" else "visits"
+    return shards(f"results/mortality/{wildcards.protocol}/{folder}/{{shard}}.parquet")
+
+
+def visit_network(wildcards):
+    """A parameter: the shape of a network of mortality, with what its protocol says of it."""
+    chosen = config["mortality"]["protocols"][wildcards.protocol]
+    network = config["mortality"]["networks"][wildcards.recurrent]
+    return {**network, "empty_visits": chosen["empty_visits"]}
+
+
 def network_training(wildcards):
     """A parameter: how a network of mortality is trained, with what its protocol says of it."""
     chosen = config["mortality"]["protocols"][wildcards.protocol]

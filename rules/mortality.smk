@@ -147,11 +147,36 @@ rule extract_visit_codes:
         "../workflow/scripts/extract_visit_codes.py"
 
 
+rule extract_hospital_visits:
+    """The visits of all patients, in the cohort or not: what the notebook learns its embedding from."""
+    input:
+        admissions="results/tables/hosp/admissions/{shard}.parquet",
+        diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
+        procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
+        prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
+        code=sources("mortality.hospital", *concept("visit_codes")),
+    output:
+        "results/mortality/{protocol}/hospital/{shard}.parquet",
+    log:
+        "results/logs/extract_hospital_visits/{protocol}_{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_hospital_visits/{protocol}_{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="1h",
+    params:
+        protocol=of_protocol("repeated_codes", "code_names"),
+    script:
+        "../workflow/scripts/extract_hospital_visits.py"
+
+
 rule fit_embedding:
     """Word2Vec over visits: codes that occur together lie together."""
     input:
         spine="results/mortality/{protocol}/spine.parquet",
-        visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        visits=embedded_visits,
         code=sources("mortality.embedding"),
     output:
         "results/mortality/{protocol}/med2vec.kv",
@@ -218,7 +243,7 @@ rule train_visit_network:
         save_minutes=config["computing"]["save_minutes"],
     params:
         computing=COMPUTING,
-        network=lookup("mortality/networks/{recurrent}", within=config),
+        network=visit_network,
         training=network_training,
         seeds=lookup("mortality/seeds", within=config),
         seed=config["seed"],

@@ -81,7 +81,7 @@ def fit_embedding(
     Parameters
     ----------
     visits : path or paths
-        Shards of the concept ``visit_codes``.
+        Shards of the concept ``visit_codes``, or of `hospital.extract_hospital_visits`.
     spine : path-like
         Parquet with stay_id and split.
     options : mapping
@@ -89,8 +89,9 @@ def fit_embedding(
         ``negative`` (samples per code).
     output : path-like
         word2vec's binary format, codes as in an address; see `load_embedding`.
-    patients : {"training", "all"}
-        Whose visits; ``all`` is optimistic: vectors of test patients' codes know those patients.
+    patients : {"training", "all", "hospital"}
+        Whose visits. ``all`` patients of the cohort, or of the ``hospital``, are optimistic:
+        vectors of test patients' codes know those patients.
     seed : int
         The same seed and visits give the same bytes: one thread only.
 
@@ -100,8 +101,10 @@ def fit_embedding(
         When no code occurs ``min_count`` times.
     """
     stays = pd.read_parquet(spine, columns=["stay_id", "split"])
-    fitted = stays if patients == "all" else stays[stays["split"] == "train"]
-    sentences = Sentences(read_visits(visits, fitted["stay_id"].to_numpy())["codes"])
+    fitted = stays[stays["split"] == "train"] if patients == "training" else stays
+    stay_ids = None if patients == "hospital" else fitted["stay_id"].to_numpy()
+    read = read_visits(visits, stay_ids)
+    sentences = Sentences(read["codes"])
     model = Word2Vec(
         vector_size=options["dimensions"],
         window=options["window"],
@@ -116,12 +119,13 @@ def fit_embedding(
     if not len(model.wv):
         raise CohortError(
             f"no code occurs {options['min_count']} times in the {len(sentences)} visits with "
-            f"codes of {len(fitted)} patients: there is nothing to embed",
+            f"codes of {pc.count_distinct(read['stay_id'])} patients: there is nothing to embed",
             file=spine,
             remedy="lower mortality.embedding.min_count, or use more patients",
         )
     model.train(sentences, total_examples=len(sentences), epochs=options["epochs"])
-    _LOG.info("%d codes of %d visits, %d patients", len(model.wv), len(sentences), len(fitted))
+    n_patients = pc.count_distinct(read["stay_id"]).as_py()
+    _LOG.info("%d codes of %d visits, %d patients", len(model.wv), len(sentences), n_patients)
     save_embedding(model.wv, output)
 
 
