@@ -108,7 +108,9 @@ PUBLISHED_FOLDERS = {
 OPTIMISTIC_MORTALITY = {
     name
     for name, protocol in config["mortality"]["protocols"].items()
-    if "all" in (protocol["visits"], protocol["embedding"])
+    if protocol["visits"] == "all"
+    or protocol["embedding"] != "training"
+    or protocol["survivors"] == "any_icu_deathtime"
 }
 MAIN_MODEL = {"admission": protocols.EVERYTHING, "mortality": "lstm", "arrest": "hrv"}
 ABLATIONS = protocols.ablations(config)

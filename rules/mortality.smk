@@ -154,7 +154,7 @@ rule extract_hospital_visits:
         diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
         procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
-        code=sources("mortality.hospital", *concept("visit_codes")),
+        code=sources("features", *concept("visit_codes")),
     output:
         "results/mortality/{protocol}/hospital/{shard}.parquet",
     log:

@@ -77,11 +77,57 @@ def extract(
         connection.execute("DROP VIEW spine; ALTER TABLE patients_stays RENAME TO spine")
         if concept == "diagnosis_history":
             connection.register("icd_bins", icd_bins())
-        connection.execute(f"CREATE TEMP TABLE events AS {sql(concept)}")
-        keep_known_events(connection)
-        features = connection.sql(sql(f"{concept}_features"))
-        _write_ordered(connection, features, output)
-        _tell_counts(connection, concept)
+        _write_known(connection, concept, output)
+
+
+def extract_hospital_visits(
+    tables: Mapping[str, Paths],
+    options: Mapping[str, Any],
+    output: str | Path,
+    memory_mb: int = 1000,
+) -> None:
+    """Write every admission with its codes, whoever is in the cohort, as ``visit_codes`` does.
+
+    Parameters
+    ----------
+    tables : mapping of str to path or paths
+        Parquet of the tables of ``visit_codes``, of one shard.
+    options : mapping
+        ``repeated_codes`` and ``code_names`` of a protocol of mortality.
+    output : path-like
+        Parquet, one row per admission; ``stay_id`` is the patient's ``subject_id``.
+    memory_mb : int
+        Limit of the database, in MB.
+    """
+    with opened(tables, {**_EVERY_VISIT, **options}, memory_mb) as connection:
+        connection.execute(
+            """
+            CREATE TEMP TABLE spine AS
+            SELECT DISTINCT
+                subject_id, subject_id AS stay_id,
+                CAST(NULL AS BIGINT) AS hadm_id, -- no admission is the index
+                TIMESTAMP 'infinity' AS prediction_time
+            FROM admissions
+            """
+        )
+        _write_known(connection, "visit_codes", output)
+
+
+_EVERY_VISIT = {
+    "visits": "all",
+    "late_rows": "keep",
+    "reversed_times": "as_written",
+    "prediction_time": "hospital_discharge",
+    "max_visits": 1_000_000,
+}
+
+
+def _write_known(connection: duckdb.DuckDBPyConnection, concept: str, output: str | Path) -> None:
+    """Write what was known of the stays of the spine."""
+    connection.execute(f"CREATE TEMP TABLE events AS {sql(concept)}")
+    keep_known_events(connection)
+    _write_ordered(connection, connection.sql(sql(f"{concept}_features")), output)
+    _tell_counts(connection, concept)
 
 
 def _tell_counts(connection: duckdb.DuckDBPyConnection, concept: str) -> None:

@@ -3,8 +3,10 @@
 import functools
 
 import pandas as pd
-from hand_made import PROTOCOLS, spine, table
+from hand_made import PROTOCOLS, spine, table, typed, write
 from hand_made import extract as extract_concept
+
+from mimicflow.features import extract_hospital_visits
 
 STAYS = spine(
     subject_id=1,
@@ -170,6 +172,22 @@ def test_admissions_at_the_same_time_are_ordered_by_their_id():
     )
 
     assert visits(admissions=twins)["hadm_id"].tolist() == [21, 22, 23]
+
+
+def test_all_admissions_of_the_hospital_can_be_taken_whoever_is_in_the_cohort(tmp_path):
+    """From them the published notebook learns its embedding."""
+    tables = {"admissions": ADMISSIONS, "diagnoses_icd": DIAGNOSES}
+    tables |= {"procedures_icd": PROCEDURES, "prescriptions": PRESCRIPTIONS}
+    paths = {name: write(typed(name, rows), tmp_path, name) for name, rows in tables.items()}
+    options = {"code_names": "bare", "repeated_codes": "once"}
+
+    extract_hospital_visits(paths, options, tmp_path / "visits.parquet")
+
+    found = pd.read_parquet(tmp_path / "visits.parquet")
+    assert found[["stay_id", "position", "hadm_id"]].to_numpy().tolist() == [
+        *([1, 1, 21], [1, 2, 22], [1, 3, 23], [2, 1, 24])
+    ]
+    assert found["codes"].map(list).tolist()[2:] == [["C349"], ["E119"]]
 
 
 def late(**changed):

@@ -1,6 +1,6 @@
 """Adapter of rule extract_hospital_visits."""
 
-from mimicflow.mortality.hospital import extract_hospital_visits
+from mimicflow.features import extract_hospital_visits
 from mimicflow.scripting import rule_log
 
 with rule_log(snakemake.log[0]):

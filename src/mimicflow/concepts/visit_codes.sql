@@ -11,7 +11,7 @@ WITH visits AS (
         admissions.hadm_id,
         admissions.admittime                                        AS event_time,
         admissions.hadm_id IS NOT DISTINCT FROM spine.hadm_id       AS is_index,
-        admissions.dischtime < admissions.admittime                 AS is_reversed,
+        is_reversed(admissions.admittime, admissions.dischtime)     AS is_reversed,
         CASE
             -- As published: codes of any time are taken.
             WHEN option('visits') = 'all' THEN spine.prediction_time

@@ -81,7 +81,7 @@ def fit_embedding(
     Parameters
     ----------
     visits : path or paths
-        Shards of the concept ``visit_codes``, or of `hospital.extract_hospital_visits`.
+        Shards of the concept ``visit_codes``, or of all admissions of the hospital.
     spine : path-like
         Parquet with stay_id and split.
     options : mapping

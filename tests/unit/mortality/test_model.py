@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,24 @@ def logits(network, sequences):
 )
 def test_parameters_are_counted_with_both_biases(name, weights):
     assert n_parameters(VisitNetwork(NETWORKS[name], 100)) == weights
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_visits_without_a_vector_are_skipped_as_keras_masking_does(name):
+    """A masked step leaves the state as it was; with no other step the state is zero."""
+    torch.manual_seed(0)
+    skipping = VisitNetwork(replace(NETWORKS[name], empty_visits="skipped"), 100).eval()
+    reading = VisitNetwork(NETWORKS[name], 100).eval()
+    reading.load_state_dict(skipping.state_dict())
+    empty = torch.zeros(1, 100)
+    one, three = visits(1, 3)
+    holed = [torch.cat([empty, one, empty]), torch.cat([three[:2], empty, three[2:]])]
+
+    found = logits(skipping, [*holed, empty, torch.zeros(4, 100)])
+
+    torch.testing.assert_close(found[:2], logits(reading, [one, three]))
+    assert not torch.allclose(found[:2], logits(reading, holed))
+    torch.testing.assert_close(found[2:], skipping.head.bias.detach().expand(2))
 
 
 def test_a_logit_per_patient_whatever_the_company_and_the_order(network):
