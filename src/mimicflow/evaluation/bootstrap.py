@@ -51,6 +51,7 @@ def bootstrap(
     draws: int = 1000,
     seed: int | tuple[int, ...] = 0,
     flagged: np.ndarray | None = None,
+    among: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Score every draw.
 
@@ -64,6 +65,9 @@ def bootstrap(
         Number of draws, and the seed.
     flagged : numpy.ndarray of bool, shape (n, k), optional
         Decisions by k rules.
+    among : numpy.ndarray, optional
+        The patients that are drawn from, those of the rows among them: two tables that share some
+        of their patients are drawn together.
 
     Returns
     -------
@@ -75,7 +79,11 @@ def bootstrap(
     patients, row_patient = np.unique(patient, return_inverse=True)
     scorer = WeightedScores(label, probability, row_patient, flagged)
     block = max(1, _CELLS_AT_ONCE // max(1, len(row_patient)))
-    drawn = [scorer(counts) for counts in _patient_counts(len(patients), draws, seed, block)]
+    everyone = patients if among is None else np.unique(among)
+    places = np.searchsorted(everyone, patients)
+    drawn = [
+        scorer(counts[:, places]) for counts in _patient_counts(len(everyone), draws, seed, block)
+    ]
     together = {name: np.concatenate([part[name] for part in drawn]) for name in drawn[0]}
     for name, values in together.items():
         undefined = int(np.isnan(values).reshape(draws, -1).any(axis=1).sum())

@@ -33,8 +33,8 @@ def score_differences(
 ) -> dict[str, ScoreDifference]:
     """Compare two predictions tables by every score.
 
-    Where both have the same patients, each draw takes the same patients for both (the stays may
-    differ: draws are of patients); else the draws are independent, and the interval is wider.
+    Each draw takes the same patients for both, as far as both have them (the stays may differ:
+    draws are of patients). The fewer they share, the wider is the interval of the difference.
 
     Parameters
     ----------
@@ -59,15 +59,14 @@ def score_differences(
     """
     tables = [check_predictions(table, key=key) for table in (first, second)]
     patients = [np.unique(table["subject_id"]) for table in tables]
-    paired = np.array_equal(patients[0], patients[1])
-    seeds: list[int | tuple[int, ...]] = [seed, seed if paired else (seed, 1)]
+    paired, everyone = np.array_equal(patients[0], patients[1]), np.union1d(*patients)
     values, drawn = [], []
-    for table, of_table in zip(tables, seeds, strict=True):
+    for table in tables:
         label = table["label"].to_numpy(dtype=np.int64)
         probability = table["probability"].to_numpy(dtype=np.float64)
         values.append(plain_scores(label, probability))
         patient = table["subject_id"].to_numpy()
-        drawn.append(bootstrap(label, probability, patient, draws, of_table))
+        drawn.append(bootstrap(label, probability, patient, draws, seed, among=everyone))
 
     def estimate(values: np.ndarray, draws: np.ndarray) -> Estimate:
         return Estimate(float(values), *interval(draws, level))

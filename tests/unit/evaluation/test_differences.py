@@ -1,4 +1,4 @@
-"""Differences of scores: paired where the patients are the same, independent where not."""
+"""Differences of scores: patients of both are drawn together, those of one by themselves."""
 
 from __future__ import annotations
 
@@ -65,6 +65,16 @@ def test_other_patients_are_drawn_by_themselves():
     assert found.difference.value == 0  # the same values of other patients
     expected = np.hypot(width(found.first), width(found.second))
     assert width(found.difference) == pytest.approx(expected, rel=0.1)
+
+
+def test_patients_that_both_have_are_drawn_together():
+    every = predictions()
+    most = every[every["subject_id"] < 190]
+
+    shared = score_differences(every, most, draws=300)["auroc"]
+
+    assert not shared.paired
+    assert width(shared.difference) < 0.4 * np.hypot(width(shared.first), width(shared.second))
 
 
 def test_a_table_that_cannot_be_scored():

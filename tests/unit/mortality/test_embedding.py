@@ -46,7 +46,9 @@ def test_codes_that_occur_together_lie_together(tmp_path):
 
 def test_only_training_patients_are_embedded(made, tmp_path):
     spine, visits = draw_visits(60)
-    marked = visits["stay_id"].map(spine.set_index("stay_id")["split"])
+    elsewhere = visits.head(1).assign(stay_id=99_999)  # of a patient who is not in the cohort
+    visits = pd.concat([visits, elsewhere], ignore_index=True)
+    marked = visits["stay_id"].map(spine.set_index("stay_id")["split"]).fillna("elsewhere")
     visits["codes"] = visits["codes"] + ("ICD10:" + marked).map(lambda code: [code])
     spine.to_parquet(tmp_path / "spine.parquet")
     paths = write_visits(visits, tmp_path / "visits")
@@ -54,12 +56,13 @@ def test_only_training_patients_are_embedded(made, tmp_path):
     def marks(patients):
         output = tmp_path / f"{patients}.kv"
         fit_embedding(paths, tmp_path / "spine.parquet", EMBEDDING, output, patients=patients)
-        return {"train", "validation", "test"} & {
+        return {"train", "validation", "test", "elsewhere"} & {
             code.removeprefix("ICD10:") for code in load_embedding(output).index_to_key
         }
 
     assert marks("training") == {"train"}
     assert marks("all") == {"train", "validation", "test"}
+    assert marks("hospital") == {"train", "validation", "test", "elsewhere"}
 
 
 def test_the_same_bytes_in_another_process_with_other_hashes_and_shards(made, tmp_path):
