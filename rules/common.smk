@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
+from mimicflow.mortality import protocols as mortality_protocols
 from mimicflow.privacy import is_private, keep_private
 from mimicflow.provenance import content_of, source_files
 from mimicflow.scenarios import Scenarios
@@ -65,9 +66,16 @@ BAGS_OF_CODES = ["logistic_regression", "lightgbm"]
 VISIT_MODELS = [*VISIT_NETWORKS, *BAGS_OF_CODES]
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
 MORTALITY_RUNS = [(protocol, model) for protocol in MORTALITY_PROTOCOLS for model in VISIT_MODELS]
+# Protocols that price one key each, by key: audited but for it. Of them the LSTM alone is fitted.
+PRICED_KEYS = mortality_protocols.priced(config)
+ALL_MORTALITY_PROTOCOLS = mortality_protocols.all_protocols(config)
+LEAK_RUNS = [
+    *(run for run in MORTALITY_RUNS if run[0] in ("audited", "published")),
+    *((protocol, "lstm") for protocol in PRICED_KEYS.values()),
+]
 # All that the mortality system makes.
 MORTALITY_FILES = [
-    "results/mortality/comparison.csv",
+    *("results/mortality/comparison.csv", "results/mortality/leak.csv"),
     *(
         f"results/mortality/{protocol}/{file}"
         for protocol in MORTALITY_PROTOCOLS
@@ -107,10 +115,8 @@ PUBLISHED_FOLDERS = {
 # Protocols that look at what comes after the prediction, or let reported patients take part.
 OPTIMISTIC_MORTALITY = {
     name
-    for name, protocol in config["mortality"]["protocols"].items()
-    if protocol["visits"] == "all"
-    or protocol["embedding"] != "training"
-    or protocol["survivors"] == "any_icu_deathtime"
+    for name, protocol in ALL_MORTALITY_PROTOCOLS.items()
+    if mortality_protocols.is_optimistic(protocol)
 }
 MAIN_MODEL = {"admission": protocols.EVERYTHING, "mortality": "lstm", "arrest": "hrv"}
 ABLATIONS = protocols.ablations(config)
@@ -136,7 +142,7 @@ wildcard_constraints:
     kind="|".join(config["baselines"]),
     system="|".join(EVALUATED),
     protocol="|".join(
-        dict.fromkeys(["nested", "published", "seed", "single", *MORTALITY_PROTOCOLS])
+        dict.fromkeys(["nested", "published", "seed", "single", *ALL_MORTALITY_PROTOCOLS])
     ),
     recurrent="|".join(VISIT_NETWORKS),
     bag="|".join(BAGS_OF_CODES),
@@ -304,7 +310,7 @@ def of_protocol(*keys):
     """A parameter: these keys of the mortality protocol of the rule, so that only they rerun it."""
 
     def keys_of_protocol(wildcards):
-        chosen = config["mortality"]["protocols"][wildcards.protocol]
+        chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
         return {key: chosen[key] for key in keys}
 
     return keys_of_protocol
@@ -312,21 +318,21 @@ def of_protocol(*keys):
 
 def embedded_visits(wildcards):
     """The visits that train the embedding of a protocol: of its cohort, or of the whole hospital."""
-    chosen = config["mortality"]["protocols"][wildcards.protocol]
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
     folder = "hospital" if chosen["embedding"] == "hospital" else "visits"
     return shards(f"results/mortality/{wildcards.protocol}/{folder}/{{shard}}.parquet")
 
 
 def visit_network(wildcards):
     """A parameter: the shape of a network of mortality, with what its protocol says of it."""
-    chosen = config["mortality"]["protocols"][wildcards.protocol]
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
     network = config["mortality"]["networks"][wildcards.recurrent]
     return {**network, "empty_visits": chosen["empty_visits"]}
 
 
 def network_training(wildcards):
     """A parameter: how a network of mortality is trained, with what its protocol says of it."""
-    chosen = config["mortality"]["protocols"][wildcards.protocol]
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
     return {
         **config["mortality"]["training"],
         "stopping": chosen["stopping"],

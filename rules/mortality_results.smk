@@ -189,7 +189,7 @@ rule describe_visits:
 
 
 rule compare_protocols:
-    """All models under all protocols side by side, and what the leak of the published one is worth."""
+    """All models under all protocols side by side."""
     input:
         marks=marks("mortality"),
         predictions=[
@@ -213,12 +213,6 @@ rule compare_protocols:
             caption="../workflow/report/mortality_comparison.rst",
             category="mortality",
             labels={"table": "comparison of all models"},
-        ),
-        leak=report(
-            "results/mortality/leak.csv",
-            caption="../workflow/report/mortality_leak.rst",
-            category="mortality",
-            labels={"table": "what the leak is worth"},
         ),
         figure=report(
             "results/mortality/comparison.png",
@@ -245,3 +239,38 @@ rule compare_protocols:
         seed=config["seed"],
     script:
         "../workflow/scripts/compare_protocols.py"
+
+
+rule price_leaks:
+    """What the leaks of the published protocol are worth, all together and one by one."""
+    input:
+        predictions=[
+            f"results/mortality/{protocol}/{model}/predictions.parquet"
+            for protocol, model in LEAK_RUNS
+        ],
+        published="src/mimicflow/reference/published_scores.csv",
+        code=sources("mortality.leaks"),
+    output:
+        report(
+            "results/mortality/leak.csv",
+            caption="../workflow/report/mortality_leak.rst",
+            category="mortality",
+            labels={"table": "what the leaks are worth"},
+        ),
+    log:
+        "results/logs/price_leaks.log",
+    benchmark:
+        "results/benchmarks/price_leaks.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        runs=LEAK_RUNS,
+        priced=PRICED_KEYS,
+        draws=lookup("evaluation/bootstrap_draws", within=config),
+        synthetic=SYNTHETIC["mortality"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/price_leaks.py"

@@ -12,7 +12,6 @@ with rule_log(snakemake.log[0]):
         source.published,
         source.context,
         snakemake.output.table,
-        snakemake.output.leak,
         snakemake.output.figure,
         snakemake.output.times,
         optimistic=snakemake.params.optimistic,

@@ -1,4 +1,4 @@
-"""All models under both protocols side by side, and what the leak of the published one is worth.
+"""All models under all protocols side by side.
 
 PyTorch counts two bias vectors per gate of a recurrent layer and Keras one; the parameters shown
 are PyTorch's count.
@@ -7,7 +7,7 @@ are PyTorch's count.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,16 @@ from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.canvas import GREY, VERMILION, figure_file
 from mimicflow.evaluation.delong import compare_aurocs
-from mimicflow.evaluation.differences import score_differences
 from mimicflow.evaluation.figures import forest_lines, forest_panel, forest_rows, read_columns
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.titles import read_titles
 from mimicflow.files import write_csv
+from mimicflow.mortality.protocols import AUDITED, PUBLISHED
 
 Run = tuple[str, str]
 """A protocol and a model."""
-AUDITED, PUBLISHED = "audited", "published"
 REFERENCE_MODEL = "lstm"
 """The model that the others of its protocol are tested against."""
-LEAK_SCORES = ("auroc", "auprc", "log_loss")
 # Score -> its name in the table, where the loss is that of test patients.
 _SCORES = {"log_loss": "test_loss", "auroc": "auroc", "auprc": "auprc"}
 _ENDS = ("", "_low", "_high")
@@ -46,12 +44,6 @@ COLUMNS = [
     *("optimistic", "data"),
 ]
 TIME_COLUMNS = ["protocol", "model", "repeat", "train_seconds"]
-LEAK_COLUMNS = [
-    *("model", "title", "score"),
-    *(f"{of}{end}" for of in (PUBLISHED, AUDITED) for end in _ENDS),
-    *("difference", "low", "high"),
-    *("n", "n_published", "n_audited", "data"),
-]
 
 
 def compare_protocols(
@@ -61,7 +53,6 @@ def compare_protocols(
     published_scores: str | Path,
     published_context: str | Path,
     output: str | Path,
-    leak: str | Path,
     figure: str | Path,
     times: str | Path,
     *,
@@ -71,7 +62,7 @@ def compare_protocols(
     threshold: float = 0.5,
     synthetic: bool = False,
 ) -> None:
-    """Write the table and the figure of all models, and the table of what the leak is worth.
+    """Write the table and the figure of all models, and how long each was trained.
 
     Parameters
     ----------
@@ -88,11 +79,6 @@ def compare_protocols(
         bootstrap by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
         ``delong_difference`` is the AUROC less that of the LSTM of the same protocol.
         ``optimistic`` tells that the protocol let the future, or other patients' outcomes, in.
-    leak : path-like
-        CSV to write: `LEAK_COLUMNS`, a row per model of both protocols and score; ``difference``
-        is published less audited. The protocols count the outcome from different days, so that
-        some patients are in one cohort only: both sides are scored on the ``n`` test patients that
-        are in both, and drawn together.
     figure : path-like
         PNG to write.
     times : path-like
@@ -129,11 +115,9 @@ def compare_protocols(
             row |= _delong(table, others, predictions[run])
         rows.append(row | {"optimistic": protocol in optimistic, "data": data})
     compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64"})
-    leaks = list(_leaks(tables, titles, draws, seed))
     timed = pd.concat([_times(run, path) for run, path in seconds.items()])
     write_csv(timed, times)
     write_csv(compared, output)
-    write_csv(pd.DataFrame(leaks, columns=LEAK_COLUMNS).assign(data=data), leak)
     context = pd.read_csv(published_context)
     context = context[context["system"] == "mortality"]
     draw_protocols(compared, context, figure, synthetic=synthetic)
@@ -208,38 +192,6 @@ def _delong(table: pd.DataFrame, reference: pd.DataFrame, path: str | Path) -> d
         patient=table["subject_id"].to_numpy(),
     )
     return dict(zip(_DELONG, (test.difference, test.low, test.high, test.p), strict=True))
-
-
-def _leaks(
-    tables: Mapping[Run, pd.DataFrame], titles: Mapping[str, str], draws: int, seed: int
-) -> Iterator[dict[str, object]]:
-    """Yield the published score less the audited one of every model that has both."""
-    for protocol, model in tables:
-        if protocol != AUDITED or (PUBLISHED, model) not in tables:
-            continue
-        both = tables[PUBLISHED, model], tables[AUDITED, model]
-        first, second = _shared(*both)
-        found = score_differences(first, second, draws=draws, seed=seed)
-        sizes = {"n": len(first), "n_published": len(both[0]), "n_audited": len(both[1])}
-        for score in LEAK_SCORES:
-            parts = found[score]
-            row: dict[str, object] = {
-                "model": model,
-                "title": titles.get(model, model),
-                "score": score,
-            }
-            for of, estimate in ((PUBLISHED, parts.first), (AUDITED, parts.second)):
-                row |= {f"{of}{end}": x for end, x in zip(_ENDS, estimate, strict=True)}
-            row |= dict(zip(("difference", "low", "high"), parts.difference, strict=True))
-            yield row | sizes
-
-
-def _shared(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of the stays that are in both tables."""
-    return (
-        first[first["stay_id"].isin(second["stay_id"])],
-        second[second["stay_id"].isin(first["stay_id"])],
-    )
 
 
 def draw_protocols(

@@ -1,4 +1,4 @@
-"""All models side by side, and what the leak is worth."""
+"""All models side by side."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.delong import delong_covariance
 from mimicflow.evaluation.predictions import PredictionsError
-from mimicflow.mortality.comparison import COLUMNS, LEAK_COLUMNS, TIME_COLUMNS, compare_protocols
+from mimicflow.mortality.comparison import COLUMNS, TIME_COLUMNS, compare_protocols
 
 MODELS = ("lstm", "gru", "lightgbm")
 PROTOCOLS = ("audited", "published")
-OUTPUTS = ("comparison.csv", "leak.csv", "comparison.png", "times.csv")
+OUTPUTS = ("comparison.csv", "comparison.png", "times.csv")
 
 
 class Files:
@@ -79,7 +79,7 @@ class Files:
             *outputs,
             **{"draws": 60, "synthetic": True} | options,
         )
-        return pd.read_csv(outputs[0]), pd.read_csv(outputs[1])
+        return pd.read_csv(outputs[0])
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def scored(files, run):
 
 
 def test_a_row_per_protocol_and_model_with_scores_of_test_patients(files):
-    table, _ = files.compare(threshold=0.4)
+    table = files.compare(threshold=0.4)
     assert table.columns.tolist() == COLUMNS
     assert list(zip(table["protocol"], table["model"], strict=True)) == files.runs
     for row in table.itertuples():
@@ -115,7 +115,7 @@ def test_a_row_per_protocol_and_model_with_scores_of_test_patients(files):
 
 
 def test_the_size_is_of_the_first_repeat_and_the_spread_is_of_all(files):
-    table, _ = files.compare()
+    table = files.compare()
     assert table["parameters"].tolist() == [1, 1001, 2001, 3001, 4001, 5001]
     row = table.iloc[0]
     assert row["repeats"] == 3
@@ -136,14 +136,14 @@ def test_times_stand_in_a_file_of_their_own_repeat_by_repeat(files):
 def test_one_repeat_has_no_spread(files, texts):
     for path in files.repeats.values():
         pd.read_csv(path).query("repeat == 1").to_csv(path, index=False)
-    table, _ = files.compare()
+    table = files.compare()
     assert table["auroc_sd"].isna().all()
     assert (table["auroc_mean"] == 0.8).all()
     assert not any("±" in text for text in texts)
 
 
 def test_delong_is_paired_and_against_the_lstm_of_the_same_protocol(files):
-    table = files.compare()[0].set_index(["protocol", "model"])
+    table = files.compare().set_index(["protocol", "model"])
     columns = ["delong_difference", "delong_low", "delong_high", "delong_p"]
     for protocol in PROTOCOLS:
         label, reference = scored(files, (protocol, "lstm"))
@@ -161,41 +161,15 @@ def test_delong_is_paired_and_against_the_lstm_of_the_same_protocol(files):
         )
 
 
-def test_the_leak_is_published_less_audited_on_the_patients_of_both(files):
-    files.change(("published", "gru"), lambda frame: frame[frame["stay_id"] != 299])
-    files.only(("audited", "gru"), ("published", "gru"))
-    _, leak = files.compare(draws=300)
-    assert leak.columns.tolist() == LEAK_COLUMNS
-    assert leak["score"].tolist() == ["auroc", "auprc", "log_loss"]
-    assert leak[["n", "n_published", "n_audited"]].drop_duplicates().to_numpy().tolist() == [
-        [239, 239, 240]
-    ]
-    score = {"auroc": roc_auc_score, "auprc": average_precision_score, "log_loss": log_loss}
-    published, audited = (scored(files, (p, "gru")) for p in ("published", "audited"))
-    audited = tuple(part[:-1] for part in audited)
-    for row in leak.itertuples():
-        of_published, of_audited = score[row.score](*published), score[row.score](*audited)
-        assert row.published == pytest.approx(of_published)
-        assert row.audited == pytest.approx(of_audited)
-        assert row.difference == pytest.approx(of_published - of_audited)
-        assert row.low < row.difference < row.high
-        # Drawn together, not as if the patients were others.
-        widths = (row.published_high - row.published_low, row.audited_high - row.audited_low)
-        assert row.high - row.low < np.hypot(*widths)
-    assert leak.loc[0, "low"] > 0
-
-
-def test_without_the_lstm_or_a_second_protocol_cells_and_leak_stay_empty(files):
+def test_without_the_lstm_its_cells_stay_empty(files):
     files.only(("audited", "gru"))
-    table, leak = files.compare(synthetic=False)
+    table = files.compare(synthetic=False)
     assert table["delong_p"].isna().all()
-    assert leak.empty
-    assert leak.columns.tolist() == LEAK_COLUMNS
     assert set(table["data"]) == {"real"}
 
 
 def test_the_figure_says_what_the_table_says(files, texts):
-    table, _ = files.compare()
+    table = files.compare()
     row = table.iloc[1]
     for score in ("auroc", "auprc", "test_loss"):
         value, low, high = (row[f"{score}{end}"] for end in ("", "_low", "_high"))
@@ -220,7 +194,7 @@ def test_the_published_context_is_a_band_of_the_auroc_alone(files, texts, monkey
 
 
 def test_the_same_input_gives_the_same_bytes_however_long_it_took(files):
-    outputs = [files.folder / name for name in OUTPUTS[:3]]
+    outputs = [files.folder / name for name in OUTPUTS[:2]]
     files.compare()
     before = [path.read_bytes() for path in outputs]
     for path in files.seconds.values():

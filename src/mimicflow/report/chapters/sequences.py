@@ -129,8 +129,11 @@ def _repeats(parts: list[Part], seconds: Mapping[tuple[str, str], float]) -> Tab
 
 def leak(system: System, path: Path) -> Section:
     """Return what each model gains from the leaks of the published protocol."""
-    frame = read_table(path, "model", "score", "published", "audited", "difference", "low", "high")
+    needed = ("leak", "model", "score", "published", "audited", "difference", "low", "high")
+    frame = read_table(path, *needed)
     frame = frame.assign(title=frame["model"].map(system.title))
+    alone = frame[frame["leak"] != "all"]
+    frame = frame.drop(alone.index)
     auroc = frame[frame["score"] == "auroc"]
     names = {"title": "row", "difference": "value"}
     points = auroc.rename(columns=names)[["row", "value", "low", "high"]].round(5)
@@ -143,7 +146,24 @@ def leak(system: System, path: Path) -> Section:
     data = _leak_table(system, auroc, caption)
     drawn = Chart(caption, description, spec, data, wide=True, opened=True)
     others = _leak_table(system, frame.drop(auroc.index), "Other scores under both protocols.")
-    return section("leak", [drawn, others] if others.rows else [drawn], system=system.name)
+    blocks: list[Block] = [drawn, *([others] if others.rows else [])]
+    if not alone.empty:
+        blocks.append(_alone(alone))
+    return section("leak", blocks, system=system.name)
+
+
+def _alone(frame: pd.DataFrame) -> Table:
+    """Return the price of each leak alone, score by score."""
+    columns = [("Key", False), ("Model", False), ("As audited", True), ("As published", True)]
+    columns += [("Difference (95 % CI)", True)]
+    rows: list[list[Cell | str]] = []
+    for score, part in frame.groupby("score", sort=False):
+        rows.append([label("score", score)])
+        for row in part.itertuples():
+            gap = with_interval(row.difference, row.low, row.high)
+            cells = [row.leak, row.title, number(row.audited), number(row.published)]
+            rows.append([*cells, difference(gap, row.low, row.high)])
+    return table("One key of the protocol as published, all others audited.", columns, rows)
 
 
 def _leak_table(system: System, frame: pd.DataFrame, caption: str) -> Table:

@@ -1,0 +1,94 @@
+"""What the leaks of the published protocol are worth, all together and one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.evaluation.differences import score_differences
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.titles import read_titles
+from mimicflow.files import write_csv
+from mimicflow.mortality.protocols import AUDITED, PUBLISHED
+
+ALL = "all"
+"""The line of all leaks together: the published protocol as it is."""
+SCORES = ("auroc", "auprc", "log_loss")
+_ENDS = ("", "_low", "_high")
+COLUMNS = [
+    *("leak", "model", "title", "score"),
+    *(f"{of}{end}" for of in (PUBLISHED, AUDITED) for end in _ENDS),
+    *("difference", "low", "high"),
+    *("n_published", "n_audited", "n_both", "data"),
+]
+
+
+def price_leaks(
+    predictions: Mapping[tuple[str, str], str | Path],
+    priced: Mapping[str, str],
+    published_scores: str | Path,
+    output: str | Path,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+) -> None:
+    """Write the published scores less the audited ones.
+
+    Both are scored on their own test patients, as the choice of patients is one of the leaks; those
+    whom both have are drawn together.
+
+    Parameters
+    ----------
+    predictions : mapping of (protocol, model) to path-like
+        Predictions Parquet of the first repeat.
+    priced : mapping of str to str
+        Key of a protocol -> the protocol that is audited but for this key.
+    published_scores : path-like
+        CSV with the titles of the models.
+    output : path-like
+        CSV to write: `COLUMNS`, a row per leak, model and score, where the predictions of both
+        protocols are there. ``leak`` is the key, or ``all``; ``published`` is the score with the
+        leak.
+    draws, seed : int
+        Of the bootstrap by patient.
+    synthetic : bool
+        Whether the patients are synthetic.
+
+    Raises
+    ------
+    InputError, PredictionsError
+        A file that cannot be read or scored.
+    """
+    titles = read_titles(published_scores)
+    tables = {run: read_predictions(path) for run, path in predictions.items()}
+    rows = [
+        {"leak": leak, "model": model, "title": titles.get(model, model), **row}
+        for leak, protocol in {ALL: PUBLISHED, **priced}.items()
+        for of, model in tables
+        if of == protocol and (AUDITED, model) in tables
+        for row in _differences(tables[protocol, model], tables[AUDITED, model], draws, seed)
+    ]
+    data = "synthetic" if synthetic else "real"
+    write_csv(pd.DataFrame(rows, columns=COLUMNS).assign(data=data), output)
+
+
+def _differences(
+    published: pd.DataFrame, audited: pd.DataFrame, draws: int, seed: int
+) -> Iterator[dict[str, object]]:
+    """Yield each score of both, their difference, and of how many patients they are."""
+    found = score_differences(published, audited, draws=draws, seed=seed)
+    sizes = {"n_published": len(published), "n_audited": len(audited)}
+    sizes["n_both"] = int(published["stay_id"].isin(audited["stay_id"]).sum())
+    for score in SCORES:
+        parts = found[score]
+        row: dict[str, object] = {"score": score}
+        for of, estimate in ((PUBLISHED, parts.first), (AUDITED, parts.second)):
+            row |= {f"{of}{end}": value for end, value in zip(_ENDS, estimate, strict=True)}
+        yield {
+            **row,
+            **dict(zip(("difference", "low", "high"), parts.difference, strict=True)),
+            **sizes,
+        }

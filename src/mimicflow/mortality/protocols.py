@@ -1,0 +1,39 @@
+"""The protocols of mortality: those of the configuration, and those that price one leak each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+AUDITED, PUBLISHED = "audited", "published"
+
+
+def priced(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys whose published value is priced by itself, with the protocol of each.
+
+    Parameters
+    ----------
+    config : mapping
+        The whole configuration.
+    """
+    mortality = config["mortality"]
+    if not {AUDITED, PUBLISHED} <= set(mortality["protocols"]):
+        return {}
+    return {key: f"{AUDITED}_with_{key}" for key in mortality["priced_keys"]}
+
+
+def all_protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return every protocol by name; one that prices a key is audited but for this key."""
+    protocols: dict[str, dict[str, Any]] = dict(config["mortality"]["protocols"])
+    for key, name in priced(config).items():
+        protocols[name] = {**protocols[AUDITED], key: protocols[PUBLISHED][key]}
+    return protocols
+
+
+def is_optimistic(protocol: Mapping[str, Any]) -> bool:
+    """Return whether the future, or the patients that are reported, take part."""
+    return (
+        protocol["visits"] == "all"
+        or protocol["embedding"] != "training"
+        or protocol["survivors"] == "any_icu_deathtime"
+    )
