@@ -248,6 +248,7 @@ rule price_leaks:
             f"results/mortality/{protocol}/{model}/predictions.parquet"
             for protocol, model in LEAK_RUNS
         ],
+        marks=marks("mortality"),
         published="src/mimicflow/reference/published_scores.csv",
         code=sources("mortality.leaks"),
     output:
@@ -270,7 +271,7 @@ rule price_leaks:
         runs=LEAK_RUNS,
         priced=PRICED_KEYS,
         draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=SYNTHETIC["mortality"],
+        synthetic=is_synthetic,
         seed=config["seed"],
     script:
         "../workflow/scripts/price_leaks.py"
