@@ -41,7 +41,7 @@ rule train_model:
         model=setting("models/{model}"),
         encoder=setting("encoder"),
         preprocessing=chosen(
-            features=["acuity_median"],
+            features=["acuity_median", "outliers"],
             vitals=["imputer_rows", "max_rows"],
             split=["stopping", "multi"],
         ),

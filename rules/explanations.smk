@@ -115,7 +115,7 @@ rule explain_model:
         gpu=1,
     params:
         preprocessing={
-            **options("features", "acuity_median"),
+            **options("features", "acuity_median", "outliers"),
             **options("vitals", "imputer_rows", "max_rows"),
             **options("split", "stopping", "multi"),
         },

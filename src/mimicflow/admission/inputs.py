@@ -25,6 +25,7 @@ from mimicflow.vitals import VITALS
 
 RAW_VITALS = ("hours", *VITALS, "pain", "sleeping", "uta", "real_pain")
 """Columns of a raw row: hours to the prediction, six vitals (NaN: not measured), pain and flags."""
+_MEASURED = ("_first", "_peak")  # how the names of laboratory values end
 HIGHEST_Z = 100.0
 """Limit of scaled values: a column that is constant in training has an SD of nearly 0, and one
 other value later would outweigh everything else."""
@@ -58,6 +59,8 @@ class InputOptions:
     """Stays from which the median is taken; ``all`` leaks a little."""
     imputer_rows: Literal["training", "all"] = "training"
     """Vital-sign rows on which the imputer is fitted."""
+    outliers: Literal["limited", "kept"] = "limited"
+    """Whether laboratory values and vital signs far from all of training count as less far."""
     max_rows: int = 10
     """The last so many vital-sign rows of a stay are used."""
     stopping: Literal["validation", "test"] = "validation"
@@ -111,20 +114,24 @@ class Preprocessor:
         static_training, vitals_training : ndarray of bool
             Which rows belong to training stays.
         options : InputOptions
-            Whether the median and the imputer see other rows too.
+            Whether the median and the imputer see other rows too, and outliers the scalers.
         """
         reference = static_features()
         numeric = reference.loc[reference["kind"] == "numeric", "name"].tolist()
         median_rows = static_training if options.acuity_median == "training" else slice(None)
         imputer_rows = vitals_training if options.imputer_rows == "training" else slice(None)
         median = float(static["acuity"][median_rows].median())
+        limited = options.outliers == "limited"
         training = static.loc[static_training, numeric].fillna({"acuity": median})
         return cls(
             features=reference["name"].tolist(),
             acuity_median=median,
-            static_scaler=Scaler.fit(training.to_numpy(np.float64)),
+            static_scaler=Scaler.fit(
+                training.to_numpy(np.float64),
+                np.array([limited and name.endswith(_MEASURED) for name in numeric]),
+            ),
             imputer=ChainedImputer.fit(vitals[imputer_rows, 1:7]),
-            vitals_scaler=Scaler.fit(vitals[vitals_training, 1:8]),
+            vitals_scaler=Scaler.fit(vitals[vitals_training, 1:8], np.full(7, limited)),
             max_rows=options.max_rows,
         )
 
@@ -151,7 +158,7 @@ class Preprocessor:
         scaled = self.static_scaler.transform(values[:, :n_numeric])
         scaled = np.clip(scaled, -HIGHEST_Z, HIGHEST_Z)
         for column in np.flatnonzero(np.isnan(scaled).any(axis=0)).tolist():
-            if not self.features[column].endswith(("_first", "_peak")):
+            if not self.features[column].endswith(_MEASURED):
                 raise InputError(
                     f"static feature {self.features[column]!r} is missing for some stay",
                     remedy="extract the features again",

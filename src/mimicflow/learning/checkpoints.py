@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mimicflow.errors import CheckpointError
 from mimicflow.files import atomic_output
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the layout of the files changes."""
 
 

@@ -18,6 +18,10 @@ from sklearn.impute import IterativeImputer
 
 SMALLEST_SD = 1e-8
 """Takes the place of a standard deviation of 0."""
+TAIL = 0.01
+"""Share of values on either side that has no say in where the limits of a column lie."""
+REACH = 3.0
+"""How far the limits lie outside those percentiles, in spans between them."""
 
 
 @dataclass(frozen=True)
@@ -28,34 +32,65 @@ class Scaler:
     ----------
     mean, sd : ndarray
         Of shape (columns,). A column never observed has mean 0; SD 0 is ``SMALLEST_SD``.
+    low, high : ndarray
+        Limits of each column, (columns,), infinite where there are none. What lies outside is taken
+        as the limit, in fitting and afterwards: one absurd value would hide all others.
     """
 
     mean: np.ndarray
     sd: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
     @classmethod
-    def fit(cls, values: np.ndarray) -> Scaler:
-        """Fit on training rows, (rows, columns) with NaN where missing."""
+    def fit(cls, values: np.ndarray, limited: np.ndarray | None = None) -> Scaler:
+        """Fit on training rows, (rows, columns) with NaN where missing.
+
+        Parameters
+        ----------
+        values : ndarray
+            The rows.
+        limited : ndarray of bool, optional
+            Columns that get limits, (columns,); none by default.
+        """
         values = np.asarray(values, dtype=np.float64)
+        low, high = _limits(values)
+        if limited is None:
+            limited = np.zeros(values.shape[1], dtype=bool)
+        low, high = np.where(limited, low, -np.inf), np.where(limited, high, np.inf)
+        values = np.clip(values, low, high)
         observed = ~np.isnan(values)
         n = observed.sum(axis=0)
         mean = np.where(observed, values, 0.0).sum(axis=0) / np.maximum(n, 1)
         squares = np.where(observed, values - mean, 0.0) ** 2
         sd = np.sqrt(squares.sum(axis=0) / np.maximum(n - 1, 1))
-        return cls(mean, np.where(sd == 0.0, SMALLEST_SD, sd))
+        return cls(mean, np.where(sd == 0.0, SMALLEST_SD, sd), low, high)
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """Return (values - mean) / sd; NaN stays NaN."""
-        return (np.asarray(values, dtype=np.float64) - self.mean) / self.sd
+        """Return (values - mean) / sd of values within the limits; NaN stays NaN."""
+        values = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
+        return (values - self.mean) / self.sd
 
     def state(self) -> dict[str, Any]:
         """Return plain tensors."""
-        return {"mean": torch.from_numpy(self.mean), "sd": torch.from_numpy(self.sd)}
+        return {name: torch.from_numpy(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Scaler:
         """Undo :meth:`state`."""
-        return cls(state["mean"].numpy(), state["sd"].numpy())
+        return cls(**{name: value.numpy() for name, value in state.items()})
+
+
+def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the limits of each column, infinite where nearly all its values are the same."""
+    ordered = np.sort(values, axis=0)  # missing values last
+    last = np.maximum((~np.isnan(values)).sum(axis=0) - 1, 0)
+    # Inwards to the next value, so that the outermost one never counts.
+    ranks = np.ceil(TAIL * last).astype(int), np.floor((1 - TAIL) * last).astype(int)
+    first, second = (np.take_along_axis(ordered, rank[None], axis=0)[0] for rank in ranks)
+    span = second - first
+    spread = np.where(span > 0, REACH * span, np.inf)
+    return first - spread, second + spread
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,27 @@ def test_a_constant_column_cannot_outweigh_all_others() -> None:
     assert later.max() == HIGHEST_Z
 
 
+@pytest.mark.parametrize(("outliers", "moved"), [("limited", False), ("kept", True)])
+def test_an_absurd_result_of_one_stay_moves_no_other_stay(
+    hospital: Any, data: AdmissionInputs, tmp_path: Path, outliers: Any, moved: bool
+) -> None:
+    static = pd.read_parquet(hospital.files.final_ecgs)
+    stay = data.stays.loc[data.stays["split"] == "train", "stay_id"].iloc[0]
+    static.loc[static["stay_id"] == stay, "lact_peak"] = 1276103.0
+    soiled = AdmissionInputs(
+        hospital.with_table("final_ecgs", static, tmp_path).files,
+        CONFIG,
+        InputOptions(outliers=outliers),
+    )
+    column = soiled.preprocessor.features.index("lact_peak")
+    others = torch.from_numpy((data.stays["stay_id"] != stay).to_numpy())
+    measured = others & (data.static[:, column] != 0)
+    ratio = soiled.static[measured, column].std() / data.static[measured, column].std()
+    assert (ratio < 0.1) == moved
+    if not moved:
+        assert ratio > 0.4
+
+
 @pytest.mark.parametrize("column", ["age", "missing_acuity"])
 def test_only_laboratory_values_and_acuity_may_be_missing(
     hospital: Any, tmp_path: Path, column: str

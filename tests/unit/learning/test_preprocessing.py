@@ -27,6 +27,34 @@ def test_scaler_by_hand() -> None:
     np.testing.assert_allclose(scaled, [[1, 0, np.nan]])
 
 
+@pytest.mark.parametrize("n", [50, 400, 5000])
+@pytest.mark.parametrize("absurd", [1276103.0, -9999.0])
+def test_one_absurd_value_changes_a_limited_scale_little_and_another_wholly(n, absurd) -> None:
+    lactate = np.exp(np.random.default_rng(0).normal(0.5, 0.35, n))[:, None]
+    soiled = np.vstack([lactate, [[absurd], [np.nan]]])
+    plain, without, limited = (
+        Scaler.fit(soiled),
+        Scaler.fit(lactate),
+        Scaler.fit(soiled, np.array([True])),
+    )
+    assert plain.sd[0] > 100
+    assert 0.9 * without.sd[0] < limited.sd[0] < 2.5 * without.sd[0]
+    scaled = limited.transform(soiled)
+    assert np.abs(scaled[:n]).max() < 10
+    assert np.abs(scaled[n]) < 25
+    assert np.isnan(scaled[n + 1])
+
+
+def test_limits_leave_what_is_rare_and_what_is_skewed_as_it_is() -> None:
+    generator = np.random.default_rng(0)
+    rare = (generator.random(1000) < 0.005) * 40.0  # most values are the same: no limits
+    skewed = np.exp(generator.normal(6.2, 1.6, 1000))
+    values = np.column_stack([rare, skewed])
+    limited, plain = Scaler.fit(values, np.ones(2, dtype=bool)), Scaler.fit(values)
+    assert np.isinf([limited.low[0], limited.high[0]]).all()
+    np.testing.assert_array_equal(limited.transform(values), plain.transform(values))
+
+
 @given(st.integers(0, 10_000), st.floats(0, 0.7))
 @settings(max_examples=8, deadline=None)
 def test_the_imputer_equals_scikit_learn(seed: int, share_missing: float) -> None:
