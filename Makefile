@@ -2,7 +2,7 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+SNAKEMAKE := $(BIN)/mimicflow run --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: run all test lint bench report dag demo-data clean

@@ -1,7 +1,9 @@
 from snakemake.utils import min_version, validate
 
-from mimicflow.configuration import check_keys
+from mimicflow.configuration import check_keys, check_values
 from mimicflow.identity import announce
+from mimicflow.lock import record_owner
+from mimicflow.needs import check_raw
 from mimicflow.storage import check_writable
 
 min_version("9.25")
@@ -11,6 +13,7 @@ configfile: "config.yaml"
 
 
 check_keys(config, "workflow/schemas/config.schema.yaml")
+check_values(config, "workflow/schemas/config.schema.yaml")
 validate(config, "workflow/schemas/config.schema.yaml")
 
 
@@ -102,3 +105,5 @@ for changing in workflow.rules:
 
 onstart:
     check_writable("results")
+    record_owner(jobs_elsewhere=workflow.non_local_exec)
+    check_raw(config["data"], *raw_needs(workflow.dag.needrun_jobs()))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mimicflow.admission import protocols
 from mimicflow.mortality import protocols as mortality_protocols
+from mimicflow.needs import SECTIONS, tables_of
 from mimicflow.privacy import is_private, keep_private
 from mimicflow.provenance import content_of, source_files
 from mimicflow.scenarios import Scenarios
@@ -20,29 +21,10 @@ COMPUTING = {
 # Without pretraining the machine measurements are not read; the list of records has the times too.
 PRETRAINING = config["pretraining"]["patients"] != "none"
 ECG_TIMES = "ecg/machine_measurements" if PRETRAINING else "ecg/record_list"
-MORTALITY_TABLES = [
-    *("hosp/patients", "hosp/admissions", "icu/icustays"),
-    *("hosp/diagnoses_icd", "hosp/procedures_icd", "hosp/prescriptions"),
-]
-ADMISSION_TABLES = [
-    *(
-        "hosp/patients",
-        "hosp/admissions",
-        "hosp/diagnoses_icd",
-        "hosp/prescriptions",
-        "hosp/labevents",
-    ),
-    *("ed/edstays", "ed/triage", "ed/vitalsign", "ed/pyxis", "ed/medrecon"),
-    "ecg/record_list",
-    *(["ecg/machine_measurements"] if PRETRAINING else []),
-]
-# What the registry of MIMIC-IV is built from.
-REGISTRY_TABLES = ["hosp/patients", "hosp/procedures_icd", "icu/icustays", "icu/procedureevents"]
 # By the folder of its manifest below results/.
 TABLES_READ = {
-    "": ADMISSION_TABLES,
-    "mortality/": MORTALITY_TABLES,
-    "arrest/": REGISTRY_TABLES,
+    f"{'' if system == 'admission' else f'{system}/'}": tables_of(system, config)
+    for system in SECTIONS
 }
 STATIC_CONCEPTS = [
     *("ed_stay", "prior_stays", "diagnosis_history", "ed_labs"),

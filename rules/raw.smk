@@ -7,17 +7,12 @@ parameter: another content reruns whatever its time, a touched file reruns nothi
 from pathlib import Path
 
 from mimicflow import origin
+from mimicflow.needs import REGISTRY, SECTIONS
 from mimicflow.raw_content import raw_sha256
 from mimicflow.raw_files import find_raw_file
 from mimicflow.tables import TABLES
 
 DATA = config["data"]
-# The folders that each system reads; it is synthetic only if all of them are.
-MODULES = {
-    "admission": ["hosp", "ed", "ecg"],
-    "mortality": ["hosp", "icu"],
-    "arrest": ["registry", "waveforms"],
-}
 # Whether the workflow builds the registry of bedside recordings itself.
 REGISTRY_BUILT = origin.is_built(DATA["registry"])
 
@@ -33,7 +28,7 @@ def made_tables(module):
 
 
 def registry_in(folder):
-    return [f"{folder}/{table}.csv" for table in ("recordings", "stays", "arrests")]
+    return [f"{folder}/{table}.csv" for table in REGISTRY]
 
 
 # The raw files that rules make.
@@ -49,7 +44,20 @@ def raw_folder(module="{module}"):
     def folder_of_module(wildcards):
         return origin.folder(DATA, module.format(**dict(wildcards.items())))
 
+    folder_of_module.section = module  # for raw_needs
     return folder_of_module
+
+
+def raw_needs(jobs):
+    """The raw tables and the sections of `data` that these jobs read."""
+    tables, sections = set(), set()
+    for job in jobs:
+        for section in (getattr(param, "section", None) for param in job.rule.params):
+            if section == "{module}":
+                tables.add("{module}/{table}".format(**job.wildcards_dict))
+            elif section:
+                sections.add(section)
+    return tables, sections
 
 
 def table_files(wildcards):
@@ -106,7 +114,7 @@ def marks(*names):
 
     def marks_of_rule(wildcards):
         asked = names or [wildcards.get("system", wildcards.get("module"))]
-        return origin.marks(DATA, [part for name in asked for part in MODULES.get(name, [name])])
+        return origin.marks(DATA, [part for name in asked for part in SECTIONS.get(name, [name])])
 
     return marks_of_rule
 

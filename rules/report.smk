@@ -32,7 +32,7 @@ EVALUATION = [
     # The ECG of a real patient goes into no report.
     *(
         collect("results/admission/explanations/ecg_{case}.png", case=CASES)
-        if origin.marks(DATA, MODULES["admission"])
+        if origin.marks(DATA, SECTIONS["admission"])
         else []
     ),
     *collect("results/mortality/{table}", table=["comparison.csv", "leak.csv", "manifest.json"]),
@@ -256,7 +256,7 @@ rule write_checklist:
 rule build_report:
     """One page that opens offline, for a clinician and for a reviewer."""
     input:
-        marks=marks(*MODULES),
+        marks=marks(*SECTIONS),
         evaluated=EVALUATION,
         run="results/run.json",
         code=sources(

@@ -1,4 +1,4 @@
-"""The command line ``mimicflow``: fitted models applied to new records.
+"""The command line ``mimicflow``: the workflow started, its inputs looked at, its models applied.
 
 Heavy modules are imported inside the commands, so that help appears at once.
 """
@@ -6,6 +6,8 @@ Heavy modules are imported inside the commands, so that help appears at once.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +37,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Fitted prediction systems of mimicflow, applied to new records.",
+    help="From raw MIMIC-IV files to fitted prediction systems, and these applied to new records.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -63,6 +65,55 @@ def _options(
 ) -> None:
     """Take the options that stand before a command."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context) -> None:
+    """Start Snakemake with these arguments; the lock of a run that was killed is released first.
+
+    Only a lock whose Snakemake ran on this machine and is certainly no more is released, and only
+    if its jobs ran here, too. All arguments are Snakemake's: mimicflow run --cores 4 mortality
+    """
+    from mimicflow.lock import release_lock  # noqa: PLC0415
+
+    said = release_lock()
+    if said:
+        typer.echo(said, err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *context.args])
+
+
+@app.command()
+def check(
+    systems: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="admission, mortality, arrest; all of them if none is named.", metavar="SYSTEM..."
+        ),
+    ] = None,
+    configfile: Annotated[
+        list[Path] | None,
+        typer.Option(help="Laid over config.yaml, in this order; may be given again."),
+    ] = None,
+) -> None:
+    """Look at the configuration and at every raw file and folder that a system needs.
+
+    A run does the same for what it was asked for, before its first job.
+    """
+    from mimicflow.configuration import read_config  # noqa: PLC0415
+    from mimicflow.needs import SECTIONS, check_system  # noqa: PLC0415
+
+    asked = systems or list(SECTIONS)
+    unknown = sorted(set(asked) - set(SECTIONS))
+    if unknown:
+        raise ConfigError(
+            f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
+        )
+    config = read_config("config.yaml", *(configfile or []))
+    for system in asked:
+        check_system(system, config)
+        typer.echo(f"{system}: everything that it reads is there.")
 
 
 @arrest.command()

@@ -1,17 +1,62 @@
-"""Misspelt configuration keys, told before any job with the nearest valid one."""
+"""Misspelt configuration keys and wrong values, told before any job in a sentence each."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
 from mimicflow.errors import ConfigError
 
+SCHEMA = "workflow/schemas/config.schema.yaml"
+"""Closed: what it does not know is refused."""
+
 Schema = Mapping[str, Any]
+Place = tuple[object, ...]
+"""Keys from the top of the configuration down to a value."""
+_MAX_SHOWN = 60  # characters of a value
+
+
+def read_config(*files: str | Path) -> dict[str, Any]:
+    """Return the configuration of these files, each laid over those before, checked.
+
+    Parameters
+    ----------
+    *files : path-like
+        YAML, from the folder of the repository.
+
+    Raises
+    ------
+    ConfigError
+        A file that is missing or no YAML, an unknown key, a value that is not allowed.
+    """
+    config: dict[str, Any] = {}
+    for file in files:
+        try:
+            content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(
+                f"cannot be read ({error})",
+                file=file,
+                remedy="name a YAML file, from the folder of the repository",
+            ) from error
+        _lay_over(config, content if isinstance(content, Mapping) else {})
+    check_keys(config, SCHEMA)
+    check_values(config, SCHEMA)
+    return config
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value
 
 
 def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
@@ -85,3 +130,71 @@ def _resolve(schema: Schema, root: Schema) -> Schema:
 def _nearest(key: object, valid: list[str]) -> str:
     close = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.5)
     return f", did you mean '{close[0]}'?" if close else f" (valid here: {', '.join(valid)})"
+
+
+def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
+    """Stop at values that the schema does not allow, and at numbers that are not finite.
+
+    Snakemake's own ``validate`` finds the former, too, but writes the whole schema below it, and
+    takes ``.nan`` and ``.inf`` for numbers: a limit of ``.nan`` is one that nothing exceeds.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration as read; its keys are known (`check_keys`).
+    schema_file : path-like
+        Closed JSON Schema in YAML.
+
+    Raises
+    ------
+    ConfigError
+        Names each key with its path, what is wrong and what the key means.
+    """
+    schema = yaml.safe_load(Path(schema_file).read_text(encoding="utf-8"))
+    problems = [
+        f"'{'.'.join(map(str, path))}' is {value}, not a finite number"
+        for path, value in _not_finite(config, ())
+    ]
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(config):
+        if not _has_default(error):
+            problems.append(_said(error))
+    if problems:
+        raise ConfigError(
+            "; ".join(problems),
+            file="configuration",
+            remedy=f"correct the value; all keys are described in {schema_file}",
+        )
+
+
+def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
+    """Yield (path, number) of every NaN and infinity."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _not_finite(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_finite(inner, (*path, index))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, value
+
+
+def _has_default(error: jsonschema.ValidationError) -> bool:
+    """Return whether a key is missed for which the schema has a default, filled in afterwards."""
+    if error.validator != "required":
+        return False
+    known = error.schema.get("properties", {})
+    missed = [key for key in error.validator_value if key not in error.instance]
+    return all("default" in known.get(key, {}) for key in missed)
+
+
+def _said(error: jsonschema.ValidationError) -> str:
+    """Return one sentence: the key, what is wrong with its value, what it means."""
+    message = error.message.replace(repr(error.instance), _short(error.instance), 1)
+    meaning = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
+    place = ".".join(map(str, error.absolute_path))
+    return f"{f'{place!r}: ' if place else ''}{message}{f' ({meaning})' if meaning else ''}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

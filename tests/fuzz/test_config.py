@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 
 import jsonschema
 import pytest
@@ -13,7 +14,7 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from snakemake_interface_common.exceptions import WorkflowError
 
-from mimicflow.configuration import check_keys
+from mimicflow.configuration import check_keys, check_values
 from mimicflow.errors import ConfigError
 
 VALUES = (
@@ -34,13 +35,33 @@ def validator(files):
 
 
 def check(config, schema, validator) -> bool:
-    """Return whether a configuration is taken; what is taken must fit the schema in full."""
+    """Return whether a configuration is taken: it fits the schema, and its numbers are finite."""
     refused = attempt(check_keys, config, schema)
     if is_refused(refused):
         assert isinstance(refused, ConfigError)
         assert next(validator.iter_errors(config), None) is not None
         return False
-    return next(validator.iter_errors(config), None) is None
+    wrong = attempt(check_values, config, schema)
+    fits = next(validator.iter_errors(config), None) is None and all(map(finite, leaves(config)))
+    if is_refused(wrong):
+        assert isinstance(wrong, ConfigError)
+        assert not fits
+        assert len(str(wrong)) < 2_000 * str(wrong).count("; ") + 2_000
+    else:
+        assert fits
+    return fits
+
+
+def leaves(value):
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    else:
+        yield value
+
+
+def finite(value) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def places(config, path=()):

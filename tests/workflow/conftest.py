@@ -31,6 +31,16 @@ class Checkout:
             check=False,
         )
 
+    def mimicflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "mimicflow", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def planned(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a run would execute now."""
         run = self.snakemake("--dry-run", *arguments)

@@ -202,18 +202,22 @@ def test_the_second_of_two_workflows_stops_and_the_first_completes(checkout, cle
         if first.scripts():
             break
     second = checkout.snakemake(*TINY, "--", TABLES)
+    third = checkout.mimicflow("run", "--cores", "2", *TINY, "--", TABLES)
     assert not first.ended()
     said, _ = first.process.communicate()
 
     assert second.returncode == 1
     assert "Directory cannot be locked" in second.stderr
     assert "--unlock" in second.stderr
+    assert third.returncode == 1
+    assert f"A run is at work in this folder: process {first.process.pid}" in third.stderr
+    assert "Directory cannot be locked" in third.stderr
     assert "rule make_hospital" not in second.stdout + second.stderr
     assert first.process.returncode == 0, said
     assert_as_in(clean_results, checkout)
 
 
-def test_a_lock_outlives_a_killed_snakemake_until_it_is_unlocked(checkout, clean_results):
+def test_the_lock_of_a_killed_snakemake_is_released_by_the_next_start(checkout, clean_results):
     """Only Snakemake is killed: its jobs end with it, so that none writes into the next run."""
     killed = start(checkout, *TINY, "--", TABLES)
     jobs: list[int] = []
@@ -229,7 +233,8 @@ def test_a_lock_outlives_a_killed_snakemake_until_it_is_unlocked(checkout, clean
     assert jobs
     assert not any(Path(f"/proc/{job}").exists() for job in jobs)
 
-    assert checkout.snakemake("--unlock", *TINY).returncode == 0
-    run = checkout.snakemake(*TINY, "--", TABLES)
+    run = checkout.mimicflow("run", "--cores", "2", *TINY, "--", TABLES)
     assert run.returncode == 0, run.stderr
+    released = f"The lock of a run that was killed (process {killed.process.pid}) is released."
+    assert released in run.stderr
     assert_as_in(clean_results, checkout)

@@ -276,7 +276,9 @@ def price_of_defects(system: System, path: Path) -> Section:
         _defect_table(system, name, frame[frame["score"] == name], folded=place > 0)
         for place, name in enumerate(names)
     ]
-    blocks: list[Block] = [_defect_chart(frame, names[0], tables[0]), *tables[1:]]
+    blocks: list[Block] = []
+    if tables:  # evaluation.priced_rows may name none
+        blocks = [_defect_chart(frame, names[0], tables[0]), *tables[1:]]
     return section("defects", blocks, system=system.name)
 
 
