@@ -73,6 +73,21 @@ def test_a_missing_raw_table_is_named_with_what_to_do(fresh):
     assert not (fresh.folder / "results").exists()
 
 
+def test_a_folder_that_only_a_late_job_reads_is_missed_before_the_first_one(fresh):
+    """The registry is still to be made; its job would run first."""
+    file = fresh.folder / "waveforms.yaml"
+    file.write_text(yaml.safe_dump({"data": {"waveforms": "nowhere/waveforms"}}))
+
+    run = fresh.snakemake("results/arrest/recordings/0.parquet", "--configfile", str(file))
+
+    text = run.stdout + run.stderr
+    assert run.returncode == 1
+    assert "nowhere/waveforms: there is no such folder" in text
+    assert "correct data.waveforms in the config" in text
+    assert "Finished jobid" not in text
+    assert not (fresh.folder / "results").exists()
+
+
 HEADER = b"subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n"
 PATIENTS = HEADER + b"".join(b"%d,F,50,2150,2011 - 2013,\n" % i for i in range(10**4, 10**5))
 BAD_FILES = {
