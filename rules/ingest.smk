@@ -92,5 +92,7 @@ rule build_manifest:
     resources:
         mem_mb=memory(2000),
         runtime="30m",
+    params:
+        strict=lookup("ingest/strict", within=config),
     script:
         "../workflow/scripts/build_manifest.py"

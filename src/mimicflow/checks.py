@@ -64,6 +64,8 @@ def take_out_broken(
         warnings.append(f"key not checked: {', '.join(without)} is empty in every row")
     elif table.key:
         n_duplicates = _take_out_duplicates(connection, table, names)
+    elif table.copies:
+        n_duplicates = _take_out_copies(connection, table, names)
     if n_duplicates:
         warnings.append(f"{n_duplicates} exact copies of rows dropped")
     return count(connection, "broken"), n_duplicates, warnings
@@ -157,3 +159,21 @@ def _take_out_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, na
         {"key": " ".join(table.key), "reason": CONTRADICTION},
     )
     return count(connection, "candidates WHERE content = 1 AND position > 1")
+
+
+def _take_out_copies(connection: duckdb.DuckDBPyConnection, table: Table, names: str) -> int:
+    """Keep one of rows that are equal in all columns, and return how many others there were."""
+    known = " AND ".join(f'"{name}" IS NOT NULL' for name in table.copies)
+    # By their hashes first, which need little memory: copies are rare.
+    connection.execute(
+        f"""
+        CREATE TABLE alike AS
+        SELECT hash({names}) AS mark FROM rows WHERE {known} GROUP BY mark HAVING count(*) > 1;
+        CREATE TABLE copies AS
+        SELECT "{LINE}" FROM rows
+        WHERE {known} AND hash({names}) IN (FROM alike)
+        QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY "{LINE}") > 1;
+        DELETE FROM rows WHERE "{LINE}" IN (FROM copies);
+        """
+    )
+    return count(connection, "copies")

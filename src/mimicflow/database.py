@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -55,6 +57,23 @@ def connect(memory_mb: int = 1000, threads: int = 1) -> Iterator[duckdb.DuckDBPy
             yield connection
         finally:
             connection.close()
+
+
+def read_parquet(
+    connection: duckdb.DuckDBPyConnection, paths: Iterable[str | Path]
+) -> duckdb.DuckDBPyRelation:
+    """Return the rows of Parquet files; their paths are names, not patterns.
+
+    DuckDB would take ``MIMIC [1]`` for a pattern that ``MIMIC 1`` fits.
+    """
+    return connection.read_parquet([glob.escape(str(path)) for path in paths])
+
+
+def read_csv(
+    connection: duckdb.DuckDBPyConnection, path: str | Path, **options: Any
+) -> duckdb.DuckDBPyRelation:
+    """Return the rows of a CSV file; its path is a name, not a pattern."""
+    return connection.read_csv(glob.escape(str(path)), **options)
 
 
 def quoted(text: str | Path) -> str:

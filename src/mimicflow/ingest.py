@@ -23,9 +23,10 @@ from mimicflow.database import connect, quoted
 from mimicflow.errors import InputError, TableError
 from mimicflow.files import flush, partial_folder, write_json, write_parquet
 from mimicflow.raw_records import RawRecords, texts_of
-from mimicflow.raw_stream import RawStream, in_background, in_threads
+from mimicflow.raw_stream import DOWNLOAD_AGAIN, RawStream, in_background, in_threads
 from mimicflow.raw_values import LINE, RowReader
 from mimicflow.rejects import REMEDIES, Rejects
+from mimicflow.releases import SYNTHETIC, as_text, releases_of
 from mimicflow.storage import storage_explained
 from mimicflow.tables import TABLES, Column, Table
 from mimicflow.workers import end_if_abandoned
@@ -41,6 +42,9 @@ DUCKDB_TYPES = {
 }
 """Type of a schema's word in DuckDB, and so in the shards."""
 
+CUT_OFF = "the last line has no end: the file may have been cut off"
+"""Warning, or error of a strict run."""
+
 _ROW_GROUP_ROWS = 122_880  # DuckDB's default: shards stay readable in parallel
 _EXAMPLES = 3
 
@@ -54,6 +58,7 @@ class _Reading:
     header: list[str]
     connection: duckdb.DuckDBPyConnection
     max_reject_share: float
+    strict: bool
     stream: RawStream = field(init=False)
     rejects: Rejects = field(default_factory=Rejects)
     rows: int = 0
@@ -81,6 +86,7 @@ def ingest(
     output_folder: str | Path,
     shards: int = 1,
     max_reject_share: float = 0.001,
+    strict: bool = False,
     memory_mb: int = 1000,
     threads: int = 1,
 ) -> dict[str, Any]:
@@ -100,6 +106,8 @@ def ingest(
         Number of shards.
     max_reject_share : float
         Largest share of rows that may be rejected, 0 to 1.
+    strict : bool
+        Whether a last line without its end, as of a file that was cut off, stops the run.
     memory_mb : int
         Memory of the whole step in MB; beyond it DuckDB spills to disk.
     threads : int
@@ -123,7 +131,7 @@ def ingest(
     table = TABLES[table_path]
     file = raw_files.find_raw_file(source_folder, table)
     with storage_explained(file):
-        header = raw_files.read_header(file)
+        written = raw_files.read_header(file)
     _logger.info("%s: reading %s", table_path, file)
     with (
         storage_explained(file),
@@ -131,7 +139,10 @@ def ingest(
         _all_or_nothing(Path(output_folder)) as folder,
         _memory_explained(file),
     ):
-        reading = _Reading(table, file, header, connection, max_reject_share)
+        header = raw_files.official_names(written, table)
+        reading = _Reading(table, file, header, connection, max_reject_share, strict)
+        if header != written:
+            reading.warnings.append("column names are read in small letters and without blanks")
         _check_columns(reading)
         _load(reading, threads)
         _reject(reading)
@@ -233,8 +244,15 @@ def _load(reading: _Reading, threads: int) -> None:
             remedy="rows would be lost without a word: report this, with the way the file was made",
         )
     _check_share(reading)
+    if stream.unfinished and reading.strict:
+        raise TableError(
+            CUT_OFF,
+            file=reading.file,
+            row=stream.lines,
+            remedy=f"{DOWNLOAD_AGAIN}; or set ingest.strict to false",
+        )
     if stream.unfinished:
-        reading.warnings.append("the last line has no end: the file may have been cut off")
+        reading.warnings.append(CUT_OFF)
     if records.empty:
         reading.warnings.append(f"{records.empty} empty lines are skipped")
     if records.continued:
@@ -301,7 +319,7 @@ def _write_shards(reading: _Reading, folder: Path, shards: int) -> list[int]:
 def _report(reading: _Reading, kept: Sequence[int]) -> dict[str, Any]:
     file, table, digest = reading.file, reading.table, reading.stream.sha256
     verified = raw_files.check_checksum(file, digest)
-    release = raw_files.match_release(table.path, reading.rows)
+    release = as_text(releases_of(table.path, reading.rows))
     if not reading.rows:
         reading.warnings.append("the table has no rows")
     if reading.rejects.listed < reading.rejects.rows:
@@ -314,7 +332,7 @@ def _report(reading: _Reading, kept: Sequence[int]) -> dict[str, Any]:
         "bytes": file.stat().st_size,
         "sha256": digest,
         "sha256_verified": verified,
-        "release": "synthetic" if raw_files.is_synthetic(file) else release,
+        "release": SYNTHETIC if raw_files.is_synthetic(file) else release,
         "rows": reading.rows,
         "rows_kept": sum(kept),
         "rows_filtered": reading.filtered,

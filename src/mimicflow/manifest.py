@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from mimicflow.code_checks import check_codes, check_laboratory, warnings_of
-from mimicflow.database import connect
+from mimicflow.database import connect, read_parquet
+from mimicflow.errors import InputError
 from mimicflow.files import write_json
+from mimicflow.releases import settle_releases
 from mimicflow.tables import TABLES
 
 
 def build_manifest(
-    reports: Sequence[str | Path], output: str | Path, memory_mb: int = 1000, threads: int = 1
+    reports: Sequence[str | Path],
+    output: str | Path,
+    strict: bool = False,
+    memory_mb: int = 1000,
+    threads: int = 1,
 ) -> dict[str, Any]:
     """Join the reports of all ingested tables and count the rows that refer to nothing.
 
@@ -25,6 +31,8 @@ def build_manifest(
     output : path-like
         The manifest, JSON. It holds file names, counts and checksums, no clock times and no
         folders, so that the same input gives the same bytes anywhere.
+    strict : bool
+        Whether a table of another release than the others of its module stops the run.
     memory_mb : int
         Limit of DuckDB in MB.
     threads : int
@@ -36,18 +44,33 @@ def build_manifest(
         ``releases`` (module -> the releases that its tables match), ``tables`` (path -> report),
         ``references`` (one entry per reference with its number of orphans), ``codes`` (as
         `mimicflow.code_checks.check_codes` counts them) and ``warnings``.
+
+    Raises
+    ------
+    InputError
+        Tables of different releases, when the run is strict.
     """
     folders: dict[str, Path] = {}
     tables: dict[str, dict[str, Any]] = {}
     for path in map(Path, reports):
         report = json.loads(path.read_text(encoding="utf-8"))
         tables[report["table"]], folders[report["table"]] = report, path.parent
+    releases, misfits = settle_releases(tables)
+    if misfits and strict:
+        raise InputError(
+            "; ".join(misfits),
+            file=output,
+            remedy="download these files again, all of one release; or set ingest.strict to false",
+        )
+    for table, release in releases.items():
+        tables[table]["release"] = release
     references = _references(folders, memory_mb, threads)
     shards = {table: _shards(folder) for table, folder in folders.items()}
     codes = check_codes(shards, memory_mb, threads)
     warnings = [
         f"{table}: {warning}" for table in sorted(tables) for warning in tables[table]["warnings"]
     ]
+    warnings += misfits
     warnings += [
         f"{entry['table']}: {entry['orphans']} of {entry['rows']} rows have a {entry['column']} "
         f"that {entry['references']} lacks"
@@ -58,7 +81,7 @@ def build_manifest(
     if "hosp/labevents" in shards:
         warnings += check_laboratory(shards["hosp/labevents"], memory_mb, threads)
     manifest = {
-        "releases": _releases(tables),
+        "releases": _by_module(releases),
         "tables": tables,
         "references": references,
         "codes": codes,
@@ -68,12 +91,12 @@ def build_manifest(
     return manifest
 
 
-def _releases(tables: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+def _by_module(releases: dict[str, str]) -> dict[str, list[str]]:
     """Return for each module the releases that its tables match, without repeats."""
-    releases: dict[str, set[str]] = {}
-    for path, report in tables.items():
-        releases.setdefault(TABLES[path].module, set()).add(report["release"])
-    return {module: sorted(found) for module, found in sorted(releases.items())}
+    modules: dict[str, set[str]] = {}
+    for path, release in releases.items():
+        modules.setdefault(TABLES[path].module, set()).add(release)
+    return {module: sorted(found) for module, found in sorted(modules.items())}
 
 
 def _references(folders: dict[str, Path], memory_mb: int, threads: int) -> list[dict[str, Any]]:
@@ -85,13 +108,14 @@ def _references(folders: dict[str, Path], memory_mb: int, threads: int) -> list[
             for column, target in TABLES[path].references:
                 if target not in folders or column not in columns:
                     continue
+                read_parquet(connection, _shards(folders[path])).create_view("source")
+                read_parquet(connection, _shards(folders[target])).create_view("target")
                 [(rows, orphans)] = connection.execute(
                     f"""
                     SELECT count(*), count(*) FILTER (WHERE {column} NOT IN
-                        (SELECT {column} FROM read_parquet($target) WHERE {column} IS NOT NULL))
-                    FROM read_parquet($source) WHERE {column} IS NOT NULL
-                    """,
-                    {"source": _shards(folders[path]), "target": _shards(folders[target])},
+                        (SELECT {column} FROM target WHERE {column} IS NOT NULL))
+                    FROM source WHERE {column} IS NOT NULL
+                    """
                 ).fetchall()
                 found.append(
                     {

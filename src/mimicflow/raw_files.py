@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from mimicflow.errors import InputError, TableError
 from mimicflow.origin import MARK
@@ -163,6 +161,21 @@ def _check_header(file: Path, text: str, columns: list[str]) -> None:
         )
 
 
+def official_names(header: Sequence[str], table: Table) -> list[str]:
+    """Return the columns of a header under their official names.
+
+    Capitals, and blanks around a name, are no difference; a name that the table does not have
+    stays as it is.
+    """
+    official = {column.name for column in table.columns}
+    names = list(header)
+    for place, name in enumerate(header):
+        plain = name.strip().lower()
+        if name not in official and plain in official and plain not in names:
+            names[place] = plain
+    return names
+
+
 def expected_checksum(file: Path) -> str | None:
     """Return the SHA-256 that ``SHA256SUMS.txt`` beside or above the file gives it, if any."""
     for place in _places(file):
@@ -203,15 +216,3 @@ def check_checksum(file: Path, digest: str) -> bool:
 def is_synthetic(file: Path) -> bool:
     """Return whether the file lies in a folder that carries the generator's mark."""
     return any((place.parent / MARK).is_file() for place in _places(file))
-
-
-def match_release(table_path: str, rows: int) -> str:
-    """Return the public release whose table has exactly this many rows, else ``unknown``."""
-    known = _releases()
-    match = known[(known["table"] == table_path) & (known["rows"] == rows)]["release"]
-    return str(match.iloc[0]) if len(match) else "unknown"
-
-
-@cache
-def _releases() -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).parent / "tables" / "versions.csv")

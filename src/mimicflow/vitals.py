@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicflow.concepts import Paths, as_list
-from mimicflow.database import connect
+from mimicflow.database import connect, read_parquet
 from mimicflow.features import extract
 from mimicflow.files import atomic_output
 
@@ -45,5 +45,5 @@ def build_vitals(
 def assemble_vitals(shards: Paths, output: str | Path, memory_mb: int = 1000) -> None:
     """Write ``vitals_long_cleaned.parquet``: the readings of all shards by stay and number."""
     with connect(memory_mb) as connection, atomic_output(output) as path:
-        readings = connection.read_parquet(as_list(shards))
+        readings = read_parquet(connection, as_list(shards))
         readings.order("stay_id, source").write_parquet(str(path))

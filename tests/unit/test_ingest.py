@@ -238,11 +238,78 @@ def test_copies_are_dropped_and_contradictions_rejected(raw, tmp_path):
     assert shards[0] == shards[1]
 
 
-def test_tables_without_key_keep_equal_rows(raw, out):
-    header = "subject_id,stay_id,charttime,med_rn,name,gsn_rn,gsn"
-    write(raw, "pyxis.csv", ["1,31,2150-01-01 10:00:00,1,x,1,000123"] * 2, header)
-    ingest(raw, "ed/pyxis", out)
-    assert read(out, 1)["gsn"].tolist() == ["000123", "000123"]
+COPIED = {
+    "hosp/prescriptions": {"pharmacy_id": "7", "drug_type": "MAIN", "drug": "Heparin"},
+    "ed/vitalsign": {"stay_id": "31", "charttime": "2150-01-01 10:00:00", "sbp": "120"},
+    "ed/pyxis": {"stay_id": "31", "charttime": "2150-01-01 10:00:00", "med_rn": "1", "gsn_rn": "1"},
+}
+"""Columns that make a row: two rows that are equal in all that is read are one, written twice."""
+
+
+def line_of(path, **fields):
+    fields = {"subject_id": "1", "stay_id": "31", "hadm_id": "21"} | fields
+    if "charttime" in {column.name for column in TABLES[path].columns}:
+        fields = {"charttime": "2150-01-01 10:00:00"} | fields
+    return ",".join(fields.get(column.name, "") for column in TABLES[path].columns)
+
+
+@pytest.mark.parametrize("path", COPIED)
+def test_exact_copies_count_once_and_rows_with_other_content_stay(raw, out, path):
+    fields, name = COPIED[path], TABLES[path].name
+    other = {"starttime": "2150-01-02 00:00:00"} if "drug" in fields else {"gsn": "5"}
+    other = {"sbp": "130"} if "sbp" in fields else other
+    key = TABLES[path].copies[0]
+    lines = [
+        *[line_of(path, **fields)] * 3,
+        line_of(path, **fields | other),  # the same key: a correction, or two readings
+        line_of(path, **fields | {key: "99"}),  # another order, another stay
+    ]
+    write(raw, f"{name}.csv", lines, ",".join(column.name for column in TABLES[path].columns))
+    report = ingest(raw, path, out)
+    assert (report["rows"], report["rows_kept"], report["rows_duplicate"]) == (5, 3, 2)
+    assert report["warnings"] == ["2 exact copies of rows dropped"]
+    assert len(read(out, 1).drop_duplicates()) == 3
+
+
+def test_orders_without_their_identifier_are_not_taken_for_copies(raw, out):
+    fields = COPIED["hosp/prescriptions"] | {"pharmacy_id": ""}
+    header = ",".join(column.name for column in TABLES["hosp/prescriptions"].columns)
+    write(raw, "prescriptions.csv", [line_of("hosp/prescriptions", **fields)] * 2, header)
+    assert ingest(raw, "hosp/prescriptions", out)["rows_kept"] == 2
+
+
+def test_a_drug_that_is_listed_twice_at_home_stays_twice(raw, out):
+    header = ",".join(column.name for column in TABLES["ed/medrecon"].columns)
+    write(raw, "medrecon.csv", [line_of("ed/medrecon", name="aspirin", etc_rn="1")] * 2, header)
+    assert ingest(raw, "ed/medrecon", out)["rows_kept"] == 2
+
+
+@pytest.mark.parametrize("spelling", ["upper", "blanks", "both"])
+def test_names_in_capitals_or_with_blanks_are_read_with_a_note(raw, out, spelling):
+    header = "anchor_year,subject_id,gender,anchor_age,anchor_year_group,dod"
+    header = header.replace(",", ", ") if spelling != "upper" else header
+    header = header if spelling == "blanks" else header.upper()
+    write(raw, "patients.csv", ["2150,7,F,30,g,"], header)
+    report = ingest(raw, "hosp/patients", out)
+    assert read(out, 1)[["subject_id", "anchor_year"]].to_numpy().tolist() == [[7, 2150]]
+    assert report["warnings"] == ["column names are read in small letters and without blanks"]
+
+
+def test_a_name_in_capitals_beside_the_official_one_is_another_column(raw, out):
+    header = "SUBJECT_ID,subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod"
+    write(raw, "patients.csv", ["8,7,F,30,2150,g,"], header)
+    report = ingest(raw, "hosp/patients", out)
+    assert read(out, 1)["subject_id"].tolist() == [7]
+    assert report["warnings"] == ["unknown column SUBJECT_ID is ignored"]
+
+
+def test_a_time_with_a_zone_is_rejected_with_the_remedy(raw, out):
+    header = "subject_id,hadm_id,stay_id,intime,outtime,gender,race,arrival_transport,disposition"
+    lines = ["1,,31,2150-01-01 10:00:00+05:00,2150-01-01 12:00:00,F,WHITE,WALK IN,HOME"]
+    write(raw, "edstays.csv", lines, header)
+    with pytest.raises(TableError, match="line 2 column intime: a time with a zone") as error:
+        ingest(raw, "ed/edstays", out)
+    assert "local time without a zone" in str(error.value)
 
 
 def test_key_that_is_empty_throughout_is_not_checked(raw, out):

@@ -51,7 +51,7 @@ BAD_FILES = {
         "once",
     ),
     "missing columns": (
-        PLAIN.replace(b"gender,anchor_age", b"GENDER,ANCHOR_AGE", 1),
+        PLAIN.replace(b"gender,anchor_age", b"sex,age", 1),
         "patients.csv",
         "columns gender, anchor_age missing",
         "official hosp/patients",

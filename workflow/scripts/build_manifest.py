@@ -7,6 +7,7 @@ with rule_log(snakemake.log[0]):
     build_manifest(
         snakemake.input.reports,
         snakemake.output[0],
+        strict=snakemake.params.strict,
         memory_mb=snakemake.resources.mem_mb,
         threads=snakemake.threads,
     )

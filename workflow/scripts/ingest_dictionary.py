@@ -13,6 +13,7 @@ with rule_log(snakemake.log[0]):
         report.parent,
         shards=snakemake.params.ingest["shards"],
         max_reject_share=snakemake.params.ingest["max_reject_share"],
+        strict=snakemake.params.ingest["strict"],
         memory_mb=snakemake.resources.mem_mb,
         threads=snakemake.threads,
     )

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mimicflow.database import connect
+from mimicflow.database import connect, read_csv, read_parquet
 
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "reference"
@@ -72,13 +72,11 @@ def opened(
     """
     with connect(memory_mb, threads) as connection:
         for name, paths in tables.items():
-            connection.read_parquet(as_list(paths)).create_view(name)
+            read_parquet(connection, as_list(paths)).create_view(name)
         for key, value in options.items():
             connection.execute(f'SET VARIABLE "{key}" = ?', [value])
         for name in _REFERENCE_TABLES:
-            text = connection.read_csv(
-                str(REFERENCE / f"{name}.csv"), header=True, all_varchar=True
-            )
+            text = read_csv(connection, REFERENCE / f"{name}.csv", header=True, all_varchar=True)
             text.create_view(f"reference_{name}")
         connection.execute(sql("reference"))
         connection.execute(sql("macros"))

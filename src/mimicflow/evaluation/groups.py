@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mimicflow.concepts import REFERENCE, Paths, opened, sql
+from mimicflow.database import read_csv
 from mimicflow.files import atomic_output
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def describe_groups(
     """
     with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
         for name in (*_LISTS, "age_bands"):
-            connection.read_csv(str(REFERENCE / f"{name}.csv"), header=True).create_view(name)
+            read_csv(connection, REFERENCE / f"{name}.csv", header=True).create_view(name)
         known = connection.table("spine").columns
         for name, column in _LISTS.items():
             if column not in known:

@@ -56,6 +56,7 @@ ED: tuple[Table, ...] = (
         "ed",
         "vitalsign",
         (*_STAY, _CHARTTIME, *_VITALS_TO_O2SAT, Column("rhythm"), *_PRESSURES, _PAIN),
+        copies=("stay_id", "charttime"),
         references=_OF_STAY,
     ),
     Table(
@@ -69,6 +70,7 @@ ED: tuple[Table, ...] = (
             Column("gsn_rn", "integer", used=True),
             Column("gsn", used=True),
         ),
+        copies=("stay_id", "charttime", "med_rn", "gsn_rn"),
         references=_OF_STAY,
     ),
     Table(

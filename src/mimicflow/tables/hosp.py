@@ -69,13 +69,14 @@ HOSP: tuple[Table, ...] = (
         (
             _SUBJECT,
             _HADM,
-            Column("pharmacy_id", "integer", nullable=False),
+            # Read to know a copy from a second order of the same drug at the same time.
+            Column("pharmacy_id", "integer", used=True, optional=True),
             Column("poe_id"),
             Column("poe_seq", "integer"),
             Column("order_provider_id", optional=True),
             Column("starttime", "timestamp", used=True),
             Column("stoptime", "timestamp"),
-            Column("drug_type", nullable=False),
+            Column("drug_type", used=True, optional=True),
             Column("drug", used=True),
             Column("formulary_drug_cd"),
             Column("gsn", used=True),  # several, separated by blanks
@@ -89,6 +90,7 @@ HOSP: tuple[Table, ...] = (
             Column("doses_per_24_hrs", "number", unit="/d"),
             Column("route"),
         ),
+        copies=("pharmacy_id", "drug_type", "drug"),
         references=_OF_ADMISSION,
     ),
     Table(

@@ -50,6 +50,9 @@ class Table:
         In the official order.
     key : tuple of str
         Columns that are unique and not null together; empty where the source has no key.
+    copies : tuple of str
+        Columns by which a row without such a key is known again: rows that are equal in all that
+        is read are taken once, when these are filled; rows that are equal in these only all stay.
     references : dict
         Column -> ``module/table`` whose column of the same name should hold it;
         checked as a warning.
@@ -63,6 +66,7 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     references: tuple[tuple[str, str], ...] = ()
     only_items: str | None = None
     compressed: bool = True
