@@ -58,7 +58,8 @@ class InputOptions:
     acuity_median: Literal["training", "all"] = "training"
     """Stays from which the median is taken; ``all`` leaks a little."""
     imputer_rows: Literal["training", "all"] = "training"
-    """Vital-sign rows on which the imputer is fitted."""
+    """Vital-sign rows on which the imputer is fitted; ``all``: of every stay of the file, as in the
+    first release, also of those that a model of several ECGs leaves out."""
     outliers: Literal["limited", "kept"] = "limited"
     """Whether laboratory values and vital signs far from all of training count as less far."""
     max_rows: int = 10
@@ -102,6 +103,7 @@ class Preprocessor:
         vitals: np.ndarray,
         vitals_training: np.ndarray,
         options: InputOptions,
+        imputer_values: np.ndarray | None = None,
     ) -> Preprocessor:
         """Fit on the rows that are marked as training.
 
@@ -114,12 +116,15 @@ class Preprocessor:
         static_training, vitals_training : ndarray of bool
             Which rows belong to training stays.
         options : InputOptions
-            Whether the median and the imputer see other rows too, and outliers the scalers.
+            Whether the median sees other rows too, and outliers the scalers.
+        imputer_values : ndarray, optional
+            The six vitals on which the imputer is fitted, (rows, 6); by default the training rows.
         """
         reference = static_features()
         numeric = reference.loc[reference["kind"] == "numeric", "name"].tolist()
         median_rows = static_training if options.acuity_median == "training" else slice(None)
-        imputer_rows = vitals_training if options.imputer_rows == "training" else slice(None)
+        if imputer_values is None:
+            imputer_values = vitals[vitals_training, 1:7]
         median = float(static["acuity"][median_rows].median())
         limited = options.outliers == "limited"
         training = static.loc[static_training, numeric].fillna({"acuity": median})
@@ -130,7 +135,7 @@ class Preprocessor:
                 training.to_numpy(np.float64),
                 np.array([limited and name.endswith(_MEASURED) for name in numeric]),
             ),
-            imputer=ChainedImputer.fit(vitals[imputer_rows, 1:7]),
+            imputer=ChainedImputer.fit(imputer_values),
             vitals_scaler=Scaler.fit(vitals[vitals_training, 1:8], np.full(7, limited)),
             max_rows=options.max_rows,
         )
@@ -258,7 +263,12 @@ class AdmissionInputs:
         place = np.repeat(np.arange(len(raw)), [len(rows) for rows in raw])
         training = (spine["split"] == "train").to_numpy()
         self.preprocessor = Preprocessor.fit(
-            static, training, np.concatenate(raw), training[place], options
+            static,
+            training,
+            np.concatenate(raw),
+            training[place],
+            options,
+            imputer_values=_all_vitals(files.vitals) if options.imputer_rows == "all" else None,
         )
         self.static = torch.from_numpy(self.preprocessor.static(static))
         self.vitals, self.n_vitals = self.preprocessor.sequences(raw)
@@ -322,6 +332,12 @@ class AdmissionInputs:
         if "static" in self.branches:
             parts["static"] = self.static[index]
         return Batch(**parts)
+
+
+def _all_vitals(file: str | Path) -> np.ndarray:
+    """Return the six vitals of every row of the file, (rows, 6)."""
+    table = pd.read_parquet(file).sort_values(["stay_id", "source"])
+    return table[list(VITALS)].to_numpy(np.float64)
 
 
 def _raw_vitals(file: str | Path, spine: pd.DataFrame) -> list[np.ndarray]:

@@ -155,6 +155,20 @@ def test_imputer_rows(hospital: Any, tmp_path: Path, choice: Any) -> None:
     assert np.array_equal(first.vitals_scaler.mean, second.vitals_scaler.mean)
 
 
+def test_the_imputer_of_the_first_release_is_fitted_on_the_whole_file(hospital: Any) -> None:
+    """Also on the stays that a model of several ECGs leaves out."""
+    whole, several = (
+        AdmissionInputs(
+            hospital.files,
+            parse(ModelConfig, MODEL | {"stays": stays}, "model"),
+            InputOptions(imputer_rows="all"),
+        ).preprocessor
+        for stays in ("all", "multi")
+    )
+    assert np.array_equal(whole.imputer.coefficients, several.imputer.coefficients)
+    assert not np.array_equal(whole.vitals_scaler.mean, several.vitals_scaler.mean)
+
+
 def test_row_17_pos_weight(hospital: Any, tmp_path: Path) -> None:
     spine = pd.read_parquet(hospital.files.spine)
     spine.loc[spine.index[:12], "label"] = 0  # of 48 training stays, 18 positive
