@@ -61,7 +61,8 @@ class InputOptions:
     """Vital-sign rows on which the imputer is fitted; ``all``: of every stay of the file, as in the
     first release, also of those that a model of several ECGs leaves out."""
     outliers: Literal["limited", "kept"] = "limited"
-    """Whether laboratory values and vital signs far from all of training count as less far."""
+    """Whether laboratory values and vital signs far from all of training count as less far, and no
+    scaled value as more than ``HIGHEST_Z``."""
     max_rows: int = 10
     """The last so many vital-sign rows of a stay are used."""
     stopping: Literal["validation", "test"] = "validation"
@@ -86,6 +87,8 @@ class Preprocessor:
         Of the six vitals; the scaler also has pain, as seventh column.
     max_rows : int
         Vital-sign rows used of each stay.
+    highest_z : float
+        Limit of scaled values.
     """
 
     features: list[str]
@@ -94,6 +97,7 @@ class Preprocessor:
     imputer: ChainedImputer
     vitals_scaler: Scaler
     max_rows: int
+    highest_z: float = HIGHEST_Z
 
     @classmethod
     def fit(
@@ -138,6 +142,7 @@ class Preprocessor:
             imputer=ChainedImputer.fit(imputer_values),
             vitals_scaler=Scaler.fit(vitals[vitals_training, 1:8], np.full(7, limited)),
             max_rows=options.max_rows,
+            highest_z=HIGHEST_Z if limited else np.inf,
         )
 
     def static(self, frame: pd.DataFrame) -> np.ndarray:
@@ -161,7 +166,7 @@ class Preprocessor:
         values = values.to_numpy(np.float64)
         n_numeric = len(self.static_scaler.mean)
         scaled = self.static_scaler.transform(values[:, :n_numeric])
-        scaled = np.clip(scaled, -HIGHEST_Z, HIGHEST_Z)
+        scaled = np.clip(scaled, -self.highest_z, self.highest_z)
         for column in np.flatnonzero(np.isnan(scaled).any(axis=0)).tolist():
             if not self.features[column].endswith(_MEASURED):
                 raise InputError(
@@ -188,7 +193,7 @@ class Preprocessor:
         scaled = self.vitals_scaler.transform(
             np.column_stack([self.imputer.transform(rows[:, 1:7]), rows[:, 7]])
         )
-        scaled = np.clip(scaled, -HIGHEST_Z, HIGHEST_Z)
+        scaled = np.clip(scaled, -self.highest_z, self.highest_z)
         hours = np.clip(rows[:, :1], 0.0, HIGHEST_HOURS)
         return np.column_stack([hours, scaled, rows[:, 8:], measured]).astype(np.float32)
 

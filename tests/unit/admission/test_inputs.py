@@ -128,15 +128,20 @@ def test_the_order_of_the_rows_in_the_tables_is_of_no_account(
         torch.testing.assert_close(getattr(again, name), getattr(data, name), rtol=0, atol=1e-5)
 
 
-def test_a_constant_column_cannot_outweigh_all_others() -> None:
+@pytest.mark.parametrize(("outliers", "highest"), [("limited", HIGHEST_Z), ("kept", 1e8)])
+def test_a_constant_column_cannot_outweigh_all_others_but_as_published(
+    outliers: Any, highest: float
+) -> None:
     reference = static_features()
     static = pd.DataFrame(1.0, index=range(3), columns=reference["name"])
     vitals = np.ones((3, len(RAW_VITALS)))
     training = np.ones(3, dtype=bool)
-    fitted = Preprocessor.fit(static, training, vitals, training, InputOptions())
+    options = InputOptions(outliers=outliers)
+    fitted = Preprocessor.fit(static, training, vitals, training, options)
+    fitted = Preprocessor.from_state(fitted.state())
     assert (fitted.static_scaler.sd == 1e-8).all()
     later = fitted.static(static.assign(age=2.0))
-    assert later.max() == HIGHEST_Z
+    assert later.max() == highest
 
 
 @pytest.mark.parametrize(("outliers", "moved"), [("limited", False), ("kept", True)])
