@@ -9,6 +9,14 @@ Nothing but the samples of an epoch (and, for the clinical model, the two hours 
 seen by a prediction; selection, tuning, rounds, calibration and threshold see development patients only.
 """
 
+from mimicflow.arrest.mimic_waveforms import state_of_records
+
+
+
+def records_there(wildcards):
+    """A parameter: which records of MIMIC are there, so that the registry takes those that come later."""
+    return state_of_records(raw_folder("waveforms")(wildcards))
+
 
 rule build_registry:
     """The registry of MIMIC-IV: bedside recordings, ICU stays and their cardiac arrests."""
@@ -43,6 +51,7 @@ rule build_registry:
         runtime="4h",
     params:
         waveforms=raw_folder("waveforms"),
+        records=records_there,
     script:
         "../workflow/scripts/build_registry.py"
 
@@ -74,6 +83,9 @@ rule scan_recordings:
         raw=raw_content(registry_files),
         waveforms=raw_folder("waveforms"),
         groups=lookup("arrest/groups", within=config),
+        max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
+        awaited="results/.awaited/arrest/{group}.parquet",
+        arrivals=arrivals("results/.awaited/arrest/{group}.parquet"),
     script:
         "../workflow/scripts/scan_recordings.py"
 
@@ -219,6 +231,7 @@ rule measure_vitals:
         runtime="4h",
     params:
         waveforms=raw_folder("waveforms"),
+        max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
     script:
         "../workflow/scripts/measure_vitals.py"
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
+from mimicflow.awaited import count_arrivals
 from mimicflow.mortality import protocols as mortality_protocols
 from mimicflow.needs import SECTIONS, tables_of
 from mimicflow.privacy import is_private, keep_private
@@ -320,6 +321,15 @@ def network_training(wildcards):
         "stopping": chosen["stopping"],
         "batch_size": chosen["batch_size"][wildcards.recurrent],
     }
+
+
+def arrivals(path):
+    """A parameter: how often files that the jobs before could not use have come since, by their list."""
+
+    def arrivals_of_job(wildcards):
+        return count_arrivals(path.format(**dict(wildcards.items())))
+
+    return arrivals_of_job
 
 
 def multimodal(path):

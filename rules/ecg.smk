@@ -28,6 +28,8 @@ rule build_ecg_store:
     params:
         ecg=setting("ecg"),
         folder=raw_folder("ecg"),
+        awaited="results/.awaited/{scenario}ecg/{shard}.parquet",
+        arrivals=arrivals("results/.awaited/{scenario}ecg/{shard}.parquet"),
     script:
         "../workflow/scripts/build_ecg_store.py"
 

@@ -65,6 +65,7 @@ def write_scanned(
         row = {"recording_id": listed.recording_id, "subject_id": listed.patient_id}
         row |= {"stay_id": listed.stay_id, "record": listed.record, "numerics": ""}
         row |= {"lead": "", "monitor": listed.monitor, "sampling_rate": float("nan")}
+        row |= {"wrong_segments": "", "lost_share": 0.0}
         row |= {"n_samples": 0, "start": pd.NaT, "end": pd.NaT, "reason": ""}
         match found[listed.record]:
             case (start, end):

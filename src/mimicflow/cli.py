@@ -172,6 +172,8 @@ def score(
         ) from error
     fitted = load_model(model)
     recording = open_recording(path.parent, path.name, lead)
+    wrong = recording.wrong_segments()
+    recording = recording.without(wrong)
     scores = score_recording(recording, fitted)
     name = path.name.removesuffix(".vital")
     table, figure = output / f"{name}.csv", output / f"{name}.png"
@@ -179,6 +181,8 @@ def score(
     draw_scores(scores, fitted, name, figure)
     for line in _summary(scores, fitted, recording):
         typer.echo(line)
+    if wrong:
+        typer.echo(f"Segments that are not as their headers say, and were not read: {len(wrong)}")
     typer.echo(f"Table: {table}\nFigure: {figure}")
 
 

@@ -80,8 +80,24 @@ def run(name: str, records: list[str], sound, folder) -> None:
         file = mine[draw.integers(len(mine))]
         (folder / file).write_bytes(damage(whole[file], draw, file.endswith(".hea")))
         check(folder, sound, record)
+        if file.endswith(".dat"):
+            check_never_another_value(folder, sound, record)
 
     run_cases(name, case)
+
+
+def check_never_another_value(folder, sound, record: str) -> None:
+    """Require that samples are the sound ones, or refused with their segment, whatever is read."""
+    opened = attempt(open_recording, folder, record)
+    if is_refused(opened):
+        return
+    opened = opened.without(opened.wrong_segments())
+    expected = by_wfdb(sound, record, opened.lead)
+    for first in range(0, opened.n_samples, 1000):  # a segment
+        read = attempt(opened.read, first, 1000)
+        assert is_refused(read) or np.array_equal(
+            read, expected[first : first + 1000], equal_nan=True
+        )
 
 
 def test_the_recordings_are_sound(bedside):

@@ -16,4 +16,7 @@ with rule_log(snakemake.log[0]):
         cleaning=options["cleaning"],
         powerline=options["powerline"],
         dtype=options["dtype"],
+        max_wrong_checksums=options["max_wrong_checksums"],
+        awaited=snakemake.params.awaited,
+        arrivals=snakemake.params.arrivals,
     )

@@ -10,4 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.params.waveforms,
         snakemake.output[0],
         group=int(snakemake.wildcards.group),
+        max_wrong_checksums=snakemake.params.max_wrong_checksums,
     )

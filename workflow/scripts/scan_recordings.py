@@ -10,4 +10,7 @@ with rule_log(snakemake.log[0]):
         snakemake.output[0],
         group=int(snakemake.wildcards.group),
         groups=snakemake.params.groups,
+        max_wrong_checksums=snakemake.params.max_wrong_checksums,
+        awaited=snakemake.params.awaited,
+        arrivals=snakemake.params.arrivals,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from mimicflow.arrest.measure import read_group, scanned_of
 from mimicflow.arrest.numerics_files import read_numerics
 from mimicflow.concepts import REFERENCE
+from mimicflow.ecg.headers import MAX_WRONG
 from mimicflow.errors import RecordError
 from mimicflow.files import write_parquet
 
@@ -43,6 +45,7 @@ def measure_numerics(
     output: str | Path,
     *,
     group: int,
+    max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
 ) -> None:
     """Write the clinical features of the epochs of one group.
 
@@ -59,6 +62,8 @@ def measure_numerics(
         the monitor wrote nothing that can be used.
     group : int
         Number of the group.
+    max_wrong_checksums
+        See :func:`read_numerics`.
 
     Raises
     ------
@@ -74,7 +79,7 @@ def measure_numerics(
         if not recording["numerics"]:
             continue
         try:
-            numerics = read_numerics(waveforms, recording["numerics"])
+            numerics = read_numerics(waveforms, recording["numerics"], max_wrong_checksums)
         except RecordError as error:
             log.warning("numerics of recording_id %d not read (%s)", recording_id, error.reason)
             continue

@@ -205,7 +205,9 @@ def _exclusions(
     shortened = (pieces["piece_start"] > pieces["start"]) & ~lies_within
     listed = recordings[~recordings["stay_id"].isin(stays["stay_id"])]
     arrests = tables.arrests.merge(recordings[ofs].drop_duplicates(), on="stay_id", how="left")
+    lossy = recordings[(recordings["reason"] == "") & (recordings["lost_share"] > 0)]
     beside = {
+        "segments_lost": (lossy, lossy),
         "overlap_whole": (pieces[lies_within], pieces[lies_within]),
         "overlap_part": (pieces[shortened], pieces[shortened]),
         "later_arrests": (_arrested_again(stays, tables), recordings[:0]),

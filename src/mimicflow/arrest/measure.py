@@ -130,6 +130,7 @@ def _measure_recording(
     faults: list[RecordError] = []
     try:
         opened = open_recording(waveforms, recording["record"], recording["lead"])
+        opened = opened.without([int(number) for number in recording["wrong_segments"].split()])
     except RecordError as error:
         faults = [error] * len(epochs)
         yield from ((int(row), _UNREAD) for row in epochs.index)

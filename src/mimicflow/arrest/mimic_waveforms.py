@@ -12,6 +12,7 @@ Segments, layout headers and vital signs lie in the same folders and are no reco
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -110,6 +111,29 @@ def list_records(waveforms: str | Path) -> pd.DataFrame:
             "correct data.waveforms in config.yaml, or download the headers",
         )
     return records.sort_values(["subject_id", "record"], ignore_index=True)
+
+
+def state_of_records(waveforms: str | Path) -> str:
+    """Return a digest of which records are there, with the lengths of their headers.
+
+    As a parameter of a rule it makes recordings that come later rerun it. Nothing is opened but
+    lists: where there are none, all folders are gone through.
+
+    Parameters
+    ----------
+    waveforms : path-like
+        As for `list_records`; of a folder that this refuses the digest is empty.
+    """
+    root = Path(waveforms)
+    try:
+        listed = list_records(root)
+    except InputError:  # told by the job that lists them
+        return ""
+    lines = [
+        f"{row.record} {(root / f'{row.record}.hea').stat().st_size} {row.numerics}"
+        for row in listed[listed["has_header"]].itertuples()
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _paths(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,10 +18,20 @@ from mimicflow.arrest.mimic_numerics import ENDING, read_ticked_numerics
 from mimicflow.arrest.recording import VITAL
 from mimicflow.arrest.registry import TIME_DTYPE
 from mimicflow.arrest.wfdb_files import read_header
-from mimicflow.arrest.wfdb_signals import in_units, length, names_of, read_samples
+from mimicflow.arrest.wfdb_signals import (
+    header_file,
+    in_units,
+    is_as_written,
+    length,
+    names_of,
+    read_samples,
+)
 from mimicflow.concepts import REFERENCE
+from mimicflow.ecg.headers import CHECKSUM, MAX_WRONG
 from mimicflow.errors import RecordError
 from mimicflow.waveform_paths import path_inside
+
+log = logging.getLogger(__name__)
 
 PARQUET = ".parquet"
 _NAMES = pd.read_csv(REFERENCE / "numerics_names.csv", keep_default_na=False)
@@ -58,14 +70,25 @@ def find_numerics(folder: str | Path, record: str, given: str = "") -> str:
         if not file.is_file():
             raise RecordError("no such numerics", reason="missing", file=file)
         return given
-    stem = record[: -len(VITAL)] if record.lower().endswith(VITAL) else record
-    for name in (f"{stem}n", f"{stem}.numerics{PARQUET}", f"{stem}{ENDING}"):
+    for name in _names_beside(record):
         if path_inside(root, root, _file_name(name)).is_file():
             return name
     return ""
 
 
-def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
+def places_of_numerics(folder: str | Path, record: str) -> list[Path]:
+    """Return the files that `find_numerics` looks for when the registry names none."""
+    return [Path(folder, _file_name(name)) for name in _names_beside(record)]
+
+
+def _names_beside(record: str) -> tuple[str, str, str]:
+    stem = record[: -len(VITAL)] if record.lower().endswith(VITAL) else record
+    return f"{stem}n", f"{stem}.numerics{PARQUET}", f"{stem}{ENDING}"
+
+
+def read_numerics(
+    folder: str | Path, path: str, max_wrong_checksums: float | Literal["none"] = MAX_WRONG
+) -> pd.DataFrame:
     """Read the numerics of a recording.
 
     Parameters
@@ -75,6 +98,9 @@ def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
     path : str
         Relative to ``folder``: WFDB record without extension, a Parquet file with ``time`` and at
         least one of the vital signs, or ``<record>n.csv.gz`` of the MIMIC-IV waveform database.
+    max_wrong_checksums : float or "none"
+        Share of the signals of a WFDB record that may differ from the checksum or first value in
+        its header: they are missing. "none": not looked at.
 
     Returns
     -------
@@ -86,14 +112,15 @@ def read_numerics(folder: str | Path, path: str) -> pd.DataFrame:
     Raises
     ------
     RecordError
-        With reason ``outside_folder``, ``missing``, ``no_start_time``, ``huge`` or ``unreadable``.
+        With reason ``outside_folder``, ``missing``, ``no_start_time``, ``huge``, ``unreadable`` or
+        ``checksum_wrong``.
     """
     root = Path(folder).resolve()
     try:
         file = path_inside(root, root, _file_name(path))
         if not file.is_file():
             raise RecordError("no such numerics", reason="missing", file=file)
-        table = _read(root, file)
+        table = _read(root, file, max_wrong_checksums)
     except OSError as error:  # no right to read, a broken disk, a torn Parquet file
         raise RecordError(
             f"cannot be read ({error.strerror or error})",
@@ -108,10 +135,10 @@ def _file_name(path: str) -> str:
     return path if path.endswith((PARQUET, ENDING)) else f"{path}.hea"
 
 
-def _read(root: Path, file: Path) -> pd.DataFrame:
+def _read(root: Path, file: Path, max_wrong: float | Literal["none"]) -> pd.DataFrame:
     if file.name.endswith(ENDING):
         return read_ticked_numerics(file)
-    return _read_parquet(file) if file.suffix == PARQUET else _read_wfdb(root, file)
+    return _read_parquet(file) if file.suffix == PARQUET else _read_wfdb(root, file, max_wrong)
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
@@ -146,7 +173,7 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     return pd.DataFrame({"time": times, **columns})
 
 
-def _read_wfdb(root: Path, file: Path) -> pd.DataFrame:
+def _read_wfdb(root: Path, file: Path, max_wrong: float | Literal["none"]) -> pd.DataFrame:
     path = file.with_suffix("")
     header = read_header(root, path, missing="missing")
     start = getattr(header, "base_datetime", None)
@@ -166,6 +193,8 @@ def _read_wfdb(root: Path, file: Path) -> pd.DataFrame:
     except RecordError as error:
         reason = "huge" if error.reason == "huge" else "unreadable"
         raise RecordError(error.message, reason=reason, file=error.file) from error
+    if max_wrong != "none":
+        _leave_out_wrong(signals, path, header, n_frames, max_wrong)
     ticks = np.round(np.arange(n_frames) * (1e6 / float(header.fs))).astype("timedelta64[us]")
     columns = _vitals(names_of(header), np.column_stack(signals))
     return pd.DataFrame({"time": np.datetime64(start, "us") + ticks, **columns})
@@ -176,6 +205,25 @@ def _read_signal(path: Path, header: wfdb.Record, place: int, n_frames: int) -> 
     values = in_units(read_samples(path, header, place, 0, n_frames), header, place)
     per_frame = int(header.samps_per_frame[place] or 1)
     return values if per_frame == 1 else values.reshape(-1, per_frame).mean(axis=1)
+
+
+def _leave_out_wrong(
+    signals: list[np.ndarray], path: Path, header: wfdb.Record, n_frames: int, allowed: float
+) -> None:
+    """Take signals that are not as the header says as missing; too many of them are an error."""
+    wrong = [
+        place for place in range(header.n_sig) if not is_as_written(path, header, place, n_frames)
+    ]
+    if len(wrong) > allowed * header.n_sig:
+        raise RecordError(
+            f"{len(wrong)} of {header.n_sig} signals are not as the header says",
+            reason=CHECKSUM,
+            file=header_file(path),
+        )
+    if wrong:
+        log.warning("%d of %d signals are not as the header says", len(wrong), header.n_sig)
+    for place in wrong:
+        signals[place][:] = np.nan
 
 
 def _vitals(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:

@@ -106,6 +106,16 @@ class Recording(ABC):
         """Return the share of the samples that can be read which lie in these segments."""
         return 0.0
 
+    @property
+    def lost_share(self) -> float:
+        """Share of the samples of the lead that lie in segments that cannot be read."""
+        return 0.0
+
+    @property
+    def faulty_files(self) -> list[Path]:
+        """The files on which that depends."""
+        return []
+
     @abstractmethod
     def _fill(self, values: np.ndarray, first: int) -> None:
         """Put the samples from ``first`` on, all inside the recording, into an array of NaN."""

@@ -29,12 +29,9 @@ from mimicflow.arrest.wfdb_signals import (
     read_samples,
     signal_fault,
 )
-from mimicflow.ecg.records import parse_header
+from mimicflow.ecg.headers import CHECKSUM, parse_header
 from mimicflow.errors import RecordError
 from mimicflow.waveform_paths import path_inside
-
-CHECKSUM = "checksum_wrong"
-"""The reason for what differs from the checksum or the first value in its header."""
 
 _MAX_HEADER_BYTES = 4_000_000
 
@@ -98,15 +95,32 @@ class WfdbRecording(Recording):
         """See `Recording`."""
         left = list(self.segments)
         for number in segments:
-            file = header_file(left[number].path)
-            fault = RecordError("checksum or first value differ", reason=CHECKSUM, file=file)
-            left[number] = replace(left[number], fault=fault)
+            part = left[number]
+            assert part.header is not None and part.channel is not None
+            file = part.path.with_name(part.header.file_name[part.channel])
+            fault = RecordError("is not as its header says", reason=CHECKSUM, file=file)
+            left[number] = replace(part, fault=fault)
         return replace(self, segments=tuple(left))
 
     def share_of(self, segments: Sequence[int]) -> float:
         """See `Recording`."""
         readable = [part.n_frames if part.is_readable else 0 for part in self.segments]
         return sum(readable[number] for number in segments) / max(1, sum(readable))
+
+    @property
+    def lost_share(self) -> float:
+        """See `Recording`."""
+        lost = sum(part.n_frames for part in self.segments if part.fault)
+        return lost / max(
+            1, lost + sum(part.n_frames for part in self.segments if part.is_readable)
+        )
+
+    @property
+    def faulty_files(self) -> list[Path]:
+        """See `Recording`: the headers too, since one may be at odds with its samples."""
+        faults = [(part.fault, part.path) for part in self.segments if part.fault]
+        files = [[Path(fault.file or path), header_file(path)] for fault, path in faults]
+        return [file for pair in files for file in pair]
 
     def _fill(self, values: np.ndarray, first: int) -> None:
         end = first + len(values)

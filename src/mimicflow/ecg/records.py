@@ -7,14 +7,14 @@ that claims more samples than there are is refused before memory is taken.
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import wfdb
 
+from mimicflow.ecg.headers import CHECKSUM, MAX_WRONG, Header, is_as_written, parse_header
 from mimicflow.errors import RecordError
 from mimicflow.waveform_paths import path_inside
 
@@ -30,18 +30,9 @@ SAMPLING_RATES = (50.0, 100_000.0)
 
 _MAX_HEADER_BYTES = 1_000_000
 _MAX_VALUES = 50_000_000  # samples times signals: an hour and more of 12 leads at 1000 Hz
-_LEAST_GAIN = 1e-6  # per mV or µV; less would be kV, and overflows
 _UNITS_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}  # both micro signs of Unicode
 _NOT_RECORDED = -32768  # format 16
 _OUTSIDE = "path_outside"
-
-# header(5) of the WFDB manual: format[xSAMPLES][:SKEW][+OFFSET] and gain[(baseline)][/units]
-_FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$", re.ASCII)
-_GAIN = re.compile(r"([^(/]+)(?:\(([-+]?\d+)\))?(?:/(\S+))?$", re.ASCII)
-_RECORD = re.compile(r"[-\w.]+(?:/\d+)?$")
-# Python also takes digits of other scripts, and "1_000".
-_INTEGER = re.compile(r"-?\d+$", re.ASCII)
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -56,40 +47,23 @@ class Record:
     sampling_rate : float
         Hz.
     lead_mask : numpy.ndarray
-        (12,) bool: the lead exists and is not flat.
+        (12,) bool: the lead exists, is not flat and is as its header says.
+    n_wrong : int
+        Leads left out, as zeros, because they differ from the checksum or the first value in
+        their header.
     """
 
     signals: np.ndarray
     sampling_rate: float
     lead_mask: np.ndarray
+    n_wrong: int = 0
 
 
-@dataclass(frozen=True)
-class Signal:
-    """One signal line of a header."""
-
-    file: str
-    format: int
-    is_plain: bool  # one sample per frame, no skew
-    byte_offset: int
-    gain: float  # ADC units per physical unit
-    baseline: int  # ADC units at 0
-    units: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is needed of a WFDB header."""
-
-    sampling_rate: float
-    n_signals: int
-    n_samples: int | None
-    signals: tuple[Signal, ...]
-    segments: tuple[str, ...]
-
-
-def read_record(ecg_folder: str | Path, path: str | None) -> Record:
+def read_record(
+    ecg_folder: str | Path,
+    path: str | None,
+    max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
+) -> Record:
     """Read one record of the ECG folder.
 
     Parameters
@@ -98,6 +72,9 @@ def read_record(ecg_folder: str | Path, path: str | None) -> Record:
         Folder of ``record_list.csv``; nothing outside it is opened.
     path : str
         Path of the record as in ``record_list.csv``: relative, without extension.
+    max_wrong_checksums : float or "none"
+        Share of the leads that may differ from the checksum or the first value in their header;
+        those that do are left out. "none": checksums are not looked at.
 
     Returns
     -------
@@ -109,41 +86,54 @@ def read_record(ecg_folder: str | Path, path: str | None) -> Record:
     RecordError
         With a ``reason``: path_missing, path_outside, header_missing, header_corrupt,
         rate_invalid, units_unknown, leads_missing, signal_missing, signal_empty,
-        signal_truncated, signal_short, signal_huge, signal_unreadable, file_unreadable or
-        all_flat.
+        signal_truncated, signal_short, signal_huge, signal_unreadable, file_unreadable,
+        checksum_wrong or all_flat.
     """
     if not isinstance(path, str) or not path.strip():
         raise RecordError("record_list names no path", reason="path_missing", file=ecg_folder)
     try:
-        return _read(Path(ecg_folder).resolve(), path)
+        return _read(Path(ecg_folder).resolve(), path, max_wrong_checksums)
     except OSError as error:  # no right to read, a name too long, a broken disk
         raise RecordError(
             f"cannot be read ({error.strerror})", reason="file_unreadable", file=error.filename
         ) from error
 
 
-def _read(root: Path, path: str) -> Record:
-    header_file = path_inside(root, root, path + ".hea", reason=_OUTSIDE)
-    header = _read_header(header_file)
-    if header.segments:
-        for segment in header.segments:
-            segment_file = path_inside(
-                root, header_file.parent, f"{segment}.hea", same_folder=True, reason=_OUTSIDE
-            )
-            _signal_files(root, segment_file, _read_header(segment_file))
-        values, names, units = _read_with_wfdb(header_file)
-        rows = _lead_rows(names, header_file)
-        values = values[rows[rows >= 0]]
+@dataclass(frozen=True)
+class _Leads:
+    """The leads that a file has, in the order of `LEADS`."""
+
+    rows: np.ndarray  # (12,) int: the signal of each lead, -1 for none
+    values: np.ndarray  # (k, n) float64
+    units: list[str]
+    wrong: np.ndarray  # (k,) bool: not as its header says
+
+
+def _read(root: Path, path: str, max_wrong: float | Literal["none"]) -> Record:
+    header_file = path_inside(root, root, f"{path}.hea", reason=_OUTSIDE)
+    parts = [(header_file, _read_header(header_file))]
+    for segment in parts[0][1].segments:
+        name = f"{segment}.hea"
+        file = path_inside(root, header_file.parent, name, same_folder=True, reason=_OUTSIDE)
+        parts.append((file, _read_header(file)))
+    files = [_signal_files(root, *part) for part in parts]
+    header = parts[0][1]
+    if _is_fast(header):
+        leads = _read_format_16(files[0][0], header, header_file)
     else:
-        files = _signal_files(root, header_file, header)
-        units = [signal.units for signal in header.signals]
-        rows = _lead_rows([signal.name for signal in header.signals], header_file)
-        if _is_fast(header):
-            values = _read_format_16(files[0], header, rows[rows >= 0])
-        else:
-            values = _read_with_wfdb(header_file)[0][rows[rows >= 0]]
-    units = [units[row] for row in rows if row >= 0]
-    return _to_leads(values, rows >= 0, units, header.sampling_rate, header_file)
+        leads = _read_with_wfdb(parts)
+    n_wrong = 0 if max_wrong == "none" else int(leads.wrong.sum())
+    if max_wrong != "none" and n_wrong > max_wrong * len(leads.wrong):
+        raise RecordError(
+            f"{n_wrong} of {len(leads.wrong)} leads differ from the checksum or the first value "
+            "in their header",
+            reason=CHECKSUM,
+            file=header_file,
+        )
+    if n_wrong:
+        leads.values[leads.wrong] = 0.0  # as if it were not recorded
+    record = _to_leads(leads, header.sampling_rate, header_file)
+    return replace(record, n_wrong=n_wrong)
 
 
 def _read_header(file: Path) -> Header:
@@ -173,77 +163,6 @@ def _read_header(file: Path) -> Header:
     return header
 
 
-def parse_header(lines: list[str]) -> Header:
-    """Read a header, more strictly than `wfdb`: it takes a damaged number for a part of a name.
-
-    Parameters
-    ----------
-    lines : list of str
-        Without comments and empty lines.
-
-    Raises
-    ------
-    ValueError, IndexError
-        A line that is not as header(5) of the WFDB manual has it.
-    """
-    record, *rest = lines[0].split()
-    if _RECORD.match(record) is None:
-        raise ValueError(f"record line {lines[0]!r}")
-    n_segments = _integer(record.partition("/")[2] or "0")
-    n_signals = _integer(rest[0])
-    # Frames per second come first in "500/1000(0)"; 250 Hz is the default of WFDB.
-    sampling_rate = _number(rest[1].partition("/")[0]) if len(rest) > 1 else 250.0
-    n_samples = _integer(rest[2]) if len(rest) > 2 else None
-    if min(n_signals, n_segments, n_samples or 0) < 0:
-        raise ValueError(f"record line {lines[0]!r}")
-    kind, expected = ("segments", n_segments) if n_segments else ("signals", n_signals)
-    if len(lines) - 1 != expected:  # also of too many: which of them are in the file?
-        raise ValueError(f"{len(lines) - 1} of {expected} {kind}")
-    if n_segments:
-        names = [line.split()[0] for line in lines[1:]]
-        segments = tuple(name for name in names if name != "~")  # "~": a gap
-        return Header(sampling_rate, n_signals, n_samples, (), segments)
-    signals = tuple(_parse_signal(line) for line in lines[1:])
-    return Header(sampling_rate, n_signals, n_samples, signals, ())
-
-
-def _parse_signal(line: str) -> Signal:
-    fields = line.split(maxsplit=8)
-    coding = _FORMAT.match(fields[1])
-    scale = _GAIN.match(fields[2]) if len(fields) > 2 else None
-    if coding is None or (len(fields) > 2 and scale is None):
-        raise ValueError(f"signal line {line!r}")
-    gain, baseline, units = scale.groups() if scale else ("0", None, None)
-    # ADC resolution, ADC zero, first value, checksum, block size: one that is left out would
-    # shift the name.
-    numbers = [_integer(field) for field in fields[3:8]]
-    if min([0, *numbers[:1], *numbers[4:]]) < 0 or 0 < abs(_number(gain)) < _LEAST_GAIN:
-        raise ValueError(f"signal line {line!r}")
-    return Signal(
-        file=fields[0],
-        format=int(coding[1]),
-        is_plain=coding[2] in (None, "1") and coding[3] in (None, "0"),
-        byte_offset=int(coding[4] or 0),
-        gain=_number(gain) or 200.0,  # WFDB: 0 or none means 200
-        baseline=sum(numbers[1:2]) if baseline is None else int(baseline),
-        units=units or "mV",
-        name=fields[8].strip() if len(fields) > 8 else "",
-    )
-
-
-def _integer(text: str) -> int:
-    if _INTEGER.match(text) is None:
-        raise ValueError(f"no integer: {text!r}")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    value = float(text) if _NUMBER.match(text) else math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"no number: {text!r}")
-    return value
-
-
 def _signal_files(root: Path, header_file: Path, header: Header) -> list[Path]:
     """Find the signal files of a header, each in the header's folder and not empty."""
     files = []
@@ -260,17 +179,17 @@ def _signal_files(root: Path, header_file: Path, header: Header) -> list[Path]:
 
 
 def _is_fast(header: Header) -> bool:
-    first = header.signals[0]
-    return all(
+    return bool(header.signals) and all(
         signal.format == 16
         and signal.is_plain
-        and (signal.file, signal.byte_offset) == (first.file, first.byte_offset)
+        and (signal.file, signal.byte_offset)
+        == (header.signals[0].file, header.signals[0].byte_offset)
         for signal in header.signals
     )
 
 
-def _read_format_16(file: Path, header: Header, rows: np.ndarray) -> np.ndarray:
-    """Return the physical values of some signals, computed in the order of `wfdb`."""
+def _read_format_16(file: Path, header: Header, header_file: Path) -> _Leads:
+    """Compute physical values in the order of `wfdb`."""
     offset, n_signals = header.signals[0].byte_offset, header.n_signals
     available = max(0, file.stat().st_size - offset) // (2 * n_signals)
     n_samples = header.n_samples or available
@@ -280,26 +199,54 @@ def _read_format_16(file: Path, header: Header, rows: np.ndarray) -> np.ndarray:
         )
     if n_samples * n_signals > _MAX_VALUES:
         raise RecordError(f"{n_samples} samples", reason="signal_huge", file=file)
+    rows = _lead_rows([signal.name for signal in header.signals], header_file)
+    signals = [header.signals[row] for row in rows[rows >= 0]]
     raw = np.fromfile(file, dtype="<i2", count=n_samples * n_signals, offset=offset)
-    raw = raw.reshape(n_samples, n_signals).T[rows]
+    raw = raw.reshape(n_samples, n_signals).T[rows[rows >= 0]]
+    wrong = [
+        not is_as_written(samples, signal) for samples, signal in zip(raw, signals, strict=True)
+    ]
     values = raw.astype(np.float64)
-    values -= np.array([[header.signals[row].baseline] for row in rows])
-    values /= np.array([[header.signals[row].gain] for row in rows])
+    values -= np.array([[signal.baseline] for signal in signals])
+    values /= np.array([[signal.gain] for signal in signals])
     if n_samples and raw.min() == _NOT_RECORDED:
         values[raw == _NOT_RECORDED] = np.nan
-    return values
+    return _Leads(rows, values, [signal.units for signal in signals], np.array(wrong))
 
 
-def _read_with_wfdb(header_file: Path) -> tuple[np.ndarray, list[str], list[str]]:
+def _read_with_wfdb(parts: list[tuple[Path, Header]]) -> _Leads:
+    """Read a record of any kind: its own header first, then those of its segments."""
+    record = _wfdb(parts[0][0], physical=True)
+    names = [signal.name for signal in parts[0][1].signals] or [
+        name or "" for name in record.sig_name
+    ]
+    rows = _lead_rows(names, parts[0][0])
+    here = rows[rows >= 0]
+    wrong: set[str] = set()
+    for file, header in parts:
+        if header.signals and header.signals[0].file != "~":
+            read = _wfdb(file, physical=False, smooth_frames=False).e_d_signal
+            pairs = zip(read, header.signals, strict=True)
+            wrong |= {
+                signal.name.upper() for raw, signal in pairs if not is_as_written(raw, signal)
+            }
+    return _Leads(
+        rows,
+        np.ascontiguousarray(record.p_signal.T[here]),
+        [record.units[row] for row in here],
+        np.array([names[row].upper() in wrong for row in here]),
+    )
+
+
+def _wfdb(header_file: Path, **options: bool) -> wfdb.Record:
     try:
-        record = wfdb.rdrecord(str(header_file.with_suffix("")), physical=True)
+        return wfdb.rdrecord(str(header_file.with_suffix("")), **options)
     except Exception as error:  # damaged files raise nearly anything inside wfdb
         raise RecordError(
             f"wfdb cannot read it ({type(error).__name__}: {error})",
             reason="signal_unreadable",
             file=header_file,
         ) from error
-    return np.ascontiguousarray(record.p_signal.T), record.sig_name, record.units
 
 
 def _lead_rows(names: list[str], file: Path) -> np.ndarray:
@@ -315,13 +262,12 @@ def _lead_rows(names: list[str], file: Path) -> np.ndarray:
     return rows
 
 
-def _to_leads(
-    values: np.ndarray, present: np.ndarray, units: list[str], sampling_rate: float, file: Path
-) -> Record:
+def _to_leads(leads: _Leads, sampling_rate: float, file: Path) -> Record:
     """Complete the leads that a file has, with their units, to all 12 in mV."""
-    to_mv = [_UNITS_TO_MV.get(unit.lower()) for unit in units]
+    values, present = leads.values, leads.rows >= 0
+    to_mv = [_UNITS_TO_MV.get(unit.lower()) for unit in leads.units]
     if None in to_mv:
-        raise RecordError(f"units {sorted(set(units))}", reason="units_unknown", file=file)
+        raise RecordError(f"units {sorted(set(leads.units))}", reason="units_unknown", file=file)
     if values.shape[1] < MIN_SECONDS * sampling_rate:
         raise RecordError(f"{values.shape[1]} samples", reason="signal_short", file=file)
     if set(to_mv) != {1.0}:

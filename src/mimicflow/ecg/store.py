@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 from numpy.lib import format as npy
 from tqdm import tqdm
 
+from mimicflow.awaited import write_awaited
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
+from mimicflow.ecg.headers import MAX_WRONG
 from mimicflow.ecg.records import LEADS, read_record
 from mimicflow.errors import CheckpointError, InputError, RecordError
 from mimicflow.files import atomic_output, write_csv, write_parquet
@@ -36,6 +38,7 @@ INDEX = pa.schema(
         ("path", pa.string()),
         ("lead_mask", pa.int16()),  # bit i: lead i is present and not flat
         ("n_samples", pa.int64()),  # of the stored rate, before padding
+        ("wrong_leads", pa.int16()),  # left out: not as their header says
     ]
 )
 EXCLUDED = pa.schema(
@@ -63,6 +66,9 @@ def build_store(
     cleaning: str = "neurokit",
     powerline: float = 60,
     dtype: str = "float16",
+    max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
+    awaited: str | Path | None = None,
+    arrivals: int = 0,
 ) -> None:
     """Decode, clean and store the records of one shard, one at a time.
 
@@ -82,6 +88,12 @@ def build_store(
         See `clean_ecg`; done at the rate of the file.
     dtype : {"float16", "float32"}
         Of the stored mV.
+    max_wrong_checksums
+        See `read_record`.
+    awaited : path-like, optional
+        Where to list the files that are missing or damaged, for `count_arrivals`.
+    arrivals : int
+        What that gave for this job.
 
     Raises
     ------
@@ -103,16 +115,18 @@ def build_store(
     listed = pd.read_parquet(record_list, columns=columns).sort_values("study_id")
     n_samples = round(sampling_rate * seconds)
 
-    def prepare(path: str | None) -> tuple[np.ndarray, int, int]:
-        record = read_record(ecg_folder, path)
+    def prepare(path: str | None) -> tuple[np.ndarray, dict[str, int]]:
+        record = read_record(ecg_folder, path, max_wrong_checksums)
         signals = record.signals * record.lead_mask[:, None]
         signals = clean_ecg(signals, record.sampling_rate, cleaning, powerline)
         signals = resample(signals, record.sampling_rate, sampling_rate)
         # A damaged gain can give anything; float16 ends at 65504 mV.
         if not np.abs(signals).max() <= np.finfo(dtype).max:
-            raise RecordError("amplitude beyond any ECG", reason="amplitude_invalid")
+            file = Path(ecg_folder, f"{path}.hea")
+            raise RecordError("beyond any ECG", reason="amplitude_invalid", file=file)
         bits = int(np.packbits(record.lead_mask, bitorder="little").view("<u2")[0])
-        return fit_length(signals, n_samples).astype(dtype), bits, signals.shape[-1]
+        facts = {"lead_mask": bits, "n_samples": signals.shape[-1], "wrong_leads": record.n_wrong}
+        return fit_length(signals, n_samples).astype(dtype), facts
 
     metadata = {_SIGNAL_KEY: json.dumps(made, sort_keys=True).encode()}
     # All of them appear once all are written: waveforms must never meet another run's index.
@@ -122,6 +136,8 @@ def build_store(
         atomic_output(output_store) as store_file,
     ):
         index, excluded = _write_records(store_file, listed, prepare, (12, n_samples), dtype)
+        if awaited is not None:
+            write_awaited(_files(excluded, Path(ecg_folder)), arrivals, awaited)
         for rows, schema, path in (
             (index, INDEX.with_metadata(metadata), index_file),
             (excluded, EXCLUDED, excluded_file),
@@ -129,10 +145,18 @@ def build_store(
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
+def _files(excluded: list[dict[str, Any]], ecg_folder: Path) -> Iterator[Path]:
+    """Yield the files of the records that were left out, there or not."""
+    for record in excluded:
+        if record["reason"] not in ("path_missing", "path_outside"):
+            yield Path(record["file"])
+            yield from (ecg_folder / f"{record['path']}{suffix}" for suffix in (".hea", ".dat"))
+
+
 def _write_records(
     store: Path,
     listed: pd.DataFrame,
-    prepare: Callable[[str | None], tuple[np.ndarray, int, int]],
+    prepare: Callable[[str | None], tuple[np.ndarray, dict[str, int]]],
     shape: tuple[int, int],
     dtype: str,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -148,15 +172,15 @@ def _write_records(
             study = {"study_id": row.study_id, "subject_id": row.subject_id}
             path = row.path if isinstance(row.path, str) else None
             try:
-                values, lead_mask, n_samples = prepare(path)
+                values, facts = prepare(path)
             except RecordError as error:
-                fault = {"reason": error.reason, "detail": error.message}
+                fault = {"reason": error.reason, "detail": error.message, "file": error.file}
                 excluded.append({**study, "path": path, **fault})
             else:
                 stream.write(values.tobytes())
                 time = None if pd.isna(row.ecg_time) else row.ecg_time.to_pydatetime()
                 place = {"row": len(index), "ecg_time": time, "path": path}
-                index.append({**study, **place, "lead_mask": lead_mask, "n_samples": n_samples})
+                index.append({**study, **place, **facts})
             if done % _LOG_EVERY == 0 or done == len(listed):
                 log.info("%d of %d records, %d left out", done, len(listed), len(excluded))
         stream.seek(0)
@@ -180,7 +204,7 @@ def collect_records(
         Of all shards, as written by `build_store`.
     output_records : path-like
         Parquet of the readable records: study_id, subject_id, ecg_time, path, lead_mask,
-        n_samples; by study_id.
+        n_samples, wrong_leads; by study_id.
     output_excluded : path-like
         CSV of the others, with their reasons.
     max_damaged_share : float
@@ -199,6 +223,10 @@ def collect_records(
         for reason, count in damaged["reason"].value_counts().sort_index().items()
     )
     log.info("%d records, %d left out: %s", total, len(damaged), reasons or "none")
+    wrong = readable["wrong_leads"]
+    log.info(
+        "%d leads of %d records left out: not as their headers say", wrong.sum(), (wrong > 0).sum()
+    )
     if len(damaged) > max_damaged_share * total or readable.empty:
         raise InputError(
             f"{len(damaged)} of {total} ECG records cannot be used ({reasons or 'none listed'}); "
@@ -217,8 +245,8 @@ def _remedy(damaged: pd.DataFrame, folder: Path) -> str:
             "more than two levels below it may not lead out of it (docs/arrest.md)"
         )
     return (
-        f"check that the ECG folder is complete ({folder} lists the records), or raise "
-        "ecg.max_damaged_share"
+        f"check that the ECG folder is complete ({folder} lists the records) and run again: what "
+        "has come by then is read; or raise ecg.max_damaged_share"
     )
 
 

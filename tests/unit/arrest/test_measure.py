@@ -27,7 +27,8 @@ def planned(*rows):
 
 
 def scanned(*records):
-    return pd.DataFrame({"recording_id": range(len(records)), "record": records, "lead": "II"})
+    table = pd.DataFrame({"recording_id": range(len(records)), "record": records, "lead": "II"})
+    return table.assign(wrong_segments="")
 
 
 def measure(folder, plan, recordings, *, options=OPTIONS, group=0):
@@ -112,6 +113,10 @@ class Broken:
     def __init__(self, ecg, hole=(0, 0)):
         self.ecg, self.hole, self.asked = ecg, hole, []
 
+    def without(self, segments):
+        assert not segments
+        return self
+
     def read(self, first, n):
         self.asked.append((first, n))
         if first + n > self.hole[0] and first < self.hole[1]:
@@ -158,6 +163,17 @@ def test_a_recording_that_is_gone_costs_its_epochs_only(tmp_path, ecg, caplog):
     assert caplog.records[0].message.startswith("recording_id 0: 1 of 1 epochs")
     assert "gone" not in caplog.text
     assert set(table["reason"]) <= set(EPOCH_REASONS)
+
+
+def test_segments_that_are_not_as_written_cost_their_epochs_only(tmp_path, ecg):
+    for number in (0, 1):
+        write_wfdb(tmp_path, f"m_{number}", ecg[:EPOCH], RATE)
+    (tmp_path / "m.hea").write_text(f"m/2 1 {RATE} {2 * EPOCH}\nm_0 {EPOCH}\nm_1 {EPOCH}\n")
+    plan = planned((0, 0, 0, 0), (1, 0, 0, EPOCH))
+
+    table = measure(tmp_path, plan, scanned("m").assign(wrong_segments="1"))
+
+    assert table["reason"].tolist() == ["", "unreadable"]
 
 
 def test_rows_are_those_of_the_group_by_epoch(tmp_path, ecg):

@@ -1,9 +1,12 @@
 """Headers of MIMIC's recordings."""
 
+import os
+
 import pytest
 import wfdb
+from made_mimic import write_header
 
-from mimicflow.arrest.mimic_waveforms import read_header
+from mimicflow.arrest.mimic_waveforms import read_header, state_of_records
 from mimicflow.errors import RecordError
 
 
@@ -47,3 +50,24 @@ def test_a_header_that_is_none_is_refused_with_its_name(tmp_path, line):
         read_header(file)
 
     assert refused.value.reason == "unreadable"
+
+
+def test_records_that_come_later_change_the_state_and_touched_ones_do_not(tmp_path):
+    line = "81000001 1 250 1000 10:00:00 01/01/2150"
+    assert state_of_records(tmp_path) == ""
+    first = write_header(tmp_path, 10000101, 81000001, line)
+    states = [state_of_records(tmp_path)]
+    os.utime(first, ns=(1, 1))
+    (first.parent / "81000001_0001.dat").touch()  # a segment is no recording
+    assert state_of_records(tmp_path) == states[0]
+
+    later = write_header(tmp_path, 10000102, 81000002, line.replace("81000001", "81000002"))
+    states.append(state_of_records(tmp_path))
+    (first.parent / "81000001n.csv.gz").touch()
+    states.append(state_of_records(tmp_path))
+    record = "waves/p100/p1000010{0}/8100000{0}/8100000{0}"
+    (tmp_path / "RECORDS").write_text("\n".join(record.format(n) for n in (1, 2, 3)))
+    assert state_of_records(tmp_path) == states[-1]
+    later.write_text(later.read_text() + "\n#more")
+    states.append(state_of_records(tmp_path))
+    assert len(set(states)) == len(states) == 4

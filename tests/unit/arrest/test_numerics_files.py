@@ -86,6 +86,24 @@ def test_wfdb_numerics_without_time_or_with_a_cut_file_are_refused(write_record)
     assert reason_of(read_numerics, header.parent, "w") == "huge"
 
 
+def test_signals_that_are_not_as_the_header_says_are_missing(write_record):
+    values = np.arange(100.0)
+    header = write_record(
+        "w", [values, values + 50, values + 80], rate=0.5, names=["HR", "RESP", "SpO2"],
+        units=["bpm", "pm", "%"], base_date=pd.Timestamp("2150-01-01").date(),
+        base_time=pd.Timestamp("2150-01-01").time(),
+    )  # fmt: skip
+    content = bytearray(header.with_suffix(".dat").read_bytes())
+    content[6 * 50 + 2] ^= 1  # one sample of RESP
+    header.with_suffix(".dat").write_bytes(content)
+
+    numerics = read_numerics(header.parent, "w")
+
+    assert numerics["rr"].isna().all() and numerics[["hr", "spo2"]].notna().all(axis=None)
+    assert read_numerics(header.parent, "w", "none")["rr"].notna().all()
+    assert reason_of(read_numerics, header.parent, "w", 0) == "checksum_wrong"
+
+
 def test_numerics_are_found_beside_the_record(tmp_path):
     (tmp_path / "d").mkdir()
     for name in ("d/an.hea", "d/a.numerics.parquet", "b.numerics.parquet", "c.numerics.parquet"):

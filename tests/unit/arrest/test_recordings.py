@@ -368,6 +368,41 @@ def test_a_damaged_segment_never_gives_numbers(write_record, change, reason):
     assert reason_of(recording.read, 1249, 2) == reason
 
 
+@pytest.mark.parametrize("fmt", ["16", "80", "212", "24", "516"])
+def test_a_segment_that_is_not_as_its_header_says_is_found(write_record, fmt):
+    ecg = np.sin(np.arange(3000) / 20)
+    folder = write_record("s1", [ecg, ecg], names=["ABP", "II"], fmt=fmt).parent
+    write_record("s2", [-ecg, ecg**2], names=["ABP", "II"], fmt=fmt)
+    (folder / "m.hea").write_text("m/3 2 250 7000\ns1 3000\n~ 1000\ns2 3000\n")
+    opened = open_recording(folder, "m")
+    assert opened.wrong_segments() == ()
+    (folder / "s2.dat").write_bytes((folder / "s1.dat").read_bytes())  # of another record
+
+    opened = open_recording(folder, "m")
+
+    assert opened.wrong_segments() == (2,)
+    assert opened.share_of([2]) == 0.5 and opened.lost_share == 0
+    left = opened.without([2])
+    assert left.lost_share == 0.5 and folder / "s2.dat" in left.faulty_files
+    assert np.isfinite(left.read(0, 3000)).all()
+    assert reason_of(left.read, 3999, 2) == "checksum_wrong"
+
+
+def test_open_records_are_as_their_headers_say(ecg_long):
+    """Also the excerpt of the MIMIC database, whose respiration, with a skew, is not."""
+    checked = 0
+    for header in sorted(ecg_long.rglob("*.hea")):
+        try:
+            opened = open_recording(
+                ecg_long, header.relative_to(ecg_long).with_suffix("").as_posix()
+            )
+        except RecordError:
+            continue
+        assert opened.wrong_segments() == (), header.name
+        checked += 1
+    assert checked > 30
+
+
 def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path):
     hours, n = 8, 300 * 250
     np.random.default_rng(0).integers(-200, 200, hours * 12 * n, dtype="<i2").tofile(
@@ -380,6 +415,7 @@ def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path):
     for epochs in (12, 12 * hours):
         recording = open_recording(tmp_path, "long")
         tracemalloc.start()
+        assert recording.wrong_segments() == (0,)  # all of it is read: its sum is not 0
         total = sum(recording.read(epoch * n, n)[0] for epoch in range(epochs))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

@@ -7,6 +7,7 @@ import pytest
 
 from mimicflow.arrest.registry import patient_group
 from mimicflow.arrest.scan import DTYPES, scan_recordings
+from mimicflow.awaited import count_arrivals
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError
 
@@ -86,6 +87,65 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path, waves, caplog):
     assert warned == [
         f"recording_id {row} left out ({reason})" for row, reason in enumerate(lines.values())
     ]
+
+
+def write_pieces(write_record, shares):
+    """Write the recording ``m``, a segment of 10 s for each; 0: with samples of another record."""
+    ecg = np.sin(np.arange(2500) / 20)
+    lines = [f"m/{len(shares)} 1 250 {2500 * len(shares)} 00:00:00 02/01/2150"]
+    for number, is_right in enumerate(shares):
+        folder = write_record(f"m_{number}", [ecg]).parent
+        if not is_right:
+            (folder / f"m_{number}.dat").write_bytes(np.arange(2500, dtype="<i2").tobytes())
+        lines.append(f"m_{number} 2500")
+    (folder / "m.hea").write_text("\n".join(lines))
+    return folder
+
+
+def test_segments_that_are_not_as_written_are_left_out_up_to_a_share(tmp_path, write_record):
+    waves = write_pieces(write_record, [1, 0, 1])
+    (waves / "m_2.dat").unlink()
+
+    def scanned(most):
+        registry = arrest_files.write_registry(
+            tmp_path / "r", ["p1,s1,m,,,M,"], STAYS, headers=HEADER
+        )
+        awaited = tmp_path / "awaited.parquet"
+        scan_recordings(
+            *(registry, waves, tmp_path / "s.parquet"),
+            group=0, groups=1, max_wrong_checksums=most, awaited=awaited,
+        )  # fmt: skip
+        return pd.read_parquet(tmp_path / "s.parquet").iloc[0], awaited
+
+    kept, _ = scanned(0.5)  # half of what can be read
+    assert (kept["reason"], kept["wrong_segments"]) == ("", "1")
+    assert kept["lost_share"] == pytest.approx(2 / 3)
+    unseen, _ = scanned("none")
+    assert (unseen["reason"], unseen["wrong_segments"]) == ("", "")
+    assert unseen["lost_share"] == pytest.approx(1 / 3)
+    left_out, awaited = scanned(0.4)
+    assert left_out["reason"] == "checksum_wrong"
+
+    assert count_arrivals(awaited) == 0
+    write_pieces(write_record, [1, 1, 1])
+    assert count_arrivals(awaited) == 1
+    assert scanned(0)[0]["lost_share"] == 0
+
+
+def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):
+    lines = ["p1,s1,plain,2150-01-01,,M,", "p1,s1,gone,2150-01-01,,M,"]
+    registry = arrest_files.write_registry(tmp_path / "r", lines, STAYS, headers=HEADER)
+    awaited = tmp_path / "awaited.parquet"
+    output = tmp_path / "s.parquet"
+    scan_recordings(registry, waves, output, group=0, groups=1, awaited=awaited)
+    assert count_arrivals(awaited) == 0
+    (waves / "plain.numerics.parquet").touch()
+    assert count_arrivals(awaited) == 1
+    scan_recordings(registry, waves, output, group=0, groups=1, awaited=awaited, arrivals=1)
+    assert count_arrivals(awaited) == 1
+    for suffix in (".hea", ".dat"):
+        (waves / f"gone{suffix}").write_bytes((waves / f"plain{suffix}").read_bytes())
+    assert count_arrivals(awaited) == 2
 
 
 def test_groups_hold_each_recording_once_and_patients_whole(tmp_path, waves):

@@ -31,7 +31,7 @@ def test_equals_wfdb_on_open_records(shared_data):
     assert len(headers) == 40
     for file in headers:
         path = file.with_suffix("").relative_to(shared_data / "ecg-12lead")
-        record = read_record(shared_data / "ecg-12lead", str(path))
+        record = read_record(shared_data / "ecg-12lead", str(path), max_wrong_checksums=0)
         np.testing.assert_array_equal(record.signals, by_wfdb(file.with_suffix("")))
         assert record.sampling_rate == 500
 
@@ -115,6 +115,68 @@ def test_multi_segment_record_through_wfdb(write_record, tmp_path):
     write_record("s2", raw[:, 600:])
     (tmp_path / "ecg" / "m.hea").write_text("m/2 12 500 1000\ns1 600\ns2 400\n")
     np.testing.assert_array_equal(read_record(tmp_path / "ecg", "m").signals, raw / 200)
+
+
+def flip(file: Path, sample: int) -> None:
+    """Turn one bit of a sample of a record of 12 leads in format 16."""
+    content = bytearray(file.read_bytes())
+    content[2 * sample] ^= 16
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("sample", [12 * 500 + 3, 3], ids=["checksum", "first value too"])
+def test_a_lead_that_is_not_as_its_header_says_is_left_out(write_record, tmp_path, sample):
+    folder = tmp_path / "ecg"
+    write_record()
+    sound = read_record(folder, "r")
+    flip(folder / "r.dat", sample)
+
+    record = read_record(folder, "r")
+
+    assert (sound.n_wrong, record.n_wrong) == (0, 1)
+    np.testing.assert_array_equal(record.lead_mask, np.arange(12) != 3)
+    np.testing.assert_array_equal(record.signals[record.lead_mask], sound.signals[record.lead_mask])
+    assert not record.signals[3].any()
+    with pytest.raises(RecordError, match="1 of 12 leads") as caught:
+        read_record(folder, "r", max_wrong_checksums=0)
+    assert caught.value.reason == "checksum_wrong"
+    as_it_is = read_record(folder, "r", max_wrong_checksums="none")
+    assert as_it_is.lead_mask.all() and as_it_is.n_wrong == 0
+
+
+def test_the_samples_of_another_record_are_refused(write_record, tmp_path):
+    write_record("a", np.random.default_rng(1).integers(-400, 400, (12, 1000)))
+    write_record("b", np.random.default_rng(2).integers(-400, 400, (12, 1000)), dat="a.dat")
+    (tmp_path / "ecg" / "a.dat").write_bytes((tmp_path / "ecg" / "b.dat").read_bytes())
+    assert reason_of(tmp_path / "ecg", "a") == "checksum_wrong"
+    (tmp_path / "ecg" / "m.hea").write_text("m/1 12 500 1000\na 1000\n")
+    assert reason_of(tmp_path / "ecg", "m") == "checksum_wrong"
+
+
+@pytest.mark.parametrize("fmt", ["16", "24", "212"])
+def test_first_value_and_checksum_are_each_looked_at_in_every_format(tmp_path, fmt):
+    signals = np.cumsum(np.random.default_rng(3).normal(0, 0.01, (1200, 12)), axis=0)
+    wfdb.wrsamp(
+        "r", 300, ["mV"] * 12, list(LEADS), signals, fmt=[fmt] * 12, adc_gain=[100.0] * 12,
+        baseline=[0] * 12, write_dir=str(tmp_path),
+    )  # fmt: skip
+    header = tmp_path / "r.hea"
+    lines = header.read_text().splitlines()
+    for place, change in ((1, {5: 1}), (2, {6: 1}), (3, {6: 65536})):  # first value, checksum, +-
+        fields = lines[place].split(" ", 8)
+        for field, by in change.items():
+            fields[field] = str(int(fields[field]) + by)
+        lines[place] = " ".join(fields)
+    lines[4] = " ".join(lines[4].split()[:5]) + "\n"  # a header that says neither, nor a name
+    lines = [line for line in lines if "aVR" not in line]
+    header.write_text("\n".join(lines) + "\n")
+
+    record = read_record(tmp_path, "r")
+
+    assert record.n_wrong == 2
+    assert [lead for lead, here in zip(LEADS, record.lead_mask, strict=True) if not here] == [
+        *("I", "II", "aVR"),
+    ]
 
 
 def test_missing_leads_are_zeros_until_half_are_missing(write_record, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mimicflow.awaited import count_arrivals
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
 from mimicflow.ecg.records import LEADS, read_record
 from mimicflow.ecg.store import WaveformStore, build_store, collect_records
@@ -182,7 +183,7 @@ def test_collect_counts_and_lists(shards, caplog):
     records = pd.read_parquet(outputs[0])
     assert records["study_id"].tolist() == [1, 2, 8, 9]
     assert list(records) == [
-        "study_id", "subject_id", "ecg_time", "path", "lead_mask", "n_samples",
+        "study_id", "subject_id", "ecg_time", "path", "lead_mask", "n_samples", "wrong_leads",
     ]  # fmt: skip
     assert pd.read_csv(outputs[1])["reason"].tolist() == ["signal_missing", "path_missing"]
 
@@ -194,6 +195,39 @@ def test_collect_stops_when_too_many_are_damaged(shards, studies, limit):
     with pytest.raises(InputError, match=f"of {len(studies)} ECG records cannot be used"):
         collect_records([index], [excluded], *outputs, max_damaged_share=limit)
     assert not any(path.exists() for path in outputs)
+
+
+def test_what_was_missing_or_damaged_is_awaited(shards):
+    awaited = shards.folder / "awaited.parquet"
+    samples = shards.ecg / "1.dat"
+    whole = samples.read_bytes()
+    samples.write_bytes(whole[:-5000])
+    shards.build("a", [1, 2, 4, 11], awaited=awaited)
+    assert count_arrivals(awaited) == 0
+    (shards.ecg / "4.dat").write_bytes(whole)  # of another record
+    assert count_arrivals(awaited) == 1
+    excluded = shards.build("a", [1, 2, 4, 11], awaited=awaited, arrivals=1)[2]
+    assert pd.read_parquet(excluded)["reason"].tolist() == [
+        *("signal_truncated", "checksum_wrong", "path_missing"),
+    ]
+    assert count_arrivals(awaited) == 1
+    samples.write_bytes(whole)
+    assert count_arrivals(awaited) == 2
+
+
+def test_leads_that_are_not_as_written_are_counted(shards, caplog):
+    content = bytearray((shards.ecg / "1.dat").read_bytes())
+    content[0] ^= 1
+    (shards.ecg / "1.dat").write_bytes(content)
+    index, excluded = shards.build("a", [1, 2])[1:]
+    assert pd.read_parquet(index)[["lead_mask", "wrong_leads"]].to_numpy().tolist() == [
+        [0b111111111110, 1],
+        [0b111111111111, 0],
+    ]
+    outputs = shards.folder / "records.parquet", shards.folder / "excluded.csv"
+    with caplog.at_level(logging.INFO):
+        collect_records([index], [excluded], *outputs, max_damaged_share=0)
+    assert "1 leads of 1 records left out: not as their headers say" in caplog.text
 
 
 def test_links_that_lead_outside_are_told_as_such(shards):
