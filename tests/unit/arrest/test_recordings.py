@@ -1,7 +1,6 @@
 """WFDB records of every kind are read as wfdb reads them, or refused with a reason."""
 
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -321,86 +320,6 @@ def test_the_length_may_be_left_to_the_file(write_record, fmt, claim):
         assert recording.n_samples == {"r": 5000, "m": 10000}[record]
         np.testing.assert_array_equal(recording.read(1000, 300), whole[1000:1300])
         np.testing.assert_array_equal(recording.read(0, 5000), whole)
-
-
-def write_segments(write_record) -> Path:
-    folder = write_record("s1", [np.full(1000, 0.25)]).parent
-    write_record("s2", [np.full(500, 0.5)])
-    (folder / "m.hea").write_text("m/3 1 250 1750\ns1 1000\n~ 250\ns2 500\n")
-    return folder
-
-
-def test_segments_stand_one_after_the_other(write_record):
-    folder = write_segments(write_record)
-
-    values = open_recording(folder, "m").read(990, 280)
-
-    assert values[:10] == pytest.approx(0.25, abs=1e-3)
-    assert np.isnan(values[10:260]).all()
-    assert values[260:] == pytest.approx(0.5, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda folder: (folder / "s2.dat").write_bytes(b"12"), "signal_truncated"),
-        (lambda folder: (folder / "s2.dat").unlink(), "signal_missing"),
-        (lambda folder: (folder / "s2.hea").unlink(), "signal_missing"),
-        (lambda folder: (folder / "s2.hea").write_text("?"), "unreadable"),
-        (lambda folder: (folder / "s2.hea").write_text("s2 1 500 500\n" + SIGNAL), "unreadable"),
-        (lambda folder: (folder / "s2.hea").write_text("s2 1 250 499\n" + SIGNAL), "unreadable"),
-        (
-            lambda folder: (folder / "s2.hea").write_text(
-                "s2 1 250 500\ns2.dat 16x2 200/mV 16 0 0 0 0 II"
-            ),
-            "unreadable",
-        ),
-    ],
-)
-def test_a_damaged_segment_never_gives_numbers(write_record, change, reason):
-    folder = write_segments(write_record)
-    change(folder)
-
-    recording = open_recording(folder, "m")
-
-    assert np.isfinite(recording.read(0, 1000)).all()
-    assert np.isnan(recording.read(1000, 250)).all()
-    assert reason_of(recording.read, 1249, 2) == reason
-
-
-@pytest.mark.parametrize("fmt", ["16", "80", "212", "24", "516"])
-def test_a_segment_that_is_not_as_its_header_says_is_found(write_record, fmt):
-    ecg = np.sin(np.arange(3000) / 20)
-    folder = write_record("s1", [ecg, ecg], names=["ABP", "II"], fmt=fmt).parent
-    write_record("s2", [-ecg, ecg**2], names=["ABP", "II"], fmt=fmt)
-    (folder / "m.hea").write_text("m/3 2 250 7000\ns1 3000\n~ 1000\ns2 3000\n")
-    opened = open_recording(folder, "m")
-    assert opened.wrong_segments() == ()
-    (folder / "s2.dat").write_bytes((folder / "s1.dat").read_bytes())  # of another record
-
-    opened = open_recording(folder, "m")
-
-    assert opened.wrong_segments() == (2,)
-    assert opened.share_of([2]) == 0.5 and opened.lost_share == 0
-    left = opened.without([2])
-    assert left.lost_share == 0.5 and folder / "s2.dat" in left.faulty_files
-    assert np.isfinite(left.read(0, 3000)).all()
-    assert reason_of(left.read, 3999, 2) == "checksum_wrong"
-
-
-def test_open_records_are_as_their_headers_say(ecg_long):
-    """Also the excerpt of the MIMIC database, whose respiration, with a skew, is not."""
-    checked = 0
-    for header in sorted(ecg_long.rglob("*.hea")):
-        try:
-            opened = open_recording(
-                ecg_long, header.relative_to(ecg_long).with_suffix("").as_posix()
-            )
-        except RecordError:
-            continue
-        assert opened.wrong_segments() == (), header.name
-        checked += 1
-    assert checked > 30
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path):
