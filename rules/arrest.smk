@@ -12,7 +12,6 @@ seen by a prediction; selection, tuning, rounds, calibration and threshold see d
 from mimicflow.arrest.mimic_waveforms import state_of_records
 
 
-
 def records_there(wildcards):
     """A parameter: which records of MIMIC are there, so that the registry takes those that come later."""
     return state_of_records(raw_folder("waveforms")(wildcards))
