@@ -97,6 +97,7 @@ rule build_arrest_cohort:
         code=sources(
             "arrest.cohort",
             "reference/arrest_attrition.csv",
+            "reference/vital_ranges.csv",
             "reference/arrest_exclusions.csv",
             "reference/registry.csv",
         ),

@@ -18,7 +18,11 @@ rule build_cohort:
         records=at("ecg/records.parquet"),
         manifest="results/manifest.json",
         code=sources(
-            "cohort", *concept("cohort"), "reference/complaints.csv", "reference/attrition.csv"
+            "cohort",
+            *concept("cohort"),
+            "reference/complaints.csv",
+            "reference/attrition.csv",
+            "reference/vital_ranges.csv",
         ),
     output:
         stays="results/{scenario}cohort/stays.parquet",

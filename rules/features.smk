@@ -11,7 +11,12 @@ rule extract_ed_stay:
     """What is known on arrival: age, sex, arrival, acuity, complaint; and the ECGs so far."""
     input:
         spine=at("cohort/stays.parquet"),
-        code=sources("features", *concept("ed_stay"), "reference/complaints.csv"),
+        code=sources(
+            "features",
+            *concept("ed_stay"),
+            "reference/complaints.csv",
+            "reference/vital_ranges.csv",
+        ),
     output:
         "results/{scenario}features/ed_stay/{shard}.parquet",
     log:

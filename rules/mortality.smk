@@ -17,7 +17,12 @@ rule build_icu_cohort:
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
         icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
         manifest="results/mortality/manifest.json",
-        code=sources("mortality.cohort", *concept("first_icu_stay"), "reference/icu_attrition.csv"),
+        code=sources(
+            "mortality.cohort",
+            *concept("first_icu_stay"),
+            "reference/icu_attrition.csv",
+            "reference/vital_ranges.csv",
+        ),
     output:
         stays="results/mortality/stays.parquet",
         attrition="results/mortality/attrition.csv",
@@ -63,6 +68,7 @@ rule label_deaths:
     input:
         spine="results/mortality/spine.parquet",
         attrition="results/mortality/attrition.csv",
+        manifest="results/mortality/manifest.json",
         code=sources("mortality.cohort"),
     output:
         spine="results/mortality/{protocol}/spine.parquet",

@@ -230,5 +230,5 @@ def icu_cohort(
         sizes = {key: run[key] for key in ("min_age", "horizon")}
         build_icu_cohort(paths, sizes, first, steps)
         stays, attrition = folder / "stays.parquet", folder / "attrition.csv"
-        label_deaths(first, steps, run, stays, attrition)
+        label_deaths(first, steps, run, stays, attrition, run.get("manifest"))
         return pd.read_parquet(stays), pd.read_csv(attrition).set_index("step")

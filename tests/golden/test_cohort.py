@@ -202,3 +202,12 @@ def test_an_empty_cohort_stops_with_the_steps_that_emptied_it():
 def test_a_prediction_beyond_the_longest_sequence_is_refused():
     with pytest.raises(ConfigError, match="at most 4"):
         build({"prediction_ecg": 5, "max_ecgs": 4})
+
+
+@pytest.mark.parametrize("anchor_age", ["350", "-60"])
+def test_a_patient_of_an_impossible_age_is_left_out_and_counted(anchor_age):
+    absurd = PATIENTS.assign(anchor_age=[anchor_age, "50"])
+    stays, _, attrition = build(patients=absurd)
+    assert stays["subject_id"].unique().tolist() == [2]
+    assert attrition.loc["complaining", "patients"] == 2
+    assert attrition.loc["with_patient", "patients"] == 1

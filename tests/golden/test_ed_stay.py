@@ -1,5 +1,7 @@
 """The stay itself: who, how, with which complaint."""
 
+import logging
+
 import pytest
 from hand_made import extract, spine
 
@@ -22,6 +24,15 @@ def test_a_missing_acuity_stays_missing_and_is_flagged():
     features = ed_stay(acuity=None)
     assert features.isna()["acuity"]
     assert features["missing_acuity"] == 1
+
+
+@pytest.mark.parametrize("acuity", [0, 6, 33, -1])
+def test_an_acuity_that_no_triage_gives_is_missing_and_counted(acuity, caplog):
+    with caplog.at_level(logging.INFO):
+        features = ed_stay(acuity=acuity)
+    assert features.isna()["acuity"]
+    assert features["missing_acuity"] == 1
+    assert "1 acuities outside of 1 to 5: missing" in caplog.text
 
 
 def test_acuity_is_known_at_triage_all_else_on_arrival():

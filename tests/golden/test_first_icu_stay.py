@@ -1,5 +1,7 @@
 """Who enters the mortality cohort, when they are predicted, and who died within the year."""
 
+import json
+
 import pandas as pd
 import pytest
 from hand_made import icu_cohort, table
@@ -329,3 +331,24 @@ def test_a_cohort_that_the_label_empties_is_told():
     admissions, icustays = of_patients(1)
     with pytest.raises(CohortError, match="lost_died_before"):
         built(with_dod("2150-03-05"), admissions, icustays)
+
+
+def test_a_patient_of_an_impossible_age_is_left_out_and_counted():
+    stays, attrition = built(PATIENTS.assign(anchor_age=["350", "70"]))
+
+    assert stays["subject_id"].tolist() == [2]
+    assert attrition.loc["adult_admissions", "patients"] == 1
+
+
+def test_codes_that_match_nothing_are_a_line_behind_the_steps(tmp_path):
+    manifest = tmp_path / "manifest.json"
+    check = {"table": "hosp/diagnoses_icd", "column": "icd_code", "known_by": "the lists"}
+    counts = {"rows": 30, "unknown": 15, "patients": 2}
+    manifest.write_text(json.dumps({"codes": [{**check, **counts}]}))
+
+    _, attrition = built(manifest=manifest)
+
+    last = attrition.iloc[-1]
+    assert attrition.index[-1] == "unknown_hosp_diagnoses_icd_icd_code"
+    assert last["patients"] == 2
+    assert last[["admissions", "stays", "dropped"]].isna().all()

@@ -204,3 +204,19 @@ def test_a_value_outside_its_plausible_range_is_missing(range_readings, case):
         assert pd.isna(reading[vital])
     else:
         assert reading[vital] == pytest.approx(expected)
+
+
+def test_what_no_patient_has_is_missing_and_counted(caplog):
+    with caplog.at_level(logging.INFO):
+        vitalsigns(triage(pain="15", heartrate=999, temperature=37.0, o2sat=-1, sbp=None))
+    for vital in ("heartrate", "o2sat", "pain"):
+        assert f"1 readings of {vital} outside the plausible range: missing" in caplog.text
+    assert "1 readings of temperature converted from Celsius" in caplog.text
+    assert caplog.text.count("readings of") == 4
+
+
+def test_as_published_nothing_is_left_out_or_counted(caplog):
+    with caplog.at_level(logging.INFO):
+        readings = vitalsigns(triage(pain="15", heartrate=999), ranges="none")
+    assert readings[["heartrate", "pain"]].iloc[0].tolist() == [999, 15]
+    assert "readings of" not in caplog.text

@@ -10,4 +10,5 @@ with rule_log(snakemake.log[0]):
         options={"horizon": snakemake.params.horizon, **snakemake.params.protocol},
         output=snakemake.output.spine,
         steps=snakemake.output.attrition,
+        manifest=snakemake.input.manifest,
     )

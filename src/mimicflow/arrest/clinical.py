@@ -73,6 +73,7 @@ def measure_numerics(
     epochs = read_group(plan, group)
     recordings = scanned_of(epochs, scanned)
     medians = np.full((len(epochs), len(vital_ranges())), np.nan)
+    impossible = 0
     parts = epochs.groupby("recording_id", sort=True)
     for recording_id, part in tqdm(parts, desc=f"group {group}", unit="recording", disable=None):
         recording = recordings.loc[recording_id]
@@ -84,9 +85,12 @@ def measure_numerics(
             log.warning("numerics of recording_id %d not read (%s)", recording_id, error.reason)
             continue
         medians[part.index] = epoch_medians(numerics, part["start"], part["end"])
+        possible = _possible(numerics)
+        impossible += int((numerics[possible.columns].notna() & ~possible).to_numpy().sum())
     values = features_of(medians, epochs["stay_id"], epochs["start"], epochs["end"])
     known = int(np.isfinite(medians).any(axis=1).sum())
     log.info("group %d: %d of %d epochs with vital signs", group, known, len(epochs))
+    log.info("group %d: %d values that no sensor measures: missing", group, impossible)
     write_parquet(pd.concat([epochs[["epoch_id"]], values], axis="columns"), output)
 
 
@@ -106,14 +110,19 @@ def epoch_medians(numerics: pd.DataFrame, start: pd.Series, end: pd.Series) -> n
     numpy.ndarray
         (n_epochs, 6)
     """
-    ranges = vital_ranges()
-    vitals = numerics[list(ranges.index)].astype("float64")
-    possible = (vitals >= ranges["low"]) & (vitals <= ranges["high"])
+    vitals = numerics[list(vital_ranges().index)].astype("float64")
     time, starts, ends = (_microseconds(times) for times in (numerics["time"], start, end))
     epoch = np.searchsorted(starts, time, side="right") - 1
     inside = (epoch >= 0) & (time < ends[epoch])
-    medians = vitals.where(possible)[inside].groupby(epoch[inside]).median()
+    medians = vitals.where(_possible(numerics))[inside].groupby(epoch[inside]).median()
     return medians.reindex(range(len(starts))).to_numpy()
+
+
+def _possible(numerics: pd.DataFrame) -> pd.DataFrame:
+    """Return which values lie in the range of their vital sign."""
+    ranges = vital_ranges()
+    vitals = numerics[list(ranges.index)].astype("float64")
+    return (vitals >= ranges["low"]) & (vitals <= ranges["high"])
 
 
 def features_of(

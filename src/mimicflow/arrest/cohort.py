@@ -129,7 +129,7 @@ def _stay_reasons(
     cpr_time = stays["cpr_time"]
     measurable = stay_id.isin(_measurable(stays, pieces, options))
     reasons = {
-        "age_unknown": stays["age"].isna(),
+        "age_unknown": ~(stays["age"] <= _oldest()),
         "too_young": stays["age"] < options["min_age"],
         "other_icu": ~stays["icu"].isin(options["icus"]),
         "no_recording": ~stay_id.isin(recordings["stay_id"]),
@@ -144,6 +144,12 @@ def _stay_reasons(
     for reason, applies in reasons.items():
         found = found.mask((found == "") & applies, reason)
     return found
+
+
+def _oldest() -> float:
+    """Return the highest age that is believed, in years."""
+    ranges = pd.read_csv(REFERENCE / "vital_ranges.csv").set_index("vital")
+    return float(ranges.loc["age", "high"])
 
 
 def _measurable(stays: pd.DataFrame, pieces: pd.DataFrame, options: Mapping[str, Any]) -> pd.Series:

@@ -47,7 +47,8 @@ SELECT
     complaining.*,
     patients.anchor_age + (year(complaining.intime) - patients.anchor_year) AS age
 FROM complaining
-JOIN patients USING (subject_id);
+JOIN patients USING (subject_id)
+WHERE within_range(age, 'age');
 
 -- An ECG taken after the admission was decided predicts what is known (boarding).
 CREATE TEMP TABLE before_admission AS

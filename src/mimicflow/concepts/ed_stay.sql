@@ -18,5 +18,5 @@ SELECT
     intime,
     triage_time(intime),
     NULL, NULL, NULL, NULL,
-    acuity -- ESI level 1-5
+    plausible(acuity, 'acuity', 'plausible') -- ESI level 1-5
 FROM spine

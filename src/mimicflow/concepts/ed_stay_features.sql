@@ -21,7 +21,7 @@ SELECT
         complains_of(
             CASE option('syncope_flag')
                 WHEN 'any' THEN event.chiefcomplaint
-                ELSE replace(lower(event.chiefcomplaint), 'presyncope', '')
+                ELSE replace(clean_text(event.chiefcomplaint), 'presyncope', '')
             END,
             'Syncope'
         ) AS TINYINT

@@ -15,7 +15,7 @@ JOIN patients USING (subject_id);
 
 CREATE TEMP TABLE adult_admissions AS
 FROM all_admissions
-WHERE age >= option('min_age');
+WHERE age >= option('min_age') AND within_range(age, 'age');
 
 CREATE TEMP TABLE adult_icustays AS
 SELECT

@@ -194,18 +194,13 @@ CREATE MACRO pain_range(pain) AS
 CREATE MACRO pain_of_ten(pain) AS
     nullif(regexp_extract(clean_text(pain), '^(\d+\.?\d*|\.\d+)\s*/\s*10$', 1), '');
 
--- Nobody asleep or unable to answer has a score; else 'a-b', 'x/10' or a number; else none (-1).
-CREATE MACRO pain_score(pain) AS CASE
-    WHEN pain_asleep(pain) OR pain_unable(pain) THEN -1.0
-    ELSE coalesce(
-        plausible(
-            coalesce(
-                (try_cast(pain_range(pain).low AS DOUBLE) + try_cast(pain_range(pain).high AS DOUBLE)) / 2,
-                try_cast(pain_of_ten(pain) AS DOUBLE),
-                number_in(pain)
-            ),
-            'pain', option('ranges')
-        ),
-        -1.0
+-- 'a-b', 'x/10' or a number; nobody asleep or unable to answer has one.
+CREATE MACRO pain_number(pain) AS CASE
+    WHEN NOT (pain_asleep(pain) OR pain_unable(pain))
+    THEN coalesce(
+        (try_cast(pain_range(pain).low AS DOUBLE) + try_cast(pain_range(pain).high AS DOUBLE)) / 2,
+        try_cast(pain_of_ten(pain) AS DOUBLE),
+        number_in(pain)
     )
 END;
+CREATE MACRO pain_score(pain) AS coalesce(plausible(pain_number(pain), 'pain', option('ranges')), -1.0);

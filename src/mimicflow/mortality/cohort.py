@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from mimicflow.code_checks import with_unknown_codes
 from mimicflow.concepts import REFERENCE, Paths, opened, sql
 from mimicflow.errors import CohortError
 from mimicflow.files import write_csv, write_parquet
@@ -90,6 +91,7 @@ def label_deaths(
     options: Mapping[str, Any],
     output: str | Path,
     steps: str | Path,
+    manifest: str | Path | None = None,
 ) -> None:
     """Write the patients of one protocol with their prediction time and label.
 
@@ -114,6 +116,8 @@ def label_deaths(
         the clock.
     steps : path-like
         CSV to write: the attrition of all steps, and what is counted beside them.
+    manifest : path-like, optional
+        Tells which tables have codes that match nothing; they are told in ``steps``.
 
     Raises
     ------
@@ -160,7 +164,7 @@ def label_deaths(
             remedy="choose another mortality.protocols prediction_time, or use more patients",
         )
     write_parquet(cohort, output)
-    write_csv(table, steps)
+    write_csv(with_unknown_codes(table, manifest), steps)
 
 
 _Counted = dict[str, tuple[str, pd.DataFrame]]

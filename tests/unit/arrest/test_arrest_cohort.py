@@ -67,6 +67,7 @@ def test_event_and_control(tmp_path):
 # Of a stay S: its line in stays.csv, what its recording is, its arrest, why it is left out.
 CASES = {
     "no age": ("p,S,,F,MICU,,", SOME_DAY, None, "age_unknown"),
+    "an age that nobody reaches": ("p,S,350,F,MICU,,", SOME_DAY, None, "age_unknown"),
     "a minor": ("p,S,17.99,F,MICU,,", SOME_DAY, None, "too_young"),
     "of age": ("p,S,18,F,MICU,,", SOME_DAY, None, ""),
     "another ICU": ("p,S,40,F,CCU,,", SOME_DAY, None, "other_icu"),

@@ -183,11 +183,14 @@ def test_other_stays_and_recordings_are_not_looked_at(tmp_path):
     assert table["hr_diff"].isna().all()
 
 
-def test_values_that_no_sensor_measures_are_missing(tmp_path):
+def test_values_that_no_sensor_measures_are_missing_and_counted(tmp_path, caplog):
     plan = planned(("A", 0, 0))
     rows = [(0, 0.0), (1, 60.0), (2, 62.0), (3, -1.0), (4, 500.0)]
-    table = measure(tmp_path, plan, [values_of(rows, spo2=0.0, sbp=[0, 0, 0, 0, 155.0])])
+    with caplog.at_level(logging.INFO):
+        table = measure(tmp_path, plan, [values_of(rows, spo2=0.0, sbp=[0, 0, 0, 0, 155.0])])
 
+    # Three heart rates, five saturations, four pressures.
+    assert "12 values that no sensor measures: missing" in caplog.text
     assert table["hr"].tolist() == [61]
     assert table["spo2"].isna().all()
     assert table["shock_index"].tolist() == [61 / 155]
