@@ -91,6 +91,7 @@ rule extract_medication_history:
     input:
         spine=at("cohort/stays.parquet"),
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
+        admissions="results/tables/hosp/admissions/{shard}.parquet",
         code=sources("features", *concept("medication_history")),
     output:
         "results/{scenario}features/medication_history/{shard}.parquet",

@@ -25,7 +25,7 @@ TABLES = {
     "prior_stays": ("edstays",),
     # One row per drug; their classes come when all is assembled, see mimicflow.drugs.
     "ed_medications": ("pyxis",),
-    "medication_history": ("prescriptions",),
+    "medication_history": ("prescriptions", "admissions"),
     "diagnosis_history": ("diagnoses_icd", "admissions"),
     "ed_labs": ("labevents",),
     "home_medications": ("medrecon",),  # only with features.home_medications

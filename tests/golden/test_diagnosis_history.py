@@ -156,3 +156,19 @@ def test_diagnoses_of_the_own_admission_are_no_history_whatever_its_times(caplog
         ).iloc[0]
     assert set_bins(features) == []
     assert "1 rows left out: of the stay's own admission" in caplog.text
+
+
+def test_how_fresh_the_codes_are_is_told(caplog):
+    diagnoses = table("""
+        subject_id  hadm_id  seq_num  icd_code  icd_version
+        1           20       1        4280      9     # discharged eight months ago
+    """)
+    with caplog.at_level(logging.INFO):
+        diagnosis_history(diagnoses)
+        assert "1 stays with coded diagnoses" in caplog.text
+        assert "0 of these with some of an admission that ended within 30 days" in caplog.text
+        caplog.clear()
+        recent = ADMISSIONS.replace("2149-05-09 10:00", "2149-12-09 10:00")
+        stays = spine()
+        extract("diagnosis_history", stays, admissions=recent, diagnoses_icd=diagnoses)
+    assert "1 of these with some of an admission that ended within 30 days" in caplog.text

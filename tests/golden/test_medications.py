@@ -23,11 +23,10 @@ def ed_medications(pyxis, dictionary=CLASSES):
     return extract("ed_medications", spine(), pyxis=pyxis, dictionary=dictionary).iloc[0]
 
 
-def history(prescriptions, stays=None):
+def history(prescriptions, stays=None, admissions=None):
     stays = spine() if stays is None else stays
-    return extract(
-        "medication_history", stays, prescriptions=prescriptions, dictionary=CLASSES
-    ).iloc[0]
+    tables = {"prescriptions": prescriptions, "admissions": admissions}
+    return extract("medication_history", stays, dictionary=CLASSES, **tables).iloc[0]
 
 
 def set_flags(features):
@@ -194,6 +193,19 @@ def test_orders_of_the_own_admission_are_no_history_whatever_their_time(caplog):
     assert "medication_history: 1 stays with an own admission" in caplog.text
     assert "1 of these have orders of it dated before arrival" in caplog.text
     assert "2 orders of the own admission dated before arrival" in caplog.text
+
+
+def test_an_order_of_an_admission_that_begins_after_arrival_is_no_history(caplog):
+    """Also where the stay does not name the admission that followed."""
+    admissions = table("""
+        subject_id  hadm_id  admittime         dischtime
+        1           100      2150-01-01 10:00  2150-01-05 10:00
+        1           20       2149-06-01 08:00  2149-06-05 10:00
+    """)
+    with caplog.at_level(logging.INFO):
+        features = history(OWN_ORDERS, spine(hadm_id=None), admissions=admissions)
+    assert features["n_chronic_meds"] == 1
+    assert "2 rows left out: of an admission that begins after arrival" in caplog.text
 
 
 def test_a_stay_without_admission_leaves_no_order_out():

@@ -148,8 +148,15 @@ def unknown(draw):
     old = rows(draw, ["patient", "before", "gsn", "heartrate"], PATIENT, KNOWN, GSN, NUMBER)
     old["charttime"] = at(old.pop("before") - 3601 - 3600 * old["patient"])
     old["stay_id"] = old.pop("patient") + 30
+    # Admissions that begin only now may have orders of any date.
+    begun = rows(draw, ["subject_id", "starttime", "gsn", "drug"], PATIENT, ANY, GSN, DRUG)
+    visits = (
+        tables["admissions"].query("admittime > @NOON").groupby("subject_id")["hadm_id"].first()
+    )
+    begun["hadm_id"] = begun["subject_id"].map(visits)
+    begun = begun.assign(starttime=at(begun["starttime"])).dropna(subset="hadm_id")
     more = {
-        "prescriptions": late.assign(starttime=at(late["starttime"])),
+        "prescriptions": pd.concat([late.assign(starttime=at(late["starttime"])), begun]),
         "procedures_icd": done,
         "labevents": drawn.assign(charttime=at(drawn["charttime"])),
         "vitalsign": old[["stay_id", "charttime", "heartrate"]],

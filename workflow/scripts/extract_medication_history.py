@@ -9,6 +9,7 @@ with rule_log(snakemake.log[0]):
         tables={
             "spine": snakemake.input.spine,
             "prescriptions": snakemake.input.prescriptions,
+            "admissions": snakemake.input.admissions,
         },
         options=snakemake.params.options,
         output=snakemake.output[0],

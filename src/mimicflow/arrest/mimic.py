@@ -246,6 +246,8 @@ def _log_oddities(stays: pd.DataFrame) -> None:
         )
     if n_open := int(stays["outtime"].isna().sum()):
         log.warning("%d stays without outtime: no recording can be matched to them", n_open)
+    if n_reversed := int((stays["outtime"] < stays["intime"]).sum()):
+        log.warning("%d stays end before they begin: no recording is matched to them", n_reversed)
 
 
 def _recordings_table(found: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,13 @@ FROM known_events
 WHERE 'pmh_' || bin NOT IN (SELECT name FROM static_features)
 GROUP BY bin
 UNION ALL
+SELECT 'stays with coded diagnoses', count(DISTINCT stay_id) FROM known_events
+UNION ALL
+SELECT 'of these with some of an admission that ended within 30 days before the prediction', count(DISTINCT stay_id)
+FROM known_events
+JOIN spine USING (stay_id)
+WHERE event_time > prediction_time - INTERVAL 30 DAY
+UNION ALL
 SELECT 'admissions whose end lies before their beginning', count(*)
 FROM admissions
 WHERE is_reversed(admittime, dischtime)

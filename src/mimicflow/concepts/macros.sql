@@ -57,6 +57,13 @@ CREATE MACRO own_admission(hadm_id, hadm_id_of_stay) AS CASE
     THEN 'of the stay''s own admission'
 END;
 
+-- Nor has an order been given before its admission began, whatever its own clock says: where the stay
+-- does not name the admission that followed, this tells it apart.
+CREATE MACRO not_yet_admitted(admittime, intime) AS CASE
+    WHEN option('own_admission') = 'exclude' AND admittime >= intime
+    THEN 'of an admission that begins after arrival'
+END;
+
 -- The stay, with the others of its own admission; negative where it has none.
 CREATE MACRO visit_of(stay_id, hadm_id) AS CASE
     WHEN option('own_admission') = 'exclude' THEN coalesce(hadm_id, -stay_id)

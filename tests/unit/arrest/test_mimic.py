@@ -139,6 +139,21 @@ def test_recordings_without_a_stay_are_counted_by_reason(waves, tables, tmp_path
     assert "1 stays without outtime" in caplog.text
 
 
+def test_a_stay_that_ends_before_it_begins_has_no_recording(waves, tmp_path, caplog):
+    times = ("2153-01-01 12:00", "2153-01-01 02:00")
+    stays = [*STAYS[:4], (*STAYS[4][:4], *times)]
+    tables = write_tables(tmp_path / "tables", stays, PATIENTS, PROCEDURES, CODES)
+    of_20_hours = f"81000011 1 {FRAMES} 4498020 00:00:00 01/01/2153"
+    write_header(waves, 10000104, 81000011, of_20_hours)
+
+    build_registry(waves, tables, tmp_path / "out")
+
+    assert "30000005" not in set(read(tmp_path / "out", "recordings")["stay_id"])
+    unmatched = read(tmp_path / "out", "unmatched").set_index("reason")
+    assert unmatched.loc["no_icu_stay", "recordings"] == "3"
+    assert "1 stays end before they begin" in caplog.text
+
+
 def test_stays_have_age_at_intime_and_the_kind_of_unit(waves, tables, tmp_path):
     build_registry(waves, tables, tmp_path / "out")
 
