@@ -46,7 +46,7 @@ def build_cohort(
         Of the random choice among a patient's stays.
     stays, ecgs : path-like
         Parquet to write: one row per stay (``STAY_COLUMNS``, by stay_id); one row per ECG with
-        stay_id, position (1 = oldest, last = prediction ECG), study_id, ecg_time, path,
+        stay_id, position (1 = oldest, last = prediction ECG), study_id, ecg_time, path, readable,
         hours_before (hours to the prediction ECG, not below 0).
     attrition : path-like
         CSV to write: step, description, rows, stays, patients.

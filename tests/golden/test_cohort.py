@@ -161,6 +161,24 @@ def test_unreadable_ecgs_are_dropped_before_the_sequence_is_formed():
     assert attrition.loc["lost_without_readable_ecg", ["rows", "stays"]].tolist() == [1, 1]
 
 
+def test_published_unreadable_ecgs_count_and_may_be_the_prediction_ecg():
+    """Only the waveform is skipped; a stay without any leaves all the same (row 44)."""
+    options = {"unreadable_ecgs": "count"}
+    stays, ecgs, attrition = build(options, readable=[400, 402, 404])
+    assert stays["stay_id"].tolist() == [30, 31]
+    assert stays["study_id"].tolist() == [401, 402] and stays["n_ecg"].tolist() == [2, 1]
+    assert stays["prediction_time"][0] == pd.Timestamp("2150-01-01 13:00")
+    assert ecgs["study_id"].tolist() == [400, 401, 402]
+    assert ecgs["readable"].tolist() == [True, False, True]
+    assert ecgs["hours_before"].tolist() == [2.5, 0, 0]  # from the ECG that is not seen
+    assert attrition.loc["of_which_unreadable_prediction_ecg", "stays"] == 1
+    assert attrition.loc["lost_without_readable_ecg", ["rows", "stays"]].tolist() == [1, 1]
+    _, _, ours = build(readable=[400, 402, 404])
+    assert ours.loc["of_which_unreadable_prediction_ecg", "stays"] == 0
+    first, _, _ = build({**options, "prediction_ecg": 1}, readable=[401, 402])
+    assert first["stay_id"].tolist() == [31]  # of stay 30 nothing can be read by then
+
+
 def test_an_ecg_in_two_overlapping_stays_belongs_to_the_later_arrival():
     edstays = table("""
         subject_id  stay_id  intime            outtime           gender  disposition

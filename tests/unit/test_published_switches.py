@@ -44,10 +44,13 @@ ADMISSIONS = table("""
 """)
 
 
-def stays_of(options, times, column="stay_id", complaint="Chest pain", edstays=STAYS):
+def stays_of(
+    options, times, column="stay_id", complaint="Chest pain", edstays=STAYS, readable=None
+):
     triage = pd.DataFrame({"stay_id": [30, 31, 32], "chiefcomplaint": complaint})
     stays, _, _ = cohort(
         options,
+        readable=readable,
         edstays=edstays,
         triage=triage,
         patients=PATIENTS,
@@ -68,6 +71,10 @@ def n_ecg(options):
 
 def prediction_study(options):
     return stays_of(options, TWO_ONE, "study_id")
+
+
+def unreadable_prediction_ecg(options):
+    return stays_of(options, TWO_ONE, "study_id", readable=[400, 402])
 
 
 def chosen(options):
@@ -318,6 +325,11 @@ SWITCHES = [
     Switch("16", "positive_class", "ADMITTED", "HOME", label, [0, 1], [1, 0]),
     Switch("24", "ecg_tolerance_minutes", 0, 15, just_before_arrival, [31], [30, 31]),
     Switch("24", "shared_ecg", "latest_intime", "every_stay", shared, [31], [30, 31]),
+    Switch(
+        "44",
+        *("unreadable_ecgs", "leave", "count"),
+        *(unreadable_prediction_ecg, [400, 402], [401, 402]),
+    ),
     Switch("25", "complaint_match", "substring", "word", complaint_enters("CPAP"), True, False),
     Switch("25", "complaint_match", "substring", "word", complaint_enters("R/O CP"), True, True),
     Switch("25", "complaint_sob", False, True, complaint_enters("SOB"), False, True),

@@ -42,7 +42,7 @@ class InputFiles:
     spine: str | Path
     """stay_id, subject_id, intime, prediction_time, label, n_ecg, split."""
     cohort_ecgs: str | Path
-    """stay_id, position (oldest first), study_id, hours_before."""
+    """stay_id, position (oldest first), study_id, readable, hours_before."""
     final_ecgs: str | Path
     """stay_id and the static features, unscaled; acuity and laboratory values may be missing."""
     gsn_etc: str | Path
@@ -289,9 +289,9 @@ class AdmissionInputs:
                 )
 
     def _place_ecgs(self, file: str | Path) -> None:
-        """Lay each stay's ECGs in order into a row, from the left."""
+        """Lay each stay's ECGs in order into a row, from the left; those without waveform out."""
         ecgs = pd.read_parquet(file).sort_values(["stay_id", "position"])
-        ecgs = ecgs[ecgs["stay_id"].isin(self.stays["stay_id"])]
+        ecgs = ecgs[ecgs["readable"] & ecgs["stay_id"].isin(self.stays["stay_id"])]
         lacking = len(self.stays) - ecgs["stay_id"].nunique()
         if lacking or ecgs["hours_before"].isna().any():
             raise CohortError(

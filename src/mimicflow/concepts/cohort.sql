@@ -64,9 +64,12 @@ SELECT before_admission.*, record_list.path
 FROM before_admission
 JOIN record_list USING (study_id);
 
+-- An ECG whose waveform cannot be read leaves, or counts without it (row 44).
 CREATE TEMP TABLE readable_ecgs AS
+SELECT with_record.*, records.study_id IS NOT NULL AS readable
 FROM with_record
-SEMI JOIN records USING (study_id);
+LEFT JOIN records ON with_record.study_id = records.study_id
+WHERE records.study_id IS NOT NULL OR option('unreadable_ecgs') = 'count';
 
 -- Prediction is made at the last ECG, at most the max_ecgs-th, or at the k-th where there is one.
 CREATE TEMP TABLE ecg_sequence AS
@@ -87,7 +90,8 @@ placed AS (
     FROM numbered
 )
 FROM placed
-WHERE position <= n_ecg_used AND n_ecg_used <= n_of_stay;
+WHERE position <= n_ecg_used AND n_ecg_used <= n_of_stay
+QUALIFY bool_or(readable) OVER (PARTITION BY stay_id);
 
 -- The clocks of ECG carts and hospital differ: a prediction never leaves the stay.
 CREATE TEMP TABLE candidates AS
@@ -97,7 +101,7 @@ SELECT
     CAST(disposition IS NOT DISTINCT FROM option('positive_class') AS TINYINT)     AS label,
     disposition,
     CASE option('count_ecgs') WHEN 'whole_stay' THEN n_of_stay ELSE n_ecg_used END AS n_ecg,
-    n_ecg_used, study_id, ecg_time,
+    n_ecg_used, study_id, ecg_time, readable,
     gender, race, arrival_transport, acuity, chiefcomplaint, age
 FROM ecg_sequence
 WHERE position = n_ecg_used
@@ -128,7 +132,7 @@ WHERE disposition IN ('HOME', 'ADMITTED');
 CREATE TEMP TABLE cohort_ecgs AS
 SELECT
     ecg_sequence.stay_id, ecg_sequence.position, ecg_sequence.study_id, ecg_sequence.ecg_time,
-    ecg_sequence.path,
+    ecg_sequence.path, ecg_sequence.readable,
     greatest(0.0, hours_between(ecg_sequence.ecg_time, cohort.ecg_time)) AS hours_before
 FROM ecg_sequence
 JOIN cohort USING (stay_id);
@@ -146,9 +150,10 @@ CREATE TEMP VIEW of_which_predicted_at_triage AS
 FROM cohort WHERE prediction_time <= intime + INTERVAL 15 MINUTE;
 -- A departure before the arrival leaves no time in which an ECG could lie, nor a length of stay.
 CREATE TEMP VIEW lost_reversed_times AS FROM ed_stays WHERE is_reversed(intime, outtime);
+CREATE TEMP VIEW of_which_unreadable_prediction_ecg AS FROM cohort WHERE NOT readable;
 CREATE TEMP VIEW lost_without_readable_ecg AS
 FROM with_record
-ANTI JOIN readable_ecgs USING (stay_id);
+WHERE stay_id NOT IN (SELECT stay_id FROM readable_ecgs WHERE readable);
 CREATE TEMP VIEW lost_shortness_of_breath AS
 FROM triaged
 WHERE (

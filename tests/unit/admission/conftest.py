@@ -144,6 +144,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> Hosp
     ecgs = stays.loc[stays.index.repeat(stays["n_ecg"]), ["stay_id", "subject_id", "label"]]
     ecgs["position"] = ecgs.groupby("stay_id").cumcount() + 1
     ecgs["study_id"] = 40_000 + np.arange(len(ecgs))
+    ecgs["readable"] = True
     ecgs["hours_before"] = 0.5 * (
         ecgs.groupby("stay_id")["position"].transform("max") - ecgs["position"]
     )

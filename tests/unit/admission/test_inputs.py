@@ -101,6 +101,20 @@ def test_ecgs_are_placed_oldest_first(hospital: Any, data: AdmissionInputs) -> N
     assert data.hours[5].tolist() == [1.0, 0.5, 0.0]
 
 
+def test_ecgs_without_a_waveform_are_skipped(hospital: Any, tmp_path: Path) -> None:
+    """Those of the published cohort, of which the last one may be such (row 44)."""
+    ecgs = pd.read_parquet(hospital.files.cohort_ecgs)
+    of_stay = ecgs["stay_id"] == 30005
+    first, middle, last = ecgs.loc[of_stay, "study_id"]
+    ecgs.loc[of_stay & (ecgs["position"] > 1), "readable"] = False
+    files = hospital.with_table("cohort_ecgs", ecgs, tmp_path).files
+    data = AdmissionInputs(files, CONFIG, InputOptions())
+    assert not {middle, last} & set(data.study_ids)
+    assert data.ecg_index[5].tolist() == [data.study_ids.tolist().index(first), -1, -1]
+    assert data.hours[5].tolist() == [1.0, 0.0, 0.0]  # before the ECG that is not seen
+    assert data.batch(np.array([5]), lambda rows: torch.zeros(len(rows))).n_ecgs.tolist() == [1]
+
+
 def test_each_distinct_ecg_of_a_batch_is_asked_for_once(data: AdmissionInputs) -> None:
     asked: list[np.ndarray] = []
 
