@@ -172,8 +172,17 @@ class _Lines:
         if b"\r" in self.text:
             self.faults[self._with(self.bytes == _CARRIAGE_RETURN)] = _RETURN
         if not self.text.isascii() and not _is_utf8(self.text):
-            foreign = self._with(self.bytes >= 128)
-            self.faults[[i for i in foreign if not _is_utf8(self.text_of(i))]] = _NOT_UTF8
+            self.faults[self._not_utf8()] = _NOT_UTF8
+
+    def _not_utf8(self) -> np.ndarray:
+        """Return the lines with a byte that is not UTF-8."""
+        foreign = self.bytes >= 128
+        alone = np.concatenate([[False], foreign[1:-1] & ~foreign[:-2] & ~foreign[2:], [False]])
+        certain = self._with(alone)  # letters of Latin-1: looking at each such line takes longer
+        others = np.setdiff1d(self._with(foreign), certain)
+        return np.concatenate(
+            [certain, np.array([i for i in others if not _is_utf8(self.text_of(i))], int)]
+        )
 
     def _with(self, mask: np.ndarray) -> np.ndarray:
         """Return the lines in which some byte is marked."""
@@ -295,7 +304,7 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
             chunk, cut = chunk[end:], False
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield rest + chunk[:end]
+            yield b"".join((rest, memoryview(chunk)[:end]))
             rest = chunk[end:]
         else:
             rest += chunk

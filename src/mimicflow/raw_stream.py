@@ -14,6 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+import numpy as np
+
 from mimicflow.errors import TableError
 
 DOWNLOAD_AGAIN = "download the file again and compare it with SHA256SUMS.txt of the release"
@@ -68,7 +70,7 @@ class RawStream:
         with open(self.file, "rb") as stream:
             pieces = self._read(stream)
             for chunk in _gathered(self._unpacked(pieces) if self.file.suffix == ".gz" else pieces):
-                self._line_ends += chunk.count(b"\n")
+                self._line_ends += np.count_nonzero(np.frombuffer(chunk, np.uint8) == ord("\n"))
                 self.unfinished = not chunk.endswith(b"\n")
                 yield chunk
 
