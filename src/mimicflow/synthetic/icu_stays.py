@@ -17,6 +17,8 @@ DEFECTS = (
     "low_rate",
     "constant",
     "nan_runs",
+    "saturated",
+    "other_header",
     "truncated",
     "missing",
     "no_start_time",

@@ -21,7 +21,11 @@ from mimicflow.workers import worker_pool
 
 UNITS_PER_MV = 200
 NAN_SAMPLE = -32768
-DEFECTS = ("missing_lead", "flat_lead", "nan_samples", "truncated", "absent")
+RAIL = 2047  # of a converter of 12 bits: about 10 mV
+DEFECTS = (
+    *("missing_lead", "flat_lead", "nan_samples", "saturated"),
+    *("truncated", "absent", "wrong_sample", "other_header"),
+)
 
 
 def make_waveforms(
@@ -99,7 +103,7 @@ def draw_defects(study_id: np.ndarray, seed: int, dirt: float) -> np.ndarray:
     if len(study_id) == 0:
         return np.array([], object)
     rng = stream(seed, "defects", int(study_id[0]))
-    kind = np.where(rng.random(len(study_id)) < dirt, rng.integers(1, 6, len(study_id)), 0)
+    kind = np.where(rng.random(len(study_id)) < dirt, rng.integers(1, len(kinds), len(study_id)), 0)
     return kinds[kind]
 
 
@@ -116,10 +120,17 @@ def write_record(
         samples[lead] = 0
     elif defect == "nan_samples":
         samples[lead, 1000:1500] = NAN_SAMPLE
+    elif defect == "saturated":
+        samples[lead, 2000:3000] = RAIL
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".hea").write_text(_header(path.name, ecg, samples, leads))
     if defect == "absent":
         return
+    # From here on the samples are others than the header has summed up.
+    if defect == "wrong_sample":
+        samples[lead, 2500] ^= 64
+    elif defect == "other_header":
+        samples += 1
     content = samples.T.tobytes()
     if defect == "truncated":
         content = content[: len(content) // 3]

@@ -13,7 +13,7 @@ from mimicflow.synthetic.electrocardiogram import LEADS
 from mimicflow.synthetic.population import draw_chunk
 from mimicflow.synthetic.truth import terms
 from mimicflow.synthetic.visits import draw_visits
-from mimicflow.synthetic.waveforms import DEFECTS, draw_defects
+from mimicflow.synthetic.waveforms import DEFECTS, RAIL, draw_defects
 
 N, SEED, DIRT = 60, 4, 0.2
 
@@ -114,8 +114,16 @@ def test_every_defect_is_there(records):
             assert header.n_sig == 11 and len(set(header.sig_name)) == 11
         elif defect == "flat_lead":
             assert (wfdb.rdrecord(record.path).p_signal == 0).all(axis=0).sum() == 1
-        else:
+        elif defect == "nan_samples":
             assert np.isnan(wfdb.rdrecord(record.path).p_signal).sum() == 500
+        elif defect == "saturated":
+            assert (
+                (wfdb.rdrecord(record.path).p_signal == RAIL / 200).sum(axis=0) >= 1000
+            ).sum() == 1
+        else:
+            wrong = {"wrong_sample": 1, "other_header": 12}[defect]
+            signal = wfdb.rdrecord(record.path, physical=False)
+            assert np.sum(np.array(signal.checksum) != signal.calc_checksum()) == wrong
 
 
 def test_bytes_do_not_depend_on_shards_or_processes(tmp_path):
