@@ -24,6 +24,7 @@ WITHOUT_EFFECT = frozenset(
         "leftovers",
         "workers",
         "identity",
+        "own_files",
         "lock",
     }
 )

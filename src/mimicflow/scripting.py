@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mimicflow.errors import MimicflowError
 from mimicflow.leftovers import within_snakemake
+from mimicflow.own_files import check_whole, damaged
 from mimicflow.storage import storage_error
 from mimicflow.workers import end_with_parent
 
@@ -22,7 +23,8 @@ def rule_log(path: str) -> Iterator[None]:
     """Send logging and warnings to the rule's log; tell our own errors without a traceback.
 
     The block is all that an adapter does: once it has succeeded, a script of Snakemake ends. It
-    also ends when its Snakemake was killed.
+    also ends when its Snakemake was killed. Before the block the inputs that are results are
+    looked at: none may be cut off.
 
     Parameters
     ----------
@@ -33,6 +35,7 @@ def rule_log(path: str) -> Iterator[None]:
         end_with_parent()
     try:
         _open_log(path)
+        check_whole(_inputs())
         yield
     except Exception as error:
         told = _told(error, path)
@@ -87,7 +90,13 @@ def _told(error: Exception, log: str) -> MimicflowError | None:
             "a process of this step was killed, most often because memory had run out",
             remedy="give the rule more mem_mb or fewer threads, then run the same command again",
         )
-    return storage_error(error, log)
+    return storage_error(error, log) or damaged(_inputs())
+
+
+def _inputs() -> list[str]:
+    """Return the input files of the rule; none outside of Snakemake."""
+    snakemake = getattr(sys.modules["__main__"], "snakemake", None)
+    return list(getattr(snakemake, "input", []))
 
 
 def leave() -> None:
