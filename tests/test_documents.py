@@ -1,0 +1,129 @@
+"""What the documents tell a reader to type or to open is there."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from typer.main import get_command
+
+from mimicflow.cli import app
+from mimicflow.concepts import static_features
+
+FOLDERS = "benchmarks|docs|envs|presets|profiles|rules|src|tests|workflow"
+# Of a documentation of ours, and no command: what follows the name in a sentence in code.
+PATTERNS = {
+    "make": re.compile(r"(?:^|[;&|`]\s*)make ((?!-)[\w./-]+)", re.M),
+    "mimicflow": re.compile(r"(?:^|[;&|`]\s*)(?:\.venv/bin/)?mimicflow ((?:[a-z]+ ?)+)", re.M),
+    "module": re.compile(r"python3? -m (mimicflow[\w.]*)"),
+    "name": re.compile(r"(?<![\w./-])(mimicflow(?:\.\w+)+)"),
+    "path": re.compile(rf"(?<![\w./-])((?:{FOLDERS})/[\w./*{{}}<>-]+)"),
+}
+
+
+@pytest.fixture(scope="module")
+def documents(repository):
+    """The text of each document, by its path."""
+    files = [*repository.glob("*.md"), *(repository / "docs").glob("*.md"),
+             repository / "results/README.md", repository / "Makefile"]  # fmt: skip
+    return {file.relative_to(repository): file.read_text(encoding="utf-8") for file in files}
+
+
+def told(documents, kind):
+    """Return what is told of a kind, in code spans and blocks: (document, text)."""
+    found = set()
+    for name, text in documents.items():
+        spans = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", text, re.S)
+        code = [text] if name.name == "Makefile" else [block or span for block, span in spans]
+        found |= {(name, match) for part in code for match in PATTERNS[kind].findall(part)}
+    return found
+
+
+def test_every_target_of_make_exists(documents):
+    targets = set(re.findall(r"^([\w./-]+):(?!=)", documents[next(
+        name for name in documents if name.name == "Makefile")], re.M))  # fmt: skip
+    asked = told(documents, "make")
+
+    assert {"run", "test", "report"} <= {target for _, target in asked}
+    assert {(name, target) for name, target in asked if target not in targets} == set()
+
+
+def test_every_command_of_mimicflow_exists(documents):
+    asked = told(documents, "mimicflow")
+
+    assert any(words.startswith("arrest score") for _, words in asked)
+    for name, words in asked:
+        command = get_command(app)
+        for word in words.split():
+            if not hasattr(command, "commands"):
+                break  # an argument
+            assert word in command.commands, f"{name} tells mimicflow {words}"
+            command = command.commands[word]
+
+
+@pytest.mark.parametrize("kind", ["module", "name"])
+def test_every_name_in_the_package_exists(documents, kind):
+    asked = told(documents, kind)
+
+    assert len(asked) >= (1 if kind == "module" else 4)
+    for name, dotted in asked:
+        module, rest = dotted, []
+        while True:
+            try:
+                place = importlib.import_module(module)
+                break
+            except ModuleNotFoundError:
+                module, _, attribute = module.rpartition(".")
+                rest.insert(0, attribute)
+                assert module, f"{name} tells {dotted}"
+        for attribute in rest:
+            assert hasattr(place, attribute), f"{name} tells {dotted}"
+            place = getattr(place, attribute)
+
+
+def test_every_path_in_the_repository_exists(documents, repository):
+    asked = told(documents, "path")
+
+    assert len(asked) > 40
+    for name, path in asked:
+        if "..." in path or name.name == "Makefile":
+            continue
+        pattern = re.sub(r"\{[^}]*\}|<[^>]*>", "*", path).rstrip("/.")
+        assert any(repository.glob(pattern)), f"{name} tells {path}"
+
+
+def test_every_link_between_documents_leads_somewhere(documents, repository):
+    for name, text in documents.items():
+        for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+            assert (repository / name.parent / link).exists(), f"{name} links {link}"
+
+
+@pytest.mark.parametrize(("program", "after"), [("exit 1", "old"), ("echo new > $3", "new")])
+def test_the_rule_graph_is_replaced_only_by_a_whole_one(repository, tmp_path, program, after):
+    """As without Graphviz, or with."""
+    shutil.copy(repository / "Makefile", tmp_path)
+    for name in ("docs", ".venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "docs/rulegraph.svg").write_text("old\n")
+    for name in ("requirements.lock", "pyproject.toml", ".venv/installed"):
+        (tmp_path / name).touch()
+    for tool, line in ((".venv/bin/snakemake", "echo digraph"), (".venv/bin/dot", program)):
+        (tmp_path / tool).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / tool).chmod(0o755)
+    path = f"{tmp_path / '.venv/bin'}:{os.environ['PATH']}"
+
+    made = subprocess.run(
+        ["make", "dag"], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True
+    )
+
+    assert (made.returncode == 0) is (after == "new"), made.stderr
+    assert (tmp_path / "docs/rulegraph.svg").read_text() == f"{after}\n"
+    assert [path.name for path in (tmp_path / "docs").iterdir()] == ["rulegraph.svg"]
+
+
+def test_the_readme_counts_the_features_of_the_model(repository):
+    text = (repository / "README.md").read_text(encoding="utf-8")
+
+    assert f"{len(static_features())} static features" in text
