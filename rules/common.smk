@@ -11,7 +11,9 @@ from mimicflow.provenance import content_of, source_files
 from mimicflow.scenarios import Scenarios
 
 if is_private(config):
-    keep_private("results")  # jobs inherit the mask; one on a cluster reads this file itself
+    # Jobs inherit the mask; one on a cluster reads this file itself. Snakemake's own folder has its log.
+    for folder in ("results", ".snakemake"):
+        keep_private(folder)
 SHARDS = range(config["ingest"]["shards"])
 # GPUs of a training job; Snakemake counts them as a resource, hence another number reruns nothing.
 DEVICES = config["computing"]["devices"]

@@ -8,6 +8,7 @@ a download that was cut off goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import urllib.error
@@ -33,6 +34,8 @@ RELEASES = (
 
 _CHECKSUMS = "SHA256SUMS.txt"
 _CHUNK_BYTES = 1 << 18
+_MAX_BYTES = 4_000_000_000
+"""Of one file: several times the largest of the demos. A server cannot fill the disk."""
 _TIMEOUT_SECONDS = 60
 
 
@@ -66,8 +69,8 @@ def download_demos(
     Raises
     ------
     InputError
-        A file that is missing on the server, stays unreachable, has the wrong checksum, or would
-        lie outside the folder.
+        A file that is missing on the server, stays unreachable, has the wrong checksum, is far too
+        large, or would lie outside the folder; a list without files.
     """
     files = []
     for release in releases:
@@ -77,6 +80,12 @@ def download_demos(
         partial.unlink(missing_ok=True)  # the list itself has no checksum: never resumed
         _fetch(f"{url}/{_CHECKSUMS}", partial, attempts, backoff_seconds)
         listed = list(_read_checksums(partial, root))
+        if not listed:
+            raise InputError(
+                f"the list at {url}/{_CHECKSUMS} names no file",
+                file=partial,
+                remedy="try again later; if it stays so, check the address",
+            )
         for name, digest in tqdm(listed, desc=release, unit="file", disable=None):
             source = f"{url}/{quote(name)}"
             files.append(_download(source, root / name, digest, attempts, backoff_seconds))
@@ -107,11 +116,13 @@ def _download(url: str, path: Path, digest: str, attempts: int, backoff_seconds:
     if path.is_file() and sha256(path) == digest:
         return path
     partial = path.with_name(f"{path.name}.partial")
-    if partial.is_file() and sha256(partial) == digest:  # stopped just before the renaming
+    if (
+        not partial.is_symlink() and partial.is_file() and sha256(partial) == digest
+    ):  # stopped just before the renaming
         return partial.replace(path)
     for fresh in (False, True):
         # A wrong checksum after resuming may come from the old part: once more from the start.
-        resumed = partial.exists()
+        resumed = partial.exists() and not partial.is_symlink()
         _fetch(url, partial, attempts, backoff_seconds)
         if sha256(partial) == digest:
             return partial.replace(path)
@@ -128,6 +139,8 @@ def _download(url: str, path: Path, digest: str, attempts: int, backoff_seconds:
 def _fetch(url: str, partial: Path, attempts: int, backoff_seconds: float) -> None:
     """Download into ``partial``, going on where it ends; try again after failures that may pass."""
     partial.parent.mkdir(parents=True, exist_ok=True)
+    if partial.is_symlink():  # not ours: what it leads to is not written
+        partial.unlink()
     for attempt in range(1, attempts + 1):
         try:
             _transfer(url, partial)
@@ -158,8 +171,11 @@ def _transfer(url: str, partial: Path) -> None:
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
         resumed = response.status == 206  # else the server sends the whole file again
         expected = response.headers.get("Content-Length")
+        room = _MAX_BYTES - (start if resumed else 0)
+        if expected is not None and int(expected) > room:
+            raise _too_large(url, partial)
         with (
-            open(partial, "ab" if resumed else "wb") as stream,
+            open(partial, "ab" if resumed else "wb", opener=_open_no_link) as stream,
             tqdm(
                 total=None if expected is None else int(expected),
                 desc=partial.stem,
@@ -171,11 +187,26 @@ def _transfer(url: str, partial: Path) -> None:
         ):
             received = 0
             while chunk := response.read(_CHUNK_BYTES):
-                stream.write(chunk)
                 received += len(chunk)
+                if received > room:
+                    raise _too_large(url, partial)
+                stream.write(chunk)
                 progress.update(len(chunk))
     if expected is not None and received < int(expected):
         raise ConnectionError(f"the connection ended after {received} of {expected} bytes")
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def _too_large(url: str, partial: Path) -> InputError:
+    partial.unlink(missing_ok=True)
+    return InputError(
+        f"{url} is larger than {_MAX_BYTES / 1e9:g} GB, and no file of the demos is",
+        file=partial.with_suffix(""),
+        remedy="do not use this source; check the address",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

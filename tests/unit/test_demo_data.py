@@ -184,3 +184,33 @@ def test_command_line_fetches_the_four_demos(server, tmp_path, capsys):
     del server.files["/mimic4wdb/0.1.0/SHA256SUMS.txt"]
     assert main([str(tmp_path), "--base-url", server.url]) == 1
     assert "HTTP 404" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sums", ["", "\n\n"])
+def test_a_list_without_files_is_an_error(server, tmp_path, sums):
+    publish(server, RELEASE, {}, sums)
+
+    with pytest.raises(InputError, match="names no file"):
+        download(server, tmp_path)
+    assert not (tmp_path / RELEASE / "SHA256SUMS.txt").exists()
+
+
+def test_a_file_that_is_far_too_large_is_not_kept(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_data, "_MAX_BYTES", 1000)
+
+    with pytest.raises(InputError, match="larger than"):
+        download(server, tmp_path)
+    assert not list((tmp_path / RELEASE / "hosp").iterdir())
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS.txt", "README.txt"])
+def test_a_planted_link_is_not_followed(server, tmp_path, name):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / RELEASE).mkdir(parents=True)
+    (tmp_path / RELEASE / f"{name}.partial").symlink_to(mine)
+
+    download(server, tmp_path)
+
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / RELEASE / name).is_symlink()

@@ -102,7 +102,7 @@ def test_files_below_a_folder_that_begins_as_the_generators_are_real(ran):
 
     assert report["release"] != "synthetic"
     assert not (ran.folder / "results/synthetic").exists()
-    for path in ((ran.folder / TARGET), ran.folder / "results"):
+    for path in (ran.folder / TARGET, ran.folder / "results", ran.folder / ".snakemake"):
         assert path.stat().st_mode & 0o077 == 0, "of real patients, for the owner alone"
 
 

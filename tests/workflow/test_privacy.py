@@ -181,6 +181,7 @@ def test_only_the_owner_can_read_results_of_real_patients(run):
     assert len(made) > 100
     assert [path for path in made if others_may(path)] == []
     assert others_may(run[0] / "r.zip") == 0
+    assert others_may(run[0] / ".snakemake") == 0  # a closed door, before logs and metadata
 
 
 @pytest.mark.parametrize(
