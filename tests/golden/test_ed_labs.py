@@ -134,41 +134,43 @@ def test_each_stay_of_a_patient_has_its_own_window():
     assert features.loc[31, "k_first"] == 5.0
 
 
-@pytest.mark.parametrize(
-    ("value", "valuenum", "expected"),
-    [
-        ("0.30", "0.25", 0.25),  # the number of the laboratory comes first
-        ("0.30", "-", 0.30),
-        (" 1,2 ", "-", None),
-        ("<0.01", "-", 0.005),
-        ("< 0.01", "-", 0.005),
-        ("LESS THAN 0.01", "-", 0.005),
-        ("<0.01 ng/mL", "-", 0.005),
-        (">70000", "-", 70000),
-        ("GREATER THAN 500", "-", 500),
-        ("≥ 1,000 pg/mL", "-", 1000),
-        ("more than or equal to 12", "-", 12),
-        ("<1,000", "-", 500),
-        ("<1,00", "-", None),
-        (">5.0.1", "-", None),
-        (">", "-", None),
-        ("HEMOLYZED", "-", None),
-        ("___", "-", None),
-        ("-", "-", None),
-        ("nan", "-", None),
-    ],
-)
-def test_a_result_without_number_is_half_its_limit_the_limit_above_it_or_missing(
-    value, valuenum, expected
-):
-    labs = table(f"""
-        subject_id  itemid  charttime         storetime         value  valuenum
-        1           50963   2150-01-01 10:05  2150-01-01 10:50  {value.strip()}  {valuenum}
-    """)
-    features = ed_labs(labs)
-    assert features["bnp_missing"] == (expected is None)
-    if expected is not None:
-        assert features["bnp_first"] == expected
+def of_patients(rows, **options):
+    """Features of as many stays as there are results: one patient and one result each."""
+    numbers = range(1, len(rows) + 1)
+    stays = spine(*({"stay_id": 30 + number, "subject_id": number} for number in numbers))
+    times = {"charttime": "2150-01-01 10:05", "storetime": "2150-01-01 10:50"}
+    labs = pd.DataFrame(rows).assign(subject_id=numbers, **times)
+    return extract("ed_labs", stays, options, labevents=labs)
+
+
+TEXTS = [
+    ("0.30", 0.25, 0.25),  # the number of the laboratory comes first
+    ("0.30", None, 0.30),
+    (" 1,2 ", None, None),
+    ("<0.01", None, 0.005),
+    ("< 0.01", None, 0.005),
+    ("LESS THAN 0.01", None, 0.005),
+    ("<0.01 ng/mL", None, 0.005),
+    (">70000", None, 70000),
+    ("GREATER THAN 500", None, 500),
+    ("\u2265\u00a01,000 pg/mL", None, 1000),
+    ("more than or equal to 12", None, 12),
+    ("<1,000", None, 500),
+    ("<1,00", None, None),
+    (">5.0.1", None, None),
+    (">", None, None),
+    ("HEMOLYZED", None, None),
+    ("___", None, None),
+    (None, None, None),
+    ("nan", None, None),
+]
+
+
+def test_a_result_without_number_is_half_its_limit_the_limit_above_it_or_missing():
+    rows = [{"itemid": 50963, "value": value, "valuenum": number} for value, number, _ in TEXTS]
+    features = of_patients(rows)
+    found = features["bnp_first"].astype(object).where(features["bnp_missing"] == 0, None)
+    assert dict(zip(TEXTS, found, strict=True)) == {text: text[2] for text in TEXTS}
 
 
 def test_an_unreadable_result_hides_no_readable_one():
@@ -283,27 +285,29 @@ def test_an_impossible_result_hides_no_possible_one():
     assert features[["lact_first", "lact_peak", "lact_missing"]].tolist() == [1.5, 1.5, 0]
 
 
-@pytest.mark.parametrize(
-    ("itemid", "column", "number", "unit", "expected"),
-    [
-        (CREATININE, "creat", 88.4, "umol/L", 1.0),
-        (CREATININE, "creat", 88.4, " \u00b5mol / L\u00a0", 1.0),
-        (CREATININE, "creat", 88.4, "\u03bcmol/l", 1.0),
-        (TROPONIN, "tropT", 14, "ng/L", 0.014),
-        (HAEMOGLOBIN, "hgb", 130, "g/L", 13.0),
-        (POTASSIUM, "k", 4.1, "mmol/L", 4.1),
-        (LACTATE, "lact", 18.0, "mg/dL", 2.0),
-        (PROBNP, "bnp", 100, "pmol/L", 845.7),
-        (CRP, "crp", 1.2, "mg/dL", 12.0),
-    ],
-)
-def test_a_unit_is_converted_and_counted(itemid, column, number, unit, expected, caplog):
+UNITS = [
+    (CREATININE, "creat", 88.4, "umol/L", 1.0),
+    (CREATININE, "creat", 88.4, " \u00b5mol / L\u00a0", 1.0),
+    (CREATININE, "creat", 88.4, "\u03bcmol/l", 1.0),
+    (TROPONIN, "tropT", 14, "ng/L", 0.014),
+    (HAEMOGLOBIN, "hgb", 130, "g/L", 13.0),
+    (POTASSIUM, "k", 4.1, "mmol/L", 4.1),
+    (LACTATE, "lact", 18.0, "mg/dL", 2.0),
+    (PROBNP, "bnp", 100, "pmol/L", 845.7),
+    (CRP, "crp", 1.2, "mg/dL", 12.0),
+]
+
+
+def test_a_unit_is_converted_and_counted(caplog):
+    rows = [{"itemid": row[0], "valuenum": row[2], "valueuom": row[3]} for row in UNITS]
     with caplog.at_level(logging.INFO):
-        features = one_result(itemid, number, unit=unit)
-    assert features[f"{column}_first"] == pytest.approx(expected, rel=0.002)
-    assert ("converted from" in caplog.text) == (number != expected)
-    as_written = one_result(itemid, number, unit=unit, lab_units="as_written", lab_ranges="none")
-    assert as_written[f"{column}_first"] == number
+        converted = of_patients(rows)
+    as_written = of_patients(rows, lab_units="as_written", lab_ranges="none")
+    for place, (_, lab, number, _, expected) in enumerate(UNITS):
+        assert converted[f"{lab}_first"][place] == pytest.approx(expected, rel=0.002), lab
+        assert as_written[f"{lab}_first"][place] == number
+    assert "3 results of creat converted from umol/l" in caplog.text
+    assert "results of k converted" not in caplog.text
 
 
 def test_an_unknown_unit_makes_a_result_missing_and_an_empty_one_is_the_official(caplog):
