@@ -50,6 +50,7 @@ TELLS_TIME: dict[str, Callable[[Path], Any]] = {
     "benchmarks/*.tsv": _measures,
     "benchmarks/mortality/*.json": _repeats,
     "benchmarks/mortality/times.csv": _untimed,
+    ".awaited/*": lambda file: len(pd.read_parquet(file)),
 }
 
 

@@ -21,7 +21,7 @@ from .interruptions import finished, hidden_files, start, waiting
 TINY = ("--configfile", "presets/tiny.yaml")
 HOSPITAL = "results/synthetic/hosp/SYNTHETIC"
 TABLES = "results/manifest.json"
-TELLS_TIME = {"logs", "benchmarks"}
+TELLS_TIME = {"logs", "benchmarks", ".awaited"}
 LEFT_BYTES = 60_000  # too little for a table
 
 

@@ -56,7 +56,7 @@ SURELY = {
     *("pretrain_encoder", "train_model", "train_visit_network"),
 }
 Aims = dict[str, list[str]]
-TELLS_TIME = {"logs", "benchmarks"}
+TELLS_TIME = {"logs", "benchmarks", ".awaited"}
 
 
 @dataclass

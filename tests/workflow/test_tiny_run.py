@@ -26,7 +26,7 @@ MODELS = (
 # What follows any change of a score.
 SCORING = {"all", "compare_models"}
 # Logs and benchmarks tell times.
-TELLS_TIME = {"logs", "benchmarks"}
+TELLS_TIME = {"logs", "benchmarks", ".awaited"}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,11 @@ def test_broken_records_are_excluded_and_listed(results):
     excluded = pd.read_csv(results / "ecg/excluded.csv")
     dirt = pd.read_parquet(results / "synthetic/dirt.parquet")
 
-    reasons = {"absent": "signal_missing", "truncated": "signal_truncated"}
+    reasons = {
+        "absent": "signal_missing",
+        "truncated": "signal_truncated",
+        "other_header": "checksum_wrong",
+    }
     broken = dirt[dirt["kind"].isin(reasons)].set_index("id")["kind"].map(reasons)
     assert len(broken) > 0
     assert excluded.set_index("study_id")["reason"].to_dict() == broken.to_dict()
