@@ -48,13 +48,13 @@ def laboratory(folder: Path, n_patients: int) -> tuple[float, float]:
     visits = draw_visits(chunk)
 
     def ours() -> int:
-        columns = labevents(chunk, visits, dirt=0.01)
+        columns = labevents(chunk, visits)
         with gzip.open(folder / "ours.csv.gz", "wb", 1) as stream_of_rows:
             stream_of_rows.write(csv_rows(TABLES["hosp/labevents"], columns))
         return len(columns["labevent_id"])
 
     def pandas() -> int:
-        columns = labevents(chunk, visits, dirt=0.01)
+        columns = labevents(chunk, visits)
         frame = pa.table({name: pa.array(values) for name, values in columns.items()}).to_pandas()
         for name in ("charttime", "storetime"):
             frame[name] = pd.to_datetime(frame[name], unit="s")

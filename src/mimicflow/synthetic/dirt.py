@@ -1,18 +1,29 @@
-"""Unclean rows, as real tables have them, at a known share; the list of them is kept."""
+"""Unclean rows, as real tables have them, at known shares; the list of them is kept.
+
+The kinds are the rows of ``vocabulary/dirt.csv``: which table and columns, how they change, for
+which items only, and how often (``rate`` times the dirt that is asked for, of no more than ``most``
+of the rows). A row has at most one kind, so that what was planted can be counted again. Repeated
+rows come first in each table: copies stay exact.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from mimicflow.synthetic.population import HOUR, Chunk
+from mimicflow.synthetic.dirt_changes import CHANGES, repeated, times_of_arrival
+from mimicflow.synthetic.draws import vocabulary
+from mimicflow.synthetic.population import Chunk
 
-_UNREADABLE_SHARE = 0.0003
-"""Rows whose type is broken: well below the share at which ingestion stops."""
+IDS = ("labevent_id", "pharmacy_id", "stay_id", "hadm_id")
+"""What a row is called in the list: the first of these that its table has."""
 
-_REPEATED = ("ed/vitalsign", "ed/pyxis", "ed/medrecon")
+
+def kinds() -> pd.DataFrame:
+    """Return the table of kinds, in the order in which they are planted."""
+    return vocabulary("dirt", ("column", "amount", "items", "why"))
 
 
 def soil(chunk: Chunk, columns: dict, dirt: float) -> tuple[dict, pd.DataFrame]:
@@ -21,81 +32,50 @@ def soil(chunk: Chunk, columns: dict, dirt: float) -> tuple[dict, pd.DataFrame]:
     Parameters
     ----------
     chunk : Chunk
-        Owner of the random stream.
+        Owner of the random streams: each kind has one of its own.
     columns : dict
         ``module/table`` -> columns.
     dirt : float
-        Share of rows touched in each kind of table.
+        Share of rows that the rates of the kinds multiply.
 
     Returns
     -------
     columns : dict
         The same, unclean.
     broken : DataFrame
-        Columns table, id (stay; pharmacy_id of a prescription), kind of each unclean row.
+        Columns table, id (see ``IDS``), kind of each unclean row.
     """
-    rng = chunk.stream("dirt")
     columns = dict(columns)
-    broken: list[pd.DataFrame] = []
-
-    def note(table: str, rows: np.ndarray, kind: str) -> None:
-        ids = np.asarray(columns[table]["stay_id"])[rows]
-        broken.append(pd.DataFrame({"table": table, "id": ids, "kind": kind}))
-
-    for table in ("ed/triage", "ed/vitalsign"):
-        values = columns[table] = dict(columns[table])
-        kind = _kinds(rng, len(values["stay_id"]), dirt, 3)
-        celsius = np.round((values["temperature"] - 32) / 1.8, 1)
-        values["temperature"] = np.where(kind == 1, celsius, values["temperature"])
-        values["o2sat"] = np.where(kind == 2, 0.0, values["o2sat"])
-        values["heartrate"] = np.where(kind == 3, values["heartrate"] * 10, values["heartrate"])
-        for number, name in enumerate(("celsius", "o2sat_zero", "heartrate_tenfold"), 1):
-            note(table, np.flatnonzero(kind == number), name)
-
-    vitals = columns["ed/vitalsign"]
-    late = np.flatnonzero(rng.random(len(vitals["charttime"])) < dirt / 4)
-    vitals["charttime"] = vitals["charttime"].copy()
-    vitals["charttime"][late] += 3 * 24 * HOUR
-    note("ed/vitalsign", late, "time_after_departure")
-
-    for table in _REPEATED:
-        n = len(columns[table]["stay_id"])
-        twice = rng.random(n) < dirt
-        note(table, np.flatnonzero(twice), "duplicate")
-        rows = np.repeat(np.arange(n), np.where(twice, 2, 1))
-        columns[table] = {name: np.asarray(v)[rows] for name, v in columns[table].items()}
-
-    values = columns["ed/vitalsign"]
-    n = len(values["stay_id"])
-    unreadable = rng.permutation(n)[: int(n * _UNREADABLE_SHARE) if dirt else 0]
-    marked = np.zeros(n, bool)
-    marked[unreadable] = True
-    text = pa.array(values["resprate"], from_pandas=True).cast(pa.string())
-    values["resprate"] = pc.if_else(pa.array(marked), "twenty", text)
-    note("ed/vitalsign", np.flatnonzero(marked), "unreadable_number")
-
-    prescriptions = columns["hosp/prescriptions"]
-    columns["hosp/prescriptions"], drugs = _soil_drugs(chunk, prescriptions, dirt)
-    broken.append(drugs)
-    return columns, pd.concat(broken, ignore_index=True)
+    arrivals = times_of_arrival(columns["hosp/admissions"])
+    ids, labels = [np.array([], np.int64)], []
+    for table, listed in kinds().groupby("table", sort=False):
+        values = dict(columns[table])
+        name = next(name for name in IDS if name in values)
+        clean = np.ones(len(values[name]), bool)
+        for kind in listed.itertuples():
+            rng = chunk.stream(f"dirt: {table} {kind.kind}")
+            rows = _drawn(rng, clean, kind, values, dirt)
+            if kind.change == "repeat":
+                values, clean, rows = repeated(values, clean, rows, kind.column)
+            else:
+                values, rows = CHANGES[kind.change](values, rows, kind, arrivals)
+                clean[rows] = False
+            ids.append(np.asarray(values[name])[rows])
+            labels += [(table, kind.kind)] * len(rows)
+        columns[table] = values
+    broken = pd.DataFrame(labels, columns=["table", "kind"])
+    broken.insert(1, "id", np.concatenate(ids))
+    return columns, broken
 
 
-def _soil_drugs(chunk: Chunk, prescriptions: dict, dirt: float) -> tuple[dict, pd.DataFrame]:
-    """Type blanks around some names of drugs, or nothing but blanks."""
-    ids = np.asarray(prescriptions["pharmacy_id"])
-    kind = _kinds(chunk.stream("dirty drugs"), len(ids), dirt, 2)
-    clean = prescriptions["drug"]
-    around = pc.binary_join_element_wise(" ", clean.dictionary.cast(pa.string()), "  ", "")
-    # Each name a second time with blanks, and one more entry that is blank.
-    names = pa.concat_arrays([clean.dictionary.cast(pa.string()), around, pa.array(["   "])])
-    entry = clean.indices.to_numpy()
-    entry = np.select([kind == 1, kind == 2], [entry + len(around), 2 * len(around)], entry)
-    soiled = pa.DictionaryArray.from_arrays(pa.array(entry), names)
-    listed = pd.DataFrame({"table": "hosp/prescriptions", "id": ids, "kind": kind})[kind > 0]
-    listed["kind"] = listed["kind"].map({1: "blanks_around_drug", 2: "blank_drug"}).astype(object)
-    return prescriptions | {"drug": soiled}, listed
-
-
-def _kinds(rng: np.random.Generator, n: int, share: float, kinds: int) -> np.ndarray:
-    """Zero for clean rows, else a kind from 1 to ``kinds``."""
-    return np.where(rng.random(n) < share, rng.integers(1, kinds + 1, n), 0)
+def _drawn(
+    rng: np.random.Generator, clean: np.ndarray, kind: Any, values: dict, dirt: float
+) -> np.ndarray:
+    """Draw the rows of a kind among the clean ones."""
+    chosen = clean & (rng.random(len(clean)) < kind.rate * dirt)
+    if kind.items:
+        chosen &= np.isin(values["itemid"], [int(item) for item in kind.items.split()])
+    rows = np.flatnonzero(chosen)
+    if np.isnan(kind.most):
+        return rows
+    return np.sort(rng.permutation(rows)[: int(kind.most * len(clean))])

@@ -160,7 +160,7 @@ def hospital_chunk(
     columns["ed/triage"], columns["ed/vitalsign"] = emergency.triage_and_vitalsign(
         chunk, visits, moments
     )
-    columns["hosp/labevents"] = labevents(chunk, visits, dirt)
+    columns["hosp/labevents"] = labevents(chunk, visits)
     parameters = cardiology.ecg_parameters(chunk, visits, moments)
     columns["ecg/record_list"] = cardiology.record_list(parameters)
     columns["ecg/machine_measurements"] = cardiology.machine_measurements(chunk, parameters, dirt)

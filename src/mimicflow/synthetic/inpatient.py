@@ -145,7 +145,7 @@ def prescriptions(chunk: Chunk, visits: Visits) -> Columns:
     admission, drug = _with_course(more, frame, drugs, _DRUGS, admission, drug)
     start, end = frame["admittime"].to_numpy()[admission], frame["dischtime"].to_numpy()[admission]
     begin = start + (rng.beta(0.6, 2, len(drug)) * (end - start)).astype(np.int64)
-    begin -= begin % 3600
+    begin = np.maximum(begin - begin % 3600, start)  # by the hour, but not before the admission
     stop = begin + (rng.random(len(drug)) * (end - begin)).astype(np.int64) // 3600 * 3600
     # One order in fifty has no start: MIMIC leaves it empty.
     dated = rng.random(len(drug)) >= 0.002

@@ -17,17 +17,8 @@ _MAX_WARD_DAYS = 14
 _TURNAROUND_MINUTES = 27
 
 
-def labevents(chunk: Chunk, visits: Visits, dirt: float) -> Columns:
-    """Rows of ``hosp/labevents``, by specimen; text results and other dirt included.
-
-    Parameters
-    ----------
-    chunk, visits
-        The people and what happened to them.
-    dirt : float
-        Share of rows with a cancelled result, a result stored before it was drawn, or a twin
-        under another id.
-    """
+def labevents(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``hosp/labevents``, by specimen; below the limit of a method stands a text."""
     rng = chunk.stream("labevents")
     items = vocabulary("laboratory", ("label",))
     specimens = _specimens(rng, chunk, visits)
@@ -36,25 +27,17 @@ def labevents(chunk: Chunk, visits: Visits, dirt: float) -> Columns:
     charttime = specimens["time"].to_numpy()[specimen]
     wait = (_TURNAROUND_MINUTES * np.exp(0.4 * rng.standard_normal(len(specimens))))[specimen]
     storetime = charttime + (wait * 60).astype(np.int64) // 60 * 60
-    kind = rng.random(n) / dirt if dirt else np.full(n, np.inf)
-    storetime = np.where(kind < 1 / 3, charttime - 600, storetime)
     hadm = specimens["hadm_id"].to_numpy()[specimen]
     start = chunk.number * _IDS_PER_CHUNK + 1
-    columns = {
+    return {
+        "labevent_id": np.arange(start, start + n),
         "subject_id": specimens["subject_id"].to_numpy()[specimen],
         "hadm_id": pa.array(hadm, mask=hadm == 0),
         "specimen_id": start + specimen,
         "charttime": charttime,
         "storetime": storetime,
-        **_results(rng, specimens, items, specimen, item, (kind >= 1 / 3) & (kind < 2 / 3)),
+        **_results(rng, specimens, items, specimen, item),
     }
-    rows = np.repeat(np.arange(n), np.where((kind >= 2 / 3) & (kind < 1), 2, 1))
-    columns = {name: _take(values, rows) for name, values in columns.items()}
-    return {"labevent_id": np.arange(start, start + len(rows)), **columns}
-
-
-def _take(values: np.ndarray | pa.Array, rows: np.ndarray) -> np.ndarray | pa.Array:
-    return values.take(pa.array(rows)) if isinstance(values, pa.Array) else values[rows]
 
 
 def _specimens(rng: np.random.Generator, chunk: Chunk, visits: Visits) -> pd.DataFrame:
@@ -131,9 +114,8 @@ def _results(
     items: pd.DataFrame,
     specimen: np.ndarray,
     item: np.ndarray,
-    cancelled: np.ndarray,
 ) -> dict:
-    """Values, units, reference ranges and flags of the results; ``___`` where cancelled."""
+    """Values, units, reference ranges and flags of the results."""
 
     def of(name: str) -> np.ndarray:
         return items[name].to_numpy(float)[item]
@@ -153,12 +135,11 @@ def _results(
         pa.array(below), pa.array(limits.to_numpy(object)).take(pa.array(item)),
         pa.array(value).cast(pa.string()),
     )  # fmt: skip
-    text = pc.if_else(pa.array(cancelled), "___", text)
     unit, units = pd.factorize(items["unit"])
     return {
         "itemid": items["itemid"].to_numpy(np.int64)[item],
         "value": text,
-        "valuenum": np.where(below | cancelled, np.nan, value),
+        "valuenum": np.where(below, np.nan, value),
         "valueuom": pa.DictionaryArray.from_arrays(pa.array(unit[item]), pa.array(units)),
         "ref_range_lower": lower,
         "ref_range_upper": upper,

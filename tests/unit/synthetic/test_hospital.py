@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError
 from mimicflow.synthetic import make_hospital
+from mimicflow.synthetic.dirt import IDS, kinds
 from mimicflow.synthetic.laboratory import labevents
 from mimicflow.synthetic.population import DAY, draw_chunk
 from mimicflow.synthetic.visits import draw_visits
@@ -113,7 +114,7 @@ def test_some_results_arrive_after_the_prediction():
     late = []
     for number in range(6):
         chunk = draw_chunk(2, number, 1000)
-        columns = labevents(chunk, draw_visits(chunk), dirt=0)
+        columns = labevents(chunk, draw_visits(chunk))
         names = ("subject_id", "charttime", "storetime")
         drawn = pd.DataFrame({name: np.asarray(columns[name]) for name in names})
         stays = chunk.stays[chunk.stays["cohort"] & (chunk.stays["n_ecg"] > 0)]
@@ -150,10 +151,13 @@ def test_one_year_mortality_after_intensive_care():
 
 def test_codes_exist_and_follow_the_calendar(tables):
     codes = tables["hosp/diagnoses_icd"]
+    codes = codes[codes["icd_code"].str.fullmatch("[0-9A-Z]+")]
     nine, ten = (codes.loc[codes["icd_version"] == version, "icd_code"] for version in (9, 10))
     assert pd.notna(pd.Series(ICD9toCCS().map(nine.unique()))).all()
     assert pd.notna(pd.Series(ICD10toCCSR().map(ten.unique()))).all()
-    dated = codes.merge(tables["hosp/admissions"][["hadm_id", "dischtime"]], on="hadm_id")
+    stays = tables["hosp/admissions"]
+    ended = stays.loc[stays["dischtime"] > stays["admittime"], ["hadm_id", "dischtime"]]
+    dated = codes.merge(ended, on="hadm_id")
     dated = dated.merge(tables["hosp/patients"], on="subject_id")
     real = dated["dischtime"].dt.year - dated["anchor_year"]
     real += dated["anchor_year_group"].str[:4].astype(int) + 1
@@ -162,9 +166,11 @@ def test_codes_exist_and_follow_the_calendar(tables):
 
 def test_drug_codes_are_texts_in_the_known_blocks(tables):
     gsn = tables["hosp/prescriptions"]["gsn"].dropna()
+    gsn = gsn[~gsn.str.endswith(".0")]
     assert gsn.str.fullmatch(r"\d{6}( \d{6})* ?").all()
     assert gsn.str.contains(r"\d \d.* $").any()
     etc = tables["ed/medrecon"]["etccode"].dropna()
+    etc = etc[~etc.str.endswith(".0")]
     assert etc.str.fullmatch(r"0000[0-6]\d{3}").all()
     assert set(tables["ed/medrecon"]["etc_rn"]) == {1, 2}
     assert tables["ed/pyxis"]["gsn_rn"].max() > 1
@@ -177,20 +183,102 @@ def test_pain_is_typed_in_many_ways(tables):
         assert pain.dropna().str.fullmatch(pattern).any(), pattern
 
 
-def test_what_was_soiled_is_listed_and_found(tables, hospital):
+def reversed_times(begin, end):
+    return lambda rows: rows[end] < rows[begin]
+
+
+def written(column, pattern):
+    return lambda rows: rows[column].str.contains(pattern, regex=True, na=False)
+
+
+def year_before_arrival(rows):
+    return rows["intime"] - rows["charttime"] > pd.Timedelta(days=180)
+
+
+# What a reader of the files finds, by table and kinds that look the same.
+FOUND = [
+    ("ed/edstays", "half_day_slip year_slip", reversed_times("intime", "outtime")),
+    ("ed/triage", "o2sat_zero", lambda rows: rows["o2sat"] == 0),
+    ("ed/triage", "celsius", lambda rows: rows["temperature"].between(25, 45)),
+    ("ed/vitalsign", "duplicate", lambda rows: rows.duplicated()),
+    ("ed/vitalsign", "o2sat_zero", lambda rows: rows["o2sat"] == 0),
+    ("ed/vitalsign", "celsius", lambda rows: rows["temperature"].between(25, 45)),
+    ("ed/vitalsign", "year_early", year_before_arrival),
+    ("ed/vitalsign", "unreadable_number", written("resprate", "twenty")),
+    ("ed/pyxis", "year_early", year_before_arrival),
+    ("ed/pyxis", "decimal_gsn", written("gsn", r"\.0$")),
+    ("ed/medrecon", "year_early", year_before_arrival),
+    ("ed/medrecon", "decimal_gsn", written("gsn", r"\.0$")),
+    ("ed/medrecon", "decimal_etccode", written("etccode", r"\.0$")),
+    ("hosp/admissions", "half_day_slip year_slip", reversed_times("admittime", "dischtime")),
+    ("hosp/diagnoses_icd", "dotted_code", written("icd_code", r"\.")),
+    ("hosp/diagnoses_icd", "lower_code", written("icd_code", "[a-z]")),
+    ("hosp/diagnoses_icd", "no_break_space", written("icd_code", "\u00a0")),
+    ("hosp/procedures_icd", "dotted_code", written("icd_code", r"\.")),
+    ("hosp/procedures_icd", "lower_code", written("icd_code", "[a-z]")),
+    ("hosp/prescriptions", "duplicate", lambda rows: rows.duplicated()),
+    ("hosp/prescriptions", "no_break_space", written("drug", "\u00a0")),
+    ("hosp/prescriptions", "decimal_gsn", written("gsn", r"\.0$")),
+    ("hosp/prescriptions", "stop_before_start", reversed_times("starttime", "stoptime")),
+    (
+        *("hosp/prescriptions", "own_admission_before_arrival"),
+        lambda rows: rows["starttime"] < rows["edregtime"],
+    ),
+    (
+        *("hosp/labevents", "twin"),
+        lambda rows: rows.drop(columns="labevent_id").duplicated(),
+    ),
+    ("hosp/labevents", "cancelled", written("value", "^___$")),
+    ("hosp/labevents", "stored_before_drawn", reversed_times("charttime", "storetime")),
+    ("hosp/labevents", "without_storetime", lambda rows: rows["storetime"].isna()),
+    ("hosp/labevents", "absurd_lactate", lambda rows: rows["valuenum"] == 1276103),
+    ("hosp/labevents", "negative", lambda rows: rows["valuenum"] == -1),
+    ("hosp/labevents", "micromoles", written("valueuom", "^umol/L$")),
+    ("hosp/labevents", "grams_per_litre", written("valueuom", "^g/L$")),
+    ("hosp/labevents", "unknown_unit", written("valueuom", "^furlongs$")),
+    ("hosp/labevents", "beyond_limit", written("value", "^>70000$")),
+    ("hosp/labevents", "beyond_limit_in_words", written("value", "^GREATER THAN 500$")),
+    ("icu/icustays", "half_day_slip year_slip", reversed_times("intime", "outtime")),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "found"), FOUND, ids=[f"{path} {names}" for path, names, _ in FOUND]
+)
+def test_what_was_soiled_is_listed_and_nothing_else_is_found(tables, hospital, path, names, found):
     dirt = pd.read_parquet(hospital / "dirt.parquet")
-    vitals = tables["ed/vitalsign"]
-    assert (vitals["resprate"] == "twenty").sum() == (dirt["kind"] == "unreadable_number").sum() > 0
-    assert (vitals["resprate"] == "twenty").mean() < 0.001
-    zero = dirt[(dirt["table"] == "ed/vitalsign") & (dirt["kind"] == "o2sat_zero")]
-    assert set(zero["id"]) <= set(vitals.loc[vitals["o2sat"] == 0, "stay_id"])
-    assert vitals.duplicated().sum() > 0
-    assert vitals["temperature"].between(30, 45).any()
-    labs = tables["hosp/labevents"]
-    assert labs["value"].isin(["___", "<0.01"]).any()
-    assert (labs["storetime"] < labs["charttime"]).any()
-    twins = labs.drop(columns="labevent_id").duplicated()
-    assert 0.001 < twins.mean() < 0.01
+    planted = dirt.loc[(dirt["table"] == path) & dirt["kind"].isin(names.split()), "id"]
+    rows = tables[path]
+    number = next(name for name in IDS if name in rows)
+    if names == "year_early":
+        rows = rows.merge(tables["ed/edstays"][["stay_id", "intime"]], on="stay_id")
+    if names == "own_admission_before_arrival":
+        rows = rows.merge(tables["hosp/admissions"][["hadm_id", "edregtime"]], on="hadm_id")
+    assert sorted(rows.loc[found(rows), number]) == sorted(planted)
+    assert len(planted) > 0
+    assert len(planted) < 0.012 * len(rows)
+
+
+def test_every_kind_of_dirt_is_looked_for(hospital):
+    looked = {(path, name) for path, names, _ in FOUND for name in names.split()}
+    listed = set(zip(kinds()["table"], kinds()["kind"], strict=True))
+    assert looked <= listed
+    # These look like clean rows, or are looked at with the names of drugs.
+    assert {kind for _, kind in listed - looked} == {
+        *("heartrate_tenfold", "time_after_departure", "duplicate"),
+        *("blanks_around_drug", "blank_drug"),
+    }
+
+
+def test_a_row_has_one_kind_of_dirt(hospital):
+    """Labels of laboratory results and orders name rows; copies of an order share its label."""
+    dirt = pd.read_parquet(hospital / "dirt.parquet")
+    for path in ("hosp/labevents", "hosp/prescriptions"):
+        of_table = dirt[dirt["table"] == path]
+        assert not of_table["id"].duplicated().any()
+
+
+def test_machines_that_measured_nothing_say_so(tables):
     axis = tables["ecg/machine_measurements"]["qrs_axis"]
     assert 0.002 < (axis == 29999).mean() < 0.03
 
