@@ -115,6 +115,19 @@ def test_broken_records_are_excluded_and_listed(results):
     assert excluded.set_index("study_id")["reason"].to_dict() == broken.to_dict()
 
 
+def test_what_was_soiled_is_what_was_counted(results):
+    dirt = pd.read_parquet(results / "synthetic/dirt.parquet")
+    planted = dirt.groupby(["table", "kind"]).size()
+
+    for table in ("hosp/prescriptions", "ed/vitalsign", "ed/pyxis"):
+        report = json.loads((results / f"tables/{table}/report.json").read_text())
+        assert report["rows_duplicate"] == planted[table, "duplicate"] > 0
+        assert report["rows_rejected"] == planted.get((table, "unreadable_number"), 0)
+    attrition = pd.read_csv(results / "cohort/attrition.csv").set_index("step")
+    reversed_stays = attrition.loc["lost_reversed_times", "stays"]
+    assert reversed_stays == planted["ed/edstays"][["half_day_slip", "year_slip"]].sum()
+
+
 def test_csv_is_made_on_demand(tiny_run, results):
     run = tiny_run.snakemake("results/final_ecgs.csv", "results/vitals_long_cleaned.csv", *TINY)
 

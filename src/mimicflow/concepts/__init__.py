@@ -2,7 +2,8 @@
 
 Each ``<concept>.sql`` yields events with ``event_time`` and ``available_time``;
 ``<concept>_features.sql`` turns those known at the prediction into one row per stay;
-``<concept>_counts.sql``, where there is one, counts what a reader of the log should know.
+``<concept>_counts.sql``, where there is one, counts what a reader of the log should know. Drugs
+have one row each until ``<concept>_classes.sql``, since their classes depend on the split.
 """
 
 from __future__ import annotations
