@@ -226,8 +226,8 @@ def _told(header: Sequence[str], table: Table) -> str:
 
 def _load(reading: _Reading, threads: int) -> None:
     """Fill the table ``rows`` with the typed rows, and account for every line of the file."""
-    records = RawRecords(reading.stream, len(reading.header))
-    reader = RowReader(reading.header, reading.columns, _items(reading.table))
+    records = RawRecords(reading.stream, len(reading.header), reading.rejects)
+    reader = RowReader(reading.header, reading.columns, _items(reading.table), reading.rejects)
     types = ", ".join(f'"{column.name}" {DUCKDB_TYPES[column.type]}' for column in reading.columns)
     reading.connection.execute(f'CREATE TABLE rows ("{LINE}" BIGINT, {types})')
     waiting: list[pa.Table] = []

@@ -16,7 +16,7 @@ import numpy as np
 
 from mimicflow import rejects
 from mimicflow.raw_stream import RawStream
-from mimicflow.rejects import MAX_EXAMPLES, Reject, Rejects, as_text
+from mimicflow.rejects import Reject, Rejects, as_text
 
 MAX_RECORD_BYTES = 2_000_000
 _MAX_RECORD_LINES = 1000
@@ -59,6 +59,9 @@ class RawRecords:
         The file.
     width : int
         Fields of a record.
+    known : Rejects, optional
+        Those of the blocks that have been dealt with; when they are enough, further ones are
+        only counted.
 
     Attributes
     ----------
@@ -68,8 +71,9 @@ class RawRecords:
         Lines that go on with the record of the line before, by a line break within quotes.
     """
 
-    def __init__(self, stream: RawStream, width: int) -> None:
+    def __init__(self, stream: RawStream, width: int, known: Rejects | None = None) -> None:
         self.stream = stream
+        self.known = known or Rejects()
         self.width = width
         self.empty = 0
         self.continued = 0
@@ -132,7 +136,7 @@ class RawRecords:
             len(rejected),
             (
                 Reject(line + int(i), "", _REASONS[faults[i]], as_text(lines.text_of(i)))
-                for i in rejected[:MAX_EXAMPLES]
+                for i in rejected[: self.known.wanted]
             ),
         )
         return block

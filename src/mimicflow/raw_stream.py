@@ -70,7 +70,8 @@ class RawStream:
         with open(self.file, "rb") as stream:
             pieces = self._read(stream)
             for chunk in _gathered(self._unpacked(pieces) if self.file.suffix == ".gz" else pieces):
-                self._line_ends += np.count_nonzero(np.frombuffer(chunk, np.uint8) == ord("\n"))
+                ends = np.frombuffer(chunk, np.uint8) == ord("\n")
+                self._line_ends += int(np.count_nonzero(ends))
                 self.unfinished = not chunk.endswith(b"\n")
                 yield chunk
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from pyarrow import csv
 
 from mimicflow import rejects
 from mimicflow.raw_records import Block, bounds
-from mimicflow.rejects import MAX_EXAMPLES, Reject, Rejects, as_text
+from mimicflow.rejects import Reject, Rejects, as_text
 from mimicflow.tables import Column
 
 TYPES = {
@@ -85,18 +85,21 @@ class RowReader:
         What to read; of a column that the header lacks all values are null.
     items : sequence of int
         The only ``itemid`` to keep, all when empty. Other fields of other items are not looked at.
+    known : Rejects
+        Those of the blocks that have been dealt with, as for `mimicflow.raw_records.RawRecords`.
     """
 
     header: Sequence[str]
     columns: Sequence[Column]
     items: Sequence[int] = ()
+    known: Rejects = field(default_factory=Rejects)
 
     def __call__(self, block: Block) -> Rows:
         """Read a block; a row with a field that does not fit its column, or none, is rejected."""
         try:
             fields = self._fields(block)
         except pa.ArrowInvalid:
-            block = _of_width(block, len(self.header))
+            block = _of_width(block, len(self.header), self.known.wanted)
             fields = self._fields(block)
         records = np.arange(len(fields))
         if self.items:
@@ -117,7 +120,8 @@ class RowReader:
         rows = pa.table(columns)
         if faults:
             faulty = np.logical_or.reduce([fault.unfit for fault in faults])
-            block.rejects.add(int(faulty.sum()), _examples(block, records, faulty, faults))
+            listed = np.flatnonzero(faulty)[: self.known.wanted]
+            block.rejects.add(int(faulty.sum()), _examples(block, records, listed, faults))
             rows = rows.filter(pa.array(~faulty))
         return Rows(rows, len(block.lines) - len(records), block.rejects)
 
@@ -183,11 +187,13 @@ def _bytes(text: pa.Array) -> bytes:
 
 
 def _examples(
-    block: Block, records: np.ndarray, faulty: np.ndarray, faults: Sequence[_Fault]
+    block: Block, records: np.ndarray, listed: np.ndarray, faults: Sequence[_Fault]
 ) -> Iterator[Reject]:
-    """Yield why the first of the faulty rows cannot be used, with the text of their records."""
+    """Yield why rows cannot be used, with the text of their records."""
+    if not len(listed):
+        return
     starts, ends = bounds(block.text)[:2]
-    for row in np.flatnonzero(faulty)[:MAX_EXAMPLES]:
+    for row in listed:
         record = records[row]
         text = as_text(block.text[starts[record] : ends[record]])
         for fault in faults:
@@ -197,7 +203,7 @@ def _examples(
                 )
 
 
-def _of_width(block: Block, width: int) -> Block:
+def _of_width(block: Block, width: int, listed: int) -> Block:
     """Return the records of a block that have so many fields; the others are rejected."""
     starts, ends, n_fields = bounds(block.text)
     good = n_fields == width
@@ -211,7 +217,7 @@ def _of_width(block: Block, width: int) -> Block:
                 rejects.TOO_FEW if n_fields[i] < width else rejects.TOO_MANY,
                 as_text(block.text[starts[i] : ends[i]]),
             )
-            for i in wrong[:MAX_EXAMPLES]
+            for i in wrong[:listed]
         ),
     )
     kept = np.repeat(good, ends - starts + 1)

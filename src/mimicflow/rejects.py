@@ -56,15 +56,22 @@ class Rejects:
 
     rows: int = 0
     examples: list[Reject] = field(default_factory=list)
+    _full: bool = False
 
     def add(self, rows: int, examples: Iterable[Reject]) -> None:
         """Count rows that have not been counted yet; `examples` are of the first of them."""
         self.rows += rows
         self.examples += (reject._replace(text=reject.text[:_MAX_TEXT]) for reject in examples)
         listed = sorted({reject.line for reject in self.examples})
+        self._full = len(listed) >= MAX_EXAMPLES
         if len(listed) > MAX_EXAMPLES:
             last = listed[MAX_EXAMPLES - 1]
             self.examples = [reject for reject in self.examples if reject.line <= last]
+
+    @property
+    def wanted(self) -> int:
+        """How many of the rejected rows that come later in the file are worth listing, at most."""
+        return 0 if self._full else MAX_EXAMPLES
 
     @property
     def listed(self) -> int:
