@@ -3,9 +3,11 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/mimicflow run --cores $(CORES)
+FUZZ_CASES ?= 10000
+FUZZ_SEED ?= $(shell date +%s)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run all test lint bench report dag demo-data clean
+.PHONY: run all test test-long lint bench report dag demo-data clean
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -23,6 +25,9 @@ all: .venv/installed ## All four models, the baselines, figures and the comparis
 
 test: .venv/installed lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --cov --cov-report=term --cov-fail-under=90 tests
+
+test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before; a failure names its seed
+	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest --numprocesses $(CORES) tests/fuzz
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -9,12 +9,15 @@ hidden cause of a tidy error where it means that memory ran out, a reading that 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import math
+import os
 import resource
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +25,9 @@ import numpy as np
 
 from mimicflow.errors import MimicflowError
 
-CASES = {
-    "tables": 320,
+_SHARES = {
+    "tables": 900,
+    "compression": 200,
     "ecg_headers": 600,
     "ecg_signals": 200,
     "recordings": 300,
@@ -40,11 +44,16 @@ CASES = {
     "predictions": 200,
     "arrest_model": 250,
 }
-"""Seeds of each reader; at least 2,000 together."""
+TOTAL = int(os.environ.get("FUZZ_CASES", "2000"))
+SEED = int(os.environ.get("FUZZ_SEED", "0"))
+CASES = {
+    reader: math.ceil(share * TOTAL / sum(_SHARES.values())) for reader, share in _SHARES.items()
+}
+"""Cases of each reader."""
 
-SECONDS_PER_CASE = 10
-MEMORY_PER_CASE = 2 * 2**30
-"""Address space beyond what the process has already, in bytes."""
+SECONDS_PER_CASE = 20
+MEMORY_PER_CASE = 1250 * 2**20
+"""Bytes in memory beyond what the process has already: `mem_mb` of most rules and a quarter."""
 
 CELLS = (
     "", " ", "0", "-1", "-99999999", "1e308", "-1e308", "1e309", "nan", "inf", "-inf", "NULL",
@@ -52,6 +61,8 @@ CELLS = (
     "९", "\u2212" + "5", "1,5", "true", '"', '""', "'", "a\"b", "\u00e9", "\U0001f9e0", "\ufeff",
     "9999-12-31", "9999-12-31 23:59:59", "0000-00-00", "2150-02-30", "infinity", "-infinity",
     "２１５０-01-01 00:00:00", "2150-01-01 25:61:61", "2150-01-01T00:00:00+05:00", "epoch", "now",
+    "1.00E+07", "10000032_1", "10000032.0", "2180-05-06 07:17:00 PM", "2150-01-31x", "07:17",
+    "2180-05-06T07:17:00Z", "2180-05-06 07:17", "2180-05-06", "20500131", "1.5e2", "0x1p3", ".5",
     "../../etc/passwd", "/etc/passwd", "a\rb", "a\nb", "x" * 5000, "=1+1", "\\", "{}", "[]",
 )  # fmt: skip
 """What is written over a field of a table."""
@@ -70,7 +81,9 @@ class TooSlowError(BaseException):
 
 def generator(reader: str, seed: int) -> np.random.Generator:
     """Return the random numbers of one case."""
-    return np.random.default_rng([*reader.encode(), seed])
+    return np.random.default_rng(
+        [*reader.encode(), SEED, seed] if SEED else [*reader.encode(), seed]
+    )
 
 
 def run_cases(reader: str, case: Callable[[np.random.Generator], None]) -> None:
@@ -86,27 +99,42 @@ def run_cases(reader: str, case: Callable[[np.random.Generator], None]) -> None:
             failed.append(f"{reader} {seed}: {type(error).__name__}: {str(error)[:600]}\n{place}")
         done += 1
     assert done == CASES[reader]
-    assert not failed, f"{len(failed)} of {done} cases failed\n" + "\n".join(failed[:8])
+    told = f"{len(failed)} of {done} cases failed (FUZZ_CASES={TOTAL} FUZZ_SEED={SEED})\n"
+    assert not failed, told + "\n".join(failed[:8])
 
 
 @contextmanager
 def limits() -> Iterator[None]:
-    """Stop the block after `SECONDS_PER_CASE`, and refuse it more than `MEMORY_PER_CASE`."""
+    """Stop the block after `SECONDS_PER_CASE`, and fail it for more than `MEMORY_PER_CASE`."""
 
     def stop(*_: object) -> None:
         raise TooSlowError(f"longer than {SECONDS_PER_CASE} s")
 
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     before = signal.signal(signal.SIGALRM, stop)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    with suppress(OSError):  # not every container allows it; the peak then is the process's
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    held = max(_kilobytes("VmRSS"), _kilobytes("VmHWM"))
     signal.setitimer(signal.ITIMER_REAL, SECONDS_PER_CASE)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY_PER_CASE, hard))
+    # Address space is asked for more freely than memory; this is a net under the check below.
+    asked = 1024 * _kilobytes("VmSize") + 2 * MEMORY_PER_CASE
+    resource.setrlimit(resource.RLIMIT_AS, (asked, hard))
     try:
         yield
+        taken = 1024 * (_kilobytes("VmHWM") - held)
+        assert taken <= MEMORY_PER_CASE, f"took {taken / 2**20:.0f} MB"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         signal.signal(signal.SIGALRM, before)
+
+
+def _kilobytes(name: str) -> int:
+    """Return a figure of this process from the system's own account."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise LookupError(name)
 
 
 def attempt(read: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -201,6 +229,61 @@ def damage_encoding(text: str, draw: np.random.Generator) -> bytes:
             return text.replace("1", "1\0", int(draw.integers(1, 3))).encode()
         case _:
             return text.encode("cp037")
+
+
+def damage_lines(text: bytes, draw: np.random.Generator) -> bytes:
+    """Change lines of a sound CSV text as text, whatever its quotes: what a program had done."""
+    lines = text.split(b"\n")[:-1]
+    place = int(draw.integers(1, len(lines)))
+    where = int(draw.integers(len(lines[place]) + 1))
+    match int(draw.integers(9)):
+        case 0 | 1:  # quotes that are never closed, or in the middle of a field
+            for row in draw.integers(1, len(lines), int(draw.choice([1, 1, 2, 3]))):
+                cells = lines[row].split(b",")
+                cell = int(draw.integers(len(cells)))
+                quoted = [b'"' + cells[cell], cells[cell] + b'"', cells[cell][:2] + b'"']
+                cells[cell] = quoted[draw.integers(3)]
+                lines[row] = b",".join(cells)
+        case 2:  # text behind every value of a column, or behind one
+            ends = [b" PM", b"+05:00", b"Z", b"junk", b".0", b"e3", b"_1", b" ", b"\t", b".5"]
+            cell, end = int(draw.integers(lines[0].count(b",") + 1)), ends[draw.integers(len(ends))]
+            for row in range(1, len(lines)) if draw.integers(2) else [place]:
+                cells = lines[row].split(b",")
+                cells[min(cell, len(cells) - 1)] += end
+                lines[row] = b",".join(cells)
+        case 3:  # a line that never ends
+            lines[place] = lines[place][:where] + b"x" * int(draw.choice([10**5, 3 * 10**6]))
+        case 4:  # lines without anything, or with a break too many
+            lines.insert(place, [b"", b"\r", b" ", b'""', b"\x1a"][draw.integers(5)])
+        case 5:
+            breaks = [b"\n", b"\r", b"\r\n", b"\0", b"\xe9", b"\xc3", b"\xe2\x80\xa8", b"\x0b"]
+            lines[place] = (
+                lines[place][:where] + breaks[draw.integers(len(breaks))] + lines[place][where:]
+            )
+        case 6:  # every row
+            start, end = [(b'"', b""), (b"", b","), (b"x", b""), (b"", b"\xe9")][draw.integers(4)]
+            lines[1:] = [start + line + end for line in lines[1:]]
+        case 7:  # a field with line breaks, rightly in quotes
+            cells = lines[place].split(b",")
+            cell = int(draw.integers(len(cells)))
+            cells[cell] = b'"' + cells[cell] + [b"\n", b"\r\n", b"\n\n,"][draw.integers(3)] + b'x"'
+            lines[place] = b",".join(cells)
+        case _:  # names as MIMIC-III writes them
+            lines[0] = [lines[0].upper(), lines[0].replace(b",", b", ")][draw.integers(2)]
+    return b"\n".join(lines) + b"\n" * bool(draw.integers(5))
+
+
+def damage_members(parts: Sequence[bytes], draw: np.random.Generator) -> bytes:
+    """Compress texts one behind the other, with padding, and damage what comes out or not."""
+    packed = []
+    for part in parts:
+        packed.append(gzip.compress(part, int(draw.choice([0, 1, 9])), mtime=0))
+        if draw.integers(4) == 0:
+            packed.append([b"\0" * 512, gzip.compress(b"", mtime=0), b"\0"][draw.integers(3)])
+    if draw.integers(8) == 0:
+        packed.append([b"PK", b"\x1f\x8b", b"\n", b"\0" * 100_000][draw.integers(4)])
+    whole = b"".join(packed)
+    return whole if draw.integers(4) == 0 else damage_bytes(whole, draw)
 
 
 def damage_table(header: Sequence[str], rows: Sequence[Sequence[str]],

@@ -65,6 +65,7 @@ class _Reading:
     rejects: Rejects = field(default_factory=Rejects)
     rows: int = 0
     filtered: int = 0
+    lines: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -263,6 +264,11 @@ def _account(reading: _Reading, records: RawRecords) -> None:
             file=file,
             remedy="rows would be lost without a word: report this, with the way the file was made",
         )
+    reading.lines = {
+        "lines": stream.lines,
+        "lines_empty": records.empty,
+        "lines_continued": records.continued,
+    }
     if stream.unfinished and reading.strict:
         remedy = f"{DOWNLOAD_AGAIN}; or set ingest.strict to false"
         raise TableError(CUT_OFF, file=file, row=stream.lines, remedy=remedy)
@@ -348,6 +354,7 @@ def _report(reading: _Reading, kept: Sequence[int]) -> dict[str, Any]:
         "sha256": digest,
         "sha256_verified": verified,
         "release": SYNTHETIC if raw_files.is_synthetic(file) else release,
+        **reading.lines,
         "rows": reading.rows,
         "rows_kept": sum(kept),
         "rows_filtered": reading.filtered,

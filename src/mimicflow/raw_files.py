@@ -89,7 +89,14 @@ def read_header(file: Path) -> list[str]:
         raise TableError(
             "this is not UTF-8 text", file=file, remedy="save it as CSV in UTF-8 without zero bytes"
         )
-    first_line = re.split(rb"\r\n|\n|\r", head, maxsplit=1)[0]
+    first_line = head.partition(b"\n")[0].removesuffix(b"\r")
+    if b"\r" in first_line:
+        raise TableError(
+            "the first line holds a carriage return: lines may end with it alone",
+            file=file,
+            row=1,
+            remedy="save it with a line feed at the end of each line, as the release has it",
+        )
     try:
         text = first_line.decode("utf-8-sig")
     except UnicodeDecodeError as error:

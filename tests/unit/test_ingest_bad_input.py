@@ -44,6 +44,12 @@ BAD_FILES = {
         "not UTF-8",
         "save the file as UTF-8",
     ),
+    "carriage returns": (
+        PLAIN.replace(b"\n", b"\r"),
+        "patients.csv.gz.plain",
+        "line 1: the first line holds a carriage return",
+        "line feed",
+    ),
     "repeated column": (
         PLAIN.replace(b"gender", b"subject_id", 1),
         "patients.csv",
