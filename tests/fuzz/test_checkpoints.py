@@ -13,7 +13,7 @@ from fuzz_mutations import attempt, damage_bytes, is_refused, run_cases
 
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.files import write_npz
-from mimicflow.learning.checkpoints import load_checkpoint, save_checkpoint
+from mimicflow.learning.checkpoints import FORMAT, load_checkpoint, save_checkpoint
 from mimicflow.mortality.sequences import VisitSequences
 
 
@@ -71,7 +71,7 @@ def test_damaged_checkpoints(whole, tmp_path):
             file.write_bytes(damage_bytes(whole, draw))
             found = attempt(load_checkpoint, "thing", file)
             if not is_refused(found):  # what is left unchecked holds no value
-                assert same(found, {"kind": "thing", "format": 1} | content())
+                assert same(found, {"kind": "thing", "format": FORMAT} | content())
             return
         # The checksums are right here, so what comes back may differ, but only in plain values.
         name = sorted(members)[draw.integers(len(members))]
@@ -87,7 +87,7 @@ def test_damaged_checkpoints(whole, tmp_path):
 def test_a_crafted_pickle_is_refused_and_runs_nothing(whole, tmp_path, monkeypatch, where):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "a.pth"
-    hostile = {"kind": "thing", "format": 1, "x": Trap()}
+    hostile = {"kind": "thing", "format": FORMAT, "x": Trap()}
     match where:
         case "alone":
             file.write_bytes(pickle.dumps(hostile))
@@ -120,7 +120,7 @@ def test_members_of_the_archive_cannot_leave_it(whole, tmp_path):
 def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
     """Sizes in the pickle that the stored numbers do not fill."""
     stream = io.BytesIO()
-    torch.save({"kind": "thing", "format": 1, "w": torch.arange(4.0)}, stream)
+    torch.save({"kind": "thing", "format": FORMAT, "w": torch.arange(4.0)}, stream)
     members = parts(stream.getvalue())
     pickled = members["archive/data.pkl"]
     for old, new in (
