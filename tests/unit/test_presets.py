@@ -8,7 +8,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config, validate
 
-from mimicflow.scenarios import leaves
+from mimicflow.admission import protocols
+from mimicflow.scenarios import Scenarios, leaves
 
 PUBLISHED, SEED = "published", "seed"
 ECG_ONLY = ("all_stays_ECGonly", "multi_stays_ECGonly")
@@ -21,14 +22,19 @@ def preset(repository: Path, name: str) -> dict[str, Any]:
 
 
 def resolved(repository: Path, *names: str) -> dict[str, Any]:
-    """Return the values by dotted key of ``--configfile presets/...``, validated and filled up."""
+    """Return the values by dotted key of `configured`."""
+    return leaves(configured(repository, *names))
+
+
+def configured(repository: Path, *names: str) -> dict[str, Any]:
+    """Return the configuration of ``--configfile presets/...``, validated and filled up."""
     overlays: dict[str, Any] = {}
     for name in names:
         update_config(overlays, preset(repository, name))
     config = yaml.safe_load((repository / "config.yaml").read_text())
     update_config(config, overlays)
     validate(config, str(repository / "workflow/schemas/config.schema.yaml"))
-    return leaves(config)
+    return config
 
 
 def table(repository: Path, first_column: str) -> list[list[str]]:
@@ -108,3 +114,16 @@ def test_folders_come_from_an_overlay_before_them(repository: Path) -> None:
     said = claims(repository)[SEED]
     assert {key: config[key] for key in said} == said
     assert config["data.ed"] == preset(repository, "mimic-iv")["data"]["ed"]
+
+
+def test_nested_folds_stay_nested_under_the_presets(repository: Path) -> None:
+    """A table that is not marked optimistic must not be: validation patients stop the training."""
+    for names in ((), (PUBLISHED,), (PUBLISHED, SEED)):
+        config = configured(repository, *names)
+        scenarios = Scenarios(config, protocols.scenarios(config))
+        for name in protocols.folds("nested", config):
+            split = scenarios.config(name)["split"]
+            assert (split["stopping"], split["multi"]) == ("validation", "shared")
+        for name in [*protocols.folds("published", config), "seed"]:
+            split = scenarios.config(name)["split"]
+            assert (split["stopping"], split["multi"]) == ("test", "own")
