@@ -172,13 +172,16 @@ def unknown(draw):
 @st.composite
 def own_admissions(draw):
     """Rows of the admissions that follow from the stays, of any date; the admitted have them."""
-    times = rows(draw, ["subject_id", "admittime", "dischtime"], PATIENT, ANY, ANY)
-    times = times.drop_duplicates("subject_id", ignore_index=True)
+    when = st.one_of(ANY, st.integers(11_000, 30_000_000).map(lambda s: -s))  # often before arrival
+    times = pd.DataFrame(
+        [(patient, draw(when), draw(when)) for patient in PATIENTS],
+        columns=["subject_id", "admittime", "dischtime"],
+    )
     times[["admittime", "dischtime"]] = times[["admittime", "dischtime"]].apply(at)
-    orders = rows(draw, ["subject_id", "starttime", "gsn"], PATIENT, ANY, GSN)
+    orders = rows(draw, ["subject_id", "starttime", "gsn"], PATIENT, when, GSN)
     codes = rows(draw, ["subject_id", "code"], PATIENT, CODE)
     codes["icd_code"], codes["icd_version"] = zip(*codes.pop("code"), strict=True)
-    stays = rows(draw, ["subject_id", "intime", "outtime", "disposition"], PATIENT, ANY, ANY, END)
+    stays = rows(draw, ["subject_id", "intime", "outtime", "disposition"], PATIENT, when, when, END)
     stays[["intime", "outtime"]] = stays[["intime", "outtime"]].apply(at)
     tables = {
         "admissions": times,

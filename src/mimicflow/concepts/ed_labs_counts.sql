@@ -23,4 +23,9 @@ SELECT 'results of ' || lab || ' ' || what AS what, count(*) AS n
 FROM told
 WHERE what IS NOT NULL
 GROUP BY ALL
+UNION ALL
+SELECT 'results drawn until the prediction', count(*)
+FROM events
+JOIN (SELECT stay_id, prediction_time FROM spine) USING (stay_id)
+WHERE event_time <= prediction_time
 ORDER BY what
