@@ -9,13 +9,6 @@ Nothing but the samples of an epoch (and, for the clinical model, the two hours 
 seen by a prediction; selection, tuning, rounds, calibration and threshold see development patients only.
 """
 
-from mimicflow.arrest.mimic_waveforms import state_of_records
-
-
-def records_there(wildcards):
-    """A parameter: which records of MIMIC are there, so that the registry takes those that come later."""
-    return state_of_records(raw_folder("waveforms")(wildcards))
-
 
 rule build_registry:
     """The registry of MIMIC-IV: bedside recordings, ICU stays and their cardiac arrests."""

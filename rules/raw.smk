@@ -7,6 +7,7 @@ parameter: another content reruns whatever its time, a touched file reruns nothi
 from pathlib import Path
 
 from mimicflow import origin
+from mimicflow.arrest.mimic_waveforms import state_of_records
 from mimicflow.needs import REGISTRY, SECTIONS
 from mimicflow.raw_content import raw_sha256
 from mimicflow.raw_files import find_raw_file
@@ -95,6 +96,11 @@ def raw_content(files):
         return [raw_sha256(path) for path in files(wildcards) if path not in MADE]
 
     return digests
+
+
+def records_there(wildcards):
+    """A parameter: which records of MIMIC are there, so that the registry takes those that come later."""
+    return state_of_records(raw_folder("waveforms")(wildcards))
 
 
 def records(module, files):
