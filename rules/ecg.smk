@@ -26,7 +26,17 @@ rule build_ecg_store:
         mem_mb=memory(1500),
         runtime="4h",
     params:
-        ecg=setting("ecg"),
+        # Not max_damaged_share: another limit makes no other store.
+        ecg=chosen(
+            ecg=[
+                "sampling_rate",
+                "seconds",
+                "cleaning",
+                "powerline",
+                "dtype",
+                "max_wrong_checksums",
+            ]
+        ),
         folder=raw_folder("ecg"),
         awaited="results/.awaited/{scenario}ecg/{shard}.parquet",
         arrivals=arrivals("results/.awaited/{scenario}ecg/{shard}.parquet"),
