@@ -237,6 +237,15 @@ def test_the_comparison_holds_all_models_and_calls_the_data_real(results):
     assert np.isfinite(times["train_seconds"]).all()
 
 
+def test_the_leaks_are_priced_on_the_patients_of_either_protocol(results):
+    leak = pd.read_csv(results / "leak.csv")
+
+    assert leak["model"].drop_duplicates().tolist() == list(MODELS)
+    assert set(leak["leak"]) == {"all"}
+    sizes = leak[["n_published", "n_audited", "n_both"]].drop_duplicates().to_numpy().tolist()
+    assert sizes == [[17, 18, 17]]
+
+
 def test_what_was_read_is_told_and_nothing_else_is_needed(checkout, results):
     tables = json.loads((results / "manifest.json").read_text())["tables"]
 
@@ -272,6 +281,19 @@ def test_a_second_run_has_nothing_to_do_and_a_protocols_key_reruns_its_own(check
 
     assert planned["train_visit_network"] == 3
     assert not {"fit_embedding", "extract_visit_codes", "fit_bag_of_codes"} & set(planned)
+
+
+def test_the_price_of_one_leak_is_that_of_one_network_more(checkout):
+    (checkout.folder / "priced.yaml").write_text(
+        yaml.safe_dump({"mortality": {"priced_keys": ["survivors"]}})
+    )
+
+    planned = checkout.planned(
+        "mortality", "--configfile", "presets/tiny.yaml", "demo.yaml", "priced.yaml"
+    )
+
+    assert planned["label_deaths"] == planned["train_visit_network"] == planned["price_leaks"] == 1
+    assert not {"fit_bag_of_codes", "compare_protocols", "build_icu_cohort"} & set(planned)
 
 
 def test_the_log_of_the_visits_tells_how_many_have_no_codes(checkout):
