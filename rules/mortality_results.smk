@@ -232,7 +232,7 @@ rule compare_protocols:
         runtime="30m",
     params:
         runs=MORTALITY_RUNS,
-        optimistic=sorted(OPTIMISTIC_MORTALITY),
+        optimistic=sorted(OPTIMISTIC_MORTALITY.intersection(MORTALITY_PROTOCOLS)),
         draws=lookup("evaluation/bootstrap_draws", within=config),
         threshold=lookup("evaluation/threshold", within=config),
         synthetic=is_synthetic,
