@@ -171,7 +171,7 @@ def _take_out_copies(connection: duckdb.DuckDBPyConnection, table: Table, names:
         SELECT hash({names}) AS mark FROM rows WHERE {known} GROUP BY mark HAVING count(*) > 1;
         CREATE TABLE copies AS
         SELECT "{LINE}" FROM rows
-        WHERE {known} AND hash({names}) IN (FROM alike)
+        WHERE hash({names}) IN (FROM alike)
         QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY "{LINE}") > 1;
         DELETE FROM rows WHERE "{LINE}" IN (FROM copies);
         """

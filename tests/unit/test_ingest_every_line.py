@@ -40,12 +40,19 @@ def test_a_quote_that_is_never_closed_costs_its_own_row(raw, out, name):
 @pytest.mark.usefixtures("chunks")
 @pytest.mark.parametrize(
     "first, second",
-    [('"2011', '"2011'), ('"2011', '2011"'), ('20"11', "2011"), ('"20"11', "2011"), ('2011"', '"')],
+    [
+        ('"2011 - 2013', '"2011 - 2013'),
+        ('"2011 - 2013', '2011 - 2013"'),  # as one field with many line breaks would be written
+        ('"2011 - 2013', '20"11" - 2013'),
+        ('20"11 - 2013', "2011 - 2013"),
+        ('"20"11 - 2013', "2011 - 2013"),
+        ('2011 - 2013"', '"'),
+    ],
 )
 def test_quotes_of_two_rows_swallow_none_between(raw, out, first, second):
     lines = patients(400)
-    lines[99] = lines[99].replace("2011", first)
-    lines[300] = lines[300].replace("2011", second)
+    lines[99] = lines[99].replace("2011 - 2013", first)
+    lines[300] = lines[300].replace("2011 - 2013", second)
     write(raw, "patients.csv", lines)
     report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
     assert report["rows"] == 400
