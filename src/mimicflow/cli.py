@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mimicflow import __version__
 from mimicflow.errors import ConfigError, MimicflowError
@@ -67,7 +67,18 @@ def _options(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+class _Verbatim(TyperCommand):
+    """Takes its arguments as they stand: ``--`` says where Snakemake's targets begin."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args == ["--help"]:
+            return list(super().parse_args(ctx, args))
+        super().parse_args(ctx, [])
+        ctx.args = list(args)
+        return list(args)
+
+
+@app.command(cls=_Verbatim)
 def run(context: typer.Context) -> None:
     """Start Snakemake with these arguments; the lock of a run that was killed is released first.
 
