@@ -155,7 +155,7 @@ def check(folder, path: str, content: bytes, share: float, packed: bytes = b"") 
     lost = sum((sound - rows).values()) - report["rows_duplicate"] - report["lines_continued"]
     assert lost <= 0, f"rows that are neither kept nor listed: {sound - rows}"
     for reject in rejected.itertuples():
-        said = lines[reject.line - 1].decode("utf-8-sig", errors="replace").rstrip("\r")
+        said = lines[reject.line - 1].decode("utf-8", errors="replace").rstrip("\r")
         assert reject.text.split("\n")[0] == said[:2000].split("\n")[0]
         if reject.reason in FORMS and "\n" not in reject.text and len(said) < 2000:
             place = names.index(reject.column)
@@ -170,7 +170,14 @@ def table_types(table) -> dict[str, str]:
     return {column.name: column.type for column in table.columns}
 
 
-PATHS = ("hosp/patients", "hosp/admissions", "ed/vitalsign", "ed/triage")
+PATHS = (
+    "hosp/patients",
+    "hosp/admissions",
+    "ed/vitalsign",
+    "ed/triage",
+    "ed/pyxis",
+    "hosp/prescriptions",
+)
 
 
 def sound(path: str) -> bytes:
