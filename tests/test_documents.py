@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -22,12 +23,17 @@ PATTERNS = {
     "path": re.compile(rf"(?<![\w./-])((?:{FOLDERS})/[\w./*{{}}<>-]+)"),
 }
 
+# Rows of the table of cases in tests/README.md; E and F are not in it yet.
+CASES = {f"{part}{n}" for part, last in zip("ABCDG", (11, 8, 8, 11, 18), strict=True)
+         for n in range(1, last + 1)}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def documents(repository):
     """The text of each document, by its path."""
     files = [*repository.glob("*.md"), *(repository / "docs").glob("*.md"),
-             repository / "results/README.md", repository / "Makefile"]  # fmt: skip
+             repository / "results/README.md", repository / "tests/README.md",
+             repository / "Makefile"]  # fmt: skip
     return {file.relative_to(repository): file.read_text(encoding="utf-8") for file in files}
 
 
@@ -98,6 +104,15 @@ def test_every_link_between_documents_leads_somewhere(documents, repository):
     for name, text in documents.items():
         for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
             assert (repository / name.parent / link).exists(), f"{name} links {link}"
+
+
+def test_every_test_that_the_table_of_cases_names_exists(documents, repository):
+    text = documents[Path("tests/README.md")]
+    assert set(re.findall(r"^\| ([A-G]\d+) \|", text, re.M)) == CASES
+    file = ""
+    for path, test in re.findall(r"`(tests/[\w/]+\.py)?(?:::(test_\w+))?`", text):
+        file = path or file  # a test without a file is of the file named before it
+        assert f"def {test}" in (repository / file).read_text(encoding="utf-8"), f"{file}::{test}"
 
 
 @pytest.mark.parametrize(("program", "after"), [("exit 1", "old"), ("echo new > $3", "new")])
