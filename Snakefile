@@ -100,7 +100,7 @@ rule evaluation:
 for changing in workflow.rules:
     if changing.script:
         adapter = Path(workflow.basedir, f"workflow/scripts/{changing.name}.py")
-        changing.set_params(code=content_of([adapter, *changing.input.code]))
+        changing.set_params(code=content_of([adapter, *map(package_file, changing.input.code)]))
 
 
 onstart:

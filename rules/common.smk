@@ -7,7 +7,7 @@ from mimicflow.awaited import count_arrivals
 from mimicflow.mortality import protocols as mortality_protocols
 from mimicflow.needs import SECTIONS, tables_of
 from mimicflow.privacy import is_private, keep_private
-from mimicflow.provenance import content_of, source_files
+from mimicflow.provenance import content_of, package_file, source_files
 from mimicflow.scenarios import Scenarios
 
 if is_private(config):

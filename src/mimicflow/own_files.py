@@ -68,21 +68,22 @@ def damaged(files: Iterable[str | Path]) -> InputError | None:
 
 
 def _own(files: Iterable[str | Path]) -> list[Path]:
-    paths = [Path(file) for file in files]
     raw = [Path(folder) for folder in MADE.values()]
-    return [
-        path
-        for path in paths
-        if "results" in path.parts
-        and path.is_file()
-        and not any(path.is_relative_to(folder) for folder in raw)
-    ]
+    found = []
+    for path in map(Path, files):
+        if "results" not in path.parts or not path.is_file():
+            continue
+        # On Kubernetes the folders of storage stand before.
+        below = Path(*path.parts[len(path.parts) - 1 - path.parts[::-1].index("results") :])
+        if not any(below.is_relative_to(folder) for folder in raw):
+            found.append(path)
+    return found
 
 
 def _fault(file: Path) -> str:
     """Return what is wrong with the end of a file; empty if nothing is."""
     size = file.stat().st_size
-    if size == 0:
+    if size == 0 and file.suffix:
         return "it is empty"
     if file.suffix == ".parquet":
         end = _last(file, 8)

@@ -72,6 +72,14 @@ def content_of(files: Iterable[str | Path]) -> str:
     return hashlib.sha256("".join(sorted(map(_content, map(Path, files)))).encode()).hexdigest()
 
 
+def package_file(named: str | Path) -> Path:
+    """Return the file of the package that an input of a rule stands for.
+
+    Where jobs share no folder, as on Kubernetes, inputs are named by where storage puts them.
+    """
+    return PACKAGE / str(named).rpartition(f"src/{PACKAGE.name}/")[2]
+
+
 @cache
 def _content(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -51,6 +51,10 @@ def rule_log(path: str) -> Iterator[None]:
         leave()
 
 
+# What a user has put there is for its own reader to judge, and never to be deleted.
+_RAW = ("raw", "registry", "marks")
+
+
 class _LogFile(logging.FileHandler):
     """A log that does not fill the terminal with tracebacks when the disk is full."""
 
@@ -94,9 +98,15 @@ def _told(error: Exception, log: str) -> MimicflowError | None:
 
 
 def _inputs() -> list[str]:
-    """Return the input files of the rule; none outside of Snakemake."""
+    """Return the inputs of the rule that are no raw files; none outside of Snakemake."""
     snakemake = getattr(sys.modules["__main__"], "snakemake", None)
-    return list(getattr(snakemake, "input", []))
+    files = getattr(snakemake, "input", [])
+    raw: set[str] = set()
+    if hasattr(files, "get"):
+        for name in _RAW:
+            named = files.get(name, [])
+            raw |= {named} if isinstance(named, str) else set(named)
+    return [file for file in files if file not in raw]
 
 
 def leave() -> None:

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from snakemake.iocontainers import InputFiles
 
+from mimicflow import scripting
 from mimicflow.errors import InputError
 from mimicflow.files import write_csv, write_json, write_npz, write_parquet
 from mimicflow.own_files import check_whole, damaged
@@ -57,6 +60,11 @@ def test_raw_files_and_files_elsewhere_are_not_looked_at(results, tmp_path, monk
     for folder in (raw, tmp_path):
         (folder / "record_list.csv").write_text("subject_id,study_id\n1")
         check_whole([folder / "record_list.csv"])
+    storage = tmp_path / ".snakemake/storage/fs/volume/results/synthetic/hosp"
+    storage.mkdir(parents=True)
+    for name in ("patients.csv", "SYNTHETIC"):
+        (storage / name).touch()
+        check_whole([storage / name])
     check_whole([results / "not_there.csv", results])
 
 
@@ -81,6 +89,16 @@ with rule_log("rule.log"):
     import pandas as pd
     print("rows", len(pd.read_csv("results/a.csv")), len(pd.read_parquet("results/b.parquet")))
 """
+
+
+def test_raw_files_that_a_user_has_put_below_results_are_left_to_their_reader(monkeypatch):
+    inputs = InputFiles(["results/synthetic_not/hosp/a.csv", "results/b.parquet", "results/c.csv"])
+    for name, index in (("raw", 0), ("shards", 1), ("other", 2)):
+        inputs._set_name(name, index)
+    job = types.SimpleNamespace(input=inputs)
+    monkeypatch.setattr(sys.modules["__main__"], "snakemake", job, raising=False)
+
+    assert scripting._inputs() == ["results/b.parquet", "results/c.csv"]
 
 
 def test_a_job_looks_at_its_inputs_before_it_begins(results, tmp_path):

@@ -43,6 +43,14 @@ def test_the_digest_of_code_follows_its_content_and_nothing_else(tmp_path):
     assert content_of(files) != content_of(files[:1])
 
 
+@pytest.mark.parametrize("before", ["", "/src/mimicflow/", ".snakemake/storage/fs/volume/"])
+def test_an_input_is_a_file_of_the_package_wherever_storage_puts_it(before):
+    file = provenance.package_file(f"{before}src/mimicflow/reference/labs.csv")
+
+    assert file == provenance.PACKAGE / "reference/labs.csv"
+    assert file.is_file()
+
+
 def test_every_module_of_the_package_is_reached_by_some_name():
     package = provenance.PACKAGE
     for file in package.rglob("*.py"):
