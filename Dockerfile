@@ -2,7 +2,8 @@
 #   docker build -t mimicflow:cpu .
 #   docker build -t mimicflow:cuda --build-arg TORCH_INDEX=https://pypi.org/simple --build-arg COMPILER="gcc libc6-dev" .
 # CUDA itself comes with that build of torch, the driver from the node.
-FROM python:3.11-slim-bookworm
+# By digest of the index of all architectures (September 2026), so that the same image is built again.
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 # gcc and libc6-dev: torch.compile builds its kernels with them; of no use without a GPU.
 ARG COMPILER=""

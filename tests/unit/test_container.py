@@ -72,7 +72,8 @@ def test_everything_else_is_held_to_the_lock(steps):
 
 def test_the_python_is_one_that_the_package_supports(repository, steps):
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    version = re.fullmatch(r"python:(3\.\d+)-slim-\w+", values(steps, "FROM")[0])[1]
+    [image] = values(steps, "FROM")
+    version = re.fullmatch(r"python:(3\.\d+)-slim-\w+@sha256:[0-9a-f]{64}", image)[1]
 
     assert project["requires-python"] == f">={version}"
 
