@@ -21,8 +21,12 @@ from mimicflow.concepts import REFERENCE, Paths, opened
 FEWEST_ROWS = 20
 """Of fewer rows nothing is told."""
 MANY_ROWS = 1000
-"""Of that many ICD-9 codes some begin with 0 (3 in 100 of the open demo's diagnoses, 6 of its
-procedures), and of that many laboratory results some are of each group."""
+"""Of that many laboratory results some are of each group."""
+FEWEST_ICD9 = 300
+"""Of fewer ICD-9 codes it is not told how many begin with 0."""
+USUALLY_WITH_ZERO = 0.005
+"""Share of ICD-9 codes that begin with 0 below which the table is told of; of the open demo's
+diagnoses it is .03, of its procedures .06."""
 USUALLY_UNSTORED = 0.01
 """Share of results without storetime above which the table is told of."""
 
@@ -215,10 +219,11 @@ def warnings_of(checks: Sequence[Mapping[str, Any]]) -> list[str]:
                 f"{head}{check['unknown']} of {check['rows']} {check['column']} values are not "
                 f"known by {check['known_by']}{half}"
             )
-        if check["icd9"] >= MANY_ROWS and not check["with_zero"]:
+        icd9, with_zero = check["icd9"], check["with_zero"]
+        if icd9 >= FEWEST_ICD9 and with_zero < USUALLY_WITH_ZERO * icd9:
             told.append(
-                f"{head}none of {check['icd9']} ICD-9 codes begins with 0: a spreadsheet may have "
-                "taken the zeros, and made other codes of them"
+                f"{head}{with_zero or 'none'} of {icd9} ICD-9 codes begin with 0, where 3 in 100 "
+                "usually do: a spreadsheet may have taken the zeros, and made other codes of them"
             )
     return told
 

@@ -10,7 +10,9 @@ import re
 
 # Of macros.sql, character by character; a property test compares both.
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_BLANK = re.compile("[\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+_BLANKS = re.compile(
+    "[\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
+)
 _WHOLE_NUMBER = re.compile(r"([0-9]+)\.0*")
 # A dot is written after two or three digits of an ICD code, after more only by a spreadsheet.
 _ICD_NUMBER = re.compile(r"([0-9]{4,})\.0*")
@@ -18,12 +20,12 @@ _VISIT_CODE = re.compile(r"(ICD9|ICD10|PROC9|PROC10|DRUG)\s*:(.*)", re.IGNORECAS
 
 
 def trimmed(text: str | None) -> str:
-    """Return the text with plain blanks only, none of them at its ends; "" for none.
+    """Return the text with single plain blanks only, none of them at its ends; "" for none.
 
     Blanks are those of Unicode and control characters; what has no width (zero-width space, byte
     order mark, soft hyphen) goes.
     """
-    return _BLANK.sub(" ", _INVISIBLE.sub("", text or "")).strip(" ")
+    return _BLANKS.sub(" ", _INVISIBLE.sub("", text or "")).strip(" ")
 
 
 def clean_text(text: str | None) -> str:

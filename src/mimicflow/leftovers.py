@@ -6,6 +6,7 @@ Nothing that is declared as a result is ever called so.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -81,8 +82,9 @@ def remove_abandoned_folders(parent: Path, prefix: str) -> None:
         match = pattern.fullmatch(entry.name)
         if not match or match["host"] != HOST or lives(int(match["pid"])):
             continue
-        if entry.is_dir(follow_symlinks=False) and entry.stat().st_uid == os.getuid():
-            shutil.rmtree(entry.path, ignore_errors=True)  # a second process may do the same
+        with contextlib.suppress(FileNotFoundError):  # another process removes the same
+            if entry.is_dir(follow_symlinks=False) and entry.stat().st_uid == os.getuid():
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _is_at_work(host: str, pid: int) -> bool:
@@ -99,7 +101,8 @@ def within_snakemake() -> bool:
 
 def remove(path: Path) -> None:
     """Remove a file or a folder with all that is in it; what is gone already is no error."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -86,7 +86,7 @@ def test_the_codes_of_a_visit_are_spelled_in_one_way():
         ),
         prescriptions=pd.DataFrame(
             {**of_visit, "starttime": "2149-05-02",
-             "drug": [f"Sodium{NO_BREAK}Chloride", f"sodium chloride{ZERO_WIDTH}", NO_BREAK]}
+             "drug": [f"Sodium{NO_BREAK}Chloride", f"sodium  chloride{ZERO_WIDTH}", NO_BREAK]}
         ),
     )  # fmt: skip
     assert visits["codes"].item().tolist() == [

@@ -163,6 +163,10 @@ TEXTS = [
     ("___", None, None),
     (None, None, None),
     ("nan", None, None),
+    # What could belong to the number, and so change it.
+    *((text, None, None) for text in (">70 000", ">70K", ">1.5e3", ">1:10", "< 1/10", "<5*10")),
+    (">70 k/uL", None, 70.0),
+    (">or=500", None, 500.0),
 ]
 
 

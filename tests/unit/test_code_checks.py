@@ -9,6 +9,7 @@ from hand_made import typed, write
 
 from mimicflow.code_checks import (
     CHECKS,
+    FEWEST_ICD9,
     FEWEST_ROWS,
     MANY_ROWS,
     check_codes,
@@ -73,11 +74,13 @@ def test_zeros_that_a_spreadsheet_took_are_told_by_the_table(checked):
     counts, warnings = checked(diagnoses_icd=ninth(lost))
     row = counts["hosp/diagnoses_icd", "icd_code"]
     assert row["with_zero"] == 0
-    assert any("ICD-9 codes begins with 0" in warning for warning in warnings)
+    assert any(f"none of {row['icd9']} ICD-9 codes begin with 0" in text for text in warnings)
     # Some became other codes, 01882 among them; the others are known by nobody.
     assert 0.01 < row["unknown"] / row["rows"] < 0.1
     assert any("icd_code values are not known by the lists of CCS" in text for text in warnings)
-    few = checked(diagnoses_icd=ninth(["4280"] * (MANY_ROWS - 1)))[1]
+    mended = checked(diagnoses_icd=ninth(["0389"] + ["4280"] * (FEWEST_ICD9 - 1)))[1]
+    assert any("1 of 300 ICD-9 codes begin with 0" in text for text in mended)
+    few = checked(diagnoses_icd=ninth(["4280"] * (FEWEST_ICD9 - 1)))[1]
     tenth = checked(diagnoses_icd=ninth(["I10"] * MANY_ROWS, version=10))[1]
     assert few == tenth == []
 

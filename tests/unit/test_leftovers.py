@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -7,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from mimicflow import identity
+from mimicflow import identity, leftovers
 from mimicflow.database import connect
 from mimicflow.files import atomic_folder, atomic_output
 from mimicflow.leftovers import final_path, hidden_path
@@ -90,6 +91,21 @@ def test_folders_of_the_dead_go_too(tmp_path, here):
 
     assert names(tmp_path) == ["registry"]
     assert names(tmp_path / "registry") == ["whole"]
+
+
+def test_folders_that_another_process_removes_first_are_no_error(tmp_path, here, monkeypatch):
+    for number in range(3):
+        (tmp_path / f"spill-{here}-{DEAD + number}-x").mkdir()
+
+    def gone_meanwhile(pid):
+        shutil.rmtree(tmp_path / f"spill-{here}-{pid}-x")
+        return False
+
+    monkeypatch.setattr(leftovers, "lives", gone_meanwhile)
+    leftovers.remove_abandoned_folders(tmp_path, "spill-")
+    leftovers.remove(tmp_path / "never")
+
+    assert names(tmp_path) == []
 
 
 def test_hidden_names_tell_their_result():

@@ -3,7 +3,7 @@
 -- A key of the configuration; one that was not handed over is an error, not a NULL.
 CREATE MACRO option(key) AS coalesce(getvariable(key), error('option ' || key || ' is missing'));
 
--- The same as in code_texts.py: plain blanks only, none at the ends, nothing without width.
+-- The same as in code_texts.py: single plain blanks, none at the ends, nothing without width.
 CREATE MACRO trimmed(field) AS trim(
     regexp_replace(
         regexp_replace(
@@ -11,7 +11,7 @@ CREATE MACRO trimmed(field) AS trim(
             '[\x{ad}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}]',
             '', 'g'
         ),
-        '[\x{00}-\x{20}\x{7f}-\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]',
+        '[\x{00}-\x{20}\x{7f}-\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+',
         ' ', 'g'
     ),
     ' '
@@ -148,13 +148,14 @@ END;
 
 -- Laboratory results ----------------------------------------------------------------------------
 
--- The number in '<0.01', 'less than 0.01 ng/mL' or '>70,000': what follows it is no digit.
+-- The number in '<0.01', 'less than 0.01 ng/mL' or '>70,000'. A unit may follow, but nothing that
+-- could belong to the number: in '>70 000', '>70K', '>1.5e3' or '>1:10' it is not known.
 CREATE MACRO limit_in(field, words) AS try_cast(
     replace(
         nullif(
             regexp_extract(
                 clean_text(field),
-                '^(?:' || words || ')\s*(?:=|or =|or equal to)?\s*(\d{1,3}(?:,\d{3})+|\d+\.?\d*|\.\d+)(?:[^\d.,].*)?$',
+                '^(?:' || words || ')\s*(?:=|or ?=|or equal to)?\s*(\d{1,3}(?:,\d{3})+|\d+\.?\d*|\.\d+)(?:\s*(?:[%(]|[a-zµμ]+[/ )]|[a-zµμ]{2})\D*)?$',
                 1
             ),
             ''
