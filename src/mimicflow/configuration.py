@@ -22,6 +22,17 @@ Place = tuple[object, ...]
 _MAX_SHOWN = 60  # characters of a value
 
 
+def _is_integer(_: object, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# JSON knows no difference between 2.0 and 2; range() and seeds do.
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
+
+
 def read_config(*files: str | Path) -> dict[str, Any]:
     """Return the configuration of these files, each laid over those before, checked.
 
@@ -45,7 +56,13 @@ def read_config(*files: str | Path) -> dict[str, Any]:
                 file=file,
                 remedy="name a YAML file, from the folder of the repository",
             ) from error
-        _lay_over(config, content if isinstance(content, Mapping) else {})
+        if not isinstance(content, Mapping | None):
+            raise ConfigError(
+                f"is {type(content).__name__}, not a mapping of keys to values",
+                file=file,
+                remedy=f"write it as YAML; all keys are described in {SCHEMA}",
+            )
+        _lay_over(config, content or {})
     check_keys(config, SCHEMA)
     check_values(config, SCHEMA)
     return config
@@ -155,7 +172,7 @@ def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
         f"'{'.'.join(map(str, path))}' is {value}, not a finite number"
         for path, value in _not_finite(config, ())
     ]
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(config):
+    for error in _Validator(schema).iter_errors(config):
         if not _has_default(error):
             problems.append(_said(error))
     if problems:

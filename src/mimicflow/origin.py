@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from mimicflow.errors import ConfigError
+
 MARK = "SYNTHETIC"
 """Name of the file by which the generator says that a folder holds no patients."""
 
@@ -60,10 +62,24 @@ def marks(data: Mapping[str, str], modules: Iterable[str]) -> list[str]:
     """Return the marks of all these modules; none when one of them is real.
 
     A registry that is built from tables is as synthetic as they are.
+
+    Raises
+    ------
+    ConfigError
+        A mark in a folder whose name has braces: Snakemake would take them for a wildcard, and
+        jobs could not read it.
     """
     asked: dict[str, None] = {}
     for module in modules:
         built = module == "registry" and is_built(data[module])
         asked.update(dict.fromkeys(("hosp", "icu") if built else (module,)))
     found = dict.fromkeys(mark_of(module, data[module]) for module in asked)
-    return [] if None in found else [mark for mark in found if mark is not None]
+    named = [mark for mark in found if mark is not None]
+    for mark in named:
+        if "{" in mark or "}" in mark:
+            raise ConfigError(
+                "a synthetic folder cannot have braces in its name",
+                file=PurePosixPath(mark).parent,
+                remedy="rename it, or name a link to it in config.yaml",
+            )
+    return named if len(named) == len(found) else []

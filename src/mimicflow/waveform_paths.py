@@ -8,12 +8,21 @@ in a table or header leads anywhere else.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mimicflow.errors import RecordError
 
 LINKED_LEVELS = 2
 """So many folders below the one of the configuration may be links that leave it."""
+
+
+def real_path(place: str | Path) -> Path:
+    """Return what a path leads to; links that lead to each other end where they begin.
+
+    ``Path.resolve`` raises RuntimeError at those; whoever opens them gets an OSError.
+    """
+    return Path(os.path.realpath(place))
 
 
 def path_inside(
@@ -30,7 +39,7 @@ def path_inside(
     Parameters
     ----------
     root : Path
-        The folder that the configuration names, resolved.
+        The folder that the configuration names, by `real_path`.
     folder : Path
         Where the name counts from: ``root``, or what this function returned.
     name : str
@@ -71,10 +80,10 @@ def path_inside(
 
 def _leads_inside(root: Path, place: Path) -> bool:
     """Tell whether a place lies in the root, or in a folder that a link near the top leads to."""
-    target = place.resolve()
+    target = real_path(place)
     if target.is_relative_to(root):
         return True
     parts = place.relative_to(root).parts[:LINKED_LEVELS]
     upper = [root.joinpath(*parts[: level + 1]) for level in range(len(parts))]
-    linked = [folder.resolve() for folder in upper if folder.is_symlink() and folder.is_dir()]
+    linked = [real_path(folder) for folder in upper if folder.is_symlink() and folder.is_dir()]
     return any(target.is_relative_to(folder) for folder in linked)

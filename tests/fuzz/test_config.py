@@ -31,7 +31,11 @@ def files(repository):
 
 @pytest.fixture(scope="module")
 def validator(files):
-    return jsonschema.Draft202012Validator(yaml.safe_load(files[0].read_text(encoding="utf-8")))
+    # As JSON, but that 1e308 is no integer.
+    plain = jsonschema.Draft202012Validator
+    integers = plain.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    strict = jsonschema.validators.extend(plain, type_checker=integers)
+    return strict(yaml.safe_load(files[0].read_text(encoding="utf-8")))
 
 
 def check(config, schema, validator) -> bool:

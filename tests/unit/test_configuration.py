@@ -67,6 +67,8 @@ WRONG = [
     (("ingest", "max_reject_share"), float("inf"), "'ingest.max_reject_share' is inf, not a fin"),
     (("models", "all_stays_model", "epochs"), "x", "'models.all_stays_model.epochs': 'x' is not"),
     (("seed",), -1, "'seed': -1 is less than the minimum of 0 (Seed of every random draw.)"),
+    (("ingest", "shards"), 2.0, "'ingest.shards': 2.0 is not of type 'integer'"),
+    (("seed",), 10**23, "'seed': 100000000000000000000000 is greater than the maximum"),
     (("encoder", "depth"), [2, 2], "'encoder.depth': [2, 2] is too short (Blocks per stage.)"),
     (("cohort",), ["x" * 500], "'cohort': ['xxxxx"),
 ]
@@ -108,7 +110,11 @@ def test_configurations_are_laid_over_each_other_and_checked(repository, tmp_pat
     assert config["cohort"]["max_ecgs"] == 2
     assert config["cohort"]["positive_class"] == "ADMITTED"
 
-    for content, message in (("cohort: {max_ecgs: 99}", "99"), ("cohort: [", "cannot be read")):
+    for content, message in (
+        ("cohort: {max_ecgs: 99}", "99"),
+        ("cohort: [", "cannot be read"),
+        ("- cohort", "is list, not a mapping"),
+    ):
         (tmp_path / "mine.yaml").write_text(content)
         with pytest.raises(ConfigError, match=message):
             read_config("config.yaml", tmp_path / "mine.yaml")

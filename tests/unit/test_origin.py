@@ -3,6 +3,7 @@
 import pytest
 
 from mimicflow import origin
+from mimicflow.errors import ConfigError
 from mimicflow.origin import is_made, mark_of, marks
 
 
@@ -47,6 +48,13 @@ def test_one_real_module_makes_a_system_real(here):
     assert marks(data, ["hosp", "icu"]) == []
     assert len(marks(data, ["hosp", "ed", "ecg"])) == 3
     assert marks(data, ["registry", "waveforms"]) == ["results/synthetic/registry/SYNTHETIC"]
+
+
+def test_a_mark_that_snakemake_would_take_for_a_wildcard_is_refused(here):
+    data = {**origin.MADE, "hosp": marked(here / "{v3.1}")}
+
+    with pytest.raises(ConfigError, match=r"\{v3\.1\}: a synthetic folder cannot have braces"):
+        marks(data, ["hosp"])
 
 
 def test_a_registry_that_is_built_is_as_synthetic_as_its_tables(here):

@@ -17,7 +17,7 @@ from mimicflow.arrest.recordings import open_recording
 from mimicflow.concepts import REFERENCE, Paths, as_list, opened, sql
 from mimicflow.errors import InputError, RecordError
 from mimicflow.files import write_csv
-from mimicflow.waveform_paths import path_inside
+from mimicflow.waveform_paths import path_inside, real_path
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def _with_headers(listed: pd.DataFrame, waveforms: Path, subjects: Collection[in
             remedy="MIMIC-III and MIMIC-IV number their patients differently: take the tables of "
             "the same database, and correct data.waveforms, data.icu or data.hosp in config.yaml",
         )
-    root = waveforms.resolve()
+    root = real_path(waveforms)
     rows = [
         _describe(root, record, subject, has_header)
         if is_known

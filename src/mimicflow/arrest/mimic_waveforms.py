@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from mimicflow.errors import InputError, RecordError
-from mimicflow.waveform_paths import LINKED_LEVELS
+from mimicflow.waveform_paths import LINKED_LEVELS, real_path
 
 RECORD_COLUMNS = ("record", "subject_id", "numerics", "has_header")
 
@@ -202,7 +202,7 @@ def _in_full(root: Path, path: PurePosixPath) -> str:
 @lru_cache
 def _own_name(root: Path) -> str:
     """Return the name of a folder; of a link, the one of its two names that is a patient's."""
-    names = (root.absolute().name, root.resolve().name)
+    names = (root.absolute().name, real_path(root).name)
     return next((name for name in names if _SUBJECT_FOLDER.match(f"/{name}")), names[-1])
 
 

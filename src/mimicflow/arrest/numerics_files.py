@@ -29,7 +29,7 @@ from mimicflow.arrest.wfdb_signals import (
 from mimicflow.concepts import REFERENCE
 from mimicflow.ecg.headers import CHECKSUM, MAX_WRONG
 from mimicflow.errors import RecordError
-from mimicflow.waveform_paths import path_inside
+from mimicflow.waveform_paths import path_inside, real_path
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def find_numerics(folder: str | Path, record: str, given: str = "") -> str:
     RecordError
         With reason ``outside_folder``, or ``missing`` when what was given does not exist.
     """
-    root = Path(folder).resolve()
+    root = real_path(folder)
     if given:
         file = path_inside(root, root, _file_name(given))
         if not file.is_file():
@@ -115,7 +115,7 @@ def read_numerics(
         With reason ``outside_folder``, ``missing``, ``no_start_time``, ``huge``, ``unreadable`` or
         ``checksum_wrong``.
     """
-    root = Path(folder).resolve()
+    root = real_path(folder)
     try:
         file = path_inside(root, root, _file_name(path))
         if not file.is_file():

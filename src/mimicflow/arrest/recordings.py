@@ -9,7 +9,7 @@ from mimicflow.arrest.recording import VITAL, Recording
 from mimicflow.arrest.vital import open_vital
 from mimicflow.arrest.wfdb_files import open_wfdb
 from mimicflow.errors import RecordError
-from mimicflow.waveform_paths import path_inside
+from mimicflow.waveform_paths import path_inside, real_path
 
 __all__ = ["Recording", "find_numerics", "open_recording", "read_numerics"]
 
@@ -38,7 +38,7 @@ def open_recording(folder: str | Path, record: str, lead: str = "") -> Recording
     RecordError
         With a ``reason`` of ``reference/recording_reasons.csv``.
     """
-    root = Path(folder).resolve()
+    root = real_path(folder)
     try:
         file = path_inside(root, root, record)
         if file.suffix.lower() == VITAL:

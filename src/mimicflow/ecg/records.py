@@ -16,7 +16,7 @@ import wfdb
 
 from mimicflow.ecg.headers import CHECKSUM, MAX_WRONG, Header, is_as_written, parse_header
 from mimicflow.errors import RecordError
-from mimicflow.waveform_paths import path_inside
+from mimicflow.waveform_paths import path_inside, real_path
 
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """The leads and their order everywhere in mimicflow: that of the MIMIC-IV-ECG files."""
@@ -92,7 +92,7 @@ def read_record(
     if not isinstance(path, str) or not path.strip():
         raise RecordError("record_list names no path", reason="path_missing", file=ecg_folder)
     try:
-        return _read(Path(ecg_folder).resolve(), path, max_wrong_checksums)
+        return _read(real_path(ecg_folder), path, max_wrong_checksums)
     except OSError as error:  # no right to read, a name too long, a broken disk
         raise RecordError(
             f"cannot be read ({error.strerror})", reason="file_unreadable", file=error.filename

@@ -288,6 +288,20 @@ def test_links_out_of_the_folder_are_refused(write_record, tmp_path):
     assert reason_of(open_recording, inner, "a/b/link/c") == "outside_folder"
 
 
+def test_links_that_lead_to_each_other_are_refused(write_record, tmp_path):
+    header = write_record("c", [np.sin(np.arange(3000))])
+    for name in ("loop", "a.hea", "v.vital"):
+        (header.parent / name).symlink_to(name)
+    header.with_suffix(".dat").unlink()
+    header.with_suffix(".dat").symlink_to("c.dat")
+
+    assert reason_of(open_recording, header.parent, "a") in {"missing", "unreadable"}
+    assert reason_of(open_recording, header.parent, "loop/c") in {"missing", "unreadable"}
+    assert reason_of(open_recording, header.parent, "v.vital") in {"missing", "unreadable"}
+    assert reason_of(open_recording, header.parent / "loop", "c") in {"missing", "unreadable"}
+    assert reason_of(open_recording, header.parent, "c") == "signal_missing"
+
+
 def test_folders_near_the_top_may_lie_on_other_disks(write_record, write_vital, tmp_path):
     ecg = np.sin(np.arange(3000) / 20)
     disk = write_record("c", [ecg]).parent

@@ -297,6 +297,19 @@ def test_paths_cannot_leave_the_folder(write_record, tmp_path):
     assert reason_of(folder) == "path_outside"
 
 
+def test_links_that_lead_to_each_other_are_refused(write_record, tmp_path):
+    write_record()
+    folder = tmp_path / "ecg"
+    for name in ("loop", "a.hea"):
+        (folder / name).symlink_to(name)
+    (folder / "r.dat").unlink()
+    (folder / "r.dat").symlink_to("r.dat")
+
+    reasons = [reason_of(*place) for place in
+               ((folder, "a"), (folder, "loop/r"), (folder / "loop", "r"), (folder,))]  # fmt: skip
+    assert reasons == ["header_missing", "header_missing", "header_missing", "signal_missing"]
+
+
 def test_the_folder_and_those_near_its_top_may_be_links(write_record, tmp_path):
     """``files`` on a second disk, ``files/p1000`` on a third; what lies below them stays there."""
     write_record(raw=np.random.default_rng(0).integers(-400, 400, (12, 1000)))
