@@ -4,7 +4,7 @@ from mimicflow.configuration import check_keys, check_values
 from mimicflow.identity import announce
 from mimicflow.lock import record_owner
 from mimicflow.needs import check_raw
-from mimicflow.storage import check_writable
+from mimicflow.storage import check_place, check_writable
 
 min_version("9.25")
 
@@ -12,6 +12,7 @@ min_version("9.25")
 configfile: "config.yaml"
 
 
+check_place(workflow.basedir)
 check_keys(config, "workflow/schemas/config.schema.yaml")
 check_values(config, "workflow/schemas/config.schema.yaml")
 validate(config, "workflow/schemas/config.schema.yaml")

@@ -117,6 +117,22 @@ def _is_temporary(file: Path) -> bool:
     return temporary in (file.absolute(), file.absolute().parent.parent)
 
 
+def check_place(repository: str | Path) -> None:
+    """Refuse a repository from whose path Snakemake could start no script.
+
+    Raises
+    ------
+    StorageError
+        Blanks end the path in the command of a job, braces are taken for a wildcard.
+    """
+    if any(sign.isspace() or sign in "{}" for sign in str(repository)):
+        raise StorageError(
+            "Snakemake starts no scripts from a folder with blanks or braces in its path",
+            file=repository,
+            remedy="move the repository; the folders of the data may be called as they are",
+        )
+
+
 def check_writable(folder: str | Path) -> None:
     """Refuse to start where nothing can be written.
 

@@ -28,7 +28,7 @@ from mimicflow.files import (
 from mimicflow.ingest import ingest
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.leftovers import hidden_path
-from mimicflow.storage import check_writable, storage_error, storage_explained
+from mimicflow.storage import check_place, check_writable, storage_error, storage_explained
 from mimicflow.synthetic.hospital import make_hospital
 from mimicflow.synthetic.icu import make_icu
 from mimicflow.synthetic.waveforms import make_waveforms
@@ -296,3 +296,10 @@ def test_a_folder_is_tried_before_work_begins(tmp_path):
 
 def test_the_place_is_a_path():
     assert storage_error(OSError(errno.EIO, "x", b"a.csv")).file == Path("a.csv")
+
+
+@pytest.mark.parametrize("name", ["my work", "{v1}", "a\tb"])
+def test_a_repository_from_which_snakemake_starts_no_script_is_refused(name):
+    check_place("/data/mimicflow-1.0_b'c")
+    with pytest.raises(StorageError, match="blanks or braces"):
+        check_place(f"/data/{name}/mimicflow")
