@@ -129,14 +129,21 @@ def gsn_etc(
     medrecon: pd.DataFrame | None,
     parts: Mapping[int, str] | None = None,
     options: Mapping[str, Any] | None = None,
+    multi: Mapping[int, str] | None = None,
 ) -> Path:
-    """Build the drug dictionary from a hand-made medrecon; patients train unless parts say else."""
+    """Build the drug dictionary from a hand-made medrecon; patients train unless parts say else.
+
+    ``multi`` are the parts of the models of stays with several ECGs.
+    """
     rows = typed("medrecon", medrecon)
     patients = rows["subject_id"].dropna().unique()
     split = [(parts or {}).get(patient, "train") for patient in patients]
+    spine = pd.DataFrame({"subject_id": patients, "split": split})
+    if multi is not None:
+        spine["split_multi"] = spine["subject_id"].map(multi).astype("string")
     drugs.build_gsn_etc(
         write(rows, folder, "medrecon"),
-        write(pd.DataFrame({"subject_id": patients, "split": split}), folder, "split"),
+        write(spine, folder, "split"),
         {**OPTIONS, **(options or {})},
         folder / "gsn_etc.parquet",
     )

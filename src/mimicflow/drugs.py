@@ -18,6 +18,7 @@ import pandas as pd
 from mimicflow.concepts import Paths, opened, sql
 from mimicflow.errors import InputError
 from mimicflow.files import write_parquet
+from mimicflow.learning.splits import patients_tested
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,15 +42,17 @@ def build_gsn_etc(
     medrecon : path or paths
         All Parquet shards of ``ed/medrecon``.
     spine : path-like
-        Parquet with ``subject_id`` and ``split`` of every stay.
+        Parquet with ``subject_id``, ``split`` and perhaps ``split_multi`` of every stay.
     options : mapping
-        ``drug_dictionary``: rows of ``training`` patients, or of ``all``.
+        ``drug_dictionary``: rows of ``training`` patients, whom no model is tested on, or of
+        ``all``.
     output : path-like
         Parquet, one row per gsn, by gsn; its attribute ``drug_dictionary`` is its hash.
     memory_mb : int
         Limit of the database, in MB.
     """
     with opened({"medrecon": medrecon, "spine": spine}, options, memory_mb) as connection:
+        connection.register("tested", pd.DataFrame({"subject_id": patients_tested(spine)}))
         dictionary = connection.sql(sql("gsn_etc")).df()
     dictionary.attrs[DRUG_DICTIONARY] = hash_of(dictionary)
     _LOG.info(

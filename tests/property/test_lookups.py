@@ -15,7 +15,7 @@ LEARNED = table("""
 """)
 ROW = st.fixed_dictionaries(
     {
-        "subject_id": st.sampled_from([1, 2, 3]),
+        "subject_id": st.sampled_from([1, 2, 3, 4]),
         "stay_id": st.just(98),
         "gsn": st.sampled_from(["1", "000002", "3", "3 1", "9"]),
         "etc_rn": st.sampled_from([None, 0, 1, 2]),
@@ -23,13 +23,15 @@ ROW = st.fixed_dictionaries(
         "etcdescription": st.sampled_from([None, "", "Another class"]),
     }
 )
-# Of these only the last trains: one is tested, one validates, one is in no cohort.
-PARTS = {1: "test", 2: "validation", 3: "none", 9: "train"}
+# Of these only the last trains: one is tested, one validates, one is in no cohort, and one is
+# tested by the models of stays with several ECGs.
+PARTS = {1: "test", 2: "validation", 3: "none", 4: "train", 9: "train"}
+MULTI = {4: "test", 9: "train"}
 
 
 def dictionary(medrecon: pd.DataFrame) -> bytes:
     with TemporaryDirectory() as folder:
-        return gsn_etc(Path(folder), medrecon, PARTS).read_bytes()
+        return gsn_etc(Path(folder), medrecon, PARTS, multi=MULTI).read_bytes()
 
 
 @settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])

@@ -19,6 +19,7 @@ from mimicflow.ecg.reports import (
     vocabulary,
 )
 from mimicflow.files import write_json, write_parquet
+from mimicflow.learning.splits import patients_tested
 
 log = logging.getLogger(__name__)
 
@@ -124,13 +125,12 @@ def patients_left_out(spine: str | Path, patients: str) -> np.ndarray:
     Parameters
     ----------
     spine : path-like
-        Parquet with ``subject_id`` and ``split``.
+        As for `mimicflow.learning.splits.patients_tested`.
     patients : {"without_test", "all"}
         ``pretraining.patients`` of the configuration.
     """
-    cohort = pd.read_parquet(spine, columns=["subject_id", "split"])
-    tested = (cohort["split"] == "test") & (patients == "without_test")
-    return cohort.loc[tested, "subject_id"].unique()
+    tested = patients_tested(spine)
+    return tested if patients == "without_test" else tested[:0]
 
 
 def _encode_statements(shards: Sequence[str | Path]) -> tuple[np.ndarray, list[str]]:

@@ -81,6 +81,23 @@ def _parts_of_multi(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) 
     return parts.reindex(frame.index).astype("string")
 
 
+def patients_tested(spine: str | Path) -> np.ndarray:
+    """Return whom nothing may be learned from: the test patients of some model.
+
+    The encoder and the dictionary of drug classes are made once for all models. Those of stays
+    with several ECGs may be split apart (``split.multi: own``), with other test patients.
+
+    Parameters
+    ----------
+    spine : path-like
+        Parquet with ``subject_id``, ``split`` and perhaps ``split_multi``.
+    """
+    cohort = pd.read_parquet(spine)
+    parts = [column for column in ("split", "split_multi") if column in cohort]
+    tested = cohort[parts].eq("test").fillna(False).any(axis=1)
+    return np.asarray(cohort.loc[tested, "subject_id"].unique())
+
+
 def stays_of_model(spine: str | Path, stays: str, stopping: str, multi: str) -> pd.DataFrame:
     """Return the stays that a model is fitted on or asked about, by ``stay_id``.
 

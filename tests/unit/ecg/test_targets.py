@@ -43,6 +43,7 @@ def build(tmp_path):
         unreadable=(),
         tested=(),
         patients="without_test",
+        parts="split",
     ) -> pd.DataFrame:
         rows = [
             dict.fromkeys(REPORTS)
@@ -64,7 +65,7 @@ def build(tmp_path):
         records.to_parquet(tmp_path / "records.parquet")
         outputs = tmp_path / "targets.parquet", tmp_path / "labels.json"
         split = ["test" if study in tested else "train" for study in readable]
-        spine = records[["subject_id"]].assign(split=split)
+        spine = records[["subject_id"]].assign(**{"split": "train", parts: split})
         spine.to_parquet(tmp_path / "spine.parquet")
         build_targets(
             *(paths, tmp_path / "records.parquet", *outputs),
@@ -120,11 +121,14 @@ def test_statement_counts_beyond_the_readable_records(build):
     assert build(REPORTS_BY_STUDY, unreadable=[2]).set_index("study_id").loc[1, "LBBB"]
 
 
+@pytest.mark.parametrize("parts", ["split", "split_multi"])
 @pytest.mark.parametrize(("patients", "labelled"), [("without_test", False), ("all", True)])
-def test_a_test_patients_statement_is_no_reason_to_label_it_in_others(build, patients, labelled):
+def test_a_test_patients_statement_is_no_reason_to_label_it_in_others(
+    build, patients, labelled, parts
+):
     """Of the two recordings with a left bundle branch block one is a test patient's."""
-    targets = build(REPORTS_BY_STUDY, tested=[2], patients=patients).set_index("study_id")
-    assert targets.loc[1, "LBBB"] == labelled
+    targets = build(REPORTS_BY_STUDY, tested=[2], patients=patients, parts=parts)
+    assert targets.set_index("study_id").loc[1, "LBBB"] == labelled
 
 
 def test_shards_and_row_order_change_nothing(build, tmp_path):

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from mimicflow.errors import CohortError, ConfigError
-from mimicflow.learning.splits import assign_folds, assign_parts, split_patients, stays_of_model
+from mimicflow.learning.splits import (
+    LEAST_ECGS,
+    assign_folds,
+    assign_parts,
+    patients_tested,
+    split_patients,
+    stays_of_model,
+)
 
 ONE_SPLIT = {"test": 0.2, "validation": 0.1, "stratified": True, "folds": 5, "fold": "none"}
 
@@ -120,6 +127,15 @@ def test_as_published_the_folds_of_several_ecgs_are_stratified_within_these_stay
         assert (own.groupby("subject_id")["split"].nunique() == 1).all()
         tested += list(test["subject_id"])
     assert sorted(tested) == sorted(own["subject_id"].unique())
+
+
+def test_tested_patients_are_those_of_either_split(tmp_path: Path) -> None:
+    split(with_ecgs(), tmp_path, fold=0)
+    path = tmp_path / "spine.parquet"
+    of_models = [stays_of_model(path, stays, "validation", "own") for stays in LEAST_ECGS]
+    tested = {patient for own in of_models for patient in own.query("split == 'test'").subject_id}
+    assert set(patients_tested(path)) == tested
+    assert len(tested) > of_models[0].query("split == 'test'").subject_id.nunique()
 
 
 def test_a_model_of_all_stays_knows_one_split_and_test_patients_may_stop_it(tmp_path: Path) -> None:
