@@ -18,6 +18,7 @@ from mimicflow.rejects import (
     MAX_EXAMPLES,
     NEGATIVE,
     NOT_A_NUMBER,
+    NOT_AMONG,
     Reject,
 )
 from mimicflow.tables import Column, Table
@@ -100,22 +101,7 @@ def _take_out_faulty(
 
     Of several faults in a row the first counts.
     """
-    first, last = _PLAUSIBLE_YEARS
-    faults = []
-    for column in columns:
-        name = f'"{column.name}"'
-        if not column.nullable and column.name not in absent:
-            faults.append((f"{name} IS NULL", column.name, EMPTY))
-        if column.type == "number":  # an overflow is read as infinite
-            faults.append((f"NOT coalesce(isfinite({name}), true)", column.name, NOT_A_NUMBER))
-        if column.name == "subject_id":
-            faults.append((f"coalesce({name} < 0, false)", column.name, NEGATIVE))
-        if column.type in ("timestamp", "date"):
-            # The year of an infinite time is NULL.
-            outside = (
-                f"{name} IS NOT NULL AND coalesce(year({name}), 0) NOT BETWEEN {first} AND {last}"
-            )
-            faults.append((outside, column.name, IMPLAUSIBLE))
+    faults = _faults(columns, absent)
     if not faults:
         return
     any_fault = " OR ".join(condition for condition, _, _ in faults)
@@ -130,6 +116,31 @@ def _take_out_faulty(
         {"names": [fault[1] for fault in faults], "reasons": [fault[2] for fault in faults]},
     )
     connection.execute(f"DELETE FROM rows WHERE {any_fault}")
+
+
+def _faults(columns: Sequence[Column], absent: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return what may be wrong with a row: as SQL, with column and reason."""
+    first, last = _PLAUSIBLE_YEARS
+    faults = []
+    for column in columns:
+        name = f'"{column.name}"'
+        if not column.nullable and column.name not in absent:
+            faults.append((f"{name} IS NULL", column.name, EMPTY))
+        if column.type == "number":  # an overflow is read as infinite
+            faults.append((f"NOT coalesce(isfinite({name}), true)", column.name, NOT_A_NUMBER))
+        if column.values:
+            known = ", ".join(map(str, column.values))
+            outside = f"coalesce({name} NOT IN ({known}), false)"
+            faults.append((outside, column.name, f"{NOT_AMONG} {known}"))
+        if column.name == "subject_id":
+            faults.append((f"coalesce({name} < 0, false)", column.name, NEGATIVE))
+        if column.type in ("timestamp", "date"):
+            # The year of an infinite time is NULL.
+            outside = (
+                f"{name} IS NOT NULL AND coalesce(year({name}), 0) NOT BETWEEN {first} AND {last}"
+            )
+            faults.append((outside, column.name, IMPLAUSIBLE))
+    return faults
 
 
 def _take_out_duplicates(connection: duckdb.DuckDBPyConnection, table: Table, names: str) -> int:

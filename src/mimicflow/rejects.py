@@ -15,6 +15,7 @@ NOT_A_TIME = "not a time"
 NOT_A_DATE = "not a date"
 WITH_A_ZONE = "a time with a zone"
 IMPLAUSIBLE = "not a plausible date"
+NOT_AMONG = "not one of"  # the values that the column may have
 NEGATIVE = "negative"  # such a patient would have no shard
 CONTRADICTION = "another row has the same key"
 TOO_FEW = "too few fields"

@@ -5,8 +5,10 @@ import gzip
 
 import pandas as pd
 import pytest
+from raw_tables import read, write
 
 from mimicflow import tables
+from mimicflow.ingest import ingest
 from mimicflow.releases import releases_of
 from mimicflow.tables import TABLES
 
@@ -63,3 +65,24 @@ def test_releases_name_known_tables_once():
     assert releases_of("hosp/patients", 364627) == ["MIMIC-IV 3.1"]
     assert releases_of("ed/edstays", 425087) == ["MIMIC-IV-ED 2.2"]
     assert releases_of("ed/edstays", 425086) == []
+
+
+@pytest.mark.parametrize("table", ["diagnoses_icd", "procedures_icd", "d_icd_diagnoses"])
+def test_a_code_of_another_version_than_icd_9_and_10_is_rejected(raw, out, table):
+    names = [column.name for column in TABLES[f"hosp/{table}"].columns]
+    row = dict.fromkeys(names, "1") | {"chartdate": "2150-01-01", "long_title": "Invented"}
+    versions = ["9", "10", "11", "-9", "9.0"]
+    lines = [
+        ",".join({**row, "icd_code": f"B{i}", "icd_version": version}[name] for name in names)
+        for i, version in enumerate(versions)
+    ]
+    write(raw, f"{table}.csv", lines, ",".join(names))
+
+    ingest(raw, f"hosp/{table}", out, max_reject_share=0.5)
+
+    rejects = pd.read_parquet(out / "rejects.parquet")
+    assert list(rejects[["line", "column", "reason"]].itertuples(index=False, name=None)) == [
+        (4, "icd_version", "not one of 9, 10"),
+        (5, "icd_version", "not one of 9, 10"),
+    ]
+    assert sorted(read(out, 1)["icd_version"]) == [9, 9, 10]

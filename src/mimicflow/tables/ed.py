@@ -96,7 +96,7 @@ ED: tuple[Table, ...] = (
             Column("stay_id", "integer", nullable=False),
             Column("seq_num", "integer", nullable=False),
             Column("icd_code", nullable=False),
-            Column("icd_version", "integer", nullable=False),
+            Column("icd_version", "integer", nullable=False, values=(9, 10)),
             Column("icd_title"),
         ),
         key=("stay_id", "seq_num"),

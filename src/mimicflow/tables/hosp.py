@@ -7,7 +7,7 @@ _HADM = Column("hadm_id", "integer", nullable=False, used=True)
 _SEQ_NUM = Column("seq_num", "integer", nullable=False, used=True)
 _ICD = (
     Column("icd_code", nullable=False, used=True),
-    Column("icd_version", "integer", nullable=False, used=True),
+    Column("icd_version", "integer", nullable=False, used=True, values=(9, 10)),
 )
 _OF_ADMISSION = (("subject_id", "hosp/patients"), ("hadm_id", "hosp/admissions"))
 
@@ -150,8 +150,7 @@ HOSP: tuple[Table, ...] = (
             "hosp",
             name,
             (
-                Column("icd_code", nullable=False, used=True),
-                Column("icd_version", "integer", nullable=False, used=True),
+                *_ICD,
                 Column("long_title", used=True),
             ),
             key=("icd_code", "icd_version"),

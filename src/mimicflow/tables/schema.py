@@ -26,6 +26,8 @@ class Column:
         Whether mimicflow reads it; unused columns are not ingested.
     optional : bool
         Whether releases exist without it: then it becomes null, with a warning.
+    values : tuple of int
+        The only values it may have; any when empty.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Column:
     nullable: bool = True
     used: bool = False
     optional: bool = False
+    values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
