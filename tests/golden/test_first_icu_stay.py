@@ -196,6 +196,10 @@ def test_a_dod_up_to_the_discharge_is_such_a_sign_also_at_the_end_of_the_icu_sta
         ("dischtime", "2150-03-01 07:00"),  # before the admission
         ("outtime", "2150-03-02 07:59"),
         ("intime", "2150-03-10 12:01"),  # after the discharge
+        ("intime", "2149-03-02 08:00"),  # a year early
+        ("intime", "2150-02-28 07:59"),
+        ("outtime", "2151-03-04 20:00"),  # a year late
+        ("outtime", "2150-03-11 12:01"),
     ],
 )
 def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
@@ -203,7 +207,7 @@ def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
     admissions, icustays = ADMISSIONS.copy(), ICUSTAYS.copy()
     frame = admissions if time == "dischtime" else icustays
     frame.loc[0, time] = value
-    if time == "intime":
+    if value == "2150-03-10 12:01":
         icustays.loc[0, "outtime"] = "2150-03-11 12:00"
 
     stays, attrition = built(dead, admissions, icustays)
@@ -215,10 +219,16 @@ def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
     assert "times_in_order" not in attrition.index
 
 
-def test_an_icu_stay_may_outlast_the_discharge_or_begin_before_the_admission():
+@pytest.mark.parametrize(
+    ("intime", "outtime"),
+    [
+        ("2150-03-01 07:00", "2150-03-10 12:30"),
+        ("2150-02-28 08:00", "2150-03-11 12:00"),  # a day, on either side
+    ],
+)
+def test_an_icu_stay_may_outlast_the_discharge_or_begin_before_the_admission(intime, outtime):
     icustays = ICUSTAYS.assign(
-        intime=["2150-03-01 07:00", "2150-03-02 08:00"],
-        outtime=["2150-03-04 20:00", "2150-03-10 12:30"],
+        intime=[intime, "2150-03-02 08:00"], outtime=["2150-03-04 20:00", outtime]
     )
 
     stays, attrition = built(icustays=icustays)

@@ -3,6 +3,10 @@
 -- Grain: admission, then ICU stay, then patient. Source: patients, admissions, icustays of MIMIC-IV.
 -- Every choice ends its order in an id, so that equal times never leave it to chance.
 
+-- Clocks of ward and ICU differ by hours (open demo: at most 2.1): how far an ICU stay may reach out of
+-- its admission, on either side. What reaches further is a slip of the date.
+CREATE TEMP MACRO icu_overhang() AS INTERVAL 1 DAY;
+
 CREATE TEMP TABLE all_admissions AS
 SELECT
     admissions.* REPLACE (
@@ -41,14 +45,16 @@ FROM survived_admission
 WHERE outtime IS NOT NULL;
 
 -- label is told from the index date; a protocol may let another clock decide (mortality.cohort), and
--- which signs exclude a patient: times out of order (what ends before it begins, an ICU stay outside
--- its admission), other signs of death in it than deathtime, a deathtime of a later ICU admission.
+-- which signs exclude a patient: times out of order (what ends before it begins, an ICU stay that
+-- reaches far out of its admission), other signs of death in it than deathtime, a deathtime of a later ICU admission.
 CREATE TEMP TABLE stays AS
 SELECT
     stay_id, subject_id, hadm_id, admittime, dischtime, intime, outtime, dod,
     age, gender, race, insurance,
     NOT coalesce(
-        outtime < intime OR dischtime < admittime OR dischtime < intime OR outtime < admittime, FALSE
+        outtime < intime OR dischtime < admittime OR dischtime < intime OR outtime < admittime
+        OR intime < admittime - icu_overhang() OR outtime > dischtime + icu_overhang(),
+        FALSE
     )                                                           AS times_in_order,
     coalesce(hospital_expire_flag = 1, FALSE)                   AS expire_flag,
     coalesce(key_text(discharge_location) = 'DIED', FALSE)      AS died_location,

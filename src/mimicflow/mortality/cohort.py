@@ -131,7 +131,8 @@ def label_deaths(
     if options["reversed_times"] == "ordered":
         predicted = predicted[predicted["times_in_order"]]
         counted["times_in_order"] = (
-            "Times in order: nothing ends before it begins, the ICU stay overlaps its admission",
+            "Times in order: nothing ends before it begins, the ICU stay overlaps its admission "
+            "and reaches out of it by a day at most",
             predicted,
         )
     days = _days_to_death(predicted, options)
