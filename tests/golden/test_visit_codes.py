@@ -229,6 +229,20 @@ def test_what_is_left_out_of_visits_is_counted(caplog):
     ]
 
 
+def test_orders_and_procedures_without_a_time_are_known_at_discharge_and_counted(caplog):
+    caplog.set_level("INFO")
+    undated = PROCEDURES.assign(chartdate=None)
+
+    assert codes(procedures_icd=undated) == [FIRST, INDEX]
+    counted = [text for text in caplog.messages if "without a time" in text]
+    assert counted == [
+        "visit_codes: 3 orders and procedures of known visits without a time of their own: "
+        "known at discharge"
+    ]
+    early = STAYS.assign(prediction_time=pd.Timestamp("2150-03-10 11:59"))
+    assert codes(early, procedures_icd=undated) == [FIRST, []]
+
+
 REVERSED = ADMISSIONS.assign(
     admittime=["2150-01-01 08:00", "2150-03-01 08:00", "2150-08-01 08:00", None],
     dischtime=["2150-01-05 12:00", "2150-03-10 12:00", "2149-08-05 12:00", None],

@@ -1,7 +1,8 @@
 -- The hospital visits of a patient and what was coded in them: diagnoses, procedures, drugs.
 -- Grain: visit and coded item; a visit is there once more without a code, so that none gets lost.
 -- Window: all visits. available_time is discharge: codes are billed when the visit is over; an order
--- or a procedure that is dated later still is known from then on (late_rows). That the patient is in
+-- or a procedure that is dated later still is known from then on (late_rows), one without a time of its
+-- own at discharge, as a diagnosis (counted). That the patient is in
 -- the index admission is known from its beginning, its codes are not.
 -- code carries what it comes from, since ICD-9 and ICD-10 share names; place is its order in the visit.
 -- Source: admissions, diagnoses_icd, procedures_icd, prescriptions.
@@ -43,6 +44,7 @@ SELECT
     stay_id, hadm_id, event_time,
     CASE WHEN is_index THEN least(event_time, prediction_time) ELSE available_time END AS available_time,
     is_reversed,
+    FALSE                                                           AS is_undated,
     0                                                               AS kind,
     NULL                                                            AS place,
     NULL                                                            AS code
@@ -55,7 +57,9 @@ SELECT
         THEN coded.dated
         ELSE visits.available_time
     END                                                             AS available_time,
-    visits.is_reversed, coded.kind, coded.place,
+    visits.is_reversed,
+    coded.kind IN (2, 3) AND coded.dated IS NULL                    AS is_undated,
+    coded.kind, coded.place,
     CASE option('code_names') WHEN 'bare' THEN '' ELSE coded.prefix END || coded.name
 FROM visits
 JOIN coded USING (subject_id, hadm_id)

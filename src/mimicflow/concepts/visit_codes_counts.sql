@@ -17,3 +17,7 @@ JOIN (SELECT stay_id, prediction_time FROM spine) USING (stay_id)
 WHERE kind > 0
     AND available_time > prediction_time
     AND (stay_id, hadm_id) IN (SELECT (stay_id, hadm_id) FROM known_events WHERE kind = 0)
+UNION ALL
+SELECT 'orders and procedures of known visits without a time of their own: known at discharge', count(*)
+FROM known_events
+WHERE is_undated
