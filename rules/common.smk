@@ -315,6 +315,13 @@ def visit_network(wildcards):
     return {**network, "empty_visits": chosen["empty_visits"]}
 
 
+def visit_reading(wildcards):
+    """A parameter: how the visits of a mortality model were read, which predictions have to repeat."""
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    kept = {key: chosen[key] for key in ("repeated_codes", "code_names")}
+    return {"max_visits": config["mortality"]["max_visits"], **kept}
+
+
 def network_training(wildcards):
     """A parameter: how a network of mortality is trained, with what its protocol says of it."""
     chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]

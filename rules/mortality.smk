@@ -251,6 +251,7 @@ rule train_visit_network:
         computing=COMPUTING,
         network=visit_network,
         training=network_training,
+        reading=visit_reading,
         seeds=lookup("mortality/seeds", within=config),
         seed=config["seed"],
     script:
@@ -280,6 +281,7 @@ rule fit_bag_of_codes:
     params:
         options=lookup("mortality/baselines/{bag}", within=config),
         pos_weight=lookup("mortality/training/pos_weight", within=config),
+        reading=visit_reading,
         seeds=lookup("mortality/seeds", within=config),
         seed=config["seed"],
     script:

@@ -165,6 +165,7 @@ JOBS = {
                       "batch_size": protocol["batch_size"]["lstm"]}},
             spine=here / "mortality/audited/spine.parquet",
             sequences=here / "mortality/audited/sequences.npz",
+            reading={{"max_visits": 20, "repeated_codes": "once", "code_names": "prefixed"}},
             outputs=FitFiles(**{{key: out / name for key, name in names.items()}}),
             seeds=config["mortality"]["seeds"], seed=config["seed"], {TRAINING})""",
         {

@@ -11,6 +11,7 @@ with rule_log(snakemake.log[0]):
         pos_weight=snakemake.params.pos_weight,
         spine=snakemake.input.spine,
         sequences=snakemake.input.sequences,
+        reading=snakemake.params.reading,
         outputs=FitFiles(**dict(snakemake.output.items())),
         seeds=snakemake.params.seeds,
         seed=snakemake.params.seed,

@@ -10,6 +10,7 @@ with rule_log(snakemake.log[0]):
         training=snakemake.params.training,
         spine=snakemake.input.spine,
         sequences=snakemake.input.sequences,
+        reading=snakemake.params.reading,
         outputs=FitFiles(**dict(snakemake.output.items())),
         seeds=snakemake.params.seeds,
         seed=snakemake.params.seed,

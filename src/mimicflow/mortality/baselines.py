@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.files import write_csv, write_json, write_parquet
 from mimicflow.learning.checkpoints import save_checkpoint
+from mimicflow.learning.configs import parse
 from mimicflow.learning.preprocessing import Scaler
 from mimicflow.mortality.inputs import PATIENT_FEATURES, MortalityInputs
+from mimicflow.mortality.sequences import Reading
 from mimicflow.mortality.train import FitFiles, repeat_row
 
 KIND = "mortality bag of codes"
@@ -37,6 +40,7 @@ def fit_bag_of_codes(
     pos_weight: str,
     spine: str | Path,
     sequences: str | Path,
+    reading: Mapping[str, Any],
     outputs: FitFiles,
     seeds: int,
     seed: int,
@@ -54,6 +58,8 @@ def fit_bag_of_codes(
         Whether both outcomes weigh the same.
     spine, sequences : path-like
         As `MortalityInputs` reads them.
+    reading : mapping
+        Fields of `Reading`: how the visits behind ``sequences`` were read.
     outputs : FitFiles
         What is written; there is no history.
     seeds, seed, threads : int
@@ -89,6 +95,7 @@ def fit_bag_of_codes(
                 "seed": seed,
                 "options": dict(options),
                 "pos_weight": pos_weight,
+                "reading": asdict(parse(Reading, reading, "mortality")),
                 "vocabulary_hash": data.sequences.vocabulary_hash,
                 "features": list(values.columns),
                 "fitted": fitted,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import torch
 from gensim.models import KeyedVectors
 
 from mimicflow.code_texts import is_visit_code, visit_code
-from mimicflow.errors import CheckpointError, InputError
+from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.recalibration import calibrated
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights
 from mimicflow.learning.configs import parse
@@ -24,7 +23,7 @@ from mimicflow.mortality import baselines, train
 from mimicflow.mortality.embedding import load_embedding, vocabulary_hash
 from mimicflow.mortality.inputs import PATIENT_FEATURES
 from mimicflow.mortality.model import NetworkConfig, VisitNetwork
-from mimicflow.mortality.sequences import VisitSequences, visit_vectors
+from mimicflow.mortality.sequences import Reading, VisitSequences, visit_vectors
 
 Visits = Sequence[Sequence[str]]
 """The code lists of a patient's visits, oldest first, for example ``[["ICD10:I10"], []]``."""
@@ -42,11 +41,14 @@ class Predictor:
         Of codes, the one that the model was fitted on.
     network : VisitNetwork or None
         In eval mode; None for a bag of codes.
+    reading : Reading
+        How the visits were read that it was fitted on: those it is asked about are read so too.
     """
 
     content: dict[str, Any]
     embedding: KeyedVectors
     network: VisitNetwork | None
+    reading: Reading
 
     def predict(self, visits: Sequence[Visits], patients: pd.DataFrame | None = None) -> np.ndarray:
         """Return the probability of death within the horizon of each patient, (patients,).
@@ -54,10 +56,11 @@ class Predictor:
         Parameters
         ----------
         visits : sequence of sequences of code lists
-            Of each patient, oldest visit first; at most the latest 20 as in training. Codes read
-            ``ICD9:4280``, ``ICD10:I509``, ``PROC10:5A1D70Z`` or ``DRUG:furosemide``; those of a
-            model with bare names have no such beginning. Codes that the embedding lacks are left
-            out, with a warning that gives their share.
+            Of each patient, oldest visit first; the latest are read, and a code that a visit has
+            twice counts, as in training (`Reading`). Codes read ``ICD9:4280``, ``ICD10:I509``,
+            ``PROC10:5A1D70Z`` or ``DRUG:furosemide``; those of a model with bare names have no such
+            beginning. Codes that the embedding lacks are left out, with a warning that gives their
+            share.
         patients : pandas.DataFrame, optional
             ``age`` (years), ``male`` (0 or 1) and ``n_visits``, for LightGBM only.
 
@@ -67,12 +70,12 @@ class Predictor:
             A patient without a visit, codes of another form, a patient none of whose codes the
             embedding knows, or a model that needs ``patients``.
         """
-        lengths = np.array([len(of_patient) for of_patient in visits], dtype=np.int64)
+        spelled = [self._read(of_patient) for of_patient in visits]
+        lengths = np.array([len(of_patient) for of_patient in spelled], dtype=np.int64)
         if not len(lengths) or (lengths == 0).any():
             raise InputError(
                 "a patient without a visit", remedy="give at least one visit, empty if need be"
             )
-        spelled = self._spelled(visits)
         self._check_known(spelled)
         codes = [visit for of_patient in spelled for visit in of_patient]
         sequences = VisitSequences(
@@ -88,17 +91,15 @@ class Predictor:
             logits = self.network(sequences.pack(np.arange(len(lengths))))
         return calibrated(logits.numpy(), 1.0)
 
-    @cached_property
-    def _prefixed(self) -> bool:
-        """Whether the embedding's codes say what kind they are (``code_names: prefixed``)."""
-        return all(map(is_visit_code, self.embedding.index_to_key))
+    def _read(self, visits: Visits) -> list[list[str]]:
+        """Return the visits of a patient that the model reads, their form checked.
 
-    def _spelled(self, visits: Sequence[Visits]) -> list[list[list[str]]]:
-        """Return the codes as the embedding spells them, once their form is checked."""
-        return [
-            [[self._as_known(code) for code in visit] for visit in of_patient]
-            for of_patient in visits
-        ]
+        Codes are spelled as the embedding spells them, and as often there as in training.
+        """
+        spelled = [[self._as_known(code) for code in _listed(visit)] for visit in _listed(visits)]
+        if self.reading.repeated_codes == "once":
+            spelled = [list(dict.fromkeys(visit)) for visit in spelled]
+        return spelled[-self.reading.max_visits :]
 
     def _check_known(self, visits: list[list[list[str]]]) -> None:
         """Warn of codes that the embedding lacks; refuse a patient of whom it knows none."""
@@ -124,13 +125,14 @@ class Predictor:
 
     def _as_known(self, code: str) -> str:
         """Return a code in the embedding's spelling."""
-        found = visit_code(code)
-        if is_visit_code(found) != self._prefixed:
+        prefixed = self.reading.code_names == "prefixed"
+        found = visit_code(code) if isinstance(code, str) else None
+        if found is None or is_visit_code(found) != prefixed:
             form = "ICD9:4280, ICD10:I509, PROC10:5A1D70Z or DRUG:furosemide"
             bare = "4280, I509, 5A1D70Z or furosemide, as its names are bare"
             raise InputError(
                 f"the code {code!r} is not of the form that the model was fitted on",
-                remedy=f"write {form if self._prefixed else bare}",
+                remedy=f"write the text {form if prefixed else bare}",
             )
         return found
 
@@ -143,6 +145,16 @@ class Predictor:
         known = pd.DataFrame() if patients is None else patients
         values = baselines.bag_features(name, sequences.means(), known)
         return baselines.predict(name, self.content["fitted"], values[self.content["features"]])
+
+
+def _listed(values: object) -> Iterable[Any]:
+    """Return the visits of a patient or the codes of a visit, unless they are no list."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(
+            f"{values!r} is no list",
+            remedy="give of each patient a list of visits, of each visit a list of codes",
+        )
+    return values
 
 
 def load_predictor(model: str | Path, embedding: str | Path) -> Predictor:
@@ -158,7 +170,8 @@ def load_predictor(model: str | Path, embedding: str | Path) -> Predictor:
     Raises
     ------
     CheckpointError
-        Unreadable, of another kind, weights that do not fit, or another embedding's model.
+        Unreadable, of another kind, weights that do not fit, another embedding's model, or one
+        that does not say how its visits were read.
     """
     kind = train.KIND
     try:
@@ -177,9 +190,17 @@ def load_predictor(model: str | Path, embedding: str | Path) -> Predictor:
             file=model,
             remedy="use the med2vec.kv of the same protocol and run, or fit the model again",
         )
+    try:
+        reading = parse(Reading, content.get("reading", {}), "reading")
+    except ConfigError as error:
+        raise CheckpointError(
+            f"does not say how its visits were read: {error.message}",
+            file=model,
+            remedy="delete it and run its rule again with this version",
+        ) from error
     if kind == baselines.KIND:
-        return Predictor(content, vectors, None)
+        return Predictor(content, vectors, None, reading)
     config = parse(NetworkConfig, content["network"], "network")
     network = VisitNetwork(config, vectors.vector_size)
     load_weights(network, content["weights"], model)
-    return Predictor(content, vectors, network.eval())
+    return Predictor(content, vectors, network.eval(), reading)

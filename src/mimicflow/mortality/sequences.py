@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,18 @@ from mimicflow.files import read_npz, write_npz
 from mimicflow.mortality.embedding import load_embedding, read_visits, vocabulary_hash
 
 _VISITS_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the visits of a model were read, of ``mortality`` and its protocol; kept in its file."""
+
+    max_visits: int
+    """The latest ones, of each patient."""
+    repeated_codes: Literal["once", "counted"]
+    """A code of a visit that was written several times."""
+    code_names: Literal["prefixed", "bare"]
+    """Whether codes say what kind they are."""
 
 
 def visit_vectors(codes: pa.ChunkedArray | pa.Array, embedding: KeyedVectors) -> np.ndarray:

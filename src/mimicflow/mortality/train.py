@@ -27,6 +27,7 @@ from mimicflow.learning.loop import Training, fit, length_sorted_batches
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 from mimicflow.mortality.inputs import MortalityInputs
 from mimicflow.mortality.model import NetworkConfig, VisitNetwork, n_parameters
+from mimicflow.mortality.sequences import Reading
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def train_network(
     training: Mapping[str, Any],
     spine: str | Path,
     sequences: str | Path,
+    reading: Mapping[str, Any],
     outputs: FitFiles,
     seeds: int,
     seed: int,
@@ -134,6 +136,8 @@ def train_network(
         Fields of `NetworkConfig` and `TrainingConfig`.
     spine, sequences : path-like
         As `MortalityInputs` reads them.
+    reading : mapping
+        Fields of `Reading`: how the visits behind ``sequences`` were read.
     outputs : FitFiles
         What is written.
     seeds : int
@@ -162,6 +166,7 @@ def train_network(
         "seed": seed,
         "network": asdict(config),
         "training": asdict(settings),
+        "reading": asdict(parse(Reading, reading, "mortality")),
         "vocabulary_hash": data.sequences.vocabulary_hash,
         "features": [f"med2vec_{place}" for place in range(data.sequences.vectors.shape[1])],
     }

@@ -14,6 +14,7 @@ from mimicflow.mortality.embedding import fit_embedding
 from mimicflow.mortality.sequences import build_sequences
 
 EMBEDDING = {"dimensions": 12, "window": 5, "min_count": 1, "epochs": 150, "negative": 5}
+READING = {"max_visits": 20, "repeated_codes": "once", "code_names": "prefixed"}
 GRAVE = ["ICD10:R6521", "DRUG:norepinephrine", "PROC10:5A1D70Z"]
 MILD = ["ICD10:Z5189", "DRUG:docusate sodium", "DRUG:sodium chloride 0.9% flush"]
 COMMON = ["ICD10:I10", "ICD9:4019", "DRUG:heparin", "ICD10:E785"]

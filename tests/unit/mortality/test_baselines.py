@@ -12,6 +12,8 @@ from mimicflow.mortality.baselines import KIND, fit_bag_of_codes
 from mimicflow.mortality.inputs import PATIENT_FEATURES, MortalityInputs
 from mimicflow.mortality.train import FitFiles
 
+from .conftest import READING
+
 OPTIONS = {
     "logistic_regression": {"C": 1.0, "max_iter": 1000},
     "lightgbm": {"n_estimators": 20, "min_child_samples": 5, "colsample_bytree": 0.5},
@@ -31,6 +33,7 @@ def run(name, made, folder, options=None, **changed):
         options=OPTIONS[name] if options is None else options,
         spine=made.spine,
         sequences=made.sequences,
+        reading=READING,
         outputs=files,
         **arguments,
     )

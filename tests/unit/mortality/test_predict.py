@@ -14,6 +14,7 @@ from mimicflow.mortality.predict import load_predictor
 from mimicflow.mortality.train import KIND
 
 from . import test_baselines, test_train
+from .conftest import READING
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +86,78 @@ def test_a_code_that_does_not_say_what_it_is_is_told_with_the_form(made, models,
     assert "ICD9:4280" in str(error.value)
 
 
-def test_a_model_of_bare_names_wants_them_bare(made, models, tmp_path):
-    bare = load_embedding(made.embedding)
-    names = [code.partition(":")[2] for code in bare.index_to_key]
-    renamed = KeyedVectors(bare.vector_size)
-    renamed.add_vectors(names, bare.vectors)
-    save_embedding(renamed, tmp_path / "bare.kv")
-    bare_hash = vocabulary_hash(load_embedding(tmp_path / "bare.kv"))
+@pytest.mark.parametrize("code", [4280, 428.0, float("nan"), None, ["ICD10:I10"], pd.NA])
+def test_what_is_no_text_is_no_code(made, models, code):
+    predictor = load_predictor(models["gru"].model, made.embedding)
+
+    with pytest.raises(InputError, match="not of the form") as error:
+        predictor.predict([[["ICD10:I10", code]]])
+    assert "write the text ICD9:4280" in str(error.value)
+
+
+@pytest.mark.parametrize("visits", [None, [None], [float("nan")], ["ICD10:I10"], "ICD10:I10"])
+def test_what_is_no_list_is_no_visit(made, models, visits):
+    with pytest.raises(InputError, match="is no list"):
+        load_predictor(models["gru"].model, made.embedding).predict([[["ICD10:I10"]], visits])
+
+
+def reread(made, models, folder, names=None, **reading):
+    """The GRU, read otherwise, or with other names of its codes."""
+    known = load_embedding(made.embedding)
+    renamed = KeyedVectors(known.vector_size)
+    renamed.add_vectors(names or known.index_to_key, known.vectors)
+    save_embedding(renamed, folder / "other.kv")
     content = load_predictor(models["gru"].model, made.embedding).content
-    save_checkpoint(KIND, {**content, "vocabulary_hash": bare_hash}, tmp_path / "bare.pth")
-    predictor = load_predictor(tmp_path / "bare.pth", tmp_path / "bare.kv")
+    content |= {
+        "reading": {**READING, **reading},
+        "vocabulary_hash": vocabulary_hash(load_embedding(folder / "other.kv")),
+    }
+    save_checkpoint(KIND, content, folder / "other.pth")
+    return load_predictor(folder / "other.pth", folder / "other.kv")
+
+
+def test_a_code_counts_as_often_as_in_training(made, models, tmp_path):
+    """Also when it was written in two spellings."""
+    once = load_predictor(models["gru"].model, made.embedding)
+    counted = reread(made, models, tmp_path, repeated_codes="counted")
+    plain, twice = [["ICD10:I10", "ICD9:4019"]], [["ICD10:I10", "ICD9:4019", "icd9:401.9"]]
+
+    assert once.predict([twice]) == once.predict([plain]) == counted.predict([plain])
+    assert counted.predict([twice]) != counted.predict([plain])
+
+
+def test_the_latest_visits_are_read_as_many_as_in_training(made, models, tmp_path):
+    predictor = load_predictor(models["gru"].model, made.embedding)
+    visits = [["DRUG:norepinephrine"], *([["ICD10:I10"]] * 20)]
+
+    assert predictor.predict([visits]) == predictor.predict([visits[1:]])
+    more = reread(made, models, tmp_path, max_visits=21)
+    assert more.predict([visits]) != predictor.predict([visits])
+
+
+def test_one_odd_code_of_the_vocabulary_does_not_make_the_names_bare(made, models, tmp_path):
+    names = [*load_embedding(made.embedding).index_to_key[:-1], "ICD11:BA00"]
+    predictor = reread(made, models, tmp_path, names)
+
+    assert len(predictor.predict([[["ICD9:4019"]]])) == 1
+    with pytest.raises(InputError, match="not of the form"):
+        predictor.predict([[["4019"]]])
+
+
+def test_a_model_that_does_not_say_how_its_visits_were_read_is_refused(made, models, tmp_path):
+    content = load_predictor(models["gru"].model, made.embedding).content
+    save_checkpoint(
+        KIND,
+        {key: value for key, value in content.items() if key != "reading"},
+        tmp_path / "old.pth",
+    )
+    with pytest.raises(CheckpointError, match="how its visits were read"):
+        load_predictor(tmp_path / "old.pth", made.embedding)
+
+
+def test_a_model_of_bare_names_wants_them_bare(made, models, tmp_path):
+    names = [code.partition(":")[2] for code in load_embedding(made.embedding).index_to_key]
+    predictor = reread(made, models, tmp_path, names, code_names="bare")
 
     assert len(predictor.predict([[["I10", "heparin"]]])) == 1
     with pytest.raises(InputError, match="'ICD10:I10' is not of the form") as error:

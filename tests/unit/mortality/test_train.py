@@ -19,7 +19,7 @@ from mimicflow.mortality.train import (
     train_network,
 )
 
-from .conftest import draw_visits
+from .conftest import READING, draw_visits
 
 NETWORK = {"cell": "gru", "hidden": 16, "dropout": 0.0}
 TRAINING = {"batch_size": 16, "stopping": "best", "epochs": 12, "learning_rate": 0.01}
@@ -44,6 +44,7 @@ def run(made, folder, network=None, training=None, **changed):
         network={**NETWORK, **(network or {})},
         training={**TRAINING, **(training or {})},
         sequences=made.sequences,
+        reading=READING,
         outputs=files,
         **arguments,
     )
