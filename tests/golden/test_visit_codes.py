@@ -119,7 +119,7 @@ def test_bare_names_let_versions_collide():
     assert only(options={"code_names": "bare"}) == [["E8789"], ["E8789"]]
 
 
-def test_blanks_around_codes_go_blanks_within_stay_and_blank_codes_are_none():
+def test_blanks_around_codes_go_one_within_stays_and_blank_codes_are_none():
     ragged = pd.DataFrame(
         {
             "subject_id": 1,
@@ -135,7 +135,7 @@ def test_blanks_around_codes_go_blanks_within_stay_and_blank_codes_are_none():
 
     found = codes(prescriptions=ragged, diagnoses_icd=diagnoses, procedures_icd=None)
 
-    assert found[0] == ["ICD9:4019", "DRUG:nacl 0.9%  flush", "DRUG:heparin"]
+    assert found[0] == ["ICD9:4019", "DRUG:nacl 0.9% flush", "DRUG:heparin"]
 
 
 def test_rows_without_an_admission_belong_to_no_visit():
