@@ -138,8 +138,8 @@ def test_the_codes_of_a_visit_are_those_of_the_tables(results, demo, cohort):
     assert drugs.loc[late, "hadm_id"].nunique() == 14
     drugs = drugs[~late]
     for hadm_id, drug in zip(drugs["hadm_id"], drugs["drug"], strict=True):
-        if drug.strip(blank):
-            expected.setdefault(hadm_id, set()).add(f"DRUG:{drug.strip(blank).lower()}")
+        if name := " ".join(drug.split()):  # a run of blanks is one
+            expected.setdefault(hadm_id, set()).add(f"DRUG:{name.lower()}")
 
     visits = pd.concat(
         pd.read_parquet(file) for file in (results / "audited/visits").iterdir()
