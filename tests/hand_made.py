@@ -15,6 +15,7 @@ import yaml
 from mimicflow import drugs
 from mimicflow import features as feature_module
 from mimicflow.cohort import build_cohort
+from mimicflow.evaluation.groups import describe_groups
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.tables import TABLES
 from mimicflow.vitals import assemble_vitals, build_vitals
@@ -183,6 +184,16 @@ def extract(
             own = write(stays[stays["subject_id"] % shards == shard], folder, "shard")
             classes = gsn_etc(folder, dictionary, parts, options)
             return drugs.classed_drugs(concept, output, own, classes)
+        return pd.read_parquet(output)
+
+
+def groups(concept: str, stays: pd.DataFrame, **tables: pd.DataFrame) -> pd.DataFrame:
+    """Describe hand-made stays in words, by ``stay_groups`` or another concept of its kind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = {each: write(typed(each, rows), folder, each) for each, rows in tables.items()}
+        output = folder / "groups.parquet"
+        describe_groups(write(stays, folder, "spine"), paths, output, concept=concept)
         return pd.read_parquet(output)
 
 

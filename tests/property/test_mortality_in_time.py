@@ -9,7 +9,7 @@ are dated after noon. Only the label may tell them apart.
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import MORTALITY, extract, icu_cohort
+from hand_made import MORTALITY, extract, groups, icu_cohort
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +90,7 @@ def future(later, of_later, of_known, dod):
     dies = later.pop("dies")
     later["deathtime"] = later["dischtime"].where(dies)
     later["hospital_expire_flag"] = dies.astype(int)
+    later[["race", "insurance"]] = "ASIAN", "Medicaid"
     visit = later.iloc[of_later["visit"] % len(later)].reset_index(drop=True)
     new = coded(of_later.assign(subject_id=visit["subject_id"]), visit["hadm_id"])
     begins = np.where(of_known["in_index"], INDEX, EARLIER)
@@ -131,7 +132,7 @@ def futures(draw):
 
 
 def predicted(known, future, protocol=AUDITED):
-    """Return who is predicted, when and by what, all but the outcome; and their visits."""
+    """Return who is predicted and when, all but the outcome; their visits; their groups."""
     tables = {
         name: pd.concat([frame, future[name]]) if name in future else frame
         for name, frame in known.items()
@@ -144,7 +145,11 @@ def predicted(known, future, protocol=AUDITED):
     tables["admissions"] = tables["admissions"][["subject_id", "hadm_id", "admittime", "dischtime"]]
     read = {name: tables[name] for name in TABLES["visit_codes"]}
     visits = extract("visit_codes", stays, protocol, **read)
-    return stays.drop(columns=["label", "dod"]), visits.assign(codes=visits["codes"].map(tuple))
+    return (
+        stays.drop(columns=["label", "dod"]),
+        visits.assign(codes=visits["codes"].map(tuple)),
+        groups("icu_stay_groups", stays),
+    )
 
 
 def same(one, other):
