@@ -21,6 +21,8 @@ SLIPS = [
     *(("dischtime", -YEAR), ("outtime", -YEAR), ("outtime", YEAR)),
     *(("intime", -YEAR), ("intime", YEAR), ("admittime", YEAR)),
 ]
+# Begin and end of the ICU stay, discharge: in hours after the admission.
+IMPOSSIBLE = [(-20, -15, 10), (-20, 1, -10)]
 IN_ORDER = [("dischtime", 0 * HOUR), ("dischtime", YEAR), ("admittime", -YEAR)]
 SETTINGS = settings(
     max_examples=3, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
@@ -79,13 +81,19 @@ def test_who_died_in_the_admission_by_any_signs_is_not_predicted_and_all_others_
 
 
 @SETTINGS
-@given(table=stays(len(SLIPS + IN_ORDER) + 2, hours_afterwards=5), overhang=st.integers(1, 23))
+@given(
+    table=stays(len(SLIPS + IMPOSSIBLE + IN_ORDER) + 2, hours_afterwards=5),
+    overhang=st.integers(1, 23),
+)
 def test_an_index_stay_is_predicted_if_its_times_are_in_order_and_only_then(table, overhang):
-    for row, (column, slip) in enumerate(SLIPS + IN_ORDER):
+    for row, (column, slip) in enumerate(IN_ORDER + SLIPS):
         table.loc[row, column] += slip
+    for row, hours in enumerate(IMPOSSIBLE, start=len(IN_ORDER + SLIPS)):
+        table.loc[row, TIMES[1:]] = [table.loc[row, "admittime"] + hour * HOUR for hour in hours]
     # Clocks differ by hours: an ICU stay may reach out of its admission on either side.
     reaching = table.index[-2:]
     table.loc[reaching[0], "intime"] = table.loc[reaching[0], "admittime"] - overhang * HOUR
     table.loc[reaching[1], "outtime"] = table.loc[reaching[1], "dischtime"] + overhang * HOUR
 
-    assert predicted(table) == table["subject_id"].iloc[len(SLIPS) :].tolist()
+    in_order = [*table.index[: len(IN_ORDER)], *reaching]
+    assert predicted(table) == table.loc[in_order, "subject_id"].tolist()
