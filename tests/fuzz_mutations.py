@@ -245,7 +245,7 @@ def damage_lines(text: bytes, draw: np.random.Generator) -> bytes:
                 cells[cell] = quoted[draw.integers(3)]
                 lines[row] = b",".join(cells)
         case 2:  # text behind every value of a column, or behind one
-            ends = [b" PM", b"+05:00", b"Z", b"junk", b".0", b"e3", b"_1", b" ", b"\t", b".5"]
+            ends = [b" PM", b"+05:00", b"Z", b"\0x", b".0", b"e3", b"_1", b" ", b"\t", b".5"]
             cell, end = int(draw.integers(lines[0].count(b",") + 1)), ends[draw.integers(len(ends))]
             for row in range(1, len(lines)) if draw.integers(2) else [place]:
                 cells = lines[row].split(b",")
@@ -270,6 +270,8 @@ def damage_lines(text: bytes, draw: np.random.Generator) -> bytes:
             lines[place] = b",".join(cells)
         case _:  # names as MIMIC-III writes them
             lines[0] = [lines[0].upper(), lines[0].replace(b",", b", ")][draw.integers(2)]
+            if draw.integers(2):  # blanks in all rows, as such a header has them
+                lines[1:] = [line.replace(b",", b", ") for line in lines[1:]]
     return b"\n".join(lines) + b"\n" * bool(draw.integers(5))
 
 

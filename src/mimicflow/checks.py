@@ -16,7 +16,6 @@ from mimicflow.rejects import (
     EMPTY,
     IMPLAUSIBLE,
     MAX_EXAMPLES,
-    NEGATIVE,
     NOT_A_NUMBER,
     NOT_AMONG,
     Reject,
@@ -132,8 +131,6 @@ def _faults(columns: Sequence[Column], absent: Sequence[str]) -> list[tuple[str,
             known = ", ".join(map(str, column.values))
             outside = f"coalesce({name} NOT IN ({known}), false)"
             faults.append((outside, column.name, f"{NOT_AMONG} {known}"))
-        if column.name == "subject_id":
-            faults.append((f"coalesce({name} < 0, false)", column.name, NEGATIVE))
         if column.type in ("timestamp", "date"):
             # The year of an infinite time is NULL.
             outside = (

@@ -56,12 +56,12 @@ class _Reading:
     """One table on its way from the file to the shards."""
 
     table: Table
-    file: Path
+    stream: RawStream
     header: list[str]
+    blanks: bool
     connection: duckdb.DuckDBPyConnection
     max_reject_share: float
     strict: bool
-    stream: RawStream = field(init=False)
     rejects: Rejects = field(default_factory=Rejects)
     rows: int = 0
     filtered: int = 0
@@ -69,8 +69,10 @@ class _Reading:
     duplicates: int = 0
     warnings: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.stream = RawStream(self.file)
+    @property
+    def file(self) -> Path:
+        """The file of the table."""
+        return self.stream.file
 
     @property
     def columns(self) -> list[Column]:
@@ -134,6 +136,7 @@ def ingest(
     table = TABLES[table_path]
     file = raw_files.find_raw_file(source_folder, table)
     with storage_explained(file):
+        stream = RawStream(file)
         written = raw_files.read_header(file)
     _logger.info("%s: reading %s", table_path, file)
     with (
@@ -141,11 +144,18 @@ def ingest(
         connect(_duckdb_memory(memory_mb), threads) as connection,
         _all_or_nothing(Path(output_folder)) as folder,
         _memory_explained(file),
+        stream.unchanged(),
     ):
-        header = raw_files.official_names(written, table)
-        reading = _Reading(table, file, header, connection, max_reject_share, strict)
-        if header != written:
+        header = raw_files.official_names(written.names, table)
+        reading = _Reading(
+            table, stream, header, written.blanks, connection, max_reject_share, strict
+        )
+        if header != written.names:
             reading.warnings.append("column names are read in small letters and without blanks")
+        if written.blanks:
+            reading.warnings.append(
+                "fields are read without the blanks before them, as the header has some"
+            )
         _check_columns(reading)
         _load(reading, threads)
         _reject(reading)
@@ -227,8 +237,9 @@ def _told(header: Sequence[str], table: Table) -> str:
 
 def _load(reading: _Reading, threads: int) -> None:
     """Fill the table ``rows`` with the typed rows, and account for every line of the file."""
-    records = RawRecords(reading.stream, len(reading.header), reading.rejects)
-    reader = RowReader(reading.header, reading.columns, _items(reading.table), reading.rejects)
+    width, known = len(reading.header), reading.rejects
+    records = RawRecords(reading.stream, width, known, reading.blanks)
+    reader = RowReader(reading.header, reading.columns, _items(reading.table), known)
     types = ", ".join(f'"{column.name}" {DUCKDB_TYPES[column.type]}' for column in reading.columns)
     reading.connection.execute(f'CREATE TABLE rows ("{LINE}" BIGINT, {types})')
     waiting: list[pa.Table] = []
@@ -298,7 +309,8 @@ def _reject(reading: _Reading) -> None:
     reading.rejects.add(n_broken, checks.broken_rows(reading.connection))
     _check_share(reading)
     without = reading.rejects.lines_without_text()
-    reading.rejects.add_texts(texts_of(reading.file, len(reading.header), without))
+    texts = texts_of(reading.file, len(reading.header), without, reading.blanks)
+    reading.rejects.add_texts(texts)
 
 
 def _check_share(reading: _Reading) -> None:
@@ -350,7 +362,7 @@ def _report(reading: _Reading, kept: Sequence[int]) -> dict[str, Any]:
     return {
         "table": table.path,
         "file": file.name,
-        "bytes": file.stat().st_size,
+        "bytes": reading.stream.bytes,
         "sha256": digest,
         "sha256_verified": verified,
         "release": SYNTHETIC if raw_files.is_synthetic(file) else release,

@@ -6,20 +6,31 @@ saved instead of a file, the wrong ending, the wrong delimiter, a foreign encodi
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from mimicflow.errors import InputError, TableError
 from mimicflow.origin import MARK
-from mimicflow.raw_stream import DOWNLOAD_AGAIN, RawStream
+from mimicflow.raw_stream import DOWNLOAD_AGAIN, GZIP_MAGIC, RawStream
 from mimicflow.storage import storage_explained
 from mimicflow.tables import Table
 
 _CHECKSUMS = "SHA256SUMS.txt"
-_GZIP_MAGIC = b"\x1f\x8b"
+_LISTED = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(?:\./)?(.+?)\s*")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEAD_BYTES = 1 << 16
+
+
+class Header(NamedTuple):
+    """The first line of a raw file."""
+
+    names: list[str]
+    blanks: bool
+    """Whether a blank follows each comma: then the whole file is written so."""
 
 
 def find_raw_file(folder: str | Path, table: Table) -> Path:
@@ -70,8 +81,8 @@ def _check_kind(files: list[Path]) -> None:
             )
 
 
-def read_header(file: Path) -> list[str]:
-    """Return the column names of a raw file, after looking whether it is a CSV file at all.
+def read_header(file: Path) -> Header:
+    """Return the first line of a raw file, after looking whether it is a CSV file at all.
 
     Raises
     ------
@@ -85,11 +96,11 @@ def read_header(file: Path) -> list[str]:
             file=file,
             remedy="log in where the data come from and download the file again",
         )
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
+    first_line = head.partition(b"\n")[0].removesuffix(b"\r")
+    if head.startswith(_UTF_16) or b"\0" in first_line:
         raise TableError(
             "this is not UTF-8 text", file=file, remedy="save it as CSV in UTF-8 without zero bytes"
         )
-    first_line = head.partition(b"\n")[0].removesuffix(b"\r")
     if b"\r" in first_line:
         raise TableError(
             "the first line holds a carriage return: lines may end with it alone",
@@ -106,9 +117,10 @@ def read_header(file: Path) -> list[str]:
             row=1,
             remedy="save it as CSV in UTF-8",
         ) from error
-    columns = next(csv.reader([text]), [])
+    blanks = "," in text and re.search(r",(?! )", text) is None
+    columns = next(csv.reader([text], skipinitialspace=blanks), [])
     _check_header(file, text, columns)
-    return columns
+    return Header(columns, blanks)
 
 
 def _head(file: Path) -> bytes:
@@ -118,14 +130,14 @@ def _head(file: Path) -> bytes:
     if not head:
         raise TableError("the file is empty", file=file, remedy=DOWNLOAD_AGAIN)
     if file.suffix != ".gz":
-        if head.startswith(_GZIP_MAGIC):
+        if head.startswith(GZIP_MAGIC):
             raise TableError(
                 "the file is compressed, but its name ends in .csv",
                 file=file,
                 remedy=f"rename it to {file.name}.gz",
             )
         return head
-    if not head.startswith(_GZIP_MAGIC):
+    if not head.startswith(GZIP_MAGIC):
         if head.lstrip().startswith(b"<"):
             return head  # a web page: told by the caller
         raise TableError(
@@ -190,11 +202,32 @@ def expected_checksum(file: Path) -> str | None:
             sums = folder / _CHECKSUMS
             if sums.is_file():
                 name = place.relative_to(folder).as_posix()
-                for line in sums.read_text(encoding="utf-8").splitlines():
-                    digest, _, listed = line.partition(" ")
-                    if listed.strip().lstrip("*").removeprefix("./") == name:
-                        return digest.lower()
+                for line in _lines_of_list(sums):
+                    entry = _LISTED.fullmatch(line)
+                    if entry and entry[2] == name:
+                        return entry[1].lower()
     return None
+
+
+def _lines_of_list(file: Path) -> list[str]:
+    """Return the lines of a list of checksums; what PowerShell writes with ``>`` is UTF-16."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_a_list("is not UTF-8 text", file) from error
+    lines = text.splitlines()
+    if text.strip() and not any(map(_LISTED.fullmatch, lines)):
+        raise _not_a_list("has no line with 64 hexadecimal digits, blanks and a name", file)
+    return lines
+
+
+def _not_a_list(reason: str, file: Path) -> InputError:
+    return InputError(
+        f"the list of checksums {reason}",
+        file=file,
+        remedy="download it again, or remove it: the files are then read without its word",
+    )
 
 
 def _places(file: Path) -> tuple[Path, ...]:

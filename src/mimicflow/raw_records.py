@@ -20,20 +20,22 @@ from mimicflow.rejects import Reject, Rejects, as_text
 
 MAX_RECORD_BYTES = 2_000_000
 _MAX_RECORD_LINES = 1000
-_MAX_BROKEN = 10_000  # beyond so many misplaced quotes no field with line breaks is looked for
+_MAX_BROKEN = 10_000  # beyond so many records that are no rows no line breaks are looked for
 
 _LINE_FEED, _CARRIAGE_RETURN, _QUOTE, _COMMA = b'\n\r",'
 _UNQUOTED = re.compile(rb'[^",\n]*')
+_QUOTED_OR_BLANKS = re.compile(rb'("[^"]*")|(?:^|(?<=,)) +')
 
 _REASONS = (
     "",
     rejects.EMPTY,  # a whole line, not a field: it is skipped
     rejects.TOO_LONG,
     rejects.CARRIAGE_RETURN,
+    rejects.ZERO_BYTE,
     rejects.NOT_UTF8,
     rejects.MISPLACED_QUOTE,
 )
-_FINE, _EMPTY, _TOO_LONG, _RETURN, _NOT_UTF8, _MISPLACED = range(len(_REASONS))
+_FINE, _EMPTY, _TOO_LONG, _RETURN, _ZERO, _NOT_UTF8, _MISPLACED = range(len(_REASONS))
 
 
 @dataclass
@@ -62,6 +64,9 @@ class RawRecords:
     known : Rejects, optional
         Those of the blocks that have been dealt with; when they are enough, further ones are
         only counted.
+    blanks : bool
+        Whether blanks stand before the fields, after each comma. They are taken away, and a field
+        with line breaks is not looked for: what of it is a field's beginning cannot be told.
 
     Attributes
     ----------
@@ -71,19 +76,22 @@ class RawRecords:
         Lines that go on with the record of the line before, by a line break within quotes.
     """
 
-    def __init__(self, stream: RawStream, width: int, known: Rejects | None = None) -> None:
+    def __init__(
+        self, stream: RawStream, width: int, known: Rejects | None = None, blanks: bool = False
+    ) -> None:
         self.stream = stream
         self.known = known or Rejects()
         self.width = width
+        self.blanks = blanks
         self.empty = 0
         self.continued = 0
-        self._misplaced = 0
+        self._broken = _MAX_BROKEN if blanks else 0
 
     def blocks(self) -> Iterator[Block]:
         """Yield the records after the header."""
         line, rest = 2, b""
         for text in _whole_lines(_after_first_line(self.stream.chunks())):
-            lines = _Lines(rest + text)
+            lines = _Lines(rest + (_without_blanks(text) if self.blanks else text))
             n = self._find_faults(lines, final=False)
             rest = lines.text[lines.starts[n] :] if n < len(lines.starts) else b""
             yield self._block(lines, n, line)
@@ -100,21 +108,21 @@ class RawRecords:
         lines.find_faulty_bytes()
         after = 0
         misplaced = lines.misplaced_quotes()
-        for position, first in enumerate(misplaced):
+        for position, first in enumerate(map(int, misplaced)):
             if first < after:
                 continue
-            if self._misplaced >= _MAX_BROKEN:
+            if self._broken >= _MAX_BROKEN:
                 lines.faults[misplaced[position:]] = _MISPLACED
                 break
-            last = lines.last_of_record(first, self.width)
+            last, is_row = lines.last_of_record(first, self.width)
             if last is None and not final and lines.bytes_from(first) <= MAX_RECORD_BYTES:
                 return first
             if last is None or last == first:
                 lines.faults[first] = _MISPLACED
-                self._misplaced += 1
             else:
                 lines.join(first, last)
                 after = last + 1
+            self._broken += not is_row
         return len(lines.starts)
 
     def _block(self, lines: _Lines, n: int, line: int) -> Block:
@@ -142,10 +150,10 @@ class RawRecords:
         return block
 
 
-def texts_of(file: Path, width: int, lines: Sequence[int]) -> dict[int, str]:
+def texts_of(file: Path, width: int, lines: Sequence[int], blanks: bool = False) -> dict[int, str]:
     """Read a file again, as far as needed, and return the text of records by their line."""
     texts: dict[int, str] = {}
-    for block in RawRecords(RawStream(file), width).blocks():
+    for block in RawRecords(RawStream(file), width, blanks=blanks).blocks():
         wanted = np.flatnonzero(np.isin(block.lines, lines))
         if len(wanted):
             starts, ends, _ = bounds(block.text)
@@ -175,6 +183,8 @@ class _Lines:
             self.faults[self.lengths > MAX_RECORD_BYTES] = _TOO_LONG
         if b"\r" in self.text:
             self.faults[self._with(self.bytes == _CARRIAGE_RETURN)] = _RETURN
+        if b"\0" in self.text:
+            self.faults[self._with(self.bytes == 0)] = _ZERO
         if not self.text.isascii() and not _is_utf8(self.text):
             self.faults[self._not_utf8()] = _NOT_UTF8
 
@@ -190,7 +200,14 @@ class _Lines:
 
     def _with(self, mask: np.ndarray) -> np.ndarray:
         """Return the lines in which some byte is marked."""
-        return np.unique(np.searchsorted(self.ends, np.flatnonzero(mask)))
+        return self._marked(np.searchsorted(self.ends, np.flatnonzero(mask)))
+
+    def _marked(self, *lines: np.ndarray) -> np.ndarray:
+        """Return each of the lines once, in order."""
+        marked = np.zeros(len(self.ends), bool)  # many times faster than np.unique
+        for some in lines:
+            marked[some] = True
+        return np.flatnonzero(marked)
 
     def text_of(self, i: int) -> bytes:
         """Return the text of a line without its end."""
@@ -200,11 +217,11 @@ class _Lines:
         """Return how many bytes there are from the start of a line on."""
         return len(self.text) - int(self.starts[i])
 
-    def misplaced_quotes(self) -> list[int]:
+    def misplaced_quotes(self) -> np.ndarray:
         """Return the lines in which not all quotes stand around whole fields or double within."""
         quotes = np.flatnonzero(self.bytes == _QUOTE)
         if not len(quotes):
-            return []
+            return quotes
         of_line = np.searchsorted(self.ends, quotes)
         first = np.flatnonzero(np.diff(of_line, prepend=-1))
         n_of_line = np.diff(first, append=len(quotes))
@@ -214,51 +231,60 @@ class _Lines:
         # A quote beside is the second of two that stand for one.
         fine = (beside == _COMMA) | (beside == _LINE_FEED) | (beside == _QUOTE)
         odd = of_line[first[n_of_line % 2 == 1]]
-        return [int(i) for i in np.union1d(of_line[~fine], odd)]
+        return self._marked(of_line[~fine], odd)
 
-    def last_of_record(self, first: int, width: int) -> int | None:
-        """Return the last line of the record that begins with a line.
+    def last_of_record(self, first: int, width: int) -> tuple[int | None, bool]:
+        """Return the last line of the record that begins with a line, and whether it is a row.
 
         That line itself when its quotes cannot be read; None when the record does not end.
         """
-        end = _end_of_record(self.text, int(self.starts[first]))
+        start = int(self.starts[first])
+        end, fields = _end_of_record(self.text, start)
         if end is None:
-            return None
-        last = int(np.searchsorted(self.ends, end))
-        if self.text[end] != _LINE_FEED or last - first > _MAX_RECORD_LINES:
-            return first
-        if end - self.starts[first] > MAX_RECORD_BYTES:
-            return first
+            return None, False
+        if self.text[end] != _LINE_FEED or end - start > MAX_RECORD_BYTES:
+            return first, False
+        within = self.text[start:end].split(b"\n")[1:]
         # A line within that is a whole row shows that the quote has swallowed it.
-        within = range(first + 1, last + 1)
-        return first if any(self.text_of(i).count(b",") == width - 1 for i in within) else last
+        if len(within) > _MAX_RECORD_LINES or any(i.count(b",") == width - 1 for i in within):
+            return first, False
+        return first + len(within), fields == width
 
     def join(self, first: int, last: int) -> None:
         """Take lines as one record; a line break within a field is its only peculiarity."""
         faults = self.faults[first : last + 1]
-        faults[:] = max(faults[faults != _EMPTY], default=_FINE)
+        worst = faults.max()
+        faults[:] = worst if worst > _EMPTY else _FINE
         self.continues[first + 1 : last + 1] = True
 
 
-def _end_of_record(text: bytes, start: int) -> int | None:
+def _end_of_record(text: bytes, start: int) -> tuple[int | None, int]:
     """Return where a record's line feed is, or the first byte that must not be where it is.
 
-    None when the text ends before the record.
+    None when the text ends before the record. And how many fields there are until then.
     """
-    place = start
+    place, fields = start, 1
     while True:
         if text[place] == _QUOTE:
             place = text.find(b'"', place + 1)
             while place >= 0 and text[place + 1] == _QUOTE:
                 place = text.find(b'"', place + 2)
             if place < 0:
-                return None
+                return None, fields
             place += 1
         else:
             place = _UNQUOTED.match(text, place).end()  # type: ignore[union-attr]
         if text[place] != _COMMA:
-            return place
-        place += 1
+            return place, fields
+        place, fields = place + 1, fields + 1
+
+
+def _without_blanks(text: bytes) -> bytes:
+    """Return lines without the blanks at the beginning of their fields."""
+    return b"\n".join(
+        line if len(line) > MAX_RECORD_BYTES else _QUOTED_OR_BLANKS.sub(rb"\1", line)
+        for line in text.split(b"\n")
+    )
 
 
 def bounds(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

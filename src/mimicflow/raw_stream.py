@@ -11,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -19,6 +20,8 @@ import numpy as np
 from mimicflow.errors import TableError
 
 DOWNLOAD_AGAIN = "download the file again and compare it with SHA256SUMS.txt of the release"
+
+GZIP_MAGIC = b"\x1f\x8b"
 
 _PACKED_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 22
@@ -40,11 +43,15 @@ class RawStream:
     ----------
     unfinished : bool
         Whether the last line read has no end.
+    bytes : int
+        Bytes read of the file, as they are there.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.unfinished = False
+        self.bytes = 0
+        self._state = _state(file)
         self._line_ends = 0
         self._hash = hashlib.sha256()
 
@@ -57,6 +64,30 @@ class RawStream:
     def sha256(self) -> str:
         """SHA-256 of what was read of the file."""
         return self._hash.hexdigest()
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Refuse what is done with the file when the file is another at its end.
+
+        Raises
+        ------
+        TableError
+            Its size or time is not that of the beginning; no other error of the file counts then.
+        """
+        try:
+            yield
+        except (TableError, KeyError):  # half of each: damaged, or with other lines
+            self._refuse_change()
+            raise
+        self._refuse_change()
+
+    def _refuse_change(self) -> None:
+        if _state(self.file) != self._state:
+            raise TableError(
+                "the file changed while it was read",
+                file=self.file,
+                remedy="wait until the copy or download of it has ended, and start again",
+            )
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the text of the file, unpacked, in pieces of some megabytes.
@@ -78,6 +109,7 @@ class RawStream:
     def _read(self, stream: BinaryIO) -> Iterator[bytes]:
         while piece := stream.read(_PACKED_BYTES):
             self._hash.update(piece)
+            self.bytes += len(piece)
             yield piece
 
     def _unpacked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -91,6 +123,12 @@ class RawStream:
                         piece = piece.lstrip(b"\0")  # padding, as tapes and `dd` leave it
                         if not piece:
                             break
+                        if not GZIP_MAGIC.startswith(piece[:2]):
+                            raise TableError(
+                                "there are bytes behind the compressed text",
+                                file=self.file,
+                                remedy=DOWNLOAD_AGAIN,
+                            )
                         member, members = zlib.decompressobj(_GZIP), members + 1
                     text = member.decompress(piece, _CHUNK_BYTES)
                     more = len(text) == _CHUNK_BYTES and not member.eof
@@ -109,6 +147,12 @@ class RawStream:
                 file=self.file,
                 remedy=DOWNLOAD_AGAIN,
             )
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Return the size of a file in bytes and the time of its last change in ns."""
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:

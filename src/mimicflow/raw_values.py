@@ -52,14 +52,18 @@ _DAY = (
     r"02-(?:0[1-9]|1[0-9]|2[0-8]))|"
     r"(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
 )
-_CLOCK = r"(?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?)?"
+_HOUR = r"(?:[01][0-9]|2[0-3])"
+_CLOCK = rf"{_HOUR}:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,6}})?)?"
+_LEAST_TIME = len("2180-05-06 07:17")
 _FORMS = {
-    "integer": r"-?0*[0-9]{1,18}(?:\.0+)?",  # pandas writes a column with gaps as 1.0
+    "integer": r"0*[0-9]{1,18}(?:\.0+)?",  # pandas writes a column with gaps as 1.0
     "number": r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?",
-    "timestamp": rf"{_DAY}(?:[ T]{_CLOCK})?",
+    "timestamp": rf"{_DAY}[ T]{_CLOCK}",
     "date": rf"{_DAY}(?:[ T]00:00(?::00(?:\.0{{1,6}})?)?)?",
 }
 _ZONE = re.compile(rf" *{_DAY}[ T]{_CLOCK} ?(?:Z|UTC|GMT|[+-][0-9]{{2}}(?::?[0-9]{{2}})?) *")
+_WITHOUT_CLOCK = re.compile(rf" *{_DAY}(?:[ T]{_HOUR})? *")
+_NEGATIVE = re.compile(rf" *-{_FORMS['integer']} *")
 
 
 @dataclass
@@ -103,7 +107,8 @@ class RowReader:
             fields = self._fields(block)
         records = np.arange(len(fields))
         if self.items:
-            itemid, unfit = _converted(fields["itemid"].combine_chunks(), "integer")
+            column = next(column for column in self.columns if column.name == "itemid")
+            itemid, unfit = _converted(fields["itemid"].combine_chunks(), column)
             wanted = pc.is_in(itemid, pa.array(self.items)).to_numpy(zero_copy_only=False)
             records = np.flatnonzero(wanted | unfit)
             fields = fields.take(records)
@@ -114,7 +119,7 @@ class RowReader:
                 columns[column.name] = pa.nulls(len(fields), TYPES[column.type])
                 continue
             text = fields[column.name].combine_chunks()
-            columns[column.name], unfit = _converted(text, column.type)
+            columns[column.name], unfit = _converted(text, column)
             if unfit.any():
                 faults.append(_Fault(column, text, unfit))
         rows = pa.table(columns)
@@ -157,26 +162,39 @@ class _Fault:
         text = self.text[row].as_py()
         if self.column.type == "timestamp" and _ZONE.fullmatch(text):
             return rejects.WITH_A_ZONE
+        if self.column.type == "timestamp" and _WITHOUT_CLOCK.fullmatch(text):
+            return rejects.WITHOUT_A_CLOCK
+        if self.column.type == "integer" and _NEGATIVE.fullmatch(text):
+            return rejects.NEGATIVE
         return _REASONS[self.column.type]
 
 
-def _converted(text: pa.Array, kind: str) -> tuple[pa.Array, np.ndarray]:
+def _converted(text: pa.Array, column: Column) -> tuple[pa.Array, np.ndarray]:
     """Return the values of fields, and which fields do not fit; their values are null."""
+    kind = column.type
     if kind == "text":
         return text, np.zeros(len(text), bool)
     if kind not in _PLAIN or not _bytes(text).translate(None, _PLAIN[kind]):
         with contextlib.suppress(pa.ArrowInvalid):
             values = text.cast(TYPES[kind])
-            if kind != "integer" or (pc.max(values).as_py() or 0) < _LARGEST_INTEGER:
+            if _is_exact(text, values, kind):
                 return values, np.zeros(len(text), bool)
     text = pc.ascii_trim(text, " ")
-    fits = pc.match_substring_regex(text, f"^(?:{_FORMS[kind]})$")
+    sign = "-?" if kind == "integer" and column.signed else ""
+    fits = pc.match_substring_regex(text, f"^{sign}(?:{_FORMS[kind]})$")
     if kind == "integer":
         text = pc.replace_substring_regex(text, r"\.0+$", "")
     if kind == "date":
         text = pc.utf8_slice_codeunits(text, 0, len("2150-01-31"))
     values = pc.if_else(fits, text, None).cast(TYPES[kind])
     return values, ~fits.fill_null(True).to_numpy(zero_copy_only=False)
+
+
+def _is_exact(text: pa.Array, values: pa.Array, kind: str) -> bool:
+    """Return whether what Arrow reads is what the fields say: it takes a day for its midnight."""
+    if kind == "timestamp":
+        return bool((pc.min(pc.binary_length(text)).as_py() or _LEAST_TIME) >= _LEAST_TIME)
+    return kind != "integer" or (pc.max(values).as_py() or 0) < _LARGEST_INTEGER
 
 
 def _bytes(text: pa.Array) -> bytes:

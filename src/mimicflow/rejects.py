@@ -14,20 +14,23 @@ NOT_A_NUMBER = "not a number"
 NOT_A_TIME = "not a time"
 NOT_A_DATE = "not a date"
 WITH_A_ZONE = "a time with a zone"
+WITHOUT_A_CLOCK = "a time without a clock"
 IMPLAUSIBLE = "not a plausible date"
 NOT_AMONG = "not one of"  # the values that the column may have
-NEGATIVE = "negative"  # such a patient would have no shard
+NEGATIVE = "negative"  # of an identifier
 CONTRADICTION = "another row has the same key"
 TOO_FEW = "too few fields"
 TOO_MANY = "too many fields"
 MISPLACED_QUOTE = "unbalanced quotes"
 TOO_LONG = "line too long"
 NOT_UTF8 = "not UTF-8"
+ZERO_BYTE = "a zero byte within the line"
 CARRIAGE_RETURN = "a carriage return within the line"
 
 REMEDIES = {
     NOT_UTF8: "save the file as UTF-8 if it is in another encoding",
     WITH_A_ZONE: "write the hospital's local time without a zone, as the release has it",
+    WITHOUT_A_CLOCK: "write hours and minutes, too: a day alone would be read as its midnight",
     MISPLACED_QUOTE: "put fields that hold a quote into quotes, and double the quote within",
 }
 """What helps against a reason, where something else does than correcting the row."""

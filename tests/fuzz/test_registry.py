@@ -22,7 +22,7 @@ ROWS = {
         for i in range(12)
     ],
     "stays": [
-        [f"p{i // 2}", f"s{i}", f"{40 + i}", "F", "MICU", "2150-01-01", "2150-01-03T10:00"]
+        [f"p{i // 2}", f"s{i}", f"{40 + i}", "F", "MICU", "2150-01-01 00:00", "2150-01-03T10:00"]
         for i in range(12)
     ],
     "arrests": [[f"s{i}", "2150-01-02 12:00:00" if i % 2 else ""] for i in range(4)],
@@ -59,6 +59,7 @@ def check(folder) -> None:
                     if field and column == "age":
                         assert field.isascii() and 0 <= float(field) == value < math.inf
                     elif field:
+                        assert ":" in field
                         assert value == datetime.fromisoformat(field)
                 else:  # one blank in place of any run of blanks and line breaks
                     assert value == " ".join(field.split())

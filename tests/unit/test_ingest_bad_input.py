@@ -135,7 +135,33 @@ def test_checksum_of_the_release(raw, out):
     sums = raw.parent / "SHA256SUMS.txt"
     sums.write_text(f"{'0' * 64} other.csv\n{digest} hosp/patients.csv\n")
     assert ingest(raw, "hosp/patients", out)["sha256_verified"] is True
+    for encoding, blanks in (("utf-16", "  "), ("utf-8-sig", " *"), ("utf-8", "\t./")):
+        text = f"{'0' * 64} other.csv\r\n{digest.upper()}{blanks}hosp/patients.csv\r\n"
+        sums.write_text(text, encoding=encoding)
+        assert ingest(raw, "hosp/patients", out)["sha256_verified"] is True
+    sums.write_text("\n")
+    assert ingest(raw, "hosp/patients", out)["sha256_verified"] is False
     sums.write_text(f"{'0' * 64}  hosp/patients.csv\n")
     with pytest.raises(TableError, match="differs from its entry in SHA256SUMS"):
         ingest(raw, "hosp/patients", out.with_name("second"))
     assert not out.with_name("second").exists()
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"\xff\xfe1", "is not UTF-8 text"),
+        (b"\xe9\n", "is not UTF-8 text"),
+        (b"<html>", "has no line with 64 hexadecimal digits"),
+        (f"SHA256 (hosp/patients.csv) = {'0' * 64}\n".encode(), "has no line with 64 hexadecimal"),
+        (f"{'0' * 63}  hosp/patients.csv\n".encode(), "has no line with 64 hexadecimal digits"),
+    ],
+)
+def test_a_list_of_checksums_that_cannot_be_read_is_told(raw, out, content, message):
+    write(raw, "patients.csv", patients())
+    (raw / "SHA256SUMS.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        ingest(raw, "hosp/patients", out)
+    assert "SHA256SUMS.txt: the list of checksums" in str(error.value)
+    assert "download it again, or remove it" in str(error.value)
+    assert not out.exists()

@@ -1,13 +1,15 @@
 """Every line of a raw file is accounted for, however it is damaged, and every bit of it checked."""
 
 import gzip
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 from raw_tables import PATIENTS_HEADER, patients, read, write
 
-from mimicflow import raw_records, raw_stream
+from mimicflow import ingest as ingesting
+from mimicflow import raw_files, raw_records, raw_stream
 from mimicflow.errors import TableError
 from mimicflow.ingest import ingest
 
@@ -94,19 +96,65 @@ def test_a_line_without_end_is_a_rejected_row(raw, out, monkeypatch):
 
 
 @pytest.mark.usefixtures("chunks")
-def test_foreign_bytes_and_carriage_returns_cost_their_own_rows(raw, out):
+def test_foreign_bytes_carriage_returns_and_zero_bytes_cost_their_own_rows(raw, out):
     text = "\r\n".join([PATIENTS_HEADER, *patients(40)]).encode()
     text = text.replace(b"10000007,M", b"10000007,\xe9").replace(b"10000009,M", b"10000009,\r")
+    text = text.replace(b"10000013,M", b"10000013,M\0").replace(b"10000021,", b"100\x0000021,")
     raw.mkdir()
     (raw / "patients.csv").write_bytes(text.replace(b"10000011,M", "10000011,Ä".encode()))
     report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
-    assert (report["rows"], report["rows_kept"]) == (40, 38)
+    assert (report["rows"], report["rows_kept"]) == (40, 36)
     assert rejected(out) == [
         [9, "", "not UTF-8"],
         [11, "", "a carriage return within the line"],
+        [15, "", "a zero byte within the line"],
+        [23, "", "a zero byte within the line"],
     ]
     assert read(out, 1).set_index("subject_id").loc[10000011, "gender"] == "Ä"
     assert "the last line has no end: the file may have been cut off" in report["warnings"]
+
+
+def test_records_that_are_no_rows_are_not_looked_for_without_end(raw, out, monkeypatch):
+    """Each costs some microseconds, and a line may be two bytes long."""
+    monkeypatch.setattr(raw_records, "_MAX_BROKEN", 10)
+    looked_at = []
+    end_of_record = raw_records._end_of_record
+    monkeypatch.setattr(
+        raw_records, "_end_of_record", lambda *a: looked_at.append(a) or end_of_record(*a)
+    )
+    good = ['1000,F,30,2150,"20\n11",'] * 30
+    write(raw, "patients.csv", [*good, *(['"'] * 5000), *patients(5)])
+    report = ingest(raw, "hosp/patients", out, max_reject_share=1)
+    assert len(looked_at) == 40
+    assert (report["rows_kept"], report["lines_continued"], report["rows_duplicate"]) == (6, 40, 29)
+
+
+@pytest.mark.parametrize("name", ["patients.csv", "patients.csv.gz"])
+@pytest.mark.parametrize("step", ["read_header", "official_names", "texts_of", "check_checksum"])
+@pytest.mark.parametrize("change", ["grows", "shrinks", "other time"])
+def test_a_file_that_changes_while_it_is_read_is_refused(raw, out, monkeypatch, name, step, change):
+    lines = patients(300)
+    lines[200] = lines[200].replace(",F,", ",,")  # its text is looked for by a second reading
+    file = write(raw, name, lines)
+    place = module if hasattr(module := raw_files, step) else ingesting
+    original = getattr(place, step)
+
+    def changing(*args):
+        given = original(*args) if step == "read_header" else None
+        content = file.read_bytes()
+        file.write_bytes({"grows": content * 2, "shrinks": content[:100]}.get(change, content))
+        os.utime(file, ns=(1, 1))
+        return given or original(*args)
+
+    monkeypatch.setattr(place, step, changing)
+    with pytest.raises(TableError, match="the file changed while it was read"):
+        ingest(raw, "hosp/patients", out, max_reject_share=0.5)
+    assert not out.exists()
+
+
+def test_the_bytes_of_a_report_are_those_read(raw, out):
+    file = write(raw, "patients.csv.gz", patients(3000))
+    assert ingest(raw, "hosp/patients", out)["bytes"] == file.stat().st_size
 
 
 def test_a_reader_that_loses_a_row_stops_the_run(raw, out, monkeypatch):
@@ -122,6 +170,44 @@ def test_a_reader_that_loses_a_row_stops_the_run(raw, out, monkeypatch):
     with pytest.raises(TableError, match="201 lines, of which 200 were read"):
         ingest(raw, "hosp/patients", out)
     assert not out.exists()
+
+
+BLANKS = [
+    "1, F, 30, 2150,  2011 - 2013, ",
+    ' 2, "F", 30, 2150, "a, ""b""", 2151-03-04',
+    '3, M, 30, 2150, "one\n 3,two", ',
+    '4, "M, 30, 2150, g, ',
+    f"5, M, 30, 2150, {'x, ' * 800}, ",
+    "",
+    "6,M,30,2150,g,",
+    "7, , 30, 2150, g, ",
+]
+
+
+def test_blanks_before_all_fields_are_not_read_where_the_header_has_them(raw, out, monkeypatch):
+    monkeypatch.setattr("mimicflow.raw_records.MAX_RECORD_BYTES", 2000)
+    header = PATIENTS_HEADER.replace(",", ", ").replace("gender", '"gender"')
+    write(raw, "patients.csv", BLANKS, header)
+    report = ingest(raw, "hosp/patients", out, max_reject_share=1)
+    frame = read(out, 1)
+    assert frame["subject_id"].tolist() == [1, 2, 6]
+    assert frame["gender"].tolist() == ["F", "F", "M"]
+    assert frame["anchor_year_group"].tolist() == ["2011 - 2013", 'a, "b"', "g"]
+    rejected = pd.read_parquet(out / "rejects.parquet")
+    assert rejected[["line", "reason"]].values.tolist() == [
+        [4, "unbalanced quotes"], [5, "unbalanced quotes"], [6, "unbalanced quotes"],
+        [7, "line too long"], [10, "empty"],
+    ]  # fmt: skip
+    assert rejected["text"].iloc[-1] == "7,,30,2150,g,"
+    assert report["lines_empty"] == 1
+
+
+@pytest.mark.parametrize("header", [PATIENTS_HEADER, PATIENTS_HEADER.replace(",", ", ", 1)])
+def test_blanks_of_cells_stay_where_the_header_has_none_or_some(raw, out, header):
+    write(raw, "patients.csv", ["1, F, 30, 2150, g,", '2, "F", 30, 2150, g,'], header)
+    ingest(raw, "hosp/patients", out, max_reject_share=1)
+    assert read(out, 1)["gender"].tolist() == [" F"]
+    assert len(pd.read_parquet(out / "rejects.parquet")) == 1
 
 
 TEXT = ("\n".join([PATIENTS_HEADER, *patients(3000)]) + "\n").encode()
@@ -163,8 +249,9 @@ def test_a_flipped_bit_in_any_member_is_found(raw, out):
         assert not out.exists()
 
 
-def test_bytes_behind_the_compressed_text_are_refused(raw, out):
+@pytest.mark.parametrize("behind", [b"<html>", b"\n", b"\0\0\n", b"\x1f<"])
+def test_bytes_behind_the_compressed_text_are_refused(raw, out, behind):
     raw.mkdir()
-    (raw / "patients.csv.gz").write_bytes(members(TEXT) + b"<html>")
-    with pytest.raises(TableError, match="incorrect header check in its part 2"):
+    (raw / "patients.csv.gz").write_bytes(members(TEXT) + behind)
+    with pytest.raises(TableError, match=r"bytes behind the compressed text|part 2"):
         ingest(raw, "hosp/patients", out)

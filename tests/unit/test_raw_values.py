@@ -7,7 +7,8 @@ import pytest
 
 from mimicflow.raw_records import Block
 from mimicflow.raw_values import LINE, RowReader
-from mimicflow.tables import Column
+from mimicflow.rejects import REMEDIES
+from mimicflow.tables import TABLES, Column
 
 # Per type: fields that are read, with Python's reading of them.
 READ = {
@@ -25,9 +26,9 @@ READ = {
     "timestamp": {
         text: datetime.fromisoformat(text.strip())
         for text in (
-            *("2180-05-06 07:17:00", "2180-05-06T07:17:00", "2180-05-06 07:17", "2180-05-06 07"),
-            *("2180-05-06", "2180-05-06 07:17:00.250", "2180-05-06 07:17:00.123456"),
-            *("2160-02-29 23:59:59", "2000-02-29", " 2180-05-06 07:17:00 "),
+            *("2180-05-06 07:17:00", "2180-05-06T07:17:00", "2180-05-06 07:17"),
+            *("2180-05-06T07:17", "2180-05-06 07:17:00.250", "2180-05-06 07:17:00.123456"),
+            *("2160-02-29 23:59:59", "2000-02-29T00:00", " 2180-05-06 07:17:00 "),
         )
     },
     "date": {
@@ -84,14 +85,15 @@ REFUSED = {
         *("2150-1-31", "20500131", "2150-01-31Z", "infinity", "2150"),
     ),
 }
+WITHOUT_A_CLOCK = ("2180-05-06", "2180-05-06 07", "2180-05-06T07", " 2160-02-29 ")
 ZONED = (
     *("2180-05-06 07:17:00+05:00", "2180-05-06T07:17:00Z", "2180-05-06 07:17:00-0500"),
     *("2180-05-06 07:17:00+00", "2180-05-06 07:17:00 UTC", "2180-05-06 07:17:00.5 +00:00"),
 )
 
 
-def rows_of(kind, fields):
-    columns = [Column("subject_id", "integer"), Column("field", kind)]
+def rows_of(kind, fields, unit="ms"):
+    columns = [Column("subject_id", "integer"), Column("field", kind, unit)]
     text = "".join(f'{i},"{field}",\n' for i, field in enumerate(fields)).encode()
     block = Block(text, np.arange(len(fields)) + 2)
     return RowReader(["subject_id", "field", "unused"], columns)(block)
@@ -131,11 +133,41 @@ def test_a_time_with_a_zone_is_rejected_as_such(text):
     ]
 
 
+@pytest.mark.parametrize("beside", ["2180-05-06 07:17:00", "", "?"])
+@pytest.mark.parametrize("text", WITHOUT_A_CLOCK)
+def test_a_day_is_not_taken_for_its_midnight(text, beside):
+    rows = rows_of("timestamp", [text, beside])
+    reject = rows.rejects.examples[0]
+    assert (reject.line, reject.reason) == (2, "a time without a clock")
+    assert reject.reason in REMEDIES
+    assert len(rows.table) == (beside != "?")
+
+
+@pytest.mark.parametrize("text", ["-20000001", "-0", " -7 ", "-90.0"])
+def test_an_identifier_has_no_minus_but_a_measurement_may(text):
+    measured, identifier = rows_of("integer", [text]), rows_of("integer", [text, "7"], unit="")
+    assert measured.table["field"].to_pylist() == [int(float(text))]
+    assert identifier.table["field"].to_pylist() == [7]
+    assert [(r.line, r.reason) for r in identifier.rejects.examples] == [(2, "negative")]
+
+
+def test_the_raw_tables_have_a_minus_in_measurements_only():
+    signed = {
+        column.name
+        for table in TABLES.values()
+        for column in table.columns
+        if column.type == "integer" and column.signed
+    }
+    assert signed == {"anchor_age", "rr_interval", "p_onset", "p_end", "qrs_onset", "qrs_end",
+                      "t_end", "p_axis", "qrs_axis", "t_axis"}  # fmt: skip
+
+
 @pytest.mark.parametrize("leap", [1900, 2000, 2096, 2100, 2104, 2196, 2200, 2400, 2399])
 @pytest.mark.parametrize("kind", ["timestamp", "date"])
 def test_the_calendar_is_pythons(kind, leap):
     days = [f"{leap}-{month:02d}-{day:02d}" for month in range(14) for day in range(33)]
-    kept = rows_of(kind, ["?", *days]).table["field"].to_pylist()
+    clock = " 00:00" * (kind == "timestamp")
+    kept = rows_of(kind, ["?", *(day + clock for day in days)]).table["field"].to_pylist()
     expected = []
     for day in days:
         try:
@@ -151,7 +183,7 @@ def test_an_overflow_is_left_to_the_checks_of_the_table():
 
 def test_fields_of_items_that_are_not_kept_are_not_looked_at():
     columns = [Column("itemid", "integer"), Column("charttime", "timestamp")]
-    block = Block(b"1,soon\n2,soon\nx,2150-01-01\n1,2150-01-01\n", np.arange(4) + 2)
+    block = Block(b"1,soon\n2,soon\nx,2150-01-01 10:00\n1,2150-01-01 10:00\n", np.arange(4) + 2)
     rows = RowReader(["itemid", "charttime"], columns, items=[1])(block)
     assert (rows.filtered, rows.rejects.rows, len(rows.table)) == (1, 2, 1)
     assert [(r.line, r.column) for r in rows.rejects.examples] == [(2, "charttime"), (4, "itemid")]

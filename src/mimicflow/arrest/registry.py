@@ -22,7 +22,7 @@ TIME_DTYPE = "datetime64[us]"
 _LINE = "line"
 _NUMBER = r"[+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 # Pandas itself also takes "now", a year alone and times of other zones.
-_ISO_8601 = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
+_ISO_8601 = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"  # a day is no midnight
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,8 @@ def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Serie
     else:
         values = _times(text)
         wrong = values.isna() & (text != "")
-        what = "a time without time zone, of the years 1678 to 2261"  # pandas knows no others
+        # Pandas knows no other years.
+        what = "a time with a clock and without time zone, of the years 1678 to 2261"
         remedy = "write ISO 8601 local time (2150-01-31 23:59:00), or leave the field empty"
     if wrong.any():
         first = wrong.idxmax()

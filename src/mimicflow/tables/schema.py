@@ -38,6 +38,11 @@ class Column:
     optional: bool = False
     values: tuple[int, ...] = ()
 
+    @property
+    def signed(self) -> bool:
+        """Whether a value may have a minus: identifiers, codes and ranks are digits only."""
+        return self.type == "number" or bool(self.unit)
+
 
 @dataclass(frozen=True)
 class Table:
