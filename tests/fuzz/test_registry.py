@@ -62,7 +62,7 @@ def check(folder) -> None:
                         assert ":" in field
                         assert value == datetime.fromisoformat(field)
                 else:  # one blank in place of any run of blanks and line breaks
-                    assert value == " ".join(field.split())
+                    assert value == " ".join(field.replace("\ufeff", "").split())
 
 
 def test_the_registry_is_sound(tmp_path):
