@@ -47,6 +47,8 @@ def folder(data: Mapping[str, str], module: str) -> str:
 def mark_of(module: str, path: str) -> str | None:
     """Return the generator's mark in a raw folder, there or still to be made; None if real.
 
+    A folder that may not be looked into shows no mark; whoever reads its files tells of it.
+
     Parameters
     ----------
     module : str
@@ -55,7 +57,10 @@ def mark_of(module: str, path: str) -> str | None:
         The folder of its files.
     """
     mark = str(PurePosixPath(path, MARK))
-    return mark if is_made(module, path) or Path(mark).is_file() else None
+    try:
+        return mark if is_made(module, path) or Path(mark).is_file() else None
+    except PermissionError:
+        return None
 
 
 def marks(data: Mapping[str, str], modules: Iterable[str]) -> list[str]:
