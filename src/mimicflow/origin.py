@@ -84,7 +84,7 @@ def marks(data: Mapping[str, str], modules: Iterable[str]) -> list[str]:
         if "{" in mark or "}" in mark:
             raise ConfigError(
                 "a synthetic folder cannot have braces in its name",
-                file=PurePosixPath(mark).parent,
+                file=str(PurePosixPath(mark).parent),
                 remedy="rename it, or name a link to it in config.yaml",
             )
     return named if len(named) == len(found) else []
