@@ -83,6 +83,6 @@ def test_a_code_of_another_version_than_icd_9_and_10_is_rejected(raw, out, table
     rejects = pd.read_parquet(out / "rejects.parquet")
     assert list(rejects[["line", "column", "reason"]].itertuples(index=False, name=None)) == [
         (4, "icd_version", "not one of 9, 10"),
-        (5, "icd_version", "not one of 9, 10"),
+        (5, "icd_version", "negative"),
     ]
     assert sorted(read(out, 1)["icd_version"]) == [9, 9, 10]
