@@ -13,8 +13,8 @@ from mimicflow.errors import CohortError, InputError
 
 OPTIONS = COHORT | EPOCHS
 STAYS = [
-    "pE,E,70,F,MICU,2150-01-01,2150-01-05",
-    "pC,C,50,M,SICU,2150-01-01,2150-01-05",
+    "pE,E,70,F,MICU,2150-01-01 00:00:00,2150-01-05 00:00:00",
+    "pC,C,50,M,SICU,2150-01-01 00:00:00,2150-01-05 00:00:00",
 ]
 RECORDINGS = ["pE,E,e,,,IntelliVue", "pC,C,c,,,Solar8000M"]
 FOUND = {
@@ -22,7 +22,7 @@ FOUND = {
     "c": ("2150-01-01 00:00", "2150-01-01 06:00"),
 }
 ARRESTS = ["E,2150-01-01 12:00:00"]
-ADULT = "p,S,40,F,MICU,2150-01-01,2150-01-05"
+ADULT = "p,S,40,F,MICU,2150-01-01 00:00:00,2150-01-05 00:00:00"
 SOME_DAY = ("2150-01-01 00:00", "2150-01-02 00:00")
 
 
