@@ -17,8 +17,6 @@ DEFECTS = (
     "low_rate",
     "constant",
     "nan_runs",
-    "saturated",
-    "other_header",
     "truncated",
     "missing",
     "no_start_time",

@@ -22,7 +22,7 @@ from mimicflow.synthetic.icu_rhythm import (
     draw_heart,
 )
 from mimicflow.synthetic.icu_stays import DEFECTS, draw_stays, recorded
-from mimicflow.synthetic.icu_writing import RAIL_MV, write_stay
+from mimicflow.synthetic.icu_writing import write_stay
 
 SEED, EPOCH_S, RATE = 3, 300, 250.0
 
@@ -155,12 +155,6 @@ def test_defects_of_signals_are_what_they_are_called(broken):
     assert np.ptp(voltage(folder, rows[0], stay["lead"])) == 0
     stay, rows, folder = found["nan_runs"]
     assert 0.25 < np.isnan(voltage(folder, rows[0], stay["lead"])).mean() < 0.5
-    stay, rows, folder = found["saturated"]
-    at_the_rail = np.isclose(voltage(folder, rows[0], stay["lead"]), RAIL_MV, atol=0.01)
-    assert 0.06 < at_the_rail.mean() < 0.08
-    stay, rows, folder = found["other_header"]
-    record = wfdb.rdrecord(str(folder / rows[0]["record"]), physical=False)
-    assert all(np.array(record.checksum) - 1 == record.calc_checksum())
     stay, rows, folder = found["truncated"]
     assert wfdb.rdheader(str(folder / rows[0]["record"])).sig_len > 0
     with pytest.raises(soundfile.SoundFileError):
