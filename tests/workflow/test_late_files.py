@@ -37,10 +37,11 @@ def waiting(repository, tmp_path_factory):
     )
     (registry / "recordings.csv").write_text(
         "patient_id,stay_id,record,start_time,ecg_lead,monitor\n"
-        "p1,s1,r1,2150-01-01,,M\np2,s2,r2,2150-01-01,,M\n"
+        "p1,s1,r1,2150-01-01 00:00:00,,M\np2,s2,r2,2150-01-01 00:00:00,,M\n"
     )
     (registry / "stays.csv").write_text(
-        "patient_id,stay_id,age,sex,icu,intime,outtime\np1,s1,60,F,MICU,2150-01-01,2150-01-02\n"
+        "patient_id,stay_id,age,sex,icu,intime,outtime\n"
+        "p1,s1,60,F,MICU,2150-01-01 00:00:00,2150-01-02 00:00:00\n"
     )
     (registry / "arrests.csv").write_text("stay_id,cpr_time\n")
     overlay = {

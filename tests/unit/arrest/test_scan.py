@@ -12,7 +12,10 @@ from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError
 
 HEADER = {"recordings": arrest_files.RECORDINGS + ",numerics"}
-STAYS = ["p1,s1,60,F,MICU,2150-01-01,2150-01-09", "p2,s2,70,M,SICU,2150-01-01,2150-01-09"]
+STAYS = [
+    "p1,s1,60,F,MICU,2150-01-01 00:00:00,2150-01-09 00:00:00",
+    "p2,s2,70,M,SICU,2150-01-01 00:00:00,2150-01-09 00:00:00",
+]
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def test_usable_recordings_have_lead_rate_and_times(tmp_path, waves):
         "p1,s1,timed,,,IntelliVue,",
         "p1,s1,timed,2150-01-03 00:00:01,ii,IntelliVue,case.numerics.parquet",
         "p2,s2,case.vital,,ECG_II,,",
-        "p2,s2,plain,2150-01-04,,Solar8000M,nowhere",
+        "p2,s2,plain,2150-01-04 00:00:00,,Solar8000M,nowhere",
     ]
 
     table = scan(tmp_path, waves, lines)
@@ -70,11 +73,11 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path, waves, caplog):
     lines = {
         "p1,s1,plain,,,M,": "no_start_time",
         "p1,s1,timed,,V1,M,": "lead_absent",
-        "p1,s1,slow,2150-01-01,,M,": "low_rate",
-        "p1,s1,pressure,2150-01-01,,M,": "no_ecg_lead",
-        "p1,s1,torn,2150-01-01,,M,": "signal_truncated",
-        "p1,s1,none,2150-01-01,,M,": "missing",
-        "p1,s1,../waves/timed,2150-01-01,,M,": "outside_folder",
+        "p1,s1,slow,2150-01-01 00:00:00,,M,": "low_rate",
+        "p1,s1,pressure,2150-01-01 00:00:00,,M,": "no_ecg_lead",
+        "p1,s1,torn,2150-01-01 00:00:00,,M,": "signal_truncated",
+        "p1,s1,none,2150-01-01 00:00:00,,M,": "missing",
+        "p1,s1,../waves/timed,2150-01-01 00:00:00,,M,": "outside_folder",
     }
 
     table = scan(tmp_path, waves, list(lines))
@@ -133,7 +136,7 @@ def test_segments_that_are_not_as_written_are_left_out_up_to_a_share(tmp_path, w
 
 
 def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):
-    lines = ["p1,s1,plain,2150-01-01,,M,", "p1,s1,gone,2150-01-01,,M,"]
+    lines = ["p1,s1,plain,2150-01-01 00:00:00,,M,", "p1,s1,gone,2150-01-01 00:00:00,,M,"]
     registry = arrest_files.write_registry(tmp_path / "r", lines, STAYS, headers=HEADER)
     awaited = tmp_path / "awaited.parquet"
     output = tmp_path / "s.parquet"
@@ -149,7 +152,7 @@ def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):
 
 
 def test_groups_hold_each_recording_once_and_patients_whole(tmp_path, waves):
-    lines = [f"p{i},t{i},plain{i},2150-01-01,,M," for i in range(20)] * 2
+    lines = [f"p{i},t{i},plain{i},2150-01-01 00:00:00,,M," for i in range(20)] * 2
 
     table = scan(tmp_path, waves, lines, groups=3)
 
