@@ -29,7 +29,7 @@ def waiting(repository, tmp_path_factory):
         write(elsewhere, str(study), LEADS, draw)
     for record in ("r1", "r2"):
         write(elsewhere, record, ["II"], draw)
-    times = pd.date_range("2150-01-01", periods=12)
+    times = pd.date_range("2150-01-01 08:00", periods=12)
     pd.DataFrame(
         {"subject_id": 1, "study_id": range(101, 113), "file_name": range(101, 113)}
     ).assign(ecg_time=times, path=[str(study) for study in range(101, 113)]).to_csv(
