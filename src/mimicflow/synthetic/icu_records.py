@@ -134,5 +134,16 @@ def truncate(path: Path) -> None:
     samples.write_bytes(samples.read_bytes()[: samples.stat().st_size // 3])
 
 
+def misstate(path: Path) -> None:
+    """Give a record of one segment a header with the checksums and first values of another."""
+    header = path.with_suffix(".hea")
+    first, *lines = header.read_text(encoding="ascii").splitlines()
+    for place, line in enumerate(lines):
+        fields = line.split(" ")
+        fields[5:7] = [str(int(number) + 1) for number in fields[5:7]]
+        lines[place] = " ".join(fields)
+    _write_header(str(header), [first], lines)
+
+
 def _write_header(path: str, top: list[str], lines: list[str]) -> None:
     Path(path).write_text("\n".join([*top, *lines]) + "\n", encoding="ascii")

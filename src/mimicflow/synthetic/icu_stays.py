@@ -11,7 +11,7 @@ import pandas as pd
 from mimicflow.synthetic.draws import stream
 from mimicflow.synthetic.icu_course import arrest_hour, draw_course
 
-DEFECTS = (
+_DEFECTS_OF_STAYS = (
     "no_ecg_lead",
     "lead_absent",
     "low_rate",
@@ -29,6 +29,8 @@ DEFECTS = (
     "arrest_of_unknown_time",
     "two_arrests",
 )
+_DEFECTS_OF_SAMPLES = ("saturated", "other_header")
+DEFECTS = (*_DEFECTS_OF_STAYS, *_DEFECTS_OF_SAMPLES)
 """What can be wrong with a stay; the names of ``draw_stays``."""
 
 FEWEST_FOR_ALL_DEFECTS = 100
@@ -208,15 +210,34 @@ def _one_of(rng: np.random.Generator, choices: tuple) -> str:
 
 
 def _draw_defects(arrests: np.ndarray, seed: int, dirt: float) -> np.ndarray:
-    """Give each defect to its share of the stays, one per stay, never to more than a third."""
-    n = len(arrests)
-    found = np.full(n, "", object)
-    rng = stream(seed, "icu defects")
+    """Give each defect to its share of the stays, one per stay, never to more than a third.
+
+    Those of the samples come last and from a stream of their own: a defect more of that kind
+    moves none of the others, hence nobody's arrest.
+    """
+    found = np.full(len(arrests), "", object)
     if dirt <= 0:
         return found
+    for name, defects in (
+        ("icu defects", _DEFECTS_OF_STAYS),
+        ("icu defects of samples", _DEFECTS_OF_SAMPLES),
+    ):
+        _give_defects(found, defects, arrests, stream(seed, name), dirt)
+    return found
+
+
+def _give_defects(
+    found: np.ndarray,
+    defects: tuple[str, ...],
+    arrests: np.ndarray,
+    rng: np.random.Generator,
+    dirt: float,
+) -> None:
+    """Give each of some defects to its share of the stays that have none yet, in place."""
+    n = len(found)
     each = max(int(n >= FEWEST_FOR_ALL_DEFECTS), round(dirt * n))
-    rounds = np.concatenate([np.array([], str), *(rng.permutation(DEFECTS) for _ in range(each))])
-    for defect in rounds[: n // 3]:
+    rounds = np.concatenate([np.array([], str), *(rng.permutation(defects) for _ in range(each))])
+    for defect in rounds[: n // 3 - np.count_nonzero(found)]:
         free = found == ""
         if defect in _OF_EVENTS:
             free &= arrests
@@ -224,7 +245,6 @@ def _draw_defects(arrests: np.ndarray, seed: int, dirt: float) -> np.ndarray:
             free &= ~arrests
         if free.any():
             found[rng.choice(np.flatnonzero(free))] = defect
-    return found
 
 
 def _show_defects(stays: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from mimicflow.synthetic.icu_ecg import Lead, draw_lead, draw_voltage
 from mimicflow.synthetic.icu_records import (
     PLETH,
     SECOND_LEAD,
+    misstate,
     truncate,
     write_segments,
     write_signals,
@@ -25,6 +26,7 @@ from mimicflow.synthetic.icu_vitals import VITALS, Vitals, draw_numerics, draw_v
 
 GRID_S = 300
 ABSENT_LEAD = "III"  # recorded in no stay
+RAIL_MV = 5.0
 
 Stretch = tuple[dict[str, np.ndarray], pd.DataFrame]
 """Signals by name, and the numerics with their ``second`` since the stay began."""
@@ -156,6 +158,8 @@ def _write_short_record(
         signals = {**signals, lead: np.full_like(signals[lead], 0.25)}
     elif defect == "nan_runs" and first:
         signals = {**signals, lead: _with_missing_runs(signals[lead], stay["rate"])}
+    elif defect == "saturated" and first:
+        signals = {**signals, lead: _at_the_rail(signals[lead], stay["rate"])}
     time = _header_time(stay, part)
     if stay["layout"] == "fixed":
         middle = int(part.seconds // 3 * stay["rate"])
@@ -168,12 +172,20 @@ def _write_short_record(
         write_signals(record, signals, stay["rate"], time)
     if defect == "truncated" and first:
         truncate(record)
+    elif defect == "other_header" and first:
+        misstate(record)
 
 
 def _with_missing_runs(voltage: np.ndarray, rate: float) -> np.ndarray:
     """Take away 20 s of every minute."""
     second = np.arange(len(voltage)) / rate
     return np.asarray(np.where(second % 60 < 20, np.nan, voltage))
+
+
+def _at_the_rail(voltage: np.ndarray, rate: float) -> np.ndarray:
+    """Hold 4 s of every minute at the limit of the amplifier."""
+    second = np.arange(len(voltage)) / rate
+    return np.asarray(np.where(second % 60 < 4, RAIL_MV, voltage))
 
 
 def _write_numerics(record: Path, stay: pd.Series, part: Recorded, numerics: pd.DataFrame) -> Path:

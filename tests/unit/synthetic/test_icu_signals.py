@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 
 from mimicflow.hrv.epochs import measure_epoch
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.synthetic import icu_stays
 from mimicflow.synthetic.draws import stream
 from mimicflow.synthetic.icu import _arrests
 from mimicflow.synthetic.icu_ecg import draw_lead, draw_voltage
@@ -22,7 +23,7 @@ from mimicflow.synthetic.icu_rhythm import (
     draw_heart,
 )
 from mimicflow.synthetic.icu_stays import DEFECTS, draw_stays, recorded
-from mimicflow.synthetic.icu_writing import write_stay
+from mimicflow.synthetic.icu_writing import RAIL_MV, write_stay
 
 SEED, EPOCH_S, RATE = 3, 300, 250.0
 
@@ -141,6 +142,18 @@ def test_from_a_hundred_stays_on_every_defect_is_there(broken):
     assert (draw_stays(10, SEED, 0.02, False)["defect"] != "").mean() <= 1 / 3
 
 
+def test_defects_of_samples_move_no_other_defect_and_no_arrest(broken, monkeypatch):
+    stays, _ = broken
+    of_samples = stays["defect"].isin(["saturated", "other_header"])
+    assert of_samples.any()
+    monkeypatch.setattr(icu_stays, "_DEFECTS_OF_SAMPLES", ())
+    before = draw_stays(100, SEED, 0.01, False)
+    assert (before.loc[of_samples, "defect"] == "").all()
+    apart = ["defect", "layout"]  # a stay with a defect has one record a stretch
+    pd.testing.assert_frame_equal(before.drop(columns=apart), stays.drop(columns=apart))
+    pd.testing.assert_frame_equal(before.loc[~of_samples, apart], stays.loc[~of_samples, apart])
+
+
 def test_defects_of_signals_are_what_they_are_called(broken):
     _, found = broken
     stay, rows, folder = found["no_ecg_lead"]
@@ -155,6 +168,12 @@ def test_defects_of_signals_are_what_they_are_called(broken):
     assert np.ptp(voltage(folder, rows[0], stay["lead"])) == 0
     stay, rows, folder = found["nan_runs"]
     assert 0.25 < np.isnan(voltage(folder, rows[0], stay["lead"])).mean() < 0.5
+    stay, rows, folder = found["saturated"]
+    at_the_rail = np.isclose(voltage(folder, rows[0], stay["lead"]), RAIL_MV, atol=0.01)
+    assert 0.06 < at_the_rail.mean() < 0.08
+    stay, rows, folder = found["other_header"]
+    record = wfdb.rdrecord(str(folder / rows[0]["record"]), physical=False)
+    assert all(np.array(record.checksum) - 1 == record.calc_checksum())
     stay, rows, folder = found["truncated"]
     assert wfdb.rdheader(str(folder / rows[0]["record"])).sig_len > 0
     with pytest.raises(soundfile.SoundFileError):
