@@ -16,21 +16,23 @@ RUN apt-get update \
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /mimicflow
 
-# The largest layer first: it stays while anything else in the lock changes (a test compares the version).
-ARG TORCH=2.13.0
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --extra-index-url "${TORCH_INDEX}" "torch==${TORCH}"
-
-# What the package needs, without the tools of its developers, at the locked versions.
+# Everything by its hash. The image's pip takes none from constraints, so the whole lock is installed,
+# and the tools of the package's developers are removed again from the same layer.
 COPY requirements.lock pyproject.toml ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\\n')" > runtime.txt \
-    && pip install --constraint requirements.lock --requirement runtime.txt
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['dev'], sep='\\n')" > tools.txt \
+    && pip install --require-hashes --no-deps --requirement requirements.lock \
+    && pip uninstall --yes --requirement tools.txt
+
+# After the lock, so that nothing but itself and its CUDA comes without a hash.
+COPY torch.lock ./
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --extra-index-url "${TORCH_INDEX}" --requirement torch.lock
 
 # The executor, and the wheel that each of its jobs installs once more before it starts: from here, not from the network.
 COPY profiles/kubernetes/requirements.txt kubernetes.txt
-RUN pip install --constraint requirements.lock --requirement kubernetes.txt \
-    && grep '^snakemake-storage-plugin-fs==' kubernetes.txt > plugin.txt \
-    && pip download --no-deps --dest wheels --requirement plugin.txt
+RUN pip install --require-hashes --no-deps --requirement kubernetes.txt \
+    && sed -n '/^snakemake-storage-plugin-fs==/,/[^\\]$/p' kubernetes.txt > plugin.txt \
+    && pip download --require-hashes --no-deps --dest wheels --requirement plugin.txt
 
 # Jobs run as user 1000; that the volume may belong to another one is no obstacle to git.
 RUN useradd --uid 1000 --create-home mimicflow \

@@ -9,9 +9,10 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: run all test test-long lint bench report dag demo-data clean
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock torch.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement torch.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 

@@ -122,7 +122,7 @@ def test_the_rule_graph_is_replaced_only_by_a_whole_one(repository, tmp_path, pr
     for name in ("docs", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "docs/rulegraph.svg").write_text("old\n")
-    for name in ("requirements.lock", "pyproject.toml", ".venv/installed"):
+    for name in ("requirements.lock", "torch.lock", "pyproject.toml", ".venv/installed"):
         (tmp_path / name).touch()
     for tool, line in ((".venv/bin/snakemake", "echo digraph"), (".venv/bin/dot", program)):
         (tmp_path / tool).write_text(f"#!/bin/sh\n{line}\n")

@@ -12,6 +12,8 @@ from packaging.utils import canonicalize_name
 
 from mimicflow.provenance import source_files
 
+HASHED = ("requirements.lock", "profiles/kubernetes/requirements.txt", "tests/kubernetes.txt")
+
 
 def rules_of(repository):
     """Yield (rule, its text) of every rule."""
@@ -20,11 +22,44 @@ def rules_of(repository):
             yield block.split(":")[0], block
 
 
+def requirements(file):
+    """The requirements of a file, each on one line with its hashes."""
+    lines = file.read_text().replace("\\\n", "").splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-r "))]
+
+
 @pytest.fixture(scope="module")
 def locked(repository):
-    lines = (repository / "requirements.lock").read_text().splitlines()
-    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    locks = (repository / "requirements.lock", repository / "torch.lock")
+    pins = [line.split()[0].split("==") for file in locks for line in requirements(file)]
     return {canonicalize_name(name): version for name, version in pins}
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_every_requirement_is_pinned_and_has_its_hashes(repository, name):
+    assert requirements(repository / name)
+    for line in requirements(repository / name):
+        assert re.fullmatch(r"[\w.-]+==[^\s;]+( +--hash=sha256:[0-9a-f]{64})+", line), line[:80]
+
+
+def test_torch_alone_is_pinned_without_a_hash(repository):
+    [line] = requirements(repository / "torch.lock")
+
+    assert re.fullmatch(r"torch==[\d.]+", line)
+
+
+def test_whoever_installs_from_a_list_asks_for_its_hashes(repository):
+    """And for nothing beside it, since what is not on the list would have none."""
+    known = ["Makefile", "Dockerfile", ".ci/run", "tests/kubernetes.txt", "docs/kubernetes.md"]
+    found = set()
+    for name in (*known, "README.md", "CONTRIBUTING.md", "docs/gpu.md", "docs/cluster.md"):
+        text = (repository / name).read_text().replace("\\\n", "")
+        for command in re.findall(r"pip (?:install|download|wheel)\b[^\n&|;`]*", text):
+            lists = re.findall(r" (?:-r|-c|--requirement|--constraint)[ =](\S+)", command)
+            if lists and lists != ["torch.lock"]:
+                assert " --require-hashes --no-deps " in command, f"{name}: {command}"
+                found.add(name)
+    assert found >= set(known)
 
 
 def test_the_lock_satisfies_pyproject(repository, locked):

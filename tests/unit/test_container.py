@@ -54,20 +54,15 @@ def test_what_is_copied_exists_and_is_all_that_the_build_can_see(repository, ste
     assert all((repository / source).is_file() for source in copied(steps))
 
 
-def test_torch_is_the_locked_one(repository, steps):
-    pinned = next(value for value in values(steps, "ARG") if value.startswith("TORCH="))
-
-    assert f"torch=={pinned.removeprefix('TORCH=')}" in (
-        (repository / "requirements.lock").read_text().splitlines()
-    )
-
-
-def test_everything_else_is_held_to_the_lock(steps):
+def test_torch_comes_after_what_it_needs_and_alone_without_a_hash(steps):
     installs = [value for value in values(steps, "RUN") if "pip install" in value]
-    free = [value for value in installs if "--constraint requirements.lock" not in value]
 
-    assert len(installs) == 3
-    assert [re.search(r'"(torch)==', value)[1] for value in free] == ["torch"]
+    assert [re.findall(r"pip install [^&]*--requirement (\S+)", value) for value in installs] == [
+        ["requirements.lock"],
+        ["torch.lock"],
+        ["kubernetes.txt"],
+    ]
+    assert ["--require-hashes" in value for value in installs] == [True, False, True]
 
 
 def test_the_python_is_one_that_the_package_supports(repository, steps):
@@ -78,15 +73,20 @@ def test_the_python_is_one_that_the_package_supports(repository, steps):
     assert project["requires-python"] == f">={version}"
 
 
-def test_the_command_that_lists_the_dependencies_lists_them(repository, steps, tmp_path):
-    """The step between the two files, run as the builder would run it."""
+def test_the_tools_of_developers_are_removed_from_the_layer_that_had_them(
+    repository, steps, tmp_path
+):
+    """The list of them is made here as the builder would make it."""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     shutil.copy2(repository / "pyproject.toml", tmp_path)
     step = next(value for value in values(steps, "RUN") if "tomllib" in value)
 
     subprocess.run(["/bin/sh", "-c", step.split("&&")[0]], cwd=tmp_path, check=True)
 
-    assert (tmp_path / "runtime.txt").read_text().splitlines() == project["dependencies"]
+    tools = (tmp_path / "tools.txt").read_text().splitlines()
+    assert tools == project["optional-dependencies"]["dev"]
+    assert "pip install --require-hashes" in step
+    assert "pip uninstall --yes --requirement tools.txt" in step
 
 
 def test_jobs_do_not_run_as_root_and_the_last_layers_hold_no_cache(steps):
@@ -97,14 +97,21 @@ def test_jobs_do_not_run_as_root_and_the_last_layers_hold_no_cache(steps):
     assert all("rm -rf /var/lib/apt/lists" in v for v in values(steps, "RUN") if "apt-get" in v)
 
 
-def test_the_wheel_that_jobs_install_is_fetched_when_the_image_is_built(repository, steps):
+def test_the_wheel_that_jobs_install_is_fetched_when_the_image_is_built(
+    repository, steps, tmp_path
+):
     """Snakemake starts every job on Kubernetes with `pip install` of the storage plugin."""
-    pins = (repository / "profiles/kubernetes/requirements.txt").read_text().splitlines()
-    fetched = next(value for value in values(steps, "RUN") if "pip download" in value)
+    shutil.copy2(repository / "profiles/kubernetes/requirements.txt", tmp_path / "kubernetes.txt")
+    step = next(value for value in values(steps, "RUN") if "pip download" in value)
+    command = next(part for part in step.split("&&") if "plugin.txt" in part)
     environment = " ".join(values(steps, "ENV"))
 
-    assert any(line.startswith("snakemake-storage-plugin-fs==") for line in pins)
-    assert "grep '^snakemake-storage-plugin-fs=='" in fetched
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True)
+
+    plugin = (tmp_path / "plugin.txt").read_text().splitlines()
+    assert re.fullmatch(r"snakemake-storage-plugin-fs==[\d.]+ \\", plugin[0])
+    assert all(line.startswith("    --hash=sha256:") for line in plugin[1:])
+    assert len(plugin) > 1
     assert "PIP_NO_INDEX=1" in environment
     assert "PIP_NO_DEPS=1" in environment
     assert "PIP_FIND_LINKS=/mimicflow/wheels" in environment
