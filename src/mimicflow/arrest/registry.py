@@ -137,6 +137,10 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
             header = [trimmed(name) for name in next(reader, [])]
             rows: list[list[object]] = []
             for fields in reader:
+                if any("\0" in field for field in fields):  # what is lost there, nobody knows
+                    raise TableError(
+                        "holds a NUL byte", file=file, row=reader.line_num, remedy=remedy
+                    )
                 if len(fields) not in (0, len(header)):
                     raise TableError(
                         f"has {len(fields)} fields, the header {len(header)}",

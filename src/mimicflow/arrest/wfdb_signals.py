@@ -16,13 +16,11 @@ import wfdb
 from wfdb.io import _signal
 
 from mimicflow.arrest.recording import unit_factor
+from mimicflow.ecg.headers import BITS, COMPRESSED
 from mimicflow.errors import RecordError
 from mimicflow.waveform_paths import path_inside
 
 GAP = "~"
-_BITS = {"80": 8, "16": 16, "61": 16, "160": 16, "212": 12, "310": 32 / 3, "311": 32 / 3}
-_BITS |= {"24": 24, "32": 32}
-_COMPRESSED = ("508", "516", "524")
 _PADDING = 256  # samples; some recorders fill a last block
 _AT_ONCE = 2**20  # frames, when a whole signal is gone through
 
@@ -134,7 +132,7 @@ def signal_fault(
     gain = header.adc_gain[channel]
     if len(codes) > 1 or not contiguous or not math.isfinite(gain) or gain == 0:
         return RecordError("signal lines contradict each other", reason="unreadable", file=file)
-    if kind not in _BITS and kind not in _COMPRESSED:
+    if kind not in BITS and kind not in COMPRESSED:
         # Format 8 holds differences: a part cannot be read without all that comes before it.
         return RecordError(f"signal format {kind}", reason="unreadable", file=file)
     try:
@@ -150,7 +148,7 @@ def signal_fault(
         )
     # Room for another signal: the header then misses one of the file, and all samples shift.
     room = 1 + 0.5 / len(group)
-    if n_frames and kind in _BITS and available > n_frames * room + _PADDING / len(group):
+    if n_frames and kind in BITS and available > n_frames * room + _PADDING / len(group):
         return RecordError(
             f"{available} samples, the header claims {n_frames}",
             reason="unreadable",
@@ -163,7 +161,7 @@ def _frames_in(file: Path, header: wfdb.Record, group: list[int], kind: str, off
     """Return how many frames a signal file has room for."""
     if not file.is_file():
         raise RecordError("no signal file", reason="signal_missing", file=file)
-    if kind in _COMPRESSED:
+    if kind in COMPRESSED:
         try:
             samples = int(soundfile.info(str(file)).frames) - offset
         except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -173,7 +171,7 @@ def _frames_in(file: Path, header: wfdb.Record, group: list[int], kind: str, off
         return samples // int(header.samps_per_frame[group[0]] or 1)
     per_frame = sum(int(header.samps_per_frame[place] or 1) for place in group)
     # Half a byte of a last, odd sample may be left out.
-    return int((file.stat().st_size - offset) * 8 / _BITS[kind] / per_frame + 1e-9)
+    return int((file.stat().st_size - offset) * 8 / BITS[kind] / per_frame + 1e-9)
 
 
 def length(path: Path, header: wfdb.Record) -> int:
@@ -187,7 +185,7 @@ def length(path: Path, header: wfdb.Record) -> int:
         When the header is silent, and there is no such file.
     """
     names = listed(header.file_name)
-    if header.sig_len or not names or header.fmt[0] not in (*_BITS, *_COMPRESSED):
+    if header.sig_len or not names or header.fmt[0] not in (*BITS, *COMPRESSED):
         return int(header.sig_len or 0)
     group = [place for place, name in enumerate(names) if name == names[0]]
     offset = header.byte_offset[0] or 0

@@ -14,15 +14,25 @@ CHECKSUM = "checksum_wrong"
 MAX_WRONG = 0.5
 """Share of a record that may be so, and is left out; with more, all of it is."""
 
+BITS = {
+    **{"80": 8, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32},
+    **{"212": 12, "310": 32 / 3, "311": 32 / 3},
+}
+"""Bits of a sample in each format of plain numbers."""
+
+COMPRESSED = ("508", "516", "524")
+"""The formats of FLAC."""
+
+_FORMATS = {"0", "8", *BITS, *COMPRESSED}  # 0: no signal, in a layout; 8: differences
 _LEAST_GAIN = 1e-6  # per mV or µV; less would be kV, and overflows
 
 # header(5) of the WFDB manual: format[xSAMPLES][:SKEW][+OFFSET] and gain[(baseline)][/units]
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$", re.ASCII)
-_GAIN = re.compile(r"([^(/]+)(?:\(([-+]?\d+)\))?(?:/(\S+))?$", re.ASCII)
-_RECORD = re.compile(r"[-\w.]+(?:/\d+)?$")
-# Python also takes digits of other scripts, and "1_000".
+_GAIN = re.compile(r"([^(/]+)(?:\((-?\d+)\))?(?:/(\S+))?$", re.ASCII)
+_RECORD = re.compile(r"[-\w]+(?:/\d+)?$")
+# Python also takes digits of other scripts, "+5" and "1_000".
 _INTEGER = re.compile(r"-?\d+$", re.ASCII)
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$", re.ASCII)
+_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,9 @@ def parse_header(lines: list[str]) -> Header:
         segments = tuple(name for name in names if name != "~")  # "~": a gap
         return Header(sampling_rate, n_signals, n_samples, (), segments)
     signals = tuple(_parse_signal(line) for line in lines[1:])
+    codings = {(signal.file, signal.format, signal.byte_offset) for signal in signals}
+    if len(codings) > len({signal.file for signal in signals}):
+        raise ValueError("signals of one file in several formats or from several offsets")
     return Header(sampling_rate, n_signals, n_samples, signals, ())
 
 
@@ -110,7 +123,7 @@ def _parse_signal(line: str) -> Signal:
     fields = line.split(maxsplit=8)
     coding = _FORMAT.match(fields[1])
     scale = _GAIN.match(fields[2]) if len(fields) > 2 else None
-    if coding is None or (len(fields) > 2 and scale is None):
+    if coding is None or coding[1] not in _FORMATS or (len(fields) > 2 and scale is None):
         raise ValueError(f"signal line {line!r}")
     gain, baseline, units = scale.groups() if scale else ("0", None, None)
     # ADC resolution, ADC zero, first value, checksum, block size: one that is left out would

@@ -86,6 +86,17 @@ def test_wfdb_numerics_without_time_or_with_a_cut_file_are_refused(write_record)
     assert reason_of(read_numerics, header.parent, "w") == "huge"
 
 
+@pytest.mark.parametrize("coding", ["12", "9999", "212"])
+def test_a_signal_of_another_format_than_its_file_is_refused(write_record, coding):
+    header = write_record(
+        "w", [np.arange(100.0)] * 2, rate=0.5, names=["HR", "RESP"], units=["bpm", "pm"],
+        base_date=pd.Timestamp("2150-01-01").date(), base_time=pd.Timestamp("2150-01-01").time(),
+    )  # fmt: skip
+    first, hr, resp = header.read_text().splitlines()
+    header.write_text("\n".join([first, hr, resp.replace(" 16 ", f" {coding} ", 1), ""]))
+    assert reason_of(read_numerics, header.parent, "w") == "unreadable"
+
+
 def test_signals_that_are_not_as_the_header_says_are_missing(write_record):
     values = np.arange(100.0)
     header = write_record(

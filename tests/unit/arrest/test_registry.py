@@ -162,6 +162,12 @@ def test_lines_are_those_of_the_file_also_behind_a_quoted_line_break(folder):
     refused(folder, "recordings", 5, "start_time")
 
 
+def test_a_nul_byte_is_no_part_of_an_identifier(folder):
+    change(folder, "arrests", "0200,", "0200\0,")
+
+    refused(folder, "arrests", 4, "NUL")
+
+
 def test_an_empty_identifier_is_refused(folder):
     change(folder, "arrests", "0200,", " ,")
 

@@ -205,6 +205,10 @@ def test_other_signals_are_ignored(write_record, tmp_path):
         ({"record_line": "r 12 500 -1"}, "header_corrupt"),
         ({"record_line": "r/30 12 500 1000"}, "header_corrupt"),
         ({"fmt": "x16"}, "header_corrupt"),
+        ({"fmt": "9999"}, "header_corrupt"),
+        ({"scale": "+5(0)/mV"}, "header_corrupt"),
+        ({"scale": "200(+5)/mV"}, "header_corrupt"),
+        ({"record_line": "1.5 12 500 1000"}, "header_corrupt"),
         ({"scale": "nan(0)/mV"}, "header_corrupt"),
         ({"scale": "mV"}, "header_corrupt"),
         ({"leads": ("I", *LEADS)}, "header_corrupt"),
@@ -236,6 +240,14 @@ def test_long_file_without_length_is_refused_before_it_is_read(write_record, tmp
     write_record(record_line="r 12 500")
     os.truncate(tmp_path / "ecg" / "r.dat", 2 * 60_000_000)  # sparse
     assert reason_of(tmp_path / "ecg") == "signal_huge"
+
+
+@pytest.mark.parametrize("coding", ["212", "16+4"])
+def test_the_signals_of_a_file_have_one_format_and_one_offset(write_record, tmp_path, coding):
+    write_record()
+    header = tmp_path / "ecg" / "r.hea"
+    header.write_text(header.read_text().replace("r.dat 16 ", f"r.dat {coding} ", 1))
+    assert reason_of(tmp_path / "ecg") == "header_corrupt"
 
 
 def test_headers_that_are_no_text(write_record, tmp_path):
