@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import wfdb
 from fuzz_mutations import (
     attempt,
+    by_wfdb,
+    check_as_the_sum_tells,
     damage_bytes,
     damage_encoding,
     damage_words,
@@ -23,8 +24,8 @@ from mimicflow.errors import RecordError
 TO_MV = {"mv": 1, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}
 
 
-def check(folder: Path, record: str, sound: Path | None = None) -> None:
-    """Compare what is read with wfdb's own reading, or if it has none, with the sound record.
+def check(folder: Path, record: str) -> None:
+    """Compare what is read with wfdb's own reading.
 
     A lead that is not as its header says is left out: zeros that are no reading.
     """
@@ -33,12 +34,13 @@ def check(folder: Path, record: str, sound: Path | None = None) -> None:
         assert isinstance(found, RecordError) and found.reason
         return
     assert isinstance(found, Record)
-    try:
-        theirs = wfdb.rdrecord(str(folder / record))
-    except Exception:  # noqa: BLE001 - wfdb stops at a blank in front, and at 0 samples for "not known"
-        assert sound is not None
-        theirs = wfdb.rdrecord(str(sound / record))
-    names = [(name or "").upper() for name in theirs.sig_name]
+    theirs = by_wfdb(folder, record, found.signals.shape[1])
+    lines = (folder / f"{record}.hea").read_text("utf-8", "replace").splitlines()
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    names = [  # wfdb goes over a stray byte, to us it is another name
+        (name or "").upper() if "".join(line.split()[8:]).isascii() else ""
+        for name, line in zip(theirs.sig_name, lines[1:], strict=True)
+    ]
     assert theirs.fs == found.sampling_rate
     assert found.signals.shape == (12, theirs.sig_len)
     left_out = ~found.lead_mask & ~found.signals.any(axis=1)
@@ -65,7 +67,7 @@ def test_the_records_are_sound(copied):
         check(copied, record)
 
 
-def test_damaged_headers(copied, twelve_leads):
+def test_damaged_headers(copied):
     whole = {name: (copied / f"{name}.hea").read_bytes() for name in ("r", "c")}
 
     def case(draw):
@@ -78,7 +80,7 @@ def test_damaged_headers(copied, twelve_leads):
             case _:
                 content = damage_words(whole[name], draw)
         (copied / f"{name}.hea").write_bytes(content)
-        check(copied, name, twelve_leads)
+        check(copied, name)
 
     run_cases("ecg_headers", case)
 
@@ -97,11 +99,7 @@ def test_damaged_signals_never_give_another_value(copied, twelve_leads):
             return
         gap = {"r": -(2**15), "c": -(2**11)}[name]  # as 16 and 12 bits write it
         for lead in np.flatnonzero(found.lead_mask):
-            steps = [200 * signals[lead] for signals in (found.signals, sound[name])]
-            differences = np.rint(np.diff(np.nan_to_num(steps, nan=gap), axis=0))
-            # WFDB's checksum is a sum of 16 bits: changes that make up for each other stay unseen.
-            assert not differences.any() or (differences != 0).sum() > 1
-            assert differences.sum() % 65536 == 0
+            check_as_the_sum_tells(found.signals[lead], sound[name][lead], gain=200, gap=gap)
 
     run_cases("ecg_signals", case)
 

@@ -227,8 +227,11 @@ def read_header(root: Path, path: Path, *, missing: str) -> wfdb.Record | wfdb.M
 
 
 def _check_numbers(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
-    """Refuse a number that wfdb skipped, gave its default, or took for a part of a name."""
-    lines = file.read_text(encoding="ascii", errors="ignore").splitlines()
+    """Refuse a number that wfdb skipped, gave its default, or took for a part of a name.
+
+    Names and units become those of the file: wfdb leaves out what is not ASCII, so that µV is V.
+    """
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
     try:
         own = parse_header(lines)
@@ -238,8 +241,11 @@ def _check_numbers(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
     if isinstance(header, wfdb.Record) and not fault:
         read = zip(listed(header.adc_gain), listed(header.baseline), names_of(header), strict=True)
         for line, signal, (gain, baseline, name) in zip(lines[1:], own.signals, read, strict=True):
-            if (signal.gain, signal.baseline, signal.name) != (gain, baseline, name.strip()):
+            in_ascii = signal.name.encode("ascii", "ignore").decode().strip()
+            if (signal.gain, signal.baseline, in_ascii) != (gain, baseline, name.strip()):
                 fault = line
+        header.sig_name = [signal.name for signal in own.signals]
+        header.units = [signal.units for signal in own.signals]
     if fault or not header.fs > 0:
         raise RecordError(f"header line {fault or lines[0]!r}", reason="unreadable", file=file)
 

@@ -24,12 +24,13 @@ COMPRESSED = ("508", "516", "524")
 """The formats of FLAC."""
 
 _FORMATS = {"0", "8", *BITS, *COMPRESSED}  # 0: no signal, in a layout; 8: differences
+_LARGEST = 2**53  # what a float still counts
 _LEAST_GAIN = 1e-6  # per mV or µV; less would be kV, and overflows
 
 # header(5) of the WFDB manual: format[xSAMPLES][:SKEW][+OFFSET] and gain[(baseline)][/units]
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$", re.ASCII)
 _GAIN = re.compile(r"([^(/]+)(?:\((-?\d+)\))?(?:/(\S+))?$", re.ASCII)
-_RECORD = re.compile(r"[-\w]+(?:/\d+)?$")
+_RECORD = re.compile(r"[-\w]+(?:/\d+)?$", re.ASCII)
 # Python also takes digits of other scripts, "+5" and "1_000".
 _INTEGER = re.compile(r"-?\d+$", re.ASCII)
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$", re.ASCII)
@@ -136,9 +137,9 @@ def _parse_signal(line: str) -> Signal:
         format=int(coding[1]),
         is_plain=coding[2] in (None, "1") and coding[3] in (None, "0"),
         is_skewed=coding[3] not in (None, "0"),
-        byte_offset=int(coding[4] or 0),
+        byte_offset=_integer(coding[4] or "0"),
         gain=_number(gain) or 200.0,  # WFDB: 0 or none means 200
-        baseline=sum(numbers[1:2]) if baseline is None else int(baseline),
+        baseline=sum(numbers[1:2]) if baseline is None else _integer(baseline),
         units=units or "mV",
         name=fields[8].strip() if len(fields) > 8 else "",
         first_value=numbers[2] if len(numbers) > 2 else None,
@@ -147,7 +148,7 @@ def _parse_signal(line: str) -> Signal:
 
 
 def _integer(text: str) -> int:
-    if _INTEGER.match(text) is None:
+    if _INTEGER.match(text) is None or abs(int(text)) > _LARGEST:
         raise ValueError(f"no integer: {text!r}")
     return int(text)
 

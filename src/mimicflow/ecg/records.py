@@ -223,8 +223,12 @@ def _read_with_wfdb(parts: list[tuple[Path, Header]]) -> _Leads:
     rows = _lead_rows(names, parts[0][0])
     here = rows[rows >= 0]
     wrong: set[str] = set()
+    units: dict[str, set[str]] = {}
     for file, header in parts:
         if header.signals and header.signals[0].file != "~":
+            # Of the file: wfdb takes what it cannot read for mV.
+            for signal in header.signals:
+                units.setdefault(signal.name.upper(), set()).add(signal.units)
             read = _wfdb(file, physical=False, smooth_frames=False).e_d_signal
             pairs = zip(read, header.signals, strict=True)
             wrong |= {
@@ -233,7 +237,7 @@ def _read_with_wfdb(parts: list[tuple[Path, Header]]) -> _Leads:
     return _Leads(
         rows,
         np.ascontiguousarray(record.p_signal.T[here]),
-        [record.units[row] for row in here],
+        ["/".join(sorted(units.get(names[row].upper(), {"mV"}))) for row in here],
         np.array([names[row].upper() in wrong for row in here]),
     )
 

@@ -140,11 +140,23 @@ def test_the_first_ecg_lead_is_found_behind_other_signals(write_record):
 
 def test_values_are_in_millivolts_whatever_the_unit_and_format(write_record):
     ecg = np.round(np.sin(np.arange(3000) / 9), 3)
-    for unit, factor in (("mV", 1), ("uV", 1000), ("V", 0.001)):
+    for unit, factor in (("mV", 1), ("uV", 1000), ("V", 0.001), ("µV", 1000)):
         for fmt in ("16", "24", "32", "212", "516"):
-            folder = write_record("b", [ecg * factor], units=[unit], fmt=fmt).parent
+            header = write_record("b", [ecg * factor], units=[unit.replace("µ", "u")], fmt=fmt)
+            header.write_text(header.read_text().replace("/uV ", f"/{unit} "), encoding="utf-8")
+            folder = header.parent
             (values := open_recording(folder, "b").read(500, 700))
             assert np.abs(values - ecg[500:1200]).max() < (1e-3 if fmt == "212" else 1e-4)
+
+
+@pytest.mark.parametrize(
+    "old, new", [(b"/mV", b"/\xb5V"), (b" II", b" \xc9I"), (b" II", b" I\xff")]
+)
+def test_a_stray_byte_makes_no_other_unit_and_no_other_lead(write_record, old, new):
+    header = write_record("b", [np.sin(np.arange(3000) / 9)] * 2, names=["II", "ABP"])
+    header.write_bytes(header.read_bytes().replace(old, new, 1))
+    expected = "units_unknown" if old == b"/mV" else "no_ecg_lead"
+    assert reason_of(open_recording, header.parent, "b") == expected
 
 
 def test_flac_equals_wfdb_in_parts(write_record):

@@ -117,6 +117,14 @@ def test_multi_segment_record_through_wfdb(write_record, tmp_path):
     np.testing.assert_array_equal(read_record(tmp_path / "ecg", "m").signals, raw / 200)
 
 
+@pytest.mark.parametrize("unit", ["}V", "µV"])
+def test_units_are_those_of_the_header_whatever_wfdb_makes_of_them(write_record, tmp_path, unit):
+    for name in ("s1", "s2"):
+        write_record(name, scale="200(0)/mV" if name == "s1" else f"200(0)/{unit}")
+    (tmp_path / "ecg" / "r.hea").write_text("r/2 12 500 2000\ns1 1000\ns2 1000\n")
+    assert reason_of(tmp_path / "ecg") == "units_unknown"
+
+
 def flip(file: Path, sample: int) -> None:
     """Turn one bit of a sample of a record of 12 leads in format 16."""
     content = bytearray(file.read_bytes())
@@ -208,7 +216,9 @@ def test_other_signals_are_ignored(write_record, tmp_path):
         ({"fmt": "9999"}, "header_corrupt"),
         ({"scale": "+5(0)/mV"}, "header_corrupt"),
         ({"scale": "200(+5)/mV"}, "header_corrupt"),
+        ({"scale": f"200({10**20})/mV"}, "header_corrupt"),
         ({"record_line": "1.5 12 500 1000"}, "header_corrupt"),
+        ({"record_line": "٣ 12 500 1000"}, "header_corrupt"),
         ({"scale": "nan(0)/mV"}, "header_corrupt"),
         ({"scale": "mV"}, "header_corrupt"),
         ({"leads": ("I", *LEADS)}, "header_corrupt"),
