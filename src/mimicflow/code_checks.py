@@ -70,7 +70,7 @@ CHECKS = (
     ),
     CodeCheck(
         *("hosp/procedures_icd", "icd_code", "the form of a procedure code"),
-        "regexp_full_match(icd_text(code), "
+        "regexp_full_match(procedure_text(code), "
         "CASE version WHEN 9 THEN '[0-9]{3,4}' ELSE '[0-9A-HJ-NP-Z]{7}' END)",
         version="icd_version",
         usual=0.01,

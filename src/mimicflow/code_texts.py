@@ -14,8 +14,10 @@ _BLANKS = re.compile(
     "[\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
 )
 _WHOLE_NUMBER = re.compile(r"([0-9]+)\.0*")
-# A dot is written after two or three digits of an ICD code, after more only by a spreadsheet.
-_ICD_NUMBER = re.compile(r"([0-9]{4,})\.0*")
+# The dot of a diagnosis stands behind three digits, that of a procedure behind two: behind more, a
+# spreadsheet wrote it.
+_DIAGNOSIS_NUMBER = re.compile(r"([0-9]{4,})\.0*")
+_PROCEDURE_NUMBER = re.compile(r"([0-9]{3,})\.0*")
 _VISIT_CODE = re.compile(r"(ICD9|ICD10|PROC9|PROC10|DRUG)\s*:(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -46,13 +48,27 @@ def code_text(text: str | None) -> str | None:
 
 
 def icd_text(text: str | None) -> str | None:
-    """Return an ICD code as MIMIC-IV writes it: upper case, without dot and blanks; None for none.
+    """Return an ICD diagnosis as MIMIC-IV writes it: upper case, no dot, no blanks; None for none.
 
-    ``414.01`` is ``41401``, ``i25.10`` is ``I2510``. ``250.0`` is read as the code ``2500``; after
-    four digits ``.0`` can only be a number's.
+    ``414.01`` is ``41401``, ``i25.10`` is ``I2510``. After four digits ``.0`` can only be a
+    number's. After three it may be the code's own: ``250.0`` is read as ``2500``, and so is
+    ``486.0`` as ``4860``, though it was ``486``; only a list of all codes could tell them apart.
     """
+    return _undotted(text, _DIAGNOSIS_NUMBER)
+
+
+def procedure_text(text: str | None) -> str | None:
+    """Return an ICD procedure as `icd_text` returns a diagnosis.
+
+    ``38.93`` is ``3893``, ``38.0`` is ``380``. After three digits ``.0`` can only be a number's:
+    ``370.0`` is ``370``.
+    """
+    return _undotted(text, _PROCEDURE_NUMBER)
+
+
+def _undotted(text: str | None, number: re.Pattern[str]) -> str | None:
     code = trimmed(text).upper().replace(" ", "")
-    whole = _ICD_NUMBER.fullmatch(code)
+    whole = number.fullmatch(code)
     return (whole[1] if whole else code.replace(".", "")) or None
 
 
@@ -75,5 +91,5 @@ def visit_code(text: str) -> str:
     if known is None:
         return trimmed(text)
     prefix = known[1].upper()
-    name = clean_text(known[2]) if prefix == "DRUG" else icd_text(known[2])
-    return f"{prefix}:{name or ''}"
+    spelled = {"DRUG": clean_text, "PROC9": procedure_text, "PROC10": procedure_text}
+    return f"{prefix}:{spelled.get(prefix, icd_text)(known[2]) or ''}"

@@ -29,3 +29,15 @@ def test_what_is_not_known_is_unknown(tmp_path, sex, age, icu, monitor, expected
     assert list(groups) == ["sex", "age_band", "icu", "monitor"]
     assert set(groups) <= set(GROUPS)
     assert groups.loc["s1"].tolist() == expected
+
+
+def test_a_monitor_spelled_in_two_ways_is_one_group(tmp_path):
+    monitors = ["intellivue", "IntelliVue", "Solar8000M", ""]
+    stays = pd.DataFrame({"stay_id": list("abcd"), "sex": "F", "age": 60.0, "icu": "MICU"})
+    stays.assign(monitor=monitors).to_parquet(tmp_path / "spine.parquet")
+
+    output = tmp_path / "groups.parquet"
+    describe_groups(tmp_path / "spine.parquet", {}, output, concept="arrest_stay_groups")
+
+    found = pd.read_parquet(output).sort_values("stay_id")["monitor"].tolist()
+    assert found == ["IntelliVue", "IntelliVue", "Solar8000M", "Unknown"]

@@ -1,6 +1,7 @@
 """Codes as spreadsheets and people write them mean what the official ones mean, in every table."""
 
 import pandas as pd
+import pytest
 from hand_made import cohort, extract, spine, table
 from hand_made import icu_cohort as build_icu_cohort
 
@@ -81,7 +82,7 @@ def test_the_codes_of_a_visit_are_spelled_in_one_way():
              "icd_version": 10}
         ),
         procedures_icd=pd.DataFrame(
-            {**of_visit, "seq_num": [1], "icd_code": ["38.93"], "icd_version": 9,
+            {**of_visit, "seq_num": [1, 2], "icd_code": ["38.93", "370.0"], "icd_version": 9,
              "chartdate": "2149-05-02"}
         ),
         prescriptions=pd.DataFrame(
@@ -90,7 +91,7 @@ def test_the_codes_of_a_visit_are_spelled_in_one_way():
         ),
     )  # fmt: skip
     assert visits["codes"].item().tolist() == [
-        *("ICD10:I509", "PROC9:3893", "DRUG:sodium chloride"),
+        *("ICD10:I509", "PROC9:3893", "PROC9:370", "DRUG:sodium chloride"),
     ]
 
 
@@ -140,7 +141,8 @@ def test_a_patient_of_intensive_care_has_the_sex_and_race_that_were_meant():
     assert stays[["gender", "race", "insurance"]].iloc[0].tolist() == ["F", "ASIAN", "Medicare"]
 
 
-def test_a_billed_resuscitation_and_a_care_unit_are_found():
+@pytest.mark.parametrize(("written", "code"), [("99.60", "9960"), ("370.0", "370")])
+def test_a_billed_resuscitation_and_a_care_unit_are_found(written, code):
     with opened({}, {}, 200) as connection:
         connection.execute(
             f"""
@@ -150,9 +152,9 @@ def test_a_billed_resuscitation_and_a_care_unit_are_found():
                 'trauma sicu (tsicu){NO_BREAK}' AS first_careunit;
             CREATE TABLE patients AS SELECT 1 AS subject_id, 'F' AS gender, 60 AS anchor_age,
                 2150 AS anchor_year;
-            CREATE TABLE procedures_icd AS SELECT 20 AS hadm_id, '99.60' AS icd_code,
+            CREATE TABLE procedures_icd AS SELECT 20 AS hadm_id, '{written}' AS icd_code,
                 9 AS icd_version;
-            CREATE TABLE arrest_codes AS SELECT 'hosp/procedures_icd' AS source, '9960' AS code,
+            CREATE TABLE arrest_codes AS SELECT 'hosp/procedures_icd' AS source, '{code}' AS code,
                 '9' AS version;
             CREATE TABLE careunits AS SELECT 'Trauma SICU (TSICU)' AS careunit, 'SICU' AS icu;
             """

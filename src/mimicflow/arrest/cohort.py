@@ -11,6 +11,7 @@ import pandas as pd
 
 from mimicflow.arrest.registry import Registry, read_registry
 from mimicflow.arrest.windows import cut_overlaps, event_windows, whole_epochs
+from mimicflow.code_texts import key_text
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import CohortError, InputError
 from mimicflow.files import write_csv, write_parquet
@@ -131,7 +132,7 @@ def _stay_reasons(
     reasons = {
         "age_unknown": ~(stays["age"] <= _oldest()),
         "too_young": stays["age"] < options["min_age"],
-        "other_icu": ~stays["icu"].isin(options["icus"]),
+        "other_icu": ~stays["icu"].isin([key_text(icu) for icu in options["icus"]]),
         "no_recording": ~stay_id.isin(recordings["stay_id"]),
         "no_usable_recording": ~stay_id.isin(pieces["stay_id"]),
         "arrest_time_unknown": stays["arrested"] & ~event,

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mimicflow.code_texts import trimmed
+from mimicflow.code_texts import code_text, key_text, trimmed
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import TableError
 
 TIME_DTYPE = "datetime64[us]"
 _LINE = "line"
+# Paths and names of signals stay as they are written.
+_SPELLED = {"text": trimmed, "code": code_text, "category": key_text}
 _NUMBER = r"[+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 # Pandas itself also takes "now", a year alone and times of other zones.
 _ISO_8601 = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"  # a day is no midnight
@@ -28,6 +30,8 @@ _ISO_8601 = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"  # a da
 @dataclass(frozen=True)
 class Registry:
     """The three tables; identifiers are text, times are naive, empty text is "".
+
+    Identifiers have lost the ``.0`` that spreadsheets add; sex and icu are in upper case.
 
     Parameters
     ----------
@@ -174,8 +178,8 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
 
 def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Series:
     """Return a column of text as its type; empty fields are missing."""
-    if kind == "text":
-        return text.astype(object)
+    if kind in _SPELLED:
+        return text.map(_SPELLED[kind]).fillna("").astype(object)
     if kind == "number":
         values = text.map(_number)
         wrong = values.isna() & (text != "")

@@ -14,7 +14,7 @@ billed AS (
     FROM procedures_icd
     JOIN arrest_codes
         ON arrest_codes.source = 'hosp/procedures_icd'
-        AND arrest_codes.code = icd_text(procedures_icd.icd_code)
+        AND arrest_codes.code = procedure_text(procedures_icd.icd_code)
         AND CAST(arrest_codes.version AS BIGINT) = procedures_icd.icd_version
 )
 SELECT stay_id, cpr_time

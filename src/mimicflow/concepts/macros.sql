@@ -84,14 +84,21 @@ END;
 CREATE MACRO code_text(field) AS
     nullif(regexp_replace(trimmed(field), '^([0-9]+)\.0*$', '\1'), '');
 
--- An ICD code as MIMIC-IV writes it: upper case, without dot and blanks. A dot is written after two
--- or three digits: after four, '.0' is that of a number.
-CREATE MACRO icd_text(field) AS nullif(
+-- Upper case, without dot and blanks; after that many digits, '.0' is that of a number.
+CREATE MACRO undotted(field, digits) AS nullif(
     replace(
-        regexp_replace(replace(upper(trimmed(field)), ' ', ''), '^([0-9]{4,})\.0*$', '\1'), '.', ''
+        regexp_replace(
+            replace(upper(trimmed(field)), ' ', ''), '^([0-9]{' || digits || ',})\.0*$', '\1'
+        ),
+        '.', ''
     ),
     ''
 );
+
+-- An ICD code as MIMIC-IV writes it. The dot of a diagnosis stands behind three digits, that of a
+-- procedure behind two.
+CREATE MACRO icd_text(field) AS undotted(field, 4);
+CREATE MACRO procedure_text(field) AS undotted(field, 3);
 
 CREATE MACRO zero_padded(code, digits) AS CASE
     WHEN length(code_text(code)) >= digits THEN code_text(code)

@@ -33,7 +33,7 @@ coded AS (
     UNION ALL
     SELECT
         subject_id, hadm_id, 2, CAST(seq_num AS DOUBLE), 'PROC' || icd_version || ':',
-        icd_text(icd_code),
+        procedure_text(icd_code),
         chartdate
     FROM procedures_icd
     UNION ALL

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from gensim.models import KeyedVectors, Word2Vec
 
-from mimicflow.code_texts import icd_text
+from mimicflow.code_texts import icd_text, procedure_text
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CheckpointError, CohortError
 from mimicflow.files import atomic_output, write_csv
@@ -241,9 +241,10 @@ def _titles(tables: Mapping[str, Paths]) -> dict[str, str]:
     """Return the long title of each prefixed code."""
     known: dict[str, str] = {}
     for prefix, paths in tables.items():
+        spelled = procedure_text if prefix == "PROC" else icd_text
         for path in as_list(paths):
             rows = pd.read_parquet(path)
-            codes = rows["icd_code"].map(icd_text)
+            codes = rows["icd_code"].map(spelled)
             codes = prefix + rows["icd_version"].astype(str) + ":" + codes
             known |= dict(zip(codes, rows["long_title"].fillna(""), strict=True))
     return known

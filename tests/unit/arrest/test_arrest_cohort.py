@@ -112,6 +112,21 @@ def test_each_stay_has_the_reason_that_applies_to_it(tmp_path, case):
     assert attrition["dropped"].sum() == 3 - len(stays)
 
 
+def test_stays_and_units_are_found_however_a_spreadsheet_wrote_them(tmp_path):
+    stays, _, exclusions = build(
+        tmp_path,
+        ["7,100,40,f,micu,,"],
+        ["7.0,100.0,s,,,X"],
+        ["100.0,2150-01-01 20:00:00"],
+        {"s": SOME_DAY},
+        OPTIONS | {"icus": ["Micu", "sicu "]},
+    )
+
+    assert stays["stay_id"].tolist() == ["100", "C", "E"]
+    assert stays.iloc[0][["subject_id", "sex", "icu", "label"]].tolist() == ["7", "F", "MICU", 1]
+    assert counted(exclusions) == {}
+
+
 def test_the_first_of_two_arrests_counts(tmp_path):
     stays, _, exclusions = build(
         tmp_path,

@@ -95,6 +95,25 @@ def test_blanks_around_values_and_a_byte_order_mark_do_no_harm(folder):
     assert read_registry(folder).arrests["stay_id"].tolist() == ["0100"]
 
 
+def test_identifiers_and_categories_mean_the_same_however_they_are_written(folder):
+    change(folder, "recordings", "12,0200,p1/rec_c.vital", "12.0,0200.0,p1/0200.0")
+    change(folder, "arrests", "0200,", "0200.,")
+    change(folder, "stays", "64.5,F,MICU", "64.5,f,Micu")
+
+    registry = read_registry(folder)
+    last = registry.recordings.iloc[2]
+    assert last[["patient_id", "stay_id"]].tolist() == ["12", "0200"]
+    assert last[["record", "ecg_lead"]].tolist() == ["p1/0200.0", "ECG_II"]
+    assert registry.arrests["stay_id"].tolist() == ["0100", "0100", "0200"]
+    assert registry.stays[["sex", "icu"]].to_numpy().tolist() == [["F", "MICU"], ["", ""]]
+
+
+def test_a_stay_is_listed_twice_in_two_spellings_too(folder):
+    change(folder, "stays", "12,0200", "007,0100.0")
+
+    refused(folder, "stays", 3, "lists a stay a second time")
+
+
 def test_a_hospital_without_arrests_is_read(folder):
     (folder / "arrests.csv").write_text("stay_id,cpr_time\n")
 

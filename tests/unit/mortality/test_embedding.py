@@ -10,6 +10,7 @@ from gensim.models import KeyedVectors
 
 from mimicflow.errors import CheckpointError, CohortError
 from mimicflow.mortality.embedding import (
+    _titles,
     describe_neighbours,
     fit_embedding,
     load_embedding,
@@ -161,6 +162,16 @@ def test_visits_are_read_by_stay_and_position(made):
     assert (
         read_visits(made.visits, np.array([3004])).num_rows == (expected["stay_id"] == 3004).sum()
     )
+
+
+def test_a_title_is_found_as_the_codes_of_the_visits_are_spelled(tmp_path):
+    written = {"ICD": ["414.01", "370.0"], "PROC": ["38.93", "370.0"]}
+    for prefix, codes in written.items():
+        table = pd.DataFrame({"icd_code": codes, "icd_version": 9, "long_title": "Any"})
+        table.to_parquet(tmp_path / f"{prefix}.parquet")
+
+    known = _titles({prefix: tmp_path / f"{prefix}.parquet" for prefix in written})
+    assert list(known) == ["ICD9:41401", "ICD9:3700", "PROC9:3893", "PROC9:370"]
 
 
 def test_neighbours_of_the_most_frequent_codes(made, tmp_path):
