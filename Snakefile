@@ -1,5 +1,6 @@
 from snakemake.utils import min_version, validate
 
+from mimicflow.agreement import check_agreement
 from mimicflow.configuration import check_keys, check_values
 from mimicflow.identity import announce
 from mimicflow.lock import record_owner
@@ -16,6 +17,7 @@ check_place(workflow.basedir)
 check_keys(config, "workflow/schemas/config.schema.yaml")
 check_values(config, "workflow/schemas/config.schema.yaml")
 validate(config, "workflow/schemas/config.schema.yaml")
+check_agreement(config)
 
 
 report: "workflow/report/workflow.rst"

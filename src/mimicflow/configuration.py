@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import math
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from mimicflow.agreement import check_agreement
 from mimicflow.errors import ConfigError
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -56,16 +58,34 @@ def read_config(*files: str | Path) -> dict[str, Any]:
                 file=file,
                 remedy="name a YAML file, from the folder of the repository",
             ) from error
-        if not isinstance(content, Mapping | None):
+        if not isinstance(content, Mapping):
+            found = "empty" if content is None else type(content).__name__
             raise ConfigError(
-                f"is {type(content).__name__}, not a mapping of keys to values",
+                f"is {found}, not a mapping of keys to values",
                 file=file,
                 remedy=f"write it as YAML; all keys are described in {SCHEMA}",
             )
-        _lay_over(config, content or {})
+        _lay_over(config, content)
     check_keys(config, SCHEMA)
     check_values(config, SCHEMA)
+    schema = yaml.safe_load(Path(SCHEMA).read_text(encoding="utf-8"))
+    _fill(config, schema, schema)
+    check_agreement(config)
     return config
+
+
+def _fill(config: dict[str, Any], schema: Schema, root: Schema) -> None:
+    """Add the defaults of the schema, as Snakemake's ``validate`` does."""
+    schema = _resolve(schema, root)
+    properties = schema.get("properties", {})
+    for key, inner in properties.items():
+        if "default" in inner:
+            config.setdefault(key, copy.deepcopy(inner["default"]))
+    others = schema.get("additionalProperties")
+    for key, value in config.items():
+        inner = properties.get(key, others)
+        if isinstance(value, dict) and isinstance(inner, Mapping):
+            _fill(value, inner, root)
 
 
 def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:

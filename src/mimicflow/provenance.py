@@ -20,6 +20,7 @@ WITHOUT_EFFECT = frozenset(
         "scripting",
         "provenance",
         "configuration",
+        "agreement",
         "storage",
         "leftovers",
         "workers",

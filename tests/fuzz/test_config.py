@@ -14,7 +14,8 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from snakemake_interface_common.exceptions import WorkflowError
 
-from mimicflow.configuration import check_keys, check_values
+from mimicflow.agreement import check_agreement
+from mimicflow.configuration import _fill, check_keys, check_values
 from mimicflow.errors import ConfigError
 
 VALUES = (
@@ -39,7 +40,7 @@ def validator(files):
 
 
 def check(config, schema, validator) -> bool:
-    """Return whether a configuration is taken: it fits the schema, and its numbers are finite."""
+    """Return whether a configuration is taken: it fits the schema, is finite, and agrees."""
     refused = attempt(check_keys, config, schema)
     if is_refused(refused):
         assert isinstance(refused, ConfigError)
@@ -51,9 +52,12 @@ def check(config, schema, validator) -> bool:
         assert isinstance(wrong, ConfigError)
         assert not fits
         assert len(str(wrong)) < 2_000 * str(wrong).count("; ") + 2_000
-    else:
-        assert fits
-    return fits
+        return False
+    assert fits
+    _fill(config, root := yaml.safe_load(schema.read_text(encoding="utf-8")), root)
+    contrary = attempt(check_agreement, config)
+    assert not is_refused(contrary) or isinstance(contrary, ConfigError)
+    return not is_refused(contrary)
 
 
 def leaves(value):

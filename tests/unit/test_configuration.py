@@ -1,8 +1,11 @@
 import pytest
 import yaml
+from snakemake.utils import validate
 
+from mimicflow.agreement import check_agreement
 from mimicflow.configuration import check_keys, check_values, read_config
 from mimicflow.errors import ConfigError
+from mimicflow.scenarios import merged
 
 
 @pytest.fixture
@@ -101,6 +104,95 @@ def test_a_key_with_a_default_may_be_left_out_and_one_without_may_not(config, sc
 def test_an_empty_list_of_priced_rows_is_taken(config, schema):
     config["evaluation"]["priced_rows"] = []
     check_values(config, schema)
+    check_agreement(config)
+
+
+@pytest.mark.parametrize("missed", ["models", "mortality"])
+def test_a_section_without_a_default_may_not_be_left_out(config, schema, missed):
+    del config[missed]
+
+    with pytest.raises(ConfigError, match=f"'{missed}' is a required property"):
+        check_values(config, schema)
+
+
+PROTOCOL = {"mortality": {"protocols": {"audited_with_visits": {}}}}
+CONTRARY = {
+    "a fold beyond the last": ({"split": {"folds": 2, "fold": 2}}, "'split.fold' is 2, but"),
+    "no training patients": ({"split": {"test": 0.5, "validation": 0.5}}, "'split.test' is 0.5"),
+    "nor of mortality": (
+        {"mortality": {"split": {"test": 0.5, "validation": 0.5}}},
+        "'mortality.split.validation' 0.5, which leaves no training patients",
+    ),
+    "an ECG beyond the last": (
+        {"cohort": {"max_ecgs": 2, "prediction_ecg": 3}},
+        "'cohort.prediction_ecg' is 3, but 'cohort.max_ecgs' is 2",
+    ),
+    "a curve of nothing": (
+        {"evaluation": {"net_benefit": {"lowest": 0.9, "highest": 0.1}}},
+        "'evaluation.net_benefit.lowest' is 0.9, not below 'evaluation.net_benefit.highest'",
+    ),
+    "a reversed window": (
+        {"arrest": {"epochs": {"event_window_h": [24, 0.5]}}},
+        "'arrest.epochs.event_window_h' is [24, 0.5]: first the least hours",
+    ),
+    "a window below an epoch": (
+        {"arrest": {"epochs": {"event_window_h": [0.5, 0.55]}}},
+        "'arrest.epochs.event_window_h' spans 0.05 h, less than an epoch of 5 minutes",
+    ),
+    "nor of controls": (
+        {"arrest": {"epochs": {"control_window_h": 0.01}}},
+        "'arrest.epochs.control_window_h' spans 0.01 h, less",
+    ),
+    "a horizon before the window": (
+        {"arrest": {"evaluation": {"horizons_h": [24, 0.5]}}},
+        "'arrest.evaluation.horizons_h' has 0.5, but no epoch lies within 0.5 h",
+    ),
+    "a row that is none": (
+        {"evaluation": {"priced_rows": [6, 999]}},
+        "'evaluation.priced_rows' names 999, which is none of 1, 2, 3",
+    ),
+    "a row without a switch": ({"evaluation": {"priced_rows": [7]}}, "names 7, which is none of"),
+    "a measure that is none": ({"arrest": {"measures": ["RMSD"]}}, "names RMSD, which is none of"),
+    "a unit that is none": ({"arrest": {"cohort": {"icus": ["MIKU"]}}}, "'arrest.cohort.icus' na"),
+    "a protocol that is made": (PROTOCOL, "'mortality.protocols' names audited_with_visits, as a"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRARY)
+def test_values_that_do_not_agree_are_told_in_one_sentence(config, case):
+    overlay, expected = CONTRARY[case]
+    check_agreement(config)
+
+    with pytest.raises(ConfigError) as error:
+        check_agreement(merged(config, overlay))
+
+    assert expected in str(error.value)
+    assert len(str(error.value).splitlines()) == 2
+    assert "; " not in str(error.value).splitlines()[0]
+
+
+def test_bounds_themselves_agree(config):
+    for overlay in (
+        {"split": {"folds": 2, "fold": 1}},
+        {"split": {"test": 0.5, "validation": 0.4}},
+        {"cohort": {"max_ecgs": 2, "prediction_ecg": 2}},
+        {"arrest": {"epochs": {"minutes": 30, "event_window_h": [0.5, 1]}}},
+        {"evaluation": {"priced_rows": [6, 17]}},
+        {"arrest": {"measures": ["RMSSD"], "cohort": {"icus": ["CCU"]}}},
+        {"arrest": {"cohort": {"icus": ["any"]}}, "data": {"registry": "mine"}},
+    ):
+        check_agreement(merged(config, overlay))
+
+
+def test_names_that_are_always_used_may_not_be_left_out(config):
+    del config["models"]["multi_stays_ECGonly"]
+    del config["mortality"]["protocols"]["published"]
+
+    with pytest.raises(ConfigError) as error:
+        check_agreement(config)
+
+    assert "'models' lacks multi_stays_ECGonly, whose" in str(error.value)
+    assert "'mortality.protocols' lacks published, which" in str(error.value)
 
 
 def test_configurations_are_laid_over_each_other_and_checked(repository, tmp_path, monkeypatch):
@@ -114,12 +206,29 @@ def test_configurations_are_laid_over_each_other_and_checked(repository, tmp_pat
         ("cohort: {max_ecgs: 99}", "99"),
         ("cohort: [", "cannot be read"),
         ("- cohort", "is list, not a mapping"),
+        ("# nothing yet", "is empty, not a mapping"),
+        ("split: {folds: 2, fold: 9}", "'split.fold' is 9, but 'split.folds' is 2"),
     ):
         (tmp_path / "mine.yaml").write_text(content)
         with pytest.raises(ConfigError, match=message):
             read_config("config.yaml", tmp_path / "mine.yaml")
 
 
+def test_what_is_left_out_has_the_default_that_snakemake_gives(repository, monkeypatch, tmp_path):
+    monkeypatch.chdir(repository)
+    config = yaml.safe_load((repository / "config.yaml").read_text())
+    few = {key: config[key] for key in ("data", "models", "mortality")}
+    few["models"]["all_stays_model"].pop("epochs")
+    (tmp_path / "few.yaml").write_text(yaml.safe_dump(few))
+
+    found = read_config(tmp_path / "few.yaml")
+
+    validate(few, str(repository / "workflow/schemas/config.schema.yaml"))
+    assert found == few
+    assert found["arrest"]["epochs"]["event_window_h"] == [0.5, 24]
+
+
 @pytest.mark.parametrize("preset", ["tiny", "demo", "mimic-iv", "published", "seed"])
-def test_presets_use_known_keys(repository, schema, preset):
-    check_keys(yaml.safe_load((repository / f"presets/{preset}.yaml").read_text()), schema)
+def test_presets_are_taken(repository, monkeypatch, preset):
+    monkeypatch.chdir(repository)
+    read_config("config.yaml", f"presets/{preset}.yaml")

@@ -47,6 +47,7 @@ def test_graphs_can_be_drawn(fresh, option):
         ({"cohort": {"stays_per_patient": "some"}}, "is not one of"),
         ({"mortality": {"protocols": {"audited": {"visit": "all"}}}}, "did you mean 'visits'?"),
         ({"mortality": {"protocols": {"mine": {"visits": "all"}}}}, "is a required property"),
+        ({"split": {"folds": 2, "fold": 9}}, "'split.fold' is 9, but 'split.folds' is 2"),
     ],
 )
 def test_a_wrong_key_or_value_stops_before_any_job(fresh, overlay, message):

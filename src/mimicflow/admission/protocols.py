@@ -32,13 +32,17 @@ def defects() -> pd.DataFrame:
     return table
 
 
-def priced_rows(config: Mapping[str, Any]) -> list[int]:
-    """Return the rows of `defects` that can be switched and whose price is asked for."""
+def switched_rows() -> list[int]:
+    """Return the rows of `defects` that can be switched."""
     table = defects()
     switched = table["ours_overlay"].astype(bool) | table["published_overlay"].astype(bool)
+    return [int(row) for row in table.loc[switched, "row"]]
+
+
+def priced_rows(config: Mapping[str, Any]) -> list[int]:
+    """Return the `switched_rows` whose price is asked for."""
     asked = config["evaluation"]["priced_rows"]
-    rows = table.loc[switched, "row"].tolist()
-    return rows if asked == "all" else [row for row in rows if row in asked]
+    return [row for row in switched_rows() if asked == "all" or row in asked]
 
 
 def sides(row: int) -> dict[str, str]:
