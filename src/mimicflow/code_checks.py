@@ -180,7 +180,7 @@ def _count(connection: duckdb.DuckDBPyConnection, check: CodeCheck) -> dict[str,
 
 
 def check_laboratory(labevents: Paths, memory_mb: int = 1000, threads: int = 1) -> list[str]:
-    """Return what a user should know of the results: groups without any, and missing storetime.
+    """Return what a user should know of the results: groups without any, units, missing storetime.
 
     Parameters
     ----------
@@ -197,9 +197,30 @@ def check_laboratory(labevents: Paths, memory_mb: int = 1000, threads: int = 1) 
             "SELECT DISTINCT lab FROM lab_items WHERE lab NOT IN "
             "(SELECT lab FROM lab_items JOIN labevents USING (itemid)) ORDER BY lab"
         ).fetchall()
+        units = connection.execute(
+            """
+            WITH results AS (
+                SELECT lab, unit_text(valueuom) AS unit FROM labevents JOIN lab_items USING (itemid)
+            )
+            SELECT
+                lab, count(*),
+                count(*) FILTER (factor IS NULL), mode(unit) FILTER (factor IS NULL)
+            FROM results
+            LEFT JOIN lab_units USING (lab, unit)
+            WHERE unit <> ''
+            GROUP BY lab
+            ORDER BY lab
+            """
+        ).fetchall()
     told = []
     if rows >= MANY_ROWS and absent:
         told.append(f"no result of the laboratory groups {', '.join(lab for (lab,) in absent)}")
+    told += [
+        f"{unknown} of {n} results of {lab} are in units that lab_units.csv does not list, most in "
+        f"{unit}: missing (features.lab_units: as_written takes them as the official one)"
+        for lab, n, unknown, unit in units
+        if n >= FEWEST_ROWS and 2 * unknown >= n
+    ]
     if rows >= FEWEST_ROWS and unstored > USUALLY_UNSTORED * rows:
         told.append(
             f"{unstored} of {rows} results have no storetime: "

@@ -93,14 +93,20 @@ def test_on_request_the_delay_of_its_group_is_added_to_the_drawing(tmp_path, mon
     assert features["creat_missing"] == 1  # known at 12:30
 
 
-def test_a_result_is_not_known_before_it_was_drawn():
-    features = ed_labs(
-        table("""
-        subject_id  itemid  charttime         storetime         valuenum
-        1           51003   2150-01-01 12:30  2150-01-01 11:00  0.40   # a clock was wrong
-        """)
-    )
+def test_a_result_is_not_known_before_it_was_drawn(caplog):
+    with caplog.at_level(logging.INFO):
+        features = ed_labs(
+            table("""
+            subject_id  itemid  charttime         storetime         valuenum
+            1           51003   2150-01-01 12:30  2150-01-01 11:00  0.40   # a clock was wrong
+            1           50912   2150-01-01 11:00  2149-01-01 11:30  1.10
+            """)
+        )
     assert features["tropT_missing"] == 1
+    assert features["creat_first"] == 1.10
+    told = [line for line in caplog.text.splitlines() if "stored before" in line]
+    assert len(told) == 1
+    assert told[0].endswith(" 1 results of creat stored before they were drawn: known when drawn")
 
 
 def test_blood_drawn_before_arrival_belongs_to_no_window():

@@ -164,6 +164,41 @@ def test_published_drops_who_dies_in_a_later_icu_admission_and_audited_counts_th
 
 @pytest.mark.parametrize(
     ("sign", "value"),
+    [
+        ("deathtime", "2150-06-07 03:00"),
+        ("hospital_expire_flag", 1),
+        ("discharge_location", " died"),
+    ],
+)
+def test_a_death_in_a_later_admission_counts_also_without_dod(sign, value):
+    later = ADMISSIONS.head(1).assign(
+        hadm_id=25, admittime="2150-06-01 08:00", dischtime="2150-06-07 12:00", **{sign: value}
+    )
+    admissions = pd.concat([ADMISSIONS, later], ignore_index=True)
+
+    stays, attrition = built(admissions=admissions)
+
+    assert stays["label"].tolist() == [1, 1]
+    assert attrition.loc["of_which_without_dod", "patients"] == 1
+    # A dod, where there is one, says when; before the discharge, it is a slip and nobody's outcome.
+    assert built(PATIENTS.assign(dod="2151-06-01"), admissions)[0]["label"].tolist() == [0, 0]
+    assert built(PATIENTS.assign(dod=None), ADMISSIONS)[0]["label"].tolist() == [0, 0]
+    published, attrition = built(admissions=admissions, protocol="published")
+    assert published["label"].tolist() == [0, 1]
+    assert "of_which_without_dod" not in attrition.index
+
+
+def test_a_discharge_half_a_day_early_is_out_of_order_within_the_icu_stay_too():
+    early = ICUSTAYS.assign(outtime=["2150-03-11 00:00", "2150-03-10 18:00"])
+
+    stays, attrition = built(icustays=early)
+
+    assert stays["subject_id"].tolist() == [2]
+    assert attrition.loc["times_in_order", "dropped"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sign", "value"),
     [("hospital_expire_flag", 1), ("discharge_location", "Died ")],
 )
 def test_a_death_in_the_admission_is_told_by_any_sign(sign, value):
@@ -223,7 +258,7 @@ def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
     ("intime", "outtime"),
     [
         ("2150-03-01 07:00", "2150-03-10 12:30"),
-        ("2150-02-28 08:00", "2150-03-11 12:00"),  # a day, on either side
+        ("2150-03-01 02:00", "2150-03-10 18:00"),  # six hours, on either side
     ],
 )
 def test_an_icu_stay_may_outlast_the_discharge_or_begin_before_the_admission(intime, outtime):

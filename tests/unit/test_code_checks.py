@@ -110,6 +110,20 @@ def test_codes_of_which_half_match_nothing_are_a_warning_and_a_line_of_the_attri
     assert with_unknown_codes(steps, manifest) is steps
 
 
+def test_a_group_of_which_half_is_in_unknown_units_is_told(tmp_path):
+    units = ["foo"] * 15 + ["mg/dL"] * 15
+    results = pd.DataFrame(
+        {"subject_id": 1, "itemid": 50912, "storetime": "2150-01-01 10:00", "valueuom": units}
+    )
+    half = write(typed("labevents", results), tmp_path, "half")
+    assert check_laboratory(half) == [
+        "hosp/labevents: 15 of 30 results of creat are in units that lab_units.csv does not list, "
+        "most in foo: missing (features.lab_units: as_written takes them as the official one)"
+    ]
+    fewer = results.assign(valueuom=[*units[1:], "umol/L"])
+    assert check_laboratory(write(typed("labevents", fewer), tmp_path, "fewer")) == []
+
+
 def test_groups_without_a_result_and_missing_storetimes_are_told(tmp_path):
     items = [51003, 50813, 51222, 50912, 50963, 50971, 50960, 51301, 50889]
     results = pd.DataFrame(

@@ -26,6 +26,7 @@ from mimicflow.vitals import VITALS
 RAW_VITALS = ("hours", *VITALS, "pain", "sleeping", "uta", "real_pain")
 """Columns of a raw row: hours to the prediction, six vitals (NaN: not measured), pain and flags."""
 _MEASURED = ("_first", "_peak")  # how the names of laboratory values end
+_LIMITED = (*_MEASURED, "pre_los")  # a slip of one cell makes them absurd; counts are of rows
 HIGHEST_Z = 100.0
 """Limit of scaled values: a column that is constant in training has an SD of nearly 0, and one
 other value later would outweigh everything else."""
@@ -137,7 +138,7 @@ class Preprocessor:
             acuity_median=median,
             static_scaler=Scaler.fit(
                 training.to_numpy(np.float64),
-                np.array([limited and name.endswith(_MEASURED) for name in numeric]),
+                np.array([limited and name.endswith(_LIMITED) for name in numeric]),
             ),
             imputer=ChainedImputer.fit(imputer_values),
             vitals_scaler=Scaler.fit(vitals[vitals_training, 1:8], np.full(7, limited)),

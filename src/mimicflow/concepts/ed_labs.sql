@@ -45,6 +45,7 @@ SELECT
         ELSE greatest_or_null(charttime, storetime)
     END                                                         AS available_time,
     storetime IS NULL                                           AS without_storetime,
+    coalesce(storetime < charttime, FALSE)                      AS stored_early,
     CASE
         WHEN number IS NULL AND option('lab_text') = 'zero' THEN 0.0
         ELSE plausible(measured, lab, option('lab_ranges'))

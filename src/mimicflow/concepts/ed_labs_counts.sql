@@ -5,6 +5,7 @@ WITH told AS (
         unnest([
             CASE WHEN beyond_limit IS NOT NULL THEN beyond_limit || ' the limit of the method' END,
             CASE WHEN number IS NULL AND beyond_limit IS NULL THEN 'without a number' END,
+            CASE WHEN stored_early THEN 'stored before they were drawn: known when drawn' END,
             CASE WHEN unit = '' THEN 'without a unit: taken as the official one' END,
             CASE WHEN number IS NOT NULL AND measured IS NULL THEN 'in the unknown unit ' || unit || ': missing' END,
             CASE WHEN measured <> number THEN 'converted from ' || unit END,

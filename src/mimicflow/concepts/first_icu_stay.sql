@@ -4,8 +4,8 @@
 -- Every choice ends its order in an id, so that equal times never leave it to chance.
 
 -- Clocks of ward and ICU differ by hours (open demo: at most 2.1): how far an ICU stay may reach out of
--- its admission, on either side. What reaches further is a slip of the date.
-CREATE TEMP MACRO icu_overhang() AS INTERVAL 1 DAY;
+-- its admission, on either side. What reaches further is a slip of half a day, or of the date.
+CREATE TEMP MACRO icu_overhang() AS INTERVAL '6 hours';
 
 CREATE TEMP TABLE all_admissions AS
 SELECT
@@ -13,6 +13,7 @@ SELECT
         key_text(race) AS race, nullif(trimmed(insurance), '') AS insurance
     ),
     key_text(patients.gender) AS gender, patients.dod,
+    coalesce(key_text(discharge_location) = 'DIED', FALSE) AS died_location,
     patients.anchor_age + (year(admissions.admittime) - patients.anchor_year) AS age
 FROM admissions
 JOIN patients USING (subject_id);
@@ -44,6 +45,14 @@ CREATE TEMP TABLE with_icu_outtime AS
 FROM survived_admission
 WHERE outtime IS NOT NULL;
 
+-- Deaths in hospital, by any sign; nobody died before the admission in which it happened.
+CREATE TEMP TABLE deaths AS
+SELECT
+    subject_id, admittime,
+    CAST(greatest(admittime, coalesce(deathtime, dischtime)) AS DATE) AS day_of_death
+FROM all_admissions
+WHERE deathtime IS NOT NULL OR hospital_expire_flag = 1 OR died_location;
+
 -- label is told from the index date; a protocol may let another clock decide (mortality.cohort), and
 -- which signs exclude a patient: times out of order (what ends before it begins, an ICU stay that
 -- reaches far out of its admission), other signs of death in it than deathtime, a deathtime of a later ICU admission.
@@ -57,9 +66,15 @@ SELECT
         FALSE
     )                                                           AS times_in_order,
     coalesce(hospital_expire_flag = 1, FALSE)                   AS expire_flag,
-    coalesce(key_text(discharge_location) = 'DIED', FALSE)      AS died_location,
+    died_location,
     coalesce(dod <= CAST(dischtime AS DATE), FALSE)             AS dod_by_discharge,
     any_icu_deathtime,
+    (
+        SELECT min(day_of_death)
+        FROM deaths
+        WHERE deaths.subject_id = with_icu_outtime.subject_id
+            AND deaths.admittime >= with_icu_outtime.dischtime
+    )                                                           AS died_later,
     hours_between(intime, outtime) / 24 AS icu_los,
     (
         SELECT count(DISTINCT earlier.stay_id)

@@ -22,6 +22,8 @@ COUNTS = ("admissions", "stays", "patients")
 SIGNS = ["times_in_order", "expire_flag", "died_location", "dod_by_discharge", "any_icu_deathtime"]
 """True or false: the times of the index stay are in order; signs of death in that admission; a
 deathtime of any admission with an ICU stay, later ones among them."""
+_DIED_LATER = "died_later"
+"""The day of a death in a later admission, by any sign: for who has no ``dod``."""
 _CLOCKS = {"hospital_discharge": "dischtime", "icu_out": "outtime"}
 
 
@@ -44,7 +46,8 @@ def build_icu_cohort(
         Parquet to write, one row per patient by stay_id: stay_id, subject_id, hadm_id, admittime,
         dischtime, intime, outtime, dod, age (years), gender, race, insurance, icu_los (days),
         n_prior_icu (ICU stays that began earlier), label (died 1 to ``horizon`` days after the end
-        of the ICU stay), and `SIGNS`, by which a protocol may exclude a patient.
+        of the ICU stay), `SIGNS`, by which a protocol may exclude a patient, and
+        died_later (the day of a death in a later admission).
     attrition : path-like
         CSV to write: step, description, admissions, stays, patients, dropped (patients).
     memory_mb : int
@@ -132,7 +135,7 @@ def label_deaths(
         predicted = predicted[predicted["times_in_order"]]
         counted["times_in_order"] = (
             "Times in order: nothing ends before it begins, the ICU stay overlaps its admission "
-            "and reaches out of it by a day at most",
+            "and reaches out of it by six hours at most",
             predicted,
         )
     days = _days_to_death(predicted, options)
@@ -142,7 +145,7 @@ def label_deaths(
     dated = options["label_days"] == "dates"
     kept = alive & ~(days <= 0) if dated else alive
     label = days[kept].between(1, options["horizon"]).astype("int8")
-    cohort = predicted[kept].drop(columns=SIGNS).assign(label=label)
+    cohort = predicted[kept].drop(columns=[*SIGNS, _DIED_LATER]).assign(label=label)
     day = "the ICU stay ended" if _by_icu_stay(options) else "of the hospital discharge"
     died = {"cohort": (f"Not dead on or before the day {day}: the cohort", cohort), **told}
     if dated:
@@ -157,6 +160,11 @@ def label_deaths(
         f"Of the cohort: died within {options['horizon']} days",
         cohort[cohort["label"] == 1],
     )
+    if options["survivors"] == "every_sign":
+        died["of_which_without_dod"] = (
+            "Of these: without dod, the death told by a later admission",
+            cohort[(cohort["label"] == 1) & cohort["dod"].isna()],
+        )
     table = _with_steps(pd.read_csv(attrition), {**counted, **died})
     if cohort.empty:
         raise CohortError(
@@ -194,7 +202,11 @@ def _days_to_death(stays: pd.DataFrame, options: Mapping[str, Any]) -> pd.Series
     start = stays[_clock(options)]
     if options["label_days"] == "dates":
         start = start.dt.normalize()
-    return (stays["dod"].dt.normalize() - start).dt.days
+    days = (stays["dod"].dt.normalize() - start).dt.days
+    if options["survivors"] != "every_sign":
+        return days
+    # Who died in a later admission was alive at the discharge, also where both are of one day.
+    return days.fillna((stays[_DIED_LATER] - start).dt.days.clip(lower=1))
 
 
 def _left_alive(stays: pd.DataFrame, survivors: str) -> tuple[pd.Series, _Counted]:

@@ -158,19 +158,21 @@ def test_a_constant_column_cannot_outweigh_all_others_but_as_published(
     assert later.max() == highest
 
 
+@pytest.mark.parametrize(("feature", "value"), [("lact_peak", 1276103.0), ("pre_los", 8736.0)])
 @pytest.mark.parametrize(("outliers", "moved"), [("limited", False), ("kept", True)])
-def test_an_absurd_result_of_one_stay_moves_no_other_stay(
-    hospital: Any, data: AdmissionInputs, tmp_path: Path, outliers: Any, moved: bool
-) -> None:
+def test_an_absurd_value_of_one_stay_moves_no_other_stay(
+    hospital: Any, data: AdmissionInputs, tmp_path: Path, outliers: Any, moved: bool,
+    feature: str, value: float,
+) -> None:  # fmt: skip
     static = pd.read_parquet(hospital.files.final_ecgs)
     stay = data.stays.loc[data.stays["split"] == "train", "stay_id"].iloc[0]
-    static.loc[static["stay_id"] == stay, "lact_peak"] = 1276103.0
+    static.loc[static["stay_id"] == stay, feature] = value
     soiled = AdmissionInputs(
         hospital.with_table("final_ecgs", static, tmp_path).files,
         CONFIG,
         InputOptions(outliers=outliers),
     )
-    column = soiled.preprocessor.features.index("lact_peak")
+    column = soiled.preprocessor.features.index(feature)
     others = torch.from_numpy((data.stays["stay_id"] != stay).to_numpy())
     measured = others & (data.static[:, column] != 0)
     ratio = soiled.static[measured, column].std() / data.static[measured, column].std()
