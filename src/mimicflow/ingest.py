@@ -24,7 +24,7 @@ from mimicflow.database import connect, quoted
 from mimicflow.errors import InputError, TableError
 from mimicflow.files import flush, partial_folder, write_json, write_parquet
 from mimicflow.raw_records import RawRecords, texts_of
-from mimicflow.raw_stream import DOWNLOAD_AGAIN, RawStream, in_background, in_threads
+from mimicflow.raw_stream import CUT_OFF, DOWNLOAD_AGAIN, RawStream, in_background, in_threads
 from mimicflow.raw_values import LINE, RowReader
 from mimicflow.rejects import REMEDIES, Rejects
 from mimicflow.releases import SYNTHETIC, as_text, releases_of
@@ -42,9 +42,6 @@ DUCKDB_TYPES = {
     "date": "DATE",
 }
 """Type of a schema's word in DuckDB, and so in the shards."""
-
-CUT_OFF = "the last line has no end: the file may have been cut off"
-"""Warning, or error of a strict run."""
 
 _ROW_GROUP_ROWS = 122_880  # DuckDB's default: shards stay readable in parallel
 _INSERTED_ROWS = 50_000  # at least, at a time

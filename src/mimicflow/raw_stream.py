@@ -21,6 +21,9 @@ from mimicflow.errors import TableError
 
 DOWNLOAD_AGAIN = "download the file again and compare it with SHA256SUMS.txt of the release"
 
+CUT_OFF = "the last line has no end: the file may have been cut off"
+"""Warning, or error of a strict run."""
+
 GZIP_MAGIC = b"\x1f\x8b"
 
 _PACKED_BYTES = 1 << 20

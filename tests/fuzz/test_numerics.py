@@ -17,6 +17,7 @@ from fuzz_mutations import (
     check_as_the_sum_tells,
     damage_bytes,
     damage_encoding,
+    damage_lines,
     damage_table,
     damage_words,
     is_refused,
@@ -41,11 +42,15 @@ def number(text: str) -> float:
 
 def expected_ticked(content: bytes) -> pd.DataFrame:
     """Read a table of ticks with csv and plain Python."""
-    lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    whole = content[: content.rfind(b"\n") + 1]  # the last line may be cut off
+    lines = csv.reader(io.StringIO(whole.decode("utf-8-sig"), newline=""), strict=True)
     header, *rows = filter(None, lines)
+    assert all(len(row) == len(header) for row in rows)
+    assert not any(field.count(",") >= len(header) - 1 for row in rows for field in row)
+    spelled = {name.lower(): name for name in TICKED}
+    header = [spelled.get(name.strip().lower(), name) for name in header]
     cells = [
-        [row[header.index(name)] if name in header and header.index(name) < len(row) else ""
-         for name in TICKED]
+        [row[header.index(name)] if name in header else "" for name in TICKED]
         for row in rows
     ]  # fmt: skip
     table = {"time": [START + timedelta(microseconds=round(number(c[0]) * 1000)) for c in cells]}
@@ -76,6 +81,9 @@ def test_damaged_tables_of_ticks(tmp_path):
     def case(draw):
         header.write_bytes(line)
         content = damage_table(TICKED, rows_of(), draw)
+        if draw.integers(4) == 0:
+            sound = "".join(f"{','.join(row)}\n" for row in [TICKED, *rows_of()])
+            content = damage_lines(sound.encode(), draw)
         packed = gzip.compress(content, 1, mtime=0)
         kind = draw.integers(6)
         if kind == 0:
@@ -99,18 +107,25 @@ def test_damaged_tables_of_ticks(tmp_path):
 @pytest.mark.parametrize("tick", ["1e308", "-1e308", "1e17", "9e15", "-9e15", "inf", "nan"])
 def test_a_time_outside_the_calendar_is_refused(tmp_path, tick):
     (tmp_path / "r.hea").write_text("r/2 2 62.4725/1000 624725 20:00:00 02/01/2150\nr_1 624725\n")
-    (tmp_path / "rn.csv.gz").write_bytes(gzip.compress(f"time,HR [bpm]\n0,80\n{tick},81".encode()))
+    (tmp_path / "rn.csv.gz").write_bytes(
+        gzip.compress(f"time,HR [bpm]\n0,80\n{tick},81\n".encode())
+    )
     with pytest.raises(RecordError) as caught:
         read_numerics(tmp_path, "rn.csv.gz")
     assert caught.value.reason == "unreadable"
 
 
-def test_rows_longer_than_the_header_do_not_shift(tmp_path):
+@pytest.mark.parametrize(
+    "table",
+    [
+        "time,HR [bpm],SpO2 [%]\n0,80,97,1\n2000,81,98,1\n",
+        "time,HR [bpm]\n0,80\n2000,81,5\n",
+    ],
+)
+def test_rows_longer_than_the_header_are_refused(tmp_path, table):
     (tmp_path / "r.hea").write_text("r/2 2 62.4725/1000 624725 20:00:00 02/01/2150\nr_1 624725\n")
-    table = "time,HR [bpm],SpO2 [%]\n0,80,97,1\n2000,81,98,1\n"
     (tmp_path / "rn.csv.gz").write_bytes(gzip.compress(table.encode()))
-    found = attempt(read_numerics, tmp_path, "rn.csv.gz")
-    assert is_refused(found) or found["hr"].tolist() == [80, 81]
+    assert is_refused(attempt(read_numerics, tmp_path, "rn.csv.gz"))
 
 
 def test_damaged_wfdb_numerics(monitor, tmp_path):

@@ -6,9 +6,9 @@ counter frequency, and one column per sign, such as ``HR [bpm]``; which ones dif
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,14 @@ import pandas as pd
 
 from mimicflow.arrest.mimic_waveforms import read_header
 from mimicflow.arrest.recording import LONGEST_DAYS
+from mimicflow.code_texts import clean_text
 from mimicflow.concepts import REFERENCE
-from mimicflow.errors import RecordError
+from mimicflow.errors import RecordError, TableError
+from mimicflow.raw_files import read_header as read_names
+from mimicflow.raw_records import MAX_RECORD_BYTES, Block, RawRecords, bounds
+from mimicflow.raw_stream import CUT_OFF, RawStream
+
+log = logging.getLogger(__name__)
 
 ENDING = "n.csv.gz"
 """How the table of a record is named: its name with this behind it."""
@@ -44,7 +50,8 @@ def read_ticked_numerics(file: str | Path) -> pd.DataFrame:
     Raises
     ------
     RecordError
-        With reason ``missing``, ``no_start_time`` or ``unreadable``.
+        With reason ``missing``, ``no_start_time`` or ``unreadable``: one row that is none is
+        enough. A last line without end may be cut off; it is left out, with a warning.
     """
     file = Path(file)
     record = file.with_name(file.name.removesuffix(ENDING) + ".hea")
@@ -74,25 +81,82 @@ def read_ticked_numerics(file: str | Path) -> pd.DataFrame:
 def _read(file: Path, titles: set[str]) -> pd.DataFrame:
     """Read those of the columns that there are; a table without times is none."""
     try:
-        with gzip.open(file) as stream:
-            content = stream.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES // 10**6} MB")
-        if b"\0" in content:  # pandas takes it for the end of a number
-            raise ValueError("a zero byte")
-        # Rows longer than the header would else make an index of their first field.
-        table = pd.read_csv(
-            io.BytesIO(content), usecols=lambda title: title in titles, index_col=False
-        )
-        texts = [title for title in table if table[title].dtype.kind not in "if"]
-        if texts:  # Python would take digits of other scripts, and "true", for numbers
-            raise ValueError(f"{texts[0]} holds what is no number")
-        table = table.astype("float64")
-    except (ValueError, OSError, EOFError, zlib.error) as error:  # pandas' own are ValueErrors
+        header = read_names(file)
+        columns = _columns(header.names, titles)
+        stream = _WholeLines(file)
+        records = RawRecords(stream, len(header.names), blanks=header.blanks)
+        parts = [_values(block, records.width, columns) for block in records.blocks()]
+        if stream.unfinished and stream.lines == 1:
+            raise ValueError("its header is cut off")
+    except TableError as error:
+        reason = f"not a table ({error.message})"
+        raise RecordError(reason, reason="unreadable", file=file) from error
+    except (ValueError, OSError) as error:  # pandas' own are ValueErrors
         raise RecordError(f"not a table ({error})", reason="unreadable", file=file) from error
-    if _TIME not in table or not np.isfinite(table[_TIME]).all():
-        raise RecordError("a row or the table has no time", reason="unreadable", file=file)
+    if stream.unfinished:  # the number of a patient is in the name of the file
+        log.warning("vital signs: %s; it is left out", CUT_OFF)
+    if set(columns) - set(header.names):
+        log.warning("vital signs: names of columns are read without capitals and blanks")
+    nothing = pd.DataFrame(columns=list(columns), dtype="float64")
+    table = pd.concat([nothing, *parts], ignore_index=True)
+    if not np.isfinite(table[_TIME]).all():
+        raise RecordError("a row has no time", reason="unreadable", file=file)
     return table.replace([np.inf, -np.inf], np.nan)
+
+
+def _columns(names: list[str], titles: set[str]) -> dict[str, int]:
+    """Find the titles among the names of a header: capitals and blanks make no other name."""
+    official = {clean_text(title): title for title in titles}
+    found: dict[str, int] = {}
+    for place, name in enumerate(names):
+        title = official.get(clean_text(name))
+        if title in found:
+            raise ValueError(f"the header repeats {title}")
+        if title is not None:
+            found[title] = place
+    if _TIME not in found:
+        raise ValueError(f"no column {_TIME}")
+    return found
+
+
+def _values(block: Block, width: int, columns: dict[str, int]) -> pd.DataFrame:
+    """Return columns of the records, float64; each record has to be a row of numbers."""
+    for reject in block.rejects.examples:  # one row that is none, and the table is not read
+        raise ValueError(f"line {reject.line}: {reject.reason}")
+    if not block.text:  # empty lines alone
+        return pd.DataFrame()
+    wrong = block.lines[bounds(block.text)[2] != width]
+    if len(wrong):
+        raise ValueError(f"line {wrong[0]} has more or fewer fields than the header")
+    places = list(columns.values())
+    table = pd.read_csv(
+        io.BytesIO(block.text),
+        header=None,
+        names=range(width),
+        usecols=places,
+        index_col=False,
+        skip_blank_lines=False,
+    )[places].set_axis(list(columns), axis=1)
+    texts = [title for title in table if table[title].dtype.kind not in "if"]
+    if texts:  # Python would take digits of other scripts, and "true", for numbers
+        raise ValueError(f"{texts[0]} holds what is no number")
+    return table.astype("float64")
+
+
+class _WholeLines(RawStream):
+    """A table of a size that can be held, without its last line where that has no end."""
+
+    def chunks(self) -> Iterator[bytes]:
+        rest, total = b"", 0
+        for chunk in super().chunks():
+            total += len(chunk)
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                yield rest + chunk[:end]
+                rest = b""
+            rest += chunk[end:]
+            if total > _MAX_BYTES or len(rest) > MAX_RECORD_BYTES:
+                raise ValueError(f"more than {_MAX_BYTES // 10**6} MB, or a line without end")
 
 
 def _first_value(table: pd.DataFrame, titles: list[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -17,9 +18,13 @@ import pandas as pd
 from mimicflow.code_texts import code_text, key_text, trimmed
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import TableError
+from mimicflow.raw_stream import CUT_OFF
+
+log = logging.getLogger(__name__)
 
 TIME_DTYPE = "datetime64[us]"
 _LINE = "line"
+_AS_CSV = "save it as CSV in UTF-8, with commas and a header"
 # Paths and names of signals stay as they are written.
 _SPELLED = {"text": trimmed, "code": code_text, "category": key_text}
 _NUMBER = r"[+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -66,8 +71,9 @@ def read_registry(folder: str | Path) -> Registry:
     Raises
     ------
     TableError
-        A file that is missing, empty or no CSV, a missing column, a value that is missing or no
-        time or number, a stay listed twice in ``stays.csv``, a stay or record of two patients.
+        A file that is missing, empty or no CSV, a quote that swallows a row, a missing column, a
+        value that is missing or no time or number, a stay listed twice in ``stays.csv``, a stay or
+        record of two patients.
     """
     folder = Path(folder)
     tables = {name: _read_table(folder, name) for name in ("recordings", "stays", "arrests")}
@@ -103,8 +109,8 @@ def _columns(table: str) -> pd.DataFrame:
 def _read_table(folder: Path, name: str) -> pd.DataFrame:
     """Read one file with its types and, in the column ``line``, where each row stands."""
     file = folder / f"{name}.csv"
-    header, rows = _read_rows(file)
     facts = _columns(name)
+    header, rows = _read_rows(file, set(facts["column"]))
     missing = [
         fact.column
         for fact in facts.itertuples()
@@ -132,28 +138,37 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     return table[[*facts["column"], _LINE]]
 
 
-def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
+def _read_rows(file: Path, columns: set[str]) -> tuple[list[str], list[list[object]]]:
     """Return the header, and the fields of each row with its line behind them."""
-    remedy = "save it as CSV in UTF-8, with commas and a header"
+    lines = _read_lines(file)
+    reader = csv.reader(lines, strict=True)
+    header: list[str] = []
+    rows: list[list[object]] = []
+    before = 0  # lines of the records before
+    try:
+        for fields in reader:
+            if before == 0:
+                header = [_official(name, columns, file) for name in fields]
+            _check_fields(fields, lines[before : reader.line_num], len(header), before + 1, file)
+            if fields and before:
+                rows.append([*(trimmed(field) for field in fields), reader.line_num])
+            before = reader.line_num
+    except csv.Error as error:
+        raise TableError(
+            f"is not valid CSV: {error}", file=file, row=reader.line_num, remedy=_AS_CSV
+        ) from error
+    if not any(header):
+        raise TableError("is empty", file=file, remedy=_AS_CSV)
+    if len(set(header)) < len(header):
+        raise TableError("names a column twice", file=file, row=1, remedy=_AS_CSV)
+    return header, rows
+
+
+def _read_lines(file: Path) -> list[str]:
+    """Return the lines of a file with their ends."""
     try:
         with open(file, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [trimmed(name) for name in next(reader, [])]
-            rows: list[list[object]] = []
-            for fields in reader:
-                if any("\0" in field for field in fields):  # what is lost there, nobody knows
-                    raise TableError(
-                        "holds a NUL byte", file=file, row=reader.line_num, remedy=remedy
-                    )
-                if len(fields) not in (0, len(header)):
-                    raise TableError(
-                        f"has {len(fields)} fields, the header {len(header)}",
-                        file=file,
-                        row=reader.line_num,
-                        remedy=remedy,
-                    )
-                if fields:
-                    rows.append([*(trimmed(field) for field in fields), reader.line_num])
+            lines = stream.readlines()
     except FileNotFoundError as error:
         raise TableError(
             "does not exist",
@@ -162,18 +177,39 @@ def _read_rows(file: Path) -> tuple[list[str], list[list[object]]]:
             "data.registry in config.yaml names it",
         ) from error
     except OSError as error:  # no right to read, a folder, a broken disk
-        raise TableError(f"cannot be read ({error.strerror})", file=file, remedy=remedy) from error
+        raise TableError(f"cannot be read ({error.strerror})", file=file, remedy=_AS_CSV) from error
     except UnicodeDecodeError as error:
-        raise TableError("is not UTF-8", file=file, remedy=remedy) from error
-    except csv.Error as error:
-        raise TableError(
-            f"is not valid CSV: {error}", file=file, row=reader.line_num, remedy=remedy
-        ) from error
-    if not any(header):
-        raise TableError("is empty", file=file, remedy=remedy)
-    if len(set(header)) < len(header):
-        raise TableError("names a column twice", file=file, row=1, remedy=remedy)
-    return header, rows
+        raise TableError("is not UTF-8", file=file, remedy=_AS_CSV) from error
+    if lines and not lines[-1].endswith(("\n", "\r")):  # as people write it, too
+        log.warning("%s: %s", file, CUT_OFF)
+    return lines
+
+
+def _official(name: str, columns: set[str], file: Path) -> str:
+    """Return the name of a column, which may be written in capitals."""
+    name = trimmed(name)
+    if name in columns or name.lower() not in columns:
+        return name
+    log.warning("%s: the column %s is read for %s", file, name, name.lower())
+    return name.lower()
+
+
+def _check_fields(fields: list[str], lines: list[str], width: int, first: int, file: Path) -> None:
+    """Refuse a record that is no row, or has swallowed one; `first` is its first line."""
+    last = first + len(lines) - 1
+    if any("\0" in field for field in fields):  # what is lost there, nobody knows
+        raise TableError("holds a NUL byte", file=file, row=last, remedy=_AS_CSV)
+    if len(fields) not in (0, width):
+        message = f"has {len(fields)} fields, the header {width}"
+        raise TableError(message, file=file, row=last, remedy=_AS_CSV)
+    for line, text in enumerate(lines[1:], first + 1):
+        if text.count(",") == width - 1:  # the rule of the raw tables
+            raise TableError(
+                "looks like a row, but stands within a quote that is opened before",
+                file=file,
+                row=line,
+                remedy="close the quote, or take the line break out of the field",
+            )
 
 
 def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Series:

@@ -78,6 +78,16 @@ def test_ticks_are_not_milliseconds(numerics):
         pytest.param(gzip.compress(b"time,HR [bpm]\n,80\n"), "unreadable", id="empty time"),
         pytest.param(gzip.compress(b"time,HR [bpm]\n0,fast\n"), "unreadable", id="word"),
         pytest.param(gzip.compress(b""), "unreadable", id="nothing"),
+        pytest.param(gzip.compress(b"time,HR [bpm"), "unreadable", id="header cut"),
+        pytest.param(gzip.compress(b"time,HR [bpm]\n0,80,5\n"), "unreadable", id="long row"),
+        pytest.param(gzip.compress(b"time,HR [bpm]\n0,80\n1\n"), "unreadable", id="short row"),
+        pytest.param(gzip.compress(b"time,time\n0,80\n"), "unreadable", id="two times"),
+        pytest.param(gzip.compress(b"time,Time\n0,80\n"), "unreadable", id="two spellings"),
+        pytest.param(
+            gzip.compress(b'time,HR [bpm],x\n0,80,"a\n1000,81,b"\n'),
+            "unreadable",
+            id="row in quotes",
+        ),
         pytest.param(None, "missing", id="no file"),
     ],
 )
@@ -105,3 +115,46 @@ def test_a_record_without_beginning_is_refused(numerics, header, reason):
         read_ticked_numerics(numerics)
 
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("last", ["4000,8", "4", "4000,81", '4000,"8'])
+def test_a_last_line_without_end_may_be_cut_off_and_is_left_out_with_a_warning(
+    numerics, last, caplog
+):
+    numerics.write_bytes(gzip.compress(f"time,HR [bpm]\n0,80\n2000,82\n{last}".encode()))
+
+    assert read_ticked_numerics(numerics)["hr"].tolist() == [80, 82]
+    assert "last line has no end" in caplog.text
+
+
+def test_whole_tables_are_read_without_a_warning(numerics, caplog):
+    read_ticked_numerics(numerics)
+
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["time, HR [bpm]\n0, 80\n", "time, HR [bpm]\n0,80\n", "TIME,hr [BPM] \n0,80\n"],
+)
+def test_blanks_and_capitals_make_no_other_sign_but_a_note(numerics, table, caplog):
+    numerics.write_bytes(gzip.compress(table.encode()))
+
+    assert read_ticked_numerics(numerics)["hr"].tolist() == [80]
+    assert ("capitals" in caplog.text) == ("hr" in table)
+
+
+def test_a_line_break_within_quotes_is_no_row(numerics):
+    table = 'time,HR [bpm],x\n0,80,"a\nb"\n1000,81,"c, d"\n'
+    numerics.write_bytes(gzip.compress(table.encode()))
+
+    assert read_ticked_numerics(numerics)["hr"].tolist() == [80, 81]
+
+
+def test_a_table_of_many_pieces_is_one_table(numerics, monkeypatch):
+    monkeypatch.setattr("mimicflow.raw_stream._CHUNK_BYTES", 16)
+    monkeypatch.setattr("mimicflow.raw_stream._PACKED_BYTES", 16)
+    rows = "".join(f"{1000 * i},{60 + i}\n" for i in range(50))
+    numerics.write_bytes(gzip.compress(f"time,HR [bpm]\n{rows}9".encode()))
+
+    assert read_ticked_numerics(numerics)["hr"].tolist() == list(range(60, 110))

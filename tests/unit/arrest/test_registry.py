@@ -181,6 +181,50 @@ def test_lines_are_those_of_the_file_also_behind_a_quoted_line_break(folder):
     refused(folder, "recordings", 5, "start_time")
 
 
+def test_a_row_that_an_open_quote_swallows_is_not_lost(folder):
+    text = 'stay_id,cpr_time,note\n0100,,"a\n0200,,b"\n0300,,c\n'
+    (folder / "arrests.csv").write_text(text)
+
+    refused(folder, "arrests", 3, "looks like a row")
+
+
+def test_a_row_that_the_header_swallows_is_not_lost(folder):
+    text = 'stay_id,cpr_time,"note\n0100,,a"\n0200,,b\n'
+    (folder / "arrests.csv").write_text(text)
+
+    refused(folder, "arrests", 2, "looks like a row")
+
+
+def test_a_note_of_several_lines_is_one_field(folder):
+    (folder / "arrests.csv").write_text('stay_id,cpr_time,note\n0100,,"a\n\nb, c"\n0200,,e\n')
+
+    assert read_registry(folder).arrests["stay_id"].tolist() == ["0100", "0200"]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_last_line_without_end_is_told_since_it_may_be_cut_off(folder, end, caplog):
+    text = "stay_id,cpr_time\n0200,2150-02-02 09:00"
+    (folder / "arrests.csv").write_text(text + end, newline="")
+
+    assert read_registry(folder).arrests["stay_id"].tolist() == ["0200"]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == (end == "")
+    assert all("arrests.csv: the last line has no end" in message for message in told)
+
+
+def test_names_of_columns_may_be_in_capitals(folder, caplog):
+    change(folder, "arrests", "stay_id,cpr_time", "STAY_ID, Cpr_Time")
+
+    assert len(read_registry(folder).arrests) == 3
+    assert "STAY_ID is read for stay_id" in caplog.text
+
+
+def test_a_column_in_two_spellings_is_refused(folder):
+    change(folder, "stays", "icu,intime", "icu,ICU")
+
+    refused(folder, "stays", 1, "twice")
+
+
 def test_a_nul_byte_is_no_part_of_an_identifier(folder):
     change(folder, "arrests", "0200,", "0200\0,")
 
