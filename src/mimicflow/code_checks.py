@@ -130,8 +130,8 @@ def check_codes(
     views = {name.rpartition("/")[2]: paths for name, paths in tables.items()}
     with opened(views, {}, memory_mb, threads) as connection:
         connection.register("icd_bins", icd_bins())
-        for name in ("race_groups", "arrivals", "careunits"):
-            connection.register(name, pd.read_csv(REFERENCE / f"{name}.csv", dtype=str))
+        for file in ("race_groups.csv", "arrivals.csv", "careunits.csv"):
+            connection.register(Path(file).stem, pd.read_csv(REFERENCE / file, dtype=str))
         if "medrecon" in views:
             connection.execute(
                 "CREATE VIEW gsn_etc AS SELECT DISTINCT zero_padded(gsn, 6) AS gsn, "

@@ -291,7 +291,7 @@ def _account(reading: _Reading, records: RawRecords) -> None:
 def _items(table: Table) -> list[int]:
     if table.only_items is None:
         return []
-    reference = Path(__file__).parent / "reference" / f"{table.only_items}.csv"
+    reference = Path(__file__).parent / f"reference/{table.only_items}.csv"
     return sorted(set(pd.read_csv(reference)["itemid"].astype(int)))
 
 

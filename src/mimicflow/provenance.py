@@ -1,7 +1,9 @@
 """Which source files a result depends on, so that a change of code reruns what it touches.
 
 Snakemake does not see changes in imported modules; rules therefore name them as inputs.
-They are found by following the imports, because a list kept by hand is soon wrong.
+They are found by following the imports, because a list kept by hand is soon wrong. So are the
+tables and templates that a module reads: it names them by their file name, or the folder beside
+it that holds them. Only SQL, and the tables that SQL reads, are chosen rule by rule.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+DATA = frozenset({".csv", ".j2", ".js", ".css"})
 # These tell and log what happens, and clean up; no result can depend on them.
 WITHOUT_EFFECT = frozenset(
     {
@@ -32,7 +35,7 @@ WITHOUT_EFFECT = frozenset(
 
 
 def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:
-    """Return the files behind modules or data files of the package, with all that they import.
+    """Return the files behind modules or data files of the package, with all that they read.
 
     Parameters
     ----------
@@ -95,8 +98,9 @@ def _closure(module: str) -> frozenset[Path]:
         if file is None:
             raise FileNotFoundError(f"no module mimicflow.{module}")
         if file not in found:
-            found.add(file)
-            waiting.extend(_imports(file))
+            modules, data = _named_in(file)
+            found |= {file, *data}
+            waiting.extend(modules)
     return frozenset(found)
 
 
@@ -109,10 +113,16 @@ def _module_file(module: str) -> Path | None:
 
 
 @cache
-def _imports(file: Path) -> tuple[str, ...]:
-    """Return the modules of the package that a file imports, without the package's prefix."""
+def _named_in(file: Path) -> tuple[tuple[str, ...], frozenset[Path]]:
+    """Return what a file names: modules that it imports, without the package's prefix, and data."""
     modules: list[str] = []
+    data: set[Path] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            data |= _data_files().get(node.value, frozenset())
+            if node.value.isidentifier():
+                data |= _data_files().get(str(file.parent / node.value), frozenset())
+            continue
         if isinstance(node, ast.Import):
             candidates = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -124,4 +134,15 @@ def _imports(file: Path) -> tuple[str, ...]:
             inner = name.removeprefix("mimicflow.")
             if inner != name and inner not in WITHOUT_EFFECT and _module_file(inner):
                 modules.append(inner)
-    return tuple(modules)
+    return tuple(modules), frozenset(data)
+
+
+@cache
+def _data_files() -> dict[str, frozenset[Path]]:
+    """Return the tables and templates of the package by file name, and by the path of a folder."""
+    found: dict[str, set[Path]] = {}
+    for file in PACKAGE.rglob("*"):
+        if file.suffix in DATA:
+            for name in (file.name, str(file.parent)):
+                found.setdefault(name, set()).add(file)
+    return {name: frozenset(files) for name, files in found.items()}

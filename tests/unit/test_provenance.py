@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,40 @@ def test_a_module_brings_all_that_it_imports():
 
 def test_modules_that_only_tell_are_left_out():
     assert not any(file.endswith(("errors.py", "scripting.py")) for file in source_files("ingest"))
+
+
+@pytest.mark.parametrize(
+    ("module", "read"),
+    [
+        ("synthetic", "synthetic/vocabulary/dirt.csv"),
+        ("synthetic.waveforms", "synthetic/vocabulary/leads.csv"),
+        ("mortality.cohort", "reference/icu_attrition.csv"),
+        ("evaluation.groups", "reference/arrivals.csv"),
+        ("arrest.train", "reference/hrv_measures.csv"),
+        ("evaluation.checklist", "evaluation/templates/tripod_ai.md.j2"),
+        ("report", "report/templates/style.css"),
+    ],
+)
+def test_a_module_brings_the_tables_and_templates_that_it_reads(repository, module, read):
+    assert f"src/mimicflow/{read}" in source_files(module, relative_to=repository)
+
+
+def test_a_module_brings_no_table_that_it_does_not_name():
+    found = {Path(file).name for file in source_files("ingest")}
+
+    assert not {"labs.csv", "dirt.csv", "complaints.csv"} & found
+
+
+def test_tables_are_opened_by_names_that_can_be_followed():
+    """Those that are not are listed by the rules: SQL's, the report's texts, one of ingestion's."""
+    made = {
+        str(file.relative_to(provenance.PACKAGE))
+        for file in provenance.PACKAGE.rglob("*.py")
+        if re.search(r'(REFERENCE|FOLDER|parent|__file__).* f"[\w./]*\{.*\.csv"', file.read_text())
+        or re.search(r'parent / f"reference', file.read_text())
+    }
+
+    assert made == {"concepts/__init__.py", "report/inputs.py", "ingest.py"}
 
 
 def test_data_files_are_named_by_their_place(repository):

@@ -87,9 +87,9 @@ def build_registry(
     views = {Path(name).name: tables[name] for name in TABLES}
     with opened(views, {}, memory_mb) as connection:
         _check_tables(connection, tables)
-        for name in ("arrest_codes", "careunits"):
-            text = pd.read_csv(REFERENCE / f"{name}.csv", dtype=str)
-            connection.register(name, text)
+        for file in ("arrest_codes.csv", "careunits.csv"):
+            text = pd.read_csv(REFERENCE / file, dtype=str)
+            connection.register(Path(file).stem, text)
         stays = connection.sql(sql("icu_registry")).df()
         arrests = connection.sql(sql("cardiac_arrest")).df()
         listed = _with_headers(list_records(waveforms), waveforms, set(stays["patient_id"]))

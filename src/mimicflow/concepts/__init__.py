@@ -21,7 +21,7 @@ from mimicflow.database import connect, read_csv, read_parquet
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "reference"
 
-# Read as text; reference.sql gives them their types.
+# Read as text; reference.sql gives them their types. Each rule names those that its concept uses.
 _REFERENCE_TABLES = (
     *("complaints", "lab_ranges", "lab_units", "labs", "static_features", "vital_ranges"),
 )

@@ -18,7 +18,7 @@ LAST_LEVELS = ("Other", "No earlier admission", "Unknown")
 """Levels that stand last in a table."""
 
 # What the raw value of a stay is looked up in.
-_LISTS = {"race_groups": "race", "arrivals": "arrival_transport"}
+_LISTS = {"race_groups.csv": "race", "arrivals.csv": "arrival_transport"}
 
 
 def describe_groups(
@@ -47,19 +47,20 @@ def describe_groups(
         ECG, of which unit and monitor are known, but neither race nor insurance.
     """
     with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
-        for name in (*_LISTS, "age_bands"):
-            read_csv(connection, REFERENCE / f"{name}.csv", header=True).create_view(name)
+        for file in (*_LISTS, "age_bands.csv"):
+            table = read_csv(connection, REFERENCE / file, header=True)
+            table.create_view(Path(file).stem)
         known = connection.table("spine").columns
-        for name, column in _LISTS.items():
+        for file, column in _LISTS.items():
             if column not in known:
                 continue
             unlisted = connection.execute(
                 f"SELECT {column}, count(*) FROM spine WHERE upper(trim({column})) NOT IN "
-                f"(SELECT {column} FROM {name}) GROUP BY ALL ORDER BY {column}"
+                f"(SELECT {column} FROM {Path(file).stem}) GROUP BY ALL ORDER BY {column}"
             ).fetchall()
             for value, n in unlisted:
                 _LOG.warning(
-                    "%s %r of %d stays is not in reference/%s.csv: Other", column, value, n, name
+                    "%s %r of %d stays is not in reference/%s: Other", column, value, n, file
                 )
         with atomic_output(output) as path:
             connection.sql(sql(concept)).write_parquet(str(path))
