@@ -13,6 +13,7 @@ import pandas as pd
 
 from mimicflow import origin
 from mimicflow.admission import protocols
+from mimicflow.code_texts import key_text
 from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError
 from mimicflow.mortality import protocols as mortality_protocols
@@ -116,7 +117,10 @@ def _of_names(config: Mapping[str, Any]) -> Iterator[str]:
     registry = config["data"]["registry"]
     if origin.is_built(registry) or origin.is_made("registry", registry):
         units = pd.read_csv(REFERENCE / "careunits.csv")["icu"].unique()
-        yield from _unknown("arrest.cohort.icus", arrest["cohort"]["icus"], units)
+        # Case does not count, as nowhere in a registry.
+        known = {key_text(unit) for unit in units}
+        unlisted = [icu for icu in arrest["cohort"]["icus"] if key_text(icu) not in known]
+        yield from _unknown("arrest.cohort.icus", unlisted, units)
     models = [model for of_folder in PUBLISHED_MODELS.values() for model in of_folder.values()]
     missing = [model for model in models if model not in config["models"]]
     if missing:

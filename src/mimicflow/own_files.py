@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from mimicflow.errors import InputError
-from mimicflow.origin import MADE
+from mimicflow.origin import BUILT, MADE, MODULES
 
 _REMEDY = "delete it, then run the same command again: it is made anew"
 _MARK = b"PAR1"
+_RAW = [MADE[module] for module in MODULES]  # what is unclean there is so on purpose
+_REGISTRIES = [MADE["registry"], BUILT["registry"]]
 _LINES = {".csv", ".tsv", ".txt", ".yaml"}
 _ZIPPED = {".npz", ".pth"}
 
@@ -33,7 +35,8 @@ def check_whole(files: Iterable[str | Path]) -> None:
     Parameters
     ----------
     files : iterable of path-like
-        Inputs of a job; what does not lie below ``results/`` or is raw is not looked at.
+        Inputs of a job; what does not lie below ``results/``, or is a raw file of the made-up
+        hospital, is not looked at.
 
     Raises
     ------
@@ -67,17 +70,28 @@ def damaged(files: Iterable[str | Path]) -> InputError | None:
     return None
 
 
+def is_own_registry(path: str | Path) -> bool:
+    """Tell whether a file is of a registry that the workflow makes, not of one that a user has."""
+    below = _below_results(Path(path))
+    return below is not None and any(below.is_relative_to(folder) for folder in _REGISTRIES)
+
+
 def _own(files: Iterable[str | Path]) -> list[Path]:
-    raw = [Path(folder) for folder in MADE.values()]
     found = []
     for path in map(Path, files):
-        if "results" not in path.parts or not path.is_file():
+        below = _below_results(path)
+        if below is None or not path.is_file():
             continue
-        # On Kubernetes the folders of storage stand before.
-        below = Path(*path.parts[len(path.parts) - 1 - path.parts[::-1].index("results") :])
-        if not any(below.is_relative_to(folder) for folder in raw):
+        if not any(below.is_relative_to(folder) for folder in _RAW):
             found.append(path)
     return found
+
+
+def _below_results(path: Path) -> Path | None:
+    """Return the path from ``results`` on: on Kubernetes the folders of storage stand before."""
+    if "results" not in path.parts:
+        return None
+    return Path(*path.parts[len(path.parts) - 1 - path.parts[::-1].index("results") :])
 
 
 def _fault(file: Path) -> str:

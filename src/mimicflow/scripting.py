@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mimicflow.errors import MimicflowError
 from mimicflow.leftovers import within_snakemake
-from mimicflow.own_files import check_whole, damaged
+from mimicflow.own_files import check_whole, damaged, is_own_registry
 from mimicflow.storage import storage_error
 from mimicflow.workers import end_with_parent
 
@@ -106,7 +106,7 @@ def _inputs() -> list[str]:
         for name in _RAW:
             named = files.get(name, [])
             raw |= {named} if isinstance(named, str) else set(named)
-    return [file for file in files if file not in raw]
+    return [file for file in files if file not in raw or is_own_registry(file)]
 
 
 def leave() -> None:

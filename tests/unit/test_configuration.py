@@ -178,7 +178,7 @@ def test_bounds_themselves_agree(config):
         {"cohort": {"max_ecgs": 2, "prediction_ecg": 2}},
         {"arrest": {"epochs": {"minutes": 30, "event_window_h": [0.5, 1]}}},
         {"evaluation": {"priced_rows": [6, 17]}},
-        {"arrest": {"measures": ["RMSSD"], "cohort": {"icus": ["CCU"]}}},
+        {"arrest": {"measures": ["RMSSD"], "cohort": {"icus": ["ccu ", "Neuro"]}}},
         {"arrest": {"cohort": {"icus": ["any"]}}, "data": {"registry": "mine"}},
     ):
         check_agreement(merged(config, overlay))

@@ -101,6 +101,34 @@ def test_raw_files_that_a_user_has_put_below_results_are_left_to_their_reader(mo
     assert scripting._inputs() == ["results/b.parquet", "results/c.csv"]
 
 
+STORED = ".snakemake/storage/fs/volume/results/arrest/registry"
+
+
+@pytest.mark.parametrize(
+    "folder", ["results/arrest/registry", "results/synthetic/registry", STORED]
+)
+def test_a_registry_that_the_workflow_made_is_its_own_and_not_raw(tmp_path, monkeypatch, folder):
+    mine = "results/mine/registry/stays.csv"
+    inputs = InputFiles([f"{folder}/stays.csv", f"{folder}/recordings.csv", mine])
+    inputs._set_name("registry", 0, end=3)
+    job = types.SimpleNamespace(input=inputs)
+    monkeypatch.setattr(sys.modules["__main__"], "snakemake", job, raising=False)
+    monkeypatch.chdir(tmp_path)
+    for file in map(Path, inputs):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("patient_id,stay_id\np1,s1\n")
+    check_whole(scripting._inputs())
+
+    Path(mine).write_text("patient_id,stay_id\np1")  # its own reader tells
+    check_whole(scripting._inputs())
+    for file in inputs[:2]:
+        whole = Path(file).read_bytes()
+        Path(file).write_bytes(whole[:-3])
+        with pytest.raises(InputError, match=f"{file}: the file is cut off.*\n.*delete it, then"):
+            check_whole(scripting._inputs())
+        Path(file).write_bytes(whole)
+
+
 def test_a_job_looks_at_its_inputs_before_it_begins(results, tmp_path):
     def run():
         return subprocess.run(
