@@ -44,7 +44,8 @@ _RECORD_LINE = re.compile(
     r"(?:\s+(?P<rate>[\d.eE+-]+)(?:/(?P<ticks>[\d.eE+-]+)(?:\([^)]*\))?)?"
     r"(?:\s+(?P<samples>\d+)"
     r"(?:\s+(?P<time>[\d:.]+)"
-    r"(?:\s+(?P<date>\d+/\d+/\d+))?)?)?)?\s*$"
+    r"(?:\s+(?P<date>\d+/\d+/\d+))?)?)?)?\s*$",
+    re.ASCII,  # else digits of other scripts are numbers
 )
 _DEFAULT_RATE = 250.0  # of WFDB, when the record line names none
 

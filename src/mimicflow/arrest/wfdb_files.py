@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import wfdb
 
+from mimicflow.arrest import mimic_waveforms
 from mimicflow.arrest.recording import Recording, check_size, choose_lead, unit_factor
 from mimicflow.arrest.wfdb_signals import (
     GAP,
@@ -237,7 +238,9 @@ def _check_numbers(file: Path, header: wfdb.Record | wfdb.MultiRecord) -> None:
         own = parse_header(lines)
     except (ValueError, IndexError) as error:
         raise RecordError(f"is not WFDB ({error})", reason="unreadable", file=file) from error
-    fault = lines[0] if (own.sampling_rate, own.n_samples) != (header.fs, header.sig_len) else ""
+    begins = mimic_waveforms.read_header(file).start
+    read_as = (header.fs, header.sig_len, getattr(header, "base_datetime", None))
+    fault = lines[0] if (own.sampling_rate, own.n_samples, begins) != read_as else ""
     if isinstance(header, wfdb.Record) and not fault:
         read = zip(listed(header.adc_gain), listed(header.baseline), names_of(header), strict=True)
         for line, signal, (gain, baseline, name) in zip(lines[1:], own.signals, read, strict=True):

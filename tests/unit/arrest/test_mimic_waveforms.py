@@ -40,11 +40,13 @@ def test_headers_say_the_same_as_to_wfdb(shared_data, tmp_path):
         "81 2 250 10 25:00:00 01/01/2150",
         "81 2 250 10 10:00:00 31/02/2150",
         "81 2 250 9999999999999999 10:00:00 01/01/2150",
+        "81 2 250 10 10:00:00 0\uff11/01/2150",
+        "81 2 250 1\u0660 10:00:00 01/01/2150",
     ],
 )
 def test_a_header_that_is_none_is_refused_with_its_name(tmp_path, line):
     file = tmp_path / "81.hea"
-    file.write_text(line + "\n#subject_id 1\n")
+    file.write_text(line + "\n#subject_id 1\n", encoding="utf-8")
 
     with pytest.raises(RecordError, match=r"81\.hea") as refused:
         read_header(file)

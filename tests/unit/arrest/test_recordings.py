@@ -381,3 +381,22 @@ def test_start_time_is_that_of_the_header(write_record):
     assert open_recording(folder, "t").start_time == pd.Timestamp("2150-02-03 04:05:06")
     assert open_recording(folder, "t").end_time == pd.Timestamp("2150-02-03 04:05:08")
     assert open_recording(folder, "u").start_time is open_recording(folder, "u").end_time is None
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        b"1\xb2:34:00 11/12/2150",
+        b"12:34:00 11/1\xb2/2150",
+        "1\uff12:34:00 11/12/2150".encode(),
+        "12:34:00 11/1\u0662/2150".encode(),
+        b"12:34:00 11/12/2150\xb2",
+        b"1\xb2:34:00",
+    ],
+)
+def test_a_beginning_with_a_stray_byte_is_no_other_time(write_record, begins):
+    file = write_record("t", [np.zeros(500)])
+    first, rest = file.read_bytes().split(b"\n", 1)
+    file.write_bytes(first + b" " + begins + b"\n" + rest)
+
+    assert reason_of(open_recording, file.parent, "t") == "unreadable"
