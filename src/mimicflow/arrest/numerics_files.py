@@ -105,9 +105,10 @@ def read_numerics(
     Returns
     -------
     pandas.DataFrame
-        By ``time`` (datetime64[us], local, as in the file): ``hr`` (/min), ``sbp``, ``dbp``,
-        ``mbp`` (mmHg), ``spo2`` (%), ``rr`` (/min), float64, NaN where missing. Of several signals
-        of a WFDB record the first of ``reference/numerics_names.csv`` that has a value counts.
+        By ``time`` (datetime64[us], local, as in the file; of a WFDB frame that of its last
+        sample): ``hr`` (/min), ``sbp``, ``dbp``, ``mbp`` (mmHg), ``spo2`` (%), ``rr`` (/min),
+        float64, NaN where missing. Of several signals of a WFDB record the first of
+        ``reference/numerics_names.csv`` that has a value counts.
 
     Raises
     ------
@@ -195,7 +196,10 @@ def _read_wfdb(root: Path, file: Path, max_wrong: float | Literal["none"]) -> pd
         raise RecordError(error.message, reason=reason, file=error.file) from error
     if max_wrong != "none":
         _leave_out_wrong(signals, path, header, n_frames, max_wrong)
-    ticks = np.round(np.arange(n_frames) * (1e6 / float(header.fs))).astype("timedelta64[us]")
+    # A row is known when the last sample of its frame is: none of them may come after its time.
+    most = max((int(samples or 1) for samples in header.samps_per_frame or []), default=1)
+    frames = np.arange(n_frames) + (most - 1) / most
+    ticks = np.round(frames * (1e6 / float(header.fs))).astype("timedelta64[us]")
     columns = _vitals(names_of(header), np.column_stack(signals))
     return pd.DataFrame({"time": np.datetime64(start, "us") + ticks, **columns})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -127,18 +127,17 @@ def end_of(start: pd.Timestamp, n_samples: int, sampling_rate: float) -> pd.Time
     return start.as_unit("us") + pd.Timedelta(timedelta(microseconds=microseconds)).as_unit("us")
 
 
-def choose_lead(names: Sequence[str], wanted: str, samples: Sequence[int], file: Path) -> str:
-    """Choose the lead that is read.
+def choose_lead(parts: Sequence[Sequence[str]], wanted: str, file: Path) -> str:
+    """Choose the lead that is read; what comes later in a recording never changes the choice.
 
     Parameters
     ----------
-    names : sequence of str
-        The signals of the file, in its order.
+    parts : sequence of sequence of str
+        The signals of each part of the recording, in the order of time; of a part, in that of the
+        file. The first part that has such a lead decides.
     wanted : str
-        A lead in any case, with or without the device or "ECG" in front of it. Empty: the first
-        ECG lead; of a record in pieces, the first of those that are recorded for longest.
-    samples : sequence of int
-        How long each signal is recorded.
+        A lead in any case, with or without the device or "ECG" in front of it; with its device it
+        is that one alone, wherever it is recorded. Empty: the first ECG lead.
     file : Path
         For the message.
 
@@ -147,26 +146,31 @@ def choose_lead(names: Sequence[str], wanted: str, samples: Sequence[int], file:
     RecordError
         With reason ``no_ecg_lead`` or ``lead_absent``.
     """
-    if wanted.strip():
-        for alike in (str, str.casefold, _short_name, lead_name):
-            for name in names:
-                if alike(name) == alike(wanted.strip()):
-                    return name
-        found = [name for name in names if is_ecg_lead(name)]
+    wanted = wanted.strip()
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    if "/" in wanted and (found := _alike(names, wanted, (str, str.casefold))):
+        return found[0]
+    for part in parts:
+        if wanted:
+            found = _alike(part, wanted, (str, str.casefold, _short_name, lead_name))
+        else:
+            found = [name for name in part if is_ecg_lead(name)]
+        if found:
+            return found[0]
+    leads = ", ".join(name for name in names if is_ecg_lead(name)) or "none"
+    signals = f"signals: {', '.join(names) or 'none'}"
+    if wanted:
         raise RecordError(
-            f"has no lead {wanted!r} (ECG leads: {', '.join(found) or 'none'}; "
-            f"signals: {', '.join(names) or 'none'})",
+            f"has no lead {wanted!r} (ECG leads: {leads}; {signals})",
             reason="lead_absent",
             file=file,
         )
-    leads = [(-length, place) for place, length in enumerate(samples) if is_ecg_lead(names[place])]
-    if not leads:
-        raise RecordError(
-            f"has no ECG lead (signals: {', '.join(names) or 'none'})",
-            reason="no_ecg_lead",
-            file=file,
-        )
-    return names[min(leads)[1]]
+    raise RecordError(f"has no ECG lead ({signals})", reason="no_ecg_lead", file=file)
+
+
+def _alike(names: Sequence[str], wanted: str, ways: Sequence[Callable[[str], str]]) -> list[str]:
+    """Return the names that are the one wanted, those that are so more closely first."""
+    return [name for way in ways for name in names if way(name) == way(wanted)]
 
 
 def is_ecg_lead(name: str) -> bool:

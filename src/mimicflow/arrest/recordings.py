@@ -25,8 +25,8 @@ def open_recording(folder: str | Path, record: str, lead: str = "") -> Recording
         WFDB record name without extension (single- or multi-segment), or a ``.vital`` file,
         relative to ``folder``.
     lead : str
-        Name of the lead, in any case. Empty: the first ECG lead by ``reference/ecg_leads.csv``,
-        and in a record whose segments differ, of those that are recorded for longest.
+        Name of the lead, in any case. Empty: the first ECG lead by ``reference/ecg_leads.csv`` of
+        the first segment that has one, or of the tracks that begin first.
 
     Returns
     -------

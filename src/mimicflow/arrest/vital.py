@@ -14,7 +14,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,12 +30,13 @@ from mimicflow.errors import RecordError
 
 _SIGN = b"VITA"
 _WAVE = 1  # type of a track
-_TRACK, _RECORD = 0, 1  # types of a packet
+_TRACK, _RECORD, _DEVICE = 0, 1, 9  # types of a packet
 _PACKED_PLACE = 26  # in the header
-_RECORDS_AFTER_UNIT = 37  # display, colour, rate, gain, offset, kind of monitor, device
+_DEVICE_AFTER_UNIT = 33  # display, colour, rate, gain, offset, kind of monitor
 _LARGEST_PACKET = 1_000_000  # the package ends there, silently; not of a packed file
 _LARGEST_BYTES = 32 * 2**30  # unpacked; a file of days with all tracks has a tenth
 _CHUNK = 2**22
+_TOGETHER_S = 10  # tracks of one recorder begin within it, and no epoch ends
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def open_vital(file: Path, wanted: str) -> VitalRecording:
         Absolute.
     wanted : str
         Name of the track, with or without its device (``SNUADC/ECG_II``, ``ECG_II``); empty for
-        the first ECG track.
+        the first ECG track of those that begin first.
 
     Raises
     ------
@@ -89,10 +90,10 @@ def open_vital(file: Path, wanted: str) -> VitalRecording:
     """
     if not file.is_file():
         raise RecordError("no such file", reason="missing", file=file)
-    _check_intact(file)
+    beginnings = _check_intact(file)
     headers = _load(file, None).trks
     waves = {name: track for name, track in headers.items() if track.type == _WAVE}
-    lead = choose_lead(list(waves), wanted, [0] * len(waves), file)
+    lead = choose_lead(_by_beginning(list(waves), beginnings), wanted, file)
     unit = unit_factor(waves[lead].unit or "mV", lead, file)
     vital = _load(file, lead)
     track = vital.trks[lead]
@@ -123,11 +124,26 @@ def open_vital(file: Path, wanted: str) -> VitalRecording:
     )
 
 
-def _check_intact(file: Path) -> None:
-    """Walk through the packets of a file once, since the package skips what it cannot read."""
+class _Track(NamedTuple):
+    """A track; ``width`` bytes per sample (0: no wave), ``records`` as many bytes as it claims."""
+
+    number: int
+    name: str
+    width: int
+    records: int
+
+
+def _check_intact(file: Path) -> dict[str, float]:
+    """Walk through the packets of a file once, since the package skips what it cannot read.
+
+    Returns
+    -------
+    dict
+        When the samples of each wave begin, in s since 1970, by its name; none without samples.
+    """
     try:
         with gzip.open(file, "rb") as stream:
-            _check_packets(stream)
+            return _check_packets(stream)
     except (EOFError, gzip.BadGzipFile, zlib.error, struct.error, ValueError) as error:
         raise RecordError(
             f"is damaged or no .vital file ({error})", reason="unreadable", file=file
@@ -136,7 +152,7 @@ def _check_intact(file: Path) -> None:
         raise RecordError("unpacks to over 32 GB", reason="huge", file=file) from error
 
 
-def _check_packets(stream: gzip.GzipFile) -> None:
+def _check_packets(stream: gzip.GzipFile) -> dict[str, float]:
     """Raise when packets do not end where the file ends, or samples belong to no track.
 
     The format is that which the package itself reads and writes.
@@ -148,8 +164,10 @@ def _check_packets(stream: gzip.GzipFile) -> None:
     if len(header) < length:
         raise EOFError("ends inside its header")
     packed = header[_PACKED_PLACE : _PACKED_PLACE + 1] == b"\1"
-    tracks: dict[int, tuple[int, int]] = {}  # bytes per sample (0: no wave), and of the records
-    recorded: dict[int, int] = {}
+    devices: dict[int, str] = {}
+    tracks: dict[int, _Track] = {}
+    recorded: dict[int, int] = {}  # bytes
+    beginnings: dict[str, float] = {}
     size = len(header)
     while head := stream.read(5):
         kind, length = struct.unpack("<BI", head)
@@ -160,22 +178,47 @@ def _check_packets(stream: gzip.GzipFile) -> None:
             raise ValueError("a packet of over 1 MB")
         data = stream.read(min(length, _CHUNK))
         _skip(stream, length - len(data))
-        if kind == _TRACK:
-            number, *track = _track(data)
-            tracks[number] = (track[0], track[1])
+        if kind == _DEVICE:
+            devices |= _device(data)
+        elif kind == _TRACK:
+            track = _track(data, devices)
+            if track.name in beginnings:  # the package would forget or rescale what came before
+                raise ValueError(f"{track.name} changes after its first samples")
+            tracks[track.number] = track
         elif kind == _RECORD:
-            information, _, number = struct.unpack_from("<HdH", data)
-            if number not in tracks:
-                raise ValueError("samples of no track")
-            recorded[number] = recorded.get(number, 0) + len(head) + length
-            if width := tracks[number][0]:
-                (samples,) = struct.unpack_from("<I", data, 2 + information)
-                if 2 + information + 4 + samples * width != length:
-                    raise ValueError(f"a record of {length} bytes with {samples} samples")
+            track, time = _recorded(data, length, tracks)
+            recorded[track.number] = recorded.get(track.number, 0) + len(head) + length
+            if math.isfinite(time):
+                beginnings[track.name] = min(time, beginnings.get(track.name, time))
     if packed:  # the package goes by these numbers when it leaves tracks out
-        for number, (_, claimed) in tracks.items():
-            if claimed and claimed != recorded.get(number, 0):
+        for track in tracks.values():
+            if track.records and track.records != recorded.get(track.number, 0):
                 raise ValueError("records of another length than the track claims")
+    return beginnings
+
+
+def _recorded(data: bytes, length: int, tracks: dict[int, _Track]) -> tuple[_Track, float]:
+    """Return the track of a record, and when its samples begin; NaN when it holds no wave."""
+    information, time, number = struct.unpack_from("<HdH", data)
+    if number not in tracks:
+        raise ValueError("samples of no track")
+    track = tracks[number]
+    if not track.width:
+        return track, math.nan
+    (samples,) = struct.unpack_from("<I", data, 2 + information)
+    if 2 + information + 4 + samples * track.width != length:
+        raise ValueError(f"a record of {length} bytes with {samples} samples")
+    return track, time if samples else math.nan
+
+
+def _by_beginning(waves: list[str], beginnings: dict[str, float]) -> list[list[str]]:
+    """Put waves that begin together into one part, in their order; last those without samples."""
+    first = min((beginnings[name] for name in waves if name in beginnings), default=0.0)
+    parts: dict[float, list[str]] = {}
+    for name in waves:
+        if name in beginnings:
+            parts.setdefault((beginnings[name] - first) // _TOGETHER_S, []).append(name)
+    return [*(parts[after] for after in sorted(parts)), waves]
 
 
 def _skip(stream: gzip.GzipFile, length: int) -> None:
@@ -186,20 +229,35 @@ def _skip(stream: gzip.GzipFile, length: int) -> None:
         length -= read
 
 
-def _track(data: bytes) -> tuple[int, int, int]:
-    """Return a track's number, the bytes of a sample, 0 if it is no wave, and of its records."""
-    from vitaldb.utils import FMT_TYPE_LEN  # noqa: PLC0415
+def _device(data: bytes) -> dict[int, str]:
+    """Return the name of a device by its number."""
+    from vitaldb.utils import _unpack_str  # noqa: PLC0415
+
+    kind, place = _unpack_str(data, 4)
+    name, _ = _unpack_str(data, place)
+    return {struct.unpack_from("<I", data)[0]: name or kind}
+
+
+def _track(data: bytes, devices: dict[int, str]) -> _Track:
+    """Return what a packet says about a track, with the name that the package gives it."""
+    from vitaldb.utils import FMT_TYPE_LEN, _unpack_str  # noqa: PLC0415
 
     number, kind, sample_format = struct.unpack_from("<HBB", data)
-    place = 4
-    for _ in ("name", "unit"):
-        if place < len(data):
-            place += 4 + int(struct.unpack_from("<I", data, place)[0])
-    place += _RECORDS_AFTER_UNIT
-    claimed = struct.unpack_from("<I", data, place)[0] if place + 4 <= len(data) else 0
-    if kind == _WAVE and sample_format not in FMT_TYPE_LEN:
+    name, place = _unpack_str(data, 4)
+    if place < len(data):
+        place += 4 + int(struct.unpack_from("<I", data, place)[0])  # its unit
+    place += _DEVICE_AFTER_UNIT
+    device, records = (
+        int(struct.unpack_from("<I", data, at)[0]) if at + 4 <= len(data) else 0
+        for at in (place, place + 4)
+    )
+    if device and device in devices:
+        name = f"{devices[device]}/{name}"
+    if kind != _WAVE:
+        return _Track(number, name, 0, records)
+    if sample_format not in FMT_TYPE_LEN:
         raise ValueError(f"a track of format {sample_format}")
-    return number, FMT_TYPE_LEN[sample_format][1] if kind == _WAVE else 0, claimed
+    return _Track(number, name, FMT_TYPE_LEN[sample_format][1], records)
 
 
 def _load(file: Path, track: str | None) -> Any:

@@ -168,9 +168,9 @@ def open_wfdb(root: Path, path: Path, wanted: str) -> WfdbRecording:
         if fault is not None and fault.reason == "outside_folder":
             raise fault
         layout, found = names_of(header), [Segment(0, length(path, header), header, path)]
-    names = list(dict.fromkeys([*layout, *(name for part in found for name in part.names)]))
-    recorded = [sum(part.n_frames for part in found if name in part.names) for name in names]
-    lead = choose_lead(names, wanted, recorded, file)
+    recorded = [part.names for part in found if part.n_frames and part.fault is None]
+    # What is recorded nowhere is found as well, to be refused with its reason.
+    lead = choose_lead([*recorded, *(part.names for part in found), layout], wanted, file)
     segments, per_frame = _with_lead(root, found, lead)
     rate = float(header.fs) * per_frame
     check_size(rate, sum(segment.n_frames for segment in segments) * per_frame, file)

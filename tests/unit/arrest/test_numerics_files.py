@@ -86,6 +86,22 @@ def test_wfdb_numerics_without_time_or_with_a_cut_file_are_refused(write_record)
     assert reason_of(read_numerics, header.parent, "w") == "huge"
 
 
+def test_a_number_is_known_when_the_last_sample_of_its_frame_is(tmp_path):
+    """Frames of a minute hold four numbers each; all from 10:02:30 on are drawn anew."""
+    for name, later in (("a", 60), ("b", 90)):
+        np.r_[np.full(10, 70), np.full(10, later)].astype("<i2").tofile(tmp_path / f"{name}.dat")
+        (tmp_path / f"{name}.hea").write_text(
+            f"{name} 1 {1 / 60} 5 10:00:00 01/01/2150\n{name}.dat 16x4 1/bpm 16 0 0 0 0 HR\n"
+        )
+
+    one, two = (read_numerics(tmp_path, name, "none") for name in ("a", "b"))
+
+    early = one["time"] < pd.Timestamp("2150-01-01 10:02:30")
+    assert one[early].equals(two[early]) and early.sum() == 2
+    assert one["time"].iloc[0] == pd.Timestamp("2150-01-01 10:00:45")
+    assert not one[~early].equals(two[~early])
+
+
 @pytest.mark.parametrize("coding", ["12", "9999", "212"])
 def test_a_signal_of_another_format_than_its_file_is_refused(write_record, coding):
     header = write_record(

@@ -75,7 +75,7 @@ def test_segments_of_a_variable_layout_keep_their_gaps_and_scales(ecg_long):
 
     ecg = recording.read(0, recording.n_samples)
 
-    assert recording.lead == "II"  # of the leads recorded longest, the first in the layout
+    assert recording.lead == "II"  # the first of the first segment that has an ECG lead
     assert recording.start_time == pd.Timestamp("2704-05-04 10:44:18.529").as_unit("us")
     assert recording.end_time == pd.Timestamp("2704-05-04 11:56:44.449").as_unit("us")
     assert np.isnan(ecg[:25740]).all() and np.isfinite(ecg[25740:54000]).any()

@@ -8,6 +8,7 @@ from arrest_files import reason_of
 
 from mimicflow.arrest.recordings import open_recording
 from mimicflow.errors import RecordError
+from mimicflow.hrv.epochs import EpochRule, measure_epochs
 
 SIGNAL = "a.dat 16 200/mV 16 0 0 0 0 II"
 
@@ -27,6 +28,27 @@ def test_segments_stand_one_after_the_other(write_record):
     assert values[:10] == pytest.approx(0.25, abs=1e-3)
     assert np.isnan(values[10:260]).all()
     assert values[260:] == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("wanted", ["", "ecg_ii"])
+def test_a_lead_put_on_later_changes_no_epoch_before_it(write_record, sinus, wanted):
+    """It is recorded for longer, is named more closely, and comes first in the layout."""
+    first, other = sinus(310), sinus(310, seed=1)
+    folder = write_record("s1", [first * 0 + 80, first], names=["ABP", "ECG II"]).parent
+    write_record("s2", [other, first], names=["ecg_ii", "ECG II"])
+    write_record("s3", [other], names=["ecg_ii"])
+    write_record("l", [other[:2], other[:2]], names=["ecg_ii", "ECG II"])
+    (folder / "l.hea").write_text((folder / "l.hea").read_text().replace("l 2 250 2", "l 2 250 0"))
+    n = len(first)
+    (folder / "m1.hea").write_text(f"m1/2 2 250 {n}\nl 0\ns1 {n}\n")
+    (folder / "m2.hea").write_text(f"m2/4 3 250 {3 * n}\nl 0\ns1 {n}\ns2 {n}\ns3 {n}\n")
+
+    epochs = [open_recording(folder, record, wanted).read(0, 75_000) for record in ("m1", "m2")]
+
+    rule = EpochRule(good_share=0)  # beats that are all alike have a low index
+    then, now = (measure_epochs([epoch], 250, rule=rule) for epoch in epochs)
+    assert epochs[0].tobytes() == epochs[1].tobytes()
+    assert then["reason"].tolist() == [""] and then.equals(now)
 
 
 @pytest.mark.parametrize(

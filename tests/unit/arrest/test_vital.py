@@ -81,6 +81,38 @@ def test_leads_are_found_by_track_device_and_lead(write_vital, ecg):
         assert reason_of(open_recording, folder, "a.vital", lead) == "lead_absent"
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_track_that_begins_later_changes_nothing_before_it(write_vital, ecg, packed):
+    before = {"X/ECG_V": records(ecg, START + 0.2), "X/ECG_II": records(ecg * 2)}
+    later = {"Y/ECG_I": records(ecg * 3, START + 15), "Y/ECG_II": records(ecg * 4, START + 15)}
+    folder = write_vital("then", before, packed=packed).parent
+    write_vital("now", later | before, packed=packed)
+
+    def value(lead: str, file: str = "now.vital") -> np.ndarray:
+        return open_recording(folder, file, lead).read(1000, 100) / ecg[1000:1100]
+
+    for lead, factor in (("II", 2), ("ECG_II", 2), ("X/ECG_II", 2)):
+        assert value(lead) == pytest.approx(factor), lead
+    assert open_recording(folder, "now.vital").lead == "X/ECG_V"  # of those that begin together
+    for lead in ("", "II"):
+        assert value(lead).tobytes() == value(lead, "then.vital").tobytes()
+    assert np.isnan(value("Y/ECG_II")).all()  # a device that is named is that device alone
+
+
+def test_a_track_that_is_described_anew_after_its_samples_is_refused(write_vital, ecg):
+    """The package would scale the samples by the later gain, or forget them."""
+    path = write_vital("a", {"X/ECG_II": records(ecg)}, packed=False)
+    content = gzip.decompress(path.read_bytes())
+    place, first_track = 10 + struct.unpack_from("<H", content, 8)[0], b""
+    while not first_track:
+        kind, length = struct.unpack_from("<BI", content, place)
+        packet = content[place : place + 5 + length]
+        first_track, place = packet if kind == 0 else b"", place + len(packet)
+    path.write_bytes(gzip.compress(content + first_track))
+
+    assert reason_of(open_recording, path.parent, "a.vital") == "unreadable"
+
+
 def test_tracks_that_are_no_use_are_refused(write_vital, ecg):
     folder = write_vital("pleth", {"SNUADC/PLETH": records(ecg)}).parent
     write_vital("slow", {"X/ECG_II": records(ecg, rate=50)}, {"X/ECG_II": 50})
