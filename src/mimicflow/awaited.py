@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from mimicflow.errors import InputError
 from mimicflow.files import atomic_output, sha256
+from mimicflow.waveform_paths import leads_outside, real_path
 
 LOOKED_AT = 20_000
 """Files of a list at which planning looks, evenly spread; of missing ones, some soon show it."""
@@ -29,24 +30,29 @@ _SCHEMA = pa.schema(
         ("bytes", pa.int64()),  # -1: not there
         ("mtime_ns", pa.int64()),
         ("sha256", pa.string()),  # "": not readable
+        ("leads_to", pa.string()),  # outside the folder: the place, which alone is looked at
     ]
 )
 
 
-def write_awaited(files: Iterable[str | Path], arrivals: int, output: str | Path) -> None:
+def write_awaited(
+    files: Iterable[str | Path], folder: str | Path, arrivals: int, output: str | Path
+) -> None:
     """Write the list of a job.
 
     Parameters
     ----------
     files : iterable of path-like
         What it could not use, or did not find.
+    folder : path-like
+        That of all waveforms; what leads outside it is not opened here, either.
     arrivals : int
         What `count_arrivals` gave when the job was planned.
     output : path-like
         Parquet outside the job's outputs, which are removed when it fails.
     """
-    listed = sorted({Path(file).absolute() for file in files})
-    rows = [_look(file) for file in listed if not file.is_dir()]
+    listed = sorted({Path(file).absolute() for file in files if "\0" not in str(file)})
+    rows = [_look(file, folder) for file in listed if not file.is_dir()]
     table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata({_ARRIVALS: str(arrivals)}))
     with atomic_output(output) as temporary:
         pq.write_table(table, temporary)
@@ -81,8 +87,10 @@ def count_arrivals(listed: str | Path) -> int:
     return before + any(_has_come(rows[place]) for place in places)
 
 
-def _look(file: Path) -> dict[str, object]:
-    row = {"file": str(file), "bytes": -1, "mtime_ns": 0, "sha256": ""}
+def _look(file: Path, folder: str | Path) -> dict[str, object]:
+    row = {"file": str(file), "bytes": -1, "mtime_ns": 0, "sha256": "", "leads_to": ""}
+    if leads_outside(folder, file):
+        return row | {"leads_to": str(real_path(file))}
     with contextlib.suppress(OSError):
         status = file.stat()
         row |= {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
@@ -91,9 +99,12 @@ def _look(file: Path) -> dict[str, object]:
 
 
 def _has_come(row: dict[str, object]) -> bool:
-    """Tell whether a file is there that was not, or has another content."""
+    """Tell whether a file is there that was not, or has another content or place."""
     file = Path(str(row["file"]))
     try:
+        if row.get("leads_to"):  # as long as a link does, what it leads to is not looked at
+            now = real_path(file)
+            return str(now) != row["leads_to"] and now.parent.is_dir()
         status = file.stat()
         if status.st_size != row["bytes"]:
             return True

@@ -49,7 +49,7 @@ def path_inside(
     reason : str
         Of the error.
     file : Path, optional
-        Where the name stands, for the message.
+        Where the name stands, for the message about one that could never be inside.
 
     Returns
     -------
@@ -59,23 +59,40 @@ def path_inside(
     Raises
     ------
     RecordError
-        The name is none, or leads outside.
+        The name is none, or leads outside; of a link the error's file is the place itself.
     """
     path = Path(name)
     # wfdb opens files through fsspec, to which "::" and "://" mean other places than the disk.
-    safe = bool(name.strip()) and not any(part in name for part in ("\0", "::", "://"))
-    safe = safe and not path.is_absolute() and ".." not in path.parts
-    safe = safe and (not same_folder or len(path.parts) == 1)
+    named = bool(name.strip()) and not any(part in name for part in ("\0", "::", "://"))
+    named = named and not path.is_absolute() and ".." not in path.parts
+    named = named and (not same_folder or len(path.parts) == 1)
     place = folder / path
     # The folder of a header that was opened has been looked at with it.
-    safe = safe and (same_folder or _leads_inside(root, place.parent))
+    safe = named and (same_folder or _leads_inside(root, place.parent))
     if not safe or (place.is_symlink() and not _leads_inside(root, place)):
         raise RecordError(
             f"path {name!r} leads outside the folder that the configuration names",
             reason=reason,
-            file=file or root,
+            file=place if named else file or root,
         )
     return place
+
+
+def leads_outside(folder: str | Path, file: Path) -> bool:
+    """Tell whether a file is not to be opened, since it, or a link on its way, leaves the folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder that the configuration names.
+    file : Path
+        Absolute, without NUL.
+    """
+    root = real_path(folder)
+    for base in (root, Path(folder).absolute()):
+        if file.is_relative_to(base):
+            return not _leads_inside(root, root / file.relative_to(base))
+    return True
 
 
 def _leads_inside(root: Path, place: Path) -> bool:

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from mimicflow.errors import InputError, RecordError
-from mimicflow.waveform_paths import LINKED_LEVELS, real_path
+from mimicflow.waveform_paths import LINKED_LEVELS, leads_outside, real_path
 
 RECORD_COLUMNS = ("record", "subject_id", "numerics", "has_header")
 
@@ -131,8 +131,9 @@ def state_of_records(waveforms: str | Path) -> str:
     except InputError:  # told by the job that lists them
         return ""
     lines = [
-        f"{row.record} {(root / f'{row.record}.hea').stat().st_size} {row.numerics}"
+        f"{row.record} {header.stat().st_size} {row.numerics} {leads_outside(root, header)}"
         for row in listed[listed["has_header"]].itertuples()
+        for header in [root.absolute() / f"{row.record}.hea"]
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

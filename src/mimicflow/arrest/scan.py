@@ -100,7 +100,7 @@ def scan_recordings(
         )
     ]
     if awaited is not None:
-        write_awaited(missed, arrivals, awaited)
+        write_awaited(missed, waveforms, arrivals, awaited)
     table = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     usable = int((table["reason"] == "").sum())
     log.info("group %d: %d of %d recordings can be used", group, usable, len(table))

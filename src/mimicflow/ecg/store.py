@@ -137,7 +137,7 @@ def build_store(
     ):
         index, excluded = _write_records(store_file, listed, prepare, (12, n_samples), dtype)
         if awaited is not None:
-            write_awaited(_files(excluded, Path(ecg_folder)), arrivals, awaited)
+            write_awaited(_files(excluded, Path(ecg_folder)), ecg_folder, arrivals, awaited)
         for rows, schema, path in (
             (index, INDEX.with_metadata(metadata), index_file),
             (excluded, EXCLUDED, excluded_file),
@@ -148,7 +148,7 @@ def build_store(
 def _files(excluded: list[dict[str, Any]], ecg_folder: Path) -> Iterator[Path]:
     """Yield the files of the records that were left out, there or not."""
     for record in excluded:
-        if record["reason"] not in ("path_missing", "path_outside"):
+        if record["reason"] != "path_missing":
             yield Path(record["file"])
             yield from (ecg_folder / f"{record['path']}{suffix}" for suffix in (".hea", ".dat"))
 

@@ -1,6 +1,7 @@
 """Headers of MIMIC's recordings."""
 
 import os
+import shutil
 
 import pytest
 import wfdb
@@ -73,3 +74,21 @@ def test_records_that_come_later_change_the_state_and_touched_ones_do_not(tmp_pa
     later.write_text(later.read_text() + "\n#more")
     states.append(state_of_records(tmp_path))
     assert len(set(states)) == len(states) == 4
+
+
+def test_a_folder_in_place_of_a_link_that_led_outside_changes_the_state(tmp_path):
+    header = write_header(
+        tmp_path / "far", 10000101, 81000001, "81000001 1 250 1000 10:00:00 01/01/2150"
+    )
+    place = tmp_path / "here" / header.relative_to(tmp_path / "far").parent
+    place.parent.mkdir(parents=True)
+    place.symlink_to(header.parent)
+    record = (place / "81000001").relative_to(tmp_path / "here")
+    (tmp_path / "here/RECORDS").write_text(str(record))  # no search follows such a link
+    before = state_of_records(tmp_path / "here")
+
+    place.unlink()
+    shutil.copytree(header.parent, place)
+
+    assert before
+    assert state_of_records(tmp_path / "here") != before

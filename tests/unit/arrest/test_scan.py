@@ -1,5 +1,7 @@
 """Every recording of the registry gets one row: how it can be used, or why not."""
 
+import shutil
+
 import arrest_files
 import numpy as np
 import pandas as pd
@@ -133,6 +135,46 @@ def test_segments_that_are_not_as_written_are_left_out_up_to_a_share(tmp_path, w
     write_pieces(write_record, [1, 1, 1])
     assert count_arrivals(awaited) == 1
     assert scanned(0)[0]["lost_share"] == 0
+
+
+@pytest.mark.parametrize("linked", ["folder", "segment", "signal", "numerics"])
+def test_links_that_led_outside_are_awaited(tmp_path, waves, linked):
+    """The folder of a patient three levels down, or one file of it."""
+    record = "p1/p100/p1000/timed"
+    whole, patient = tmp_path / "far", waves / "p1/p100/p1000"
+    shutil.copytree(waves, whole)
+    patient.parent.mkdir(parents=True)
+    if linked == "folder":
+        patient.symlink_to(whole)
+    else:
+        shutil.copytree(whole, patient)
+        name = {"segment": "timed.hea", "signal": "timed.dat", "numerics": "timedn.hea"}[linked]
+        (patient / name).unlink()
+        (patient / name).symlink_to(whole / name)
+    line = f"p1,s1,{record},2150-01-01 00:00:00,,M,"
+    registry = arrest_files.write_registry(tmp_path / "r", [line], STAYS, headers=HEADER)
+    awaited, output = tmp_path / "awaited.parquet", tmp_path / "s.parquet"
+
+    def scanned(arrivals):
+        scan_recordings(
+            *(registry, waves, output), group=0, groups=1, awaited=awaited, arrivals=arrivals
+        )
+        return pd.read_parquet(output).iloc[0]
+
+    first = scanned(0)
+    assert (first["numerics"] if linked == "numerics" else first["reason"] == "") in ("", False)
+    assert count_arrivals(awaited) == 0
+
+    if linked == "folder":
+        patient.unlink()
+        shutil.copytree(whole, patient)
+    else:
+        (patient / name).unlink()
+        shutil.copy2(whole / name, patient)
+    assert count_arrivals(awaited) == 1
+    last = scanned(1)
+    assert (last["reason"], last["numerics"]) == ("", f"{record}n")
+    assert count_arrivals(awaited) == 1
 
 
 def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):

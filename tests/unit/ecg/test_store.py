@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -259,3 +260,22 @@ def test_open_hybrid_folder(shared_data, tmp_path):
     assert lead_mask[0].sum() == 11
     assert not waveforms[1, :, 800:].any()
     assert waveforms[1, :, :800].any()
+
+
+def test_a_link_that_led_outside_is_awaited_until_the_folder_itself_is_there(shards):
+    for name in ("far", "ecg/files/p10"):
+        (shards.folder / name).mkdir(parents=True)
+    for suffix in (".hea", ".dat"):
+        (shards.folder / f"far/1{suffix}").write_bytes((shards.ecg / f"1{suffix}").read_bytes())
+    patient, awaited = shards.ecg / "files/p10/p1", shards.folder / "awaited.parquet"
+    patient.symlink_to(shards.folder / "far")
+    shards.path_of = {5: "files/p10/p1/1"}
+    shards.build("a", [5], awaited=awaited)
+    assert count_arrivals(awaited) == 0
+
+    patient.unlink()
+    shutil.copytree(shards.folder / "far", patient)
+    assert count_arrivals(awaited) == 1
+    index, _ = shards.build("a", [5], awaited=awaited, arrivals=1)[1:]
+    assert len(pd.read_parquet(index)) == 1
+    assert count_arrivals(awaited) == 1
