@@ -391,7 +391,7 @@ def test_the_open_demo(shared_data, tmp_path):
     assert sorted(registry.recordings["stay_id"]) == sorted(arrested["stay_id"].astype(str))
     assert registry.stays["icu"].value_counts().to_dict() == {
         # 29 + 23 mixed; 29 + 16 trauma; 1 + 1 + 3 of neurology
-        **{"MICU": 52, "SICU": 45, "CCU": 13, "CVICU": 25, "Neuro": 5},
+        **{"MICU": 52, "SICU": 45, "CCU": 13, "CVICU": 25, "NEURO": 5},
     }
     both = stays.merge(raw["hosp/patients"], on="subject_id")
     ages = both["anchor_age"] + both["intime"].str[:4].astype(int) - both["anchor_year"]
