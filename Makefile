@@ -47,10 +47,10 @@ report: .venv/installed ## Cross-validation, explanations, price of defects; one
 	@echo "For the paper: results/admission/model_card.md and results/admission/tripod_ai.md."
 
 dag: .venv/installed ## The rule graph of the README (needs Graphviz)
-	$(BIN)/snakemake all --rulegraph > docs/.rulegraph.dot
-	dot -Tsvg -o docs/.rulegraph.svg docs/.rulegraph.dot || { rm -f docs/.rulegraph.*; exit 1; }
+	trap 'rm -f docs/.rulegraph.*' EXIT; \
+	$(BIN)/snakemake all --rulegraph > docs/.rulegraph.dot && \
+	dot -Tsvg -o docs/.rulegraph.svg docs/.rulegraph.dot && \
 	mv docs/.rulegraph.svg docs/rulegraph.svg
-	rm docs/.rulegraph.dot
 
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.demo_data data

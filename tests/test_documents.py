@@ -115,16 +115,25 @@ def test_every_test_that_the_table_of_cases_names_exists(documents, repository):
         assert f"def {test}" in (repository / file).read_text(encoding="utf-8"), f"{file}::{test}"
 
 
-@pytest.mark.parametrize(("program", "after"), [("exit 1", "old"), ("echo new > $3", "new")])
-def test_the_rule_graph_is_replaced_only_by_a_whole_one(repository, tmp_path, program, after):
-    """As without Graphviz, or with."""
+@pytest.mark.parametrize(
+    ("snakemake", "dot", "after"),
+    [
+        ("echo digraph", "exit 1", "old"),
+        ("echo digraph; exit 1", "echo new > $3", "old"),
+        ("echo digraph", "echo new > $3", "new"),
+    ],
+)
+def test_the_rule_graph_is_replaced_only_by_a_whole_one(
+    repository, tmp_path, snakemake, dot, after
+):
+    """As without Graphviz, with a Snakemake that fails, or with both."""
     shutil.copy(repository / "Makefile", tmp_path)
     for name in ("docs", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "docs/rulegraph.svg").write_text("old\n")
     for name in ("requirements.lock", "torch.lock", "pyproject.toml", ".venv/installed"):
         (tmp_path / name).touch()
-    for tool, line in ((".venv/bin/snakemake", "echo digraph"), (".venv/bin/dot", program)):
+    for tool, line in ((".venv/bin/snakemake", snakemake), (".venv/bin/dot", dot)):
         (tmp_path / tool).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / tool).chmod(0o755)
     path = f"{tmp_path / '.venv/bin'}:{os.environ['PATH']}"

@@ -95,7 +95,32 @@ def run(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "snakemake", *context.args])
 
 
-@app.command()
+_CONFIGFILE = ("--configfile", "--configfiles")
+
+
+class _SeveralFiles(TyperCommand):
+    """Takes several files after one ``--configfile``, as Snakemake does; a system ends them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        from mimicflow.needs import SECTIONS  # noqa: PLC0415
+
+        said: list[str] = []
+        files = False
+        for place, word in enumerate(args):
+            if word == "--":
+                said += args[place:]
+                break
+            if word.startswith("-"):
+                files = word in _CONFIGFILE
+            elif files and word not in SECTIONS and said[-1] not in _CONFIGFILE:
+                said.append(_CONFIGFILE[0])
+            elif word in SECTIONS:
+                files = False
+            said.append(word)
+        return list(super().parse_args(ctx, said))
+
+
+@app.command(cls=_SeveralFiles)
 def check(
     systems: Annotated[
         list[str] | None,
@@ -105,12 +130,15 @@ def check(
     ] = None,
     configfile: Annotated[
         list[Path] | None,
-        typer.Option(help="Laid over config.yaml, in this order; may be given again."),
+        typer.Option(
+            *_CONFIGFILE, help="Laid over config.yaml, in this order; one or more, as of Snakemake."
+        ),
     ] = None,
 ) -> None:
     """Look at the configuration and at every raw file and folder that a system needs.
 
-    A run does the same for what it was asked for, before its first job.
+    Each system has its own result; the exit code is 1 if any lacks something. A run does the same
+    for what it was asked for, before its first job.
     """
     from mimicflow.configuration import read_config  # noqa: PLC0415
     from mimicflow.needs import SECTIONS, check_system  # noqa: PLC0415
@@ -122,9 +150,17 @@ def check(
             f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
         )
     config = read_config("config.yaml", *(configfile or []))
-    for system in asked:
-        check_system(system, config)
-        typer.echo(f"{system}: everything that it reads is there.")
+    failed = False
+    for system in dict.fromkeys(asked):
+        try:
+            check_system(system, config)
+        except MimicflowError as error:
+            typer.echo(f"Error: {system}: {error}", err=True)
+            failed = True
+        else:
+            typer.echo(f"{system}: everything that it reads is there.")
+    if failed:
+        raise typer.Exit(1)
 
 
 @arrest.command()

@@ -3,6 +3,8 @@
 import gzip
 
 import pytest
+from snakemake.common.configfile import load_configfile
+from snakemake_interface_common.exceptions import WorkflowError
 from typer.testing import CliRunner
 
 from mimicflow import origin
@@ -68,6 +70,9 @@ def test_the_command_says_what_is_there(repository, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "mortality: everything that it reads is there." in result.output
 
+    result = CliRunner().invoke(app, ["check"])
+    assert result.output.count("everything that it reads is there.") == 3
+
     result = CliRunner().invoke(app, ["check", "--configfile", "nowhere.yaml"])
     assert result.exit_code == 1
     assert "nowhere.yaml: cannot be read" in result.output
@@ -75,3 +80,57 @@ def test_the_command_says_what_is_there(repository, monkeypatch):
     result = CliRunner().invoke(app, ["check", "morality"])
     assert result.exit_code == 1
     assert "choose of admission, mortality, arrest" in result.output
+
+
+@pytest.fixture
+def overlays(repository, monkeypatch, tmp_path):
+    monkeypatch.chdir(repository)
+    (tmp_path / "a.yaml").write_text("data: {hosp: nowhere/hosp, icu: nowhere/icu}")
+    (tmp_path / "b.yaml").write_text("data: {icu: results/synthetic/icu}")
+    (tmp_path / "c.yaml").write_text("data: {hosp: results/synthetic/hosp}")
+    return [str(tmp_path / f"{name}.yaml") for name in "abc"]
+
+
+def test_every_system_has_its_own_result(overlays):
+    result = CliRunner().invoke(app, ["check", "--configfile", overlays[0]])
+
+    assert result.exit_code == 1
+    assert "Error: admission: 5 inputs cannot be used" in result.output
+    assert "Error: mortality: 6 inputs cannot be used" in result.output
+    assert "arrest: everything that it reads is there." in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--configfile", "0", "1", "2"],
+        ["--configfiles", "0", "1", "2", "--", "mortality"],
+        ["--configfile", "0", "--configfile", "1", "2", "mortality"],
+        ["mortality", "arrest", "--configfile", "0", "1", "2"],
+        ["--configfile=0", "--configfile", "1", "--configfile=2"],
+    ],
+)
+def test_several_files_are_taken_as_snakemake_takes_them(overlays, arguments):
+    for number, file in enumerate(overlays):
+        arguments = [
+            file if word == str(number) else word.replace(f"={number}", f"={file}")
+            for word in arguments
+        ]
+
+    result = CliRunner().invoke(app, ["check", *arguments])
+
+    assert result.exit_code == 0, result.output
+    assert "mortality: everything" in result.output
+
+
+@pytest.mark.parametrize("content", ["", "# nothing yet", "- a"])
+def test_an_overlay_that_snakemake_refuses_is_refused(overlays, tmp_path, content):
+    file = tmp_path / "a.yaml"
+    file.write_text(content)
+    with pytest.raises(WorkflowError, match="with keys at top level"):
+        load_configfile(file)
+
+    result = CliRunner().invoke(app, ["check", "--configfile", str(file)])
+
+    assert result.exit_code == 1
+    assert "not a mapping of keys to values" in result.output
