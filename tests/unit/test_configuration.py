@@ -1,5 +1,7 @@
 import pytest
 import yaml
+from lightgbm import LGBMClassifier
+from sklearn.linear_model import LogisticRegression
 from snakemake.utils import validate
 
 from mimicflow.agreement import check_agreement
@@ -112,6 +114,21 @@ def test_a_section_without_a_default_may_not_be_left_out(config, schema, missed)
     del config[missed]
 
     with pytest.raises(ConfigError, match=f"'{missed}' is a required property"):
+        check_values(config, schema)
+
+
+BAGS = {"logistic_regression": LogisticRegression, "lightgbm": LGBMClassifier}
+
+
+@pytest.mark.parametrize("bag", BAGS)
+def test_arguments_of_a_baseline_are_those_that_it_has(config, schema, bag):
+    """LightGBM takes a misspelt one for one of its own, and goes on without it."""
+    place = yaml.safe_load(schema.read_text())["properties"]["mortality"]["properties"]
+    known = place["baselines"]["properties"][bag]["propertyNames"]["enum"]
+    assert set(known) <= set(BAGS[bag]().get_params())
+
+    config["mortality"]["baselines"][bag]["num_leafs"] = 7
+    with pytest.raises(ConfigError, match=f"'mortality.baselines.{bag}': 'num_leafs' is not one "):
         check_values(config, schema)
 
 
