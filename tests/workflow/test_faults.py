@@ -9,6 +9,7 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -198,12 +199,17 @@ def bound(checkout: Checkout, *arguments: str) -> tuple[int, str]:
 
 def test_the_second_of_two_workflows_stops_and_the_first_completes(checkout, clean_results):
     first = start(checkout, *TINY, "--", TABLES)
+    jobs: list[int] = []
     for _ in waiting(first):
-        if first.scripts():
+        if jobs := list(first.scripts()):
             break
+    for job in jobs:  # held, so that the first is at work for as long as the second needs
+        os.kill(job, signal.SIGSTOP)
     second = checkout.snakemake(*TINY, "--", TABLES)
     asked = checkout.mimicflow("run", "--version")
-    assert not first.ended()
+    assert jobs and not first.ended()
+    for job in jobs:
+        os.kill(job, signal.SIGCONT)
     said, _ = first.process.communicate()
 
     assert second.returncode == 1
