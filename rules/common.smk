@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
-from mimicflow.agreement import PUBLISHED_MODELS
 from mimicflow.awaited import count_arrivals
 from mimicflow.mortality import protocols as mortality_protocols
 from mimicflow.needs import SECTIONS, tables_of
@@ -94,7 +93,7 @@ EVALUATED = {
 ROW = {"admission": "stay_id", "mortality": "stay_id", "arrest": "epoch_id"}
 # The folders of published result files, before "{subset}_performance", and whose they are.
 PUBLISHED_FOLDERS = {
-    **PUBLISHED_MODELS,
+    **protocols.PUBLISHED_MODELS,
     "rf_": {"all": "random_forest_all", "multi": "random_forest_multi"},
 }
 # Protocols that look at what comes after the prediction, or let reported patients take part.

@@ -18,12 +18,6 @@ from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError
 from mimicflow.mortality import protocols as mortality_protocols
 
-PUBLISHED_MODELS = {
-    "": {"all": "all_stays_model", "multi": "multiple_ECG_stays_model"},
-    "outputs/gru/": {"all": "all_stays_ECGonly", "multi": "multi_stays_ECGonly"},
-}
-"""The folders of published result files, before "{subset}_performance", and whose they are."""
-
 
 def check_agreement(config: Mapping[str, Any]) -> None:
     """Stop at values that contradict each other, and at names of what does not exist.
@@ -121,7 +115,8 @@ def _of_names(config: Mapping[str, Any]) -> Iterator[str]:
         known = {key_text(unit) for unit in units}
         unlisted = [icu for icu in arrest["cohort"]["icus"] if key_text(icu) not in known]
         yield from _unknown("arrest.cohort.icus", unlisted, units)
-    models = [model for of_folder in PUBLISHED_MODELS.values() for model in of_folder.values()]
+    folders = protocols.PUBLISHED_MODELS.values()
+    models = [model for of_folder in folders for model in of_folder.values()]
     missing = [model for model in models if model not in config["models"]]
     if missing:
         yield f"'models' lacks {_listed(missing)}, whose result files are always written"

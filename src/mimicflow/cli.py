@@ -140,6 +140,7 @@ def check(
     Each system has its own result; the exit code is 1 if any lacks something. A run does the same
     for what it was asked for, before its first job.
     """
+    from mimicflow.agreement import check_agreement  # noqa: PLC0415
     from mimicflow.configuration import read_config  # noqa: PLC0415
     from mimicflow.needs import SECTIONS, check_system  # noqa: PLC0415
 
@@ -150,6 +151,7 @@ def check(
             f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
         )
     config = read_config("config.yaml", *(configfile or []))
+    check_agreement(config)
     failed = False
     for system in dict.fromkeys(asked):
         try:

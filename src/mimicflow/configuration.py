@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 import yaml
 
-from mimicflow.agreement import check_agreement
 from mimicflow.errors import ConfigError
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -70,7 +69,6 @@ def read_config(*files: str | Path) -> dict[str, Any]:
     check_values(config, SCHEMA)
     schema = yaml.safe_load(Path(SCHEMA).read_text(encoding="utf-8"))
     _fill(config, schema, schema)
-    check_agreement(config)
     return config
 
 

@@ -134,3 +134,13 @@ def test_an_overlay_that_snakemake_refuses_is_refused(overlays, tmp_path, conten
 
     assert result.exit_code == 1
     assert "not a mapping of keys to values" in result.output
+
+
+def test_values_that_contradict_each_other_are_refused_too(overlays, tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("split: {folds: 2, fold: 9}")
+
+    result = CliRunner().invoke(app, ["check", "--configfile", str(file)])
+
+    assert result.exit_code == 1
+    assert "'split.fold' is 9, but 'split.folds' is 2" in result.output

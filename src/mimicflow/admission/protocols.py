@@ -16,6 +16,11 @@ EVERYTHING = "all_stays_model"
 """The model with all branches: it is explained, and trained without each of them."""
 PRICED = (EVERYTHING, "random_forest_all")
 """The models under which defects are priced: one that sees all, one that sees tables only."""
+PUBLISHED_MODELS = {
+    "": {"all": EVERYTHING, "multi": "multiple_ECG_stays_model"},
+    "outputs/gru/": {"all": "all_stays_ECGonly", "multi": "multi_stays_ECGonly"},
+}
+"""The folders of published result files, before "{subset}_performance", and whose they are."""
 OPTIMISTIC = frozenset({"published", "seed"})
 """Protocols in which the reported patients have also stopped the training."""
 

@@ -115,8 +115,8 @@ def label_deaths(
         (ordered or as_written), ``survivors`` (every_sign, deathtime or any_icu_deathtime),
         ``label_clock`` (prediction_time or icu_out) and ``label_days`` (dates or elapsed).
     output : path-like
-        Parquet to write: the same columns but `SIGNS`, with ``prediction_time``, and ``label`` by
-        the clock.
+        Parquet to write: the same columns but `SIGNS` and died_later, with ``prediction_time``,
+        and ``label`` by the clock.
     steps : path-like
         CSV to write: the attrition of all steps, and what is counted beside them.
     manifest : path-like, optional
