@@ -53,7 +53,7 @@ dag: .venv/installed ## The rule graph of the README (needs Graphviz)
 	mv docs/.rulegraph.svg docs/rulegraph.svg
 
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
-	$(BIN)/python -m mimicflow.demo_data data
+	$(BIN)/python -m mimicflow.raw.demo_data data
 
 clean:
 	rm -rf .venv .snakemake

@@ -1,11 +1,14 @@
 from snakemake.utils import min_version, validate
 
-from mimicflow.agreement import check_agreement
-from mimicflow.configuration import check_keys, check_values
-from mimicflow.identity import announce
-from mimicflow.lock import record_owner
-from mimicflow.needs import check_raw
-from mimicflow.storage import check_place, check_writable
+from mimicflow.admission.agreement import disagreements as of_admission
+from mimicflow.arrest.agreement import disagreements as of_arrest
+from mimicflow.mortality.agreement import disagreements as of_mortality
+from mimicflow.raw.needs import check_raw
+from mimicflow.running.agreement import check_agreement
+from mimicflow.running.configuration import check_keys, check_values
+from mimicflow.running.identity import announce
+from mimicflow.running.lock import record_owner
+from mimicflow.running.storage import check_place, check_writable
 
 min_version("9.25")
 
@@ -17,7 +20,7 @@ check_place(workflow.basedir)
 check_keys(config, "workflow/schemas/config.schema.yaml")
 check_values(config, "workflow/schemas/config.schema.yaml")
 validate(config, "workflow/schemas/config.schema.yaml")
-check_agreement(config)
+check_agreement(config, of_admission, of_mortality, of_arrest)
 
 
 report: "workflow/report/workflow.rst"

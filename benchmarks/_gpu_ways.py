@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mimicflow.admission.inputs import AdmissionInputs
 from mimicflow.admission.model import N_VITALS, AdmissionModel, EncoderConfig, ModelConfig
-from mimicflow.admission.train import AdmissionTask, EcgSource
+from mimicflow.admission.training import AdmissionTask, EcgSource
 from mimicflow.concepts import static_features
 from mimicflow.ecg.pretraining import PretrainingConfig, PretrainingTask
 from mimicflow.ecg.reports import vocabulary

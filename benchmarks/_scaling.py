@@ -12,7 +12,7 @@ import pandas as pd
 from _scaling_stages import MIMIC, STAGES, TIMES
 from scipy.optimize import nnls
 
-from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, VERMILION, figure_file
+from mimicflow.evaluation.figures.canvas import BLUE, GREEN, GREY, VERMILION, figure_file
 
 REPOSITORY = Path(__file__).parents[1]
 TABLE_FILE = REPOSITORY / "docs/scaling.csv"

@@ -22,7 +22,7 @@ import psutil
 import yaml
 from _runs import REPOSITORY, copy_repository
 
-from mimicflow.files import write_parquet
+from mimicflow.running.writing import write_parquet
 
 # Enough that a job at the largest size is of the size that MIMIC-IV's shards have.
 SHARDS = {0.2: 2, 1: 2, 3: 2, 10: 4, 100: 16}

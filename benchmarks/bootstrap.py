@@ -22,8 +22,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from mimicflow.evaluation.bootstrap import bootstrap
-from mimicflow.evaluation.calibration import clipped_logit, expected_calibration_error
+from mimicflow.evaluation.statistics.bootstrap import bootstrap
+from mimicflow.evaluation.statistics.calibration import clipped_logit, expected_calibration_error
 
 N_STAYS = 30_421
 DRAWS = 1000

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from _runs import verdict
 
-from mimicflow.evaluation.delong import delong_covariance
+from mimicflow.evaluation.statistics.delong import delong_covariance
 
 N_STAYS = 30_421
 BLOCK = 16  # positives at once: 16 x 17,000 comparisons of one byte

@@ -25,7 +25,7 @@ BARS = {"gzip": 1.5, "memory_mb": 1024, "pandas": 2.0}
 # Run in a process of its own, so that its peak memory is its own.
 OURS = """
 import json, resource, sys, time
-from mimicflow.ingest import ingest
+from mimicflow.raw.ingest import ingest
 start = time.perf_counter()
 report = ingest({folder!r}, {table!r}, {output!r}, shards={shards}, memory_mb={memory}, threads=2,
     max_reject_share=1.0)
@@ -36,7 +36,7 @@ print(json.dumps({{"seconds": time.perf_counter() - start, "rows": report["rows"
 PANDAS = """
 import json, resource, time
 import pandas as pd
-from mimicflow.tables import TABLES
+from mimicflow.raw.tables import TABLES
 columns = TABLES[{table!r}].used
 start = time.perf_counter()
 frame = pd.read_csv({file!r}, usecols=[c.name for c in columns],

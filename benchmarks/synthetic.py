@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import wfdb
 
+from mimicflow.raw.tables import TABLES
 from mimicflow.synthetic.cardiology import ecg_parameters
 from mimicflow.synthetic.courses import draw_moments
 from mimicflow.synthetic.draws import stream
@@ -29,7 +30,6 @@ from mimicflow.synthetic.population import draw_chunk
 from mimicflow.synthetic.visits import draw_visits
 from mimicflow.synthetic.waveforms import write_record
 from mimicflow.synthetic.writing import csv_rows
-from mimicflow.tables import TABLES
 
 LAB_BAR = 300_000
 ECG_BAR = 300

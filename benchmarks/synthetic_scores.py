@@ -16,8 +16,8 @@ import yaml
 from _runs import copy_repository, snakemake, verdict
 from sklearn.metrics import roc_auc_score
 
-from mimicflow.evaluation.bootstrap import bootstrap, interval
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 
 EVERYTHING = "all_stays_model"
 OTHERS = ("all_stays_ECGonly", "random_forest_all", "lightgbm_all")

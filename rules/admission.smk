@@ -17,7 +17,7 @@ rule train_model:
         stores=at(shards("ecg/store/{shard}.npy")),
         indices=at(shards("ecg/store/{shard}.parquet")),
         pretrained=at("pretrained_model.pth"),
-        code=sources("admission.train", "admission.inputs", "reference/static_features.csv"),
+        code=sources("admission.training", "admission.inputs", "reference/static_features.csv"),
     output:
         weights="results/{scenario}{model}.pth",
         predictions="results/{scenario}admission/{model}/predictions.parquet",

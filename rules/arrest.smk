@@ -19,7 +19,7 @@ rule build_registry:
         procedureevents=shards("results/tables/icu/procedureevents/{shard}.parquet"),
         manifest="results/arrest/manifest.json",
         code=sources(
-            "arrest.mimic",
+            "bedside.mimic_registry",
             *concept("cardiac_arrest"),
             *concept("icu_registry"),
             "reference/arrest_codes.csv",
@@ -54,7 +54,7 @@ rule scan_recordings:
         registry=declared(registry_files),
         files=records("waveforms", "records"),
         code=sources(
-            "arrest.scan",
+            "bedside.scan",
             "reference/recording_reasons.csv",
             "reference/registry.csv",
             "reference/ecg_leads.csv",
@@ -179,7 +179,7 @@ rule measure_hrv:
         plan="results/arrest/epochs.parquet",
         scanned="results/arrest/recordings/{group}.parquet",
         files=records("waveforms", "records"),
-        code=sources("arrest.measure", "reference/hrv_measures.csv"),
+        code=sources("arrest.hrv_features", "reference/hrv_measures.csv"),
     output:
         "results/arrest/hrv_epochs/{group}.parquet",
     log:
@@ -205,7 +205,7 @@ rule measure_vitals:
         scanned="results/arrest/recordings/{group}.parquet",
         files=records("waveforms", "records"),
         code=sources(
-            "arrest.clinical",
+            "arrest.vital_features",
             "reference/clinical_features.csv",
             "reference/arrest_vitals.csv",
             "reference/numerics_names.csv",
@@ -341,7 +341,7 @@ rule fit_arrest_model:
         features="results/arrest/{arrest_model}/features.parquet",
         selected="results/arrest/{arrest_model}/selected_features.csv",
         best="results/arrest/{arrest_model}/best_params.json",
-        code=sources("arrest.train"),
+        code=sources("arrest.training"),
     output:
         model="results/arrest/{arrest_model}/model.txt",
         calibration="results/arrest/{arrest_model}/calibration.json",

@@ -12,7 +12,7 @@ rule score_horizons:
         marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         published="src/mimicflow/reference/published_arrest.csv",
-        code=sources("arrest.horizons"),
+        code=sources("arrest.results.horizons"),
     output:
         metrics=report(
             "results/arrest/{arrest_model}/metrics.csv",
@@ -59,7 +59,7 @@ rule calibrate_epochs:
         marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         published="src/mimicflow/reference/published_arrest.csv",
-        code=sources("arrest.results"),
+        code=sources("arrest.results.tables"),
     output:
         table="results/arrest/{arrest_model}/calibration.csv",
         figure=report(
@@ -93,7 +93,7 @@ rule score_alarms:
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         description="results/arrest/{arrest_model}/model.json",
         published="src/mimicflow/reference/published_arrest.csv",
-        code=sources("arrest.alarms"),
+        code=sources("arrest.results.alarms"),
     output:
         alarms="results/arrest/{arrest_model}/alarms.csv",
         figure=report(
@@ -129,7 +129,7 @@ rule explain_arrest_model:
         model="results/arrest/{arrest_model}/model.txt",
         description="results/arrest/{arrest_model}/model.json",
         published="src/mimicflow/reference/published_arrest.csv",
-        code=sources("arrest.explain"),
+        code=sources("arrest.results.explain"),
     output:
         shap="results/arrest/{arrest_model}/shap.csv",
         ranking_figure=report(
@@ -170,7 +170,7 @@ rule describe_hrv_over_time:
         marks=marks("arrest"),
         features="results/arrest/hrv/features.parquet",
         importance="results/arrest/hrv/shap.csv",
-        code=sources("arrest.over_time"),
+        code=sources("arrest.results.over_time"),
     output:
         table="results/arrest/hrv_over_time.csv",
         figure=report(
@@ -206,7 +206,7 @@ rule compare_arrest_models:
         ),
         metrics=collect("results/arrest/{arrest_model}/metrics.csv", arrest_model=ARREST_MODELS),
         published="src/mimicflow/reference/published_arrest.csv",
-        code=sources("arrest.comparison"),
+        code=sources("arrest.results.comparison"),
     output:
         table=report(
             "results/arrest/comparison.csv",

@@ -18,8 +18,8 @@ rule build_cohort:
         records=at("ecg/records.parquet"),
         manifest="results/manifest.json",
         code=sources(
-            "cohort",
-            *concept("cohort"),
+            "admission.cohort",
+            *concept("admission.cohort"),
             "reference/complaints.csv",
             "reference/attrition.csv",
             "reference/vital_ranges.csv",

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
-from mimicflow.awaited import count_arrivals
+from mimicflow.raw.awaited import count_arrivals
 from mimicflow.mortality import protocols as mortality_protocols
-from mimicflow.needs import SECTIONS, tables_of
-from mimicflow.privacy import is_private, keep_private
-from mimicflow.provenance import content_of, package_file, source_files
-from mimicflow.scenarios import Scenarios
+from mimicflow.raw.needs import SECTIONS, tables_of
+from mimicflow.running.privacy import is_private, keep_private
+from mimicflow.running.sources import content_of, package_file, source_files
+from mimicflow.running.scenarios import Scenarios
 
 if is_private(config):
     # Jobs inherit the mask; one on a cluster reads this file itself. Snakemake's own folder has its log.
@@ -162,8 +162,8 @@ def sources(*names):
 
 def concept(name):
     """The SQL files of a clinical concept, and those that all concepts share."""
-    own = Path(workflow.basedir, "src/mimicflow/concepts").glob(f"{name}*.sql")
-    return [f"concepts/{file.name}" for file in sorted(own)] + [
+    own = Path(workflow.basedir, "src/mimicflow/concepts").glob(f"*/{name}*.sql")
+    return [f"concepts/{file.parent.name}/{file.name}" for file in sorted(own)] + [
         "concepts/macros.sql",
         "concepts/reference.sql",
     ]

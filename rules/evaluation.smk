@@ -13,7 +13,7 @@ rule pool_folds:
     """The predictions of all folds of a protocol: each stay out of fold, once."""
     input:
         predictions=predictions_of_folds,
-        code=sources("evaluation.pooling"),
+        code=sources("evaluation.statistics.pooling"),
     output:
         "results/admission/{protocol}/{member}/predictions.parquet",
     log:
@@ -34,7 +34,7 @@ rule fuse_models:
     input:
         multimodal=multimodal("results/admission/{protocol}/{model}/predictions.parquet"),
         forest="results/admission/{protocol}/random_forest_{subset}/predictions.parquet",
-        code=sources("evaluation.pooling"),
+        code=sources("evaluation.statistics.pooling"),
     output:
         "results/admission/{protocol}/late_fusion_{subset}/predictions.parquet",
     log:
@@ -162,7 +162,7 @@ rule weigh_decisions:
         marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.decision"),
+        code=sources("evaluation.statistics.decision"),
     output:
         decision="results/{system}/{protocol}/decision.csv",
         figure=report(

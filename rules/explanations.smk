@@ -96,7 +96,7 @@ rule explain_model:
         spine="results/cohort/spine.parquet",
         stores=shards("results/ecg/store/{shard}.npy"),
         indices=shards("results/ecg/store/{shard}.parquet"),
-        code=sources("admission.explain", "admission.inputs", "reference/static_features.csv"),
+        code=sources("admission.explanation", "admission.inputs", "reference/static_features.csv"),
     output:
         attributions="results/admission/explanations/attributions.csv",
         true_positive="results/admission/explanations/ecg_true_positive.png",

@@ -12,7 +12,7 @@ rule extract_ed_stay:
     input:
         spine=at("cohort/stays.parquet"),
         code=sources(
-            "features",
+            "concepts.extract",
             *concept("ed_stay"),
             "reference/complaints.csv",
             "reference/vital_ranges.csv",
@@ -43,7 +43,7 @@ rule extract_prior_stays:
     input:
         spine=at("cohort/stays.parquet"),
         edstays="results/tables/ed/edstays/{shard}.parquet",
-        code=sources("features", *concept("prior_stays")),
+        code=sources("concepts.extract", *concept("prior_stays")),
     output:
         "results/{scenario}features/prior_stays/{shard}.parquet",
     log:
@@ -67,7 +67,7 @@ rule extract_ed_medications:
     input:
         spine=at("cohort/stays.parquet"),
         pyxis="results/tables/ed/pyxis/{shard}.parquet",
-        code=sources("features", *concept("ed_medications")),
+        code=sources("concepts.extract", *concept("ed_medications")),
     output:
         "results/{scenario}features/ed_medications/{shard}.parquet",
     log:
@@ -92,7 +92,7 @@ rule extract_medication_history:
         spine=at("cohort/stays.parquet"),
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
         admissions="results/tables/hosp/admissions/{shard}.parquet",
-        code=sources("features", *concept("medication_history")),
+        code=sources("concepts.extract", *concept("medication_history")),
     output:
         "results/{scenario}features/medication_history/{shard}.parquet",
     log:
@@ -116,7 +116,7 @@ rule extract_home_medications:
     input:
         spine=at("cohort/stays.parquet"),
         medrecon="results/tables/ed/medrecon/{shard}.parquet",
-        code=sources("features", *concept("home_medications")),
+        code=sources("concepts.extract", *concept("home_medications")),
     output:
         "results/{scenario}features/home_medications/{shard}.parquet",
     log:
@@ -142,7 +142,7 @@ rule extract_diagnosis_history:
         diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
         admissions="results/tables/hosp/admissions/{shard}.parquet",
         code=sources(
-            "features",
+            "concepts.extract",
             *concept("diagnosis_history"),
             "reference/ccs_legacy_map.csv",
             "reference/static_features.csv",
@@ -183,7 +183,7 @@ rule extract_ed_labs:
         spine=at("cohort/stays.parquet"),
         labevents="results/tables/hosp/labevents/{shard}.parquet",
         code=sources(
-            "features",
+            "concepts.extract",
             *concept("ed_labs"),
             "reference/labs.csv",
             "reference/lab_ranges.csv",
@@ -223,7 +223,7 @@ rule extract_vitalsigns:
         spine=at("cohort/stays.parquet"),
         triage="results/tables/ed/triage/{shard}.parquet",
         vitalsign="results/tables/ed/vitalsign/{shard}.parquet",
-        code=sources("vitals", *concept("vitalsigns"), "reference/vital_ranges.csv"),
+        code=sources("admission.vitals", *concept("vitalsigns"), "reference/vital_ranges.csv"),
     output:
         "results/{scenario}features/vitalsigns/{shard}.parquet",
     log:
@@ -250,7 +250,7 @@ rule build_gsn_etc:
     input:
         medrecon=shards("results/tables/ed/medrecon/{shard}.parquet"),
         spine=at("cohort/spine.parquet"),
-        code=sources("drugs", *concept("gsn_etc")),
+        code=sources("admission.drugs", *concept("gsn_etc")),
     output:
         "results/{scenario}features/gsn_etc.parquet",
     log:
@@ -279,7 +279,7 @@ rule assemble_static_features:
         ecgs=at("cohort/ecgs.parquet"),
         gsn_etc=at("features/gsn_etc.parquet"),
         code=sources(
-            "features",
+            "admission.static_features",
             *concept("drug_classes"),
             *concept("ed_medications"),
             *concept("medication_history"),
@@ -308,7 +308,7 @@ rule assemble_vitals:
     """All readings of all stays, under the published names."""
     input:
         readings=at(shards("features/vitalsigns/{shard}.parquet")),
-        code=sources("vitals"),
+        code=sources("admission.vitals"),
     output:
         "results/{scenario}vitals_long_cleaned.parquet",
     log:
@@ -328,7 +328,7 @@ rule write_csv:
     """Either stay-level table as the CSV that the published pipeline had."""
     input:
         table="results/{table}.parquet",
-        code=sources("files"),
+        code=sources("running.writing"),
     output:
         "results/{table,final_ecgs|vitals_long_cleaned|pretraining_ecgs}.csv",
     log:

@@ -11,7 +11,7 @@ rule ingest_table:
     input:
         raw=declared(table_files),
         marks=marks(),
-        code=sources("ingest", "reference/labs.csv", "tables/versions.csv"),
+        code=sources("raw.ingest", "reference/labs.csv", "raw/tables/versions.csv"),
     output:
         shards=shards("results/tables/{module}/{table}/{shard}.parquet"),
         rejects="results/tables/{module}/{table}/rejects.parquet",
@@ -41,7 +41,7 @@ rule ingest_dictionary:
     input:
         raw=declared(table_files),
         marks=marks(),
-        code=sources("ingest", "tables/versions.csv"),
+        code=sources("raw.ingest", "raw/tables/versions.csv"),
     output:
         table="results/tables/{module}/{table}/0.parquet",
         rejects="results/tables/{module}/{table}/rejects.parquet",
@@ -72,8 +72,8 @@ rule build_manifest:
         reports=tables_read("results/tables/{table}/report.json"),
         shards=tables_read(shards("results/tables/{table}/{shard}.parquet")),
         code=sources(
-            "manifest",
-            "tables/versions.csv",
+            "concepts.manifest",
+            "raw/tables/versions.csv",
             "concepts/macros.sql",
             "concepts/reference.sql",
             *collect(

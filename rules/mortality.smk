@@ -130,7 +130,7 @@ rule extract_visit_codes:
         diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
         procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
-        code=sources("features", *concept("visit_codes")),
+        code=sources("concepts.extract", *concept("visit_codes")),
     output:
         "results/mortality/{protocol}/visits/{shard}.parquet",
     log:
@@ -160,7 +160,7 @@ rule extract_hospital_visits:
         diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
         procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
         prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
-        code=sources("features", *concept("visit_codes")),
+        code=sources("concepts.extract", *concept("visit_codes")),
     output:
         "results/mortality/{protocol}/hospital/{shard}.parquet",
     log:
@@ -229,7 +229,7 @@ rule train_visit_network:
     input:
         spine="results/mortality/{protocol}/spine.parquet",
         sequences="results/mortality/{protocol}/sequences.npz",
-        code=sources("mortality.train"),
+        code=sources("mortality.training"),
     output:
         model="results/mortality/{protocol}/{recurrent}.pth",
         predictions="results/mortality/{protocol}/{recurrent}/predictions.parquet",
@@ -263,7 +263,7 @@ rule fit_bag_of_codes:
     input:
         spine="results/mortality/{protocol}/spine.parquet",
         sequences="results/mortality/{protocol}/sequences.npz",
-        code=sources("mortality.baselines", "mortality.train"),
+        code=sources("mortality.baselines", "mortality.training"),
     output:
         model="results/mortality/{protocol}/{bag}.pth",
         predictions="results/mortality/{protocol}/{bag}/predictions.parquet",

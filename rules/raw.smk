@@ -6,12 +6,12 @@ parameter: another content reruns whatever its time, a touched file reruns nothi
 
 from pathlib import Path
 
-from mimicflow import origin
-from mimicflow.arrest.mimic_waveforms import state_of_records
-from mimicflow.needs import REGISTRY, SECTIONS
-from mimicflow.raw_content import raw_sha256
-from mimicflow.raw_files import find_raw_file
-from mimicflow.tables import TABLES
+from mimicflow.running import origin
+from mimicflow.bedside.mimic_waveforms import state_of_records
+from mimicflow.raw.needs import REGISTRY, SECTIONS
+from mimicflow.raw.content import raw_sha256
+from mimicflow.raw.files import find_raw_file
+from mimicflow.raw.tables import TABLES
 
 DATA = config["data"]
 # Whether the workflow builds the registry of bedside recordings itself.

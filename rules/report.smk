@@ -146,7 +146,7 @@ rule draw_flow:
         attrition="results/cohort/attrition.csv",
         spine="results/cohort/spine.parquet",
         folds="results/admission/nested/all_stays_model/predictions.parquet",
-        code=sources("evaluation.flow", "reference/flow.csv"),
+        code=sources("evaluation.figures.flow", "reference/flow.csv"),
     output:
         svg="results/cohort/flow.svg",
         png=report(
@@ -198,7 +198,7 @@ rule write_model_card:
         **DOCUMENTED,
         marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
-        code=sources("evaluation.model_card", *texts("reference"), *texts("evaluation/templates")),
+        code=sources("evaluation.documents.model_card", *texts("reference"), *texts("evaluation/documents/templates")),
     output:
         report(
             "results/{system}/model_card.md",
@@ -228,7 +228,7 @@ rule write_checklist:
         **DOCUMENTED,
         marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
-        code=sources("evaluation.checklist", *texts("reference"), *texts("evaluation/templates")),
+        code=sources("evaluation.documents.checklist", *texts("reference"), *texts("evaluation/documents/templates")),
     output:
         text=report(
             "results/{system}/tripod_ai.md",

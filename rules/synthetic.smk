@@ -63,7 +63,7 @@ rule make_waveforms:
 rule make_icu:
     """A made-up ICU: bedside ECG beat by beat, numerics, and arrests whose hazard is known."""
     input:
-        code=sources("synthetic.icu"),
+        code=sources("synthetic.icu.hospital"),
     output:
         recordings="results/synthetic/registry/recordings.csv",
         stays="results/synthetic/registry/stays.csv",

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import wfdb
 
-from mimicflow.arrest.registry import read_registry
-from mimicflow.concepts import REFERENCE
+from mimicflow.bedside.registry import read_registry
 from mimicflow.errors import RecordError
+from mimicflow.reference import reference
 
 RECORDINGS = "patient_id,stay_id,record,start_time,ecg_lead,monitor"
 STAYS = "patient_id,stay_id,age,sex,icu,intime,outtime"
@@ -26,7 +26,7 @@ def reason_of(call, *arguments, **options) -> str:
     """Call, and return the reason of the refusal, which must be a listed one with its file."""
     with pytest.raises(RecordError) as caught:
         call(*arguments, **options)
-    known = pd.read_csv(REFERENCE / "recording_reasons.csv")["reason"]
+    known = pd.read_csv(reference("recording_reasons.csv"))["reason"]
     assert caught.value.reason in set(known), caught.value.reason
     assert caught.value.file is not None
     return caught.value.reason

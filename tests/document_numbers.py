@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mimicflow.concepts import REFERENCE, static_features
-from mimicflow.evaluation import facts
+from mimicflow.concepts import static_features
+from mimicflow.evaluation.documents import facts
+from mimicflow.reference import reference
 
 # A figure stands alone: not inside a name such as ppv_0.8 or F1.
 FIGURE = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)*(?!\w)")
@@ -67,7 +68,7 @@ def _constants() -> frozenset[str]:
     """Return the figures that stand in the texts themselves."""
     texts = [path.read_text(encoding="utf-8") for path in facts.TEMPLATES.glob("*.j2")]
     for name in ("system_texts", "limits", "tripod_ai"):
-        table = pd.read_csv(REFERENCE / f"{name}.csv", dtype=str, keep_default_na=False)
+        table = pd.read_csv(reference(f"{name}.csv"), dtype=str, keep_default_na=False)
         texts += table.to_numpy().ravel().tolist()
     figures = {figure for text in texts for figure in FIGURE.findall(text)}
     return frozenset({*figures, str(len(static_features())), "10"})

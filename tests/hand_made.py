@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from mimicflow import drugs
-from mimicflow import features as feature_module
-from mimicflow.cohort import build_cohort
+from mimicflow.admission import drugs
+from mimicflow.admission.cohort import build_cohort
+from mimicflow.admission.vitals import assemble_vitals, build_vitals
+from mimicflow.concepts import extract as feature_module
 from mimicflow.evaluation.groups import describe_groups
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
-from mimicflow.tables import TABLES
-from mimicflow.vitals import assemble_vitals, build_vitals
+from mimicflow.raw.tables import TABLES
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
 MORTALITY = CONFIG["mortality"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import wfdb
 
-from mimicflow.arrest.mimic import TABLES
+from mimicflow.bedside.mimic_registry import TABLES
 
 ARREST = 225466
 FRAMES = "62.4725/999.56"  # per second, and counter ticks per second, as MIMIC-IV writes it

@@ -10,7 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mimicflow.provenance import source_files
+from mimicflow.running.sources import source_files
 
 HASHED = ("requirements.lock", "profiles/kubernetes/requirements.txt", "tests/kubernetes.txt")
 
@@ -119,7 +119,7 @@ def test_rules_name_the_code_that_their_adapter_uses(repository):
             rule = block.split(":")[0]
             script = (repository / f"workflow/scripts/{rule}.py").read_text()
             used = set(re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)) - {
-                "scripting"
+                "running.rule_log"
             }
             named = set(
                 re.findall(r'"([\w./]+)"', re.search(r"code=sources\((.*?)\),\n", block, re.S)[1])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mimicflow.arrest.model_folder import ArrestModel
-    from mimicflow.arrest.recording import Recording
+    from mimicflow.bedside.recording import Recording
 
 
 class _Commands(TyperGroup):
@@ -85,7 +85,7 @@ def run(context: typer.Context) -> None:
     Only a lock whose Snakemake ran on this machine and is certainly no more is released, and only
     if its jobs ran here, too. All arguments are Snakemake's: mimicflow run --cores 4 mortality
     """
-    from mimicflow.lock import release_lock  # noqa: PLC0415
+    from mimicflow.running.lock import release_lock  # noqa: PLC0415
 
     said = release_lock()
     if said:
@@ -102,7 +102,7 @@ class _SeveralFiles(TyperCommand):
     """Takes several files after one ``--configfile``, as Snakemake does; a system ends them."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        from mimicflow.needs import SECTIONS  # noqa: PLC0415
+        from mimicflow.raw.needs import SECTIONS  # noqa: PLC0415
 
         said: list[str] = []
         files = False
@@ -140,9 +140,12 @@ def check(
     Each system has its own result; the exit code is 1 if any lacks something. A run does the same
     for what it was asked for, before its first job.
     """
-    from mimicflow.agreement import check_agreement  # noqa: PLC0415
-    from mimicflow.configuration import read_config  # noqa: PLC0415
-    from mimicflow.needs import SECTIONS, check_system  # noqa: PLC0415
+    from mimicflow.admission.agreement import disagreements as of_admission  # noqa: PLC0415
+    from mimicflow.arrest.agreement import disagreements as of_arrest  # noqa: PLC0415
+    from mimicflow.mortality.agreement import disagreements as of_mortality  # noqa: PLC0415
+    from mimicflow.raw.needs import SECTIONS, check_system  # noqa: PLC0415
+    from mimicflow.running.agreement import check_agreement  # noqa: PLC0415
+    from mimicflow.running.configuration import read_config  # noqa: PLC0415
 
     asked = systems or list(SECTIONS)
     unknown = sorted(set(asked) - set(SECTIONS))
@@ -151,7 +154,7 @@ def check(
             f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
         )
     config = read_config("config.yaml", *(configfile or []))
-    check_agreement(config)
+    check_agreement(config, of_admission, of_mortality, of_arrest)
     failed = False
     for system in dict.fromkeys(asked):
         try:
@@ -206,10 +209,10 @@ def score(
     good_share (0 to 1). Frequency of the mains (Hz) and limits of quality are those of the model.
     """
     from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
-    from mimicflow.arrest.recordings import open_recording  # noqa: PLC0415
     from mimicflow.arrest.score import score_recording  # noqa: PLC0415
     from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
-    from mimicflow.files import write_csv  # noqa: PLC0415
+    from mimicflow.bedside.recordings import open_recording  # noqa: PLC0415
+    from mimicflow.running.writing import write_csv  # noqa: PLC0415
 
     path = Path(record.removesuffix(".hea"))
     try:
@@ -237,7 +240,7 @@ def score(
 
 def _summary(scores: pd.DataFrame, model: ArrestModel, recording: Recording) -> list[str]:
     """Return what is printed of the scores of a recording."""
-    from mimicflow.arrest.measure import EPOCH_REASONS  # noqa: PLC0415
+    from mimicflow.arrest.hrv_features import EPOCH_REASONS  # noqa: PLC0415
 
     hours = recording.n_samples / recording.sampling_rate / 3600
     lines = [

@@ -12,9 +12,9 @@ import torch
 from fuzz_mutations import attempt, damage_bytes, is_refused, run_cases
 
 from mimicflow.errors import CheckpointError, InputError
-from mimicflow.files import write_npz
 from mimicflow.learning.checkpoints import FORMAT, load_checkpoint, save_checkpoint
 from mimicflow.mortality.sequences import VisitSequences
+from mimicflow.running.writing import write_npz
 
 
 class Trap:

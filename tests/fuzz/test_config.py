@@ -14,14 +14,19 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from snakemake_interface_common.exceptions import WorkflowError
 
-from mimicflow.agreement import check_agreement
-from mimicflow.configuration import _fill, check_keys, check_values
+from mimicflow.admission.agreement import disagreements as of_admission
+from mimicflow.arrest.agreement import disagreements as of_arrest
 from mimicflow.errors import ConfigError
+from mimicflow.mortality.agreement import disagreements as of_mortality
+from mimicflow.running.agreement import check_agreement
+from mimicflow.running.configuration import _fill, check_keys, check_values
 
 VALUES = (
     None, True, "", "１２", "a\0b", "../..", -1, 0, 2**70, 1e308, float("inf"), float("nan"),
     [], {}, [[]], {"a": 1}, {1: 2}, {None: 1}, {"seed": 0}, "9999-12-31", ["x"] * 50,
 )  # fmt: skip
+
+SYSTEMS = (of_admission, of_mortality, of_arrest)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def check(config, schema, validator) -> bool:
         return False
     assert fits
     _fill(config, root := yaml.safe_load(schema.read_text(encoding="utf-8")), root)
-    contrary = attempt(check_agreement, config)
+    contrary = attempt(check_agreement, config, *SYSTEMS)
     assert not is_refused(contrary) or isinstance(contrary, ConfigError)
     return not is_refused(contrary)
 

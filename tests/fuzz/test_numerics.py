@@ -24,7 +24,7 @@ from fuzz_mutations import (
     run_cases,
 )
 
-from mimicflow.arrest.numerics_files import VITALS, read_numerics
+from mimicflow.bedside.numerics_files import VITALS, read_numerics
 from mimicflow.errors import RecordError
 
 START = datetime(2150, 1, 2, 20, 0, 0)

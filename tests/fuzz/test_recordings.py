@@ -17,7 +17,7 @@ from fuzz_mutations import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.arrest.recordings import Recording, open_recording
+from mimicflow.bedside.recordings import Recording, open_recording
 from mimicflow.errors import RecordError
 
 TO_MV = {"mv": 1, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}

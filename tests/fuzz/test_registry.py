@@ -13,7 +13,7 @@ from fuzz_mutations import attempt, damage_lines, damage_table, is_refused, run_
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.arrest.registry import read_registry
+from mimicflow.bedside.registry import read_registry
 from mimicflow.errors import TableError
 
 HEADERS = {"recordings": RECORDINGS, "stays": STAYS, "arrests": ARRESTS}

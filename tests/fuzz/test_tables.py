@@ -29,8 +29,8 @@ from fuzz_mutations import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.ingest import ingest
-from mimicflow.tables import TABLES
+from mimicflow.raw.ingest import ingest
+from mimicflow.raw.tables import TABLES
 
 csv.field_size_limit(10**8)
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
@@ -248,8 +248,8 @@ MEASURED = """
 import gzip, tempfile
 from pathlib import Path
 from mimicflow.errors import TableError
-from mimicflow.ingest import ingest
-from mimicflow.tables import TABLES
+from mimicflow.raw.ingest import ingest
+from mimicflow.raw.tables import TABLES
 header = ",".join(column.name for column in TABLES["ed/vitalsign"].columns)
 with tempfile.TemporaryDirectory() as folder:
     with gzip.open(Path(folder, "vitalsign.csv.gz"), "wt", 1) as stream:

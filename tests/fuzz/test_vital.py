@@ -8,7 +8,7 @@ import pytest
 import vitaldb
 from fuzz_mutations import attempt, damage_bytes, is_refused, run_cases
 
-from mimicflow.arrest.recordings import open_recording
+from mimicflow.bedside.recordings import open_recording
 from mimicflow.errors import RecordError
 
 RATE, SECONDS = 100, 8

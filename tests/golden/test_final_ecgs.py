@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hand_made import OPTIONS, STATIC, extract, gsn_etc, spine
 
+from mimicflow.admission.static_features import assemble_static_features
 from mimicflow.errors import InputError
-from mimicflow.features import assemble_static_features
 
 STAYS = spine({"stay_id": 31, "acuity": None}, {"stay_id": 30, "subject_id": 2, "acuity": 2.0})
 ECGS = pd.DataFrame(

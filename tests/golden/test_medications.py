@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hand_made import extract, gsn_etc, spine, table, typed, write
 
-from mimicflow.drugs import build_gsn_etc
+from mimicflow.admission.drugs import build_gsn_etc
 
 CLASSES = table("""
     subject_id  stay_id  gsn     etc_rn  etccode   etcdescription

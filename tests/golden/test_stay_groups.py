@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from hand_made import spine, table, typed, write
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.evaluation.groups import describe_groups
+from mimicflow.reference import reference
 
 ADMISSIONS = table("""
     subject_id  hadm_id  admittime         dischtime         insurance
@@ -122,7 +122,7 @@ def test_the_admission_that_follows_from_the_stay_says_nothing(groups):
 
 
 def test_the_list_of_races_is_complete_and_has_no_race_twice():
-    races = pd.read_csv(REFERENCE / "race_groups.csv")
+    races = pd.read_csv(reference("race_groups.csv"))
     assert races["race"].is_unique
     assert len(races) == 33  # the values of MIMIC-IV 3.1
     groups = ["White", "Black", "Hispanic/Latino", "Asian", "Other", "Unknown"]
@@ -130,7 +130,7 @@ def test_the_list_of_races_is_complete_and_has_no_race_twice():
 
 
 def test_the_open_data_holds_listed_races_only(shared_data):
-    races = set(pd.read_csv(REFERENCE / "race_groups.csv")["race"])
+    races = set(pd.read_csv(reference("race_groups.csv"))["race"])
     stays = pd.read_csv(shared_data / "open-ed-hybrid/ed/edstays.csv.gz", dtype=str)
     assert set(stays["race"].dropna()) <= races
 

@@ -6,7 +6,7 @@ import pandas as pd
 from hand_made import PROTOCOLS, spine, table, typed, write
 from hand_made import extract as extract_concept
 
-from mimicflow.features import extract_hospital_visits
+from mimicflow.concepts.extract import extract_hospital_visits
 
 STAYS = spine(
     subject_id=1,

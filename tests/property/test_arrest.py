@@ -6,8 +6,8 @@ from arrest_files import EPOCHS
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.arrest.clinical import epoch_medians, features_of, vital_ranges
 from mimicflow.arrest.epochs import plan_epochs
+from mimicflow.arrest.vital_features import epoch_medians, features_of, vital_ranges
 
 # No shrinking: the failing stays are small as they are.
 SETTINGS = settings(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimicflow import code_texts
 from mimicflow.concepts import opened
+from mimicflow.raw import code_texts
 
 # Blanks and characters without width of all kinds, what spreadsheets add, and plain letters.
 HOSTILE = [*" \t\n\r\x0b\x0c\x1c\x85\u00a0\u1680\u2003\u2009\u200b\u200d\u2028\u202f\u2060\u3000"]

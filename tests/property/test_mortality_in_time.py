@@ -13,7 +13,7 @@ from hand_made import MORTALITY, extract, groups, icu_cohort
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.features import TABLES
+from mimicflow.concepts.extract import TABLES
 
 NOON = pd.Timestamp("2150-01-10 12:00")
 PATIENTS = (1, 2, 3)

@@ -29,7 +29,7 @@ from hand_made import PROTOCOLS, extract, groups, spine, table
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mimicflow import features as feature_module
+from mimicflow.concepts import extract as feature_module
 
 DICTIONARY = table("""
     subject_id  stay_id  gsn     etc_rn  etccode   etcdescription

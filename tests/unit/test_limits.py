@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from mimicflow.concepts import FOLDER, REFERENCE
+from mimicflow.concepts import FOLDER
+from mimicflow.reference import reference
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def page(repository):
 
 
 def test_every_quoted_line_of_a_log_is_written(page):
-    sources = [*FOLDER.glob("*.sql"), *FOLDER.parent.rglob("*.py")]
+    sources = [*FOLDER.rglob("*.sql"), *FOLDER.parent.rglob("*.py")]
     written = " ".join(" ".join(file.read_text(encoding="utf-8").split()) for file in sources)
     quoted = re.findall(r'"([a-z0-9 ]+)"', page)
     assert len(quoted) > 4
@@ -23,7 +24,7 @@ def test_every_quoted_line_of_a_log_is_written(page):
 
 
 def test_every_step_and_key_exists(page, repository):
-    steps = set(pd.read_csv(REFERENCE / "attrition.csv")["step"])
+    steps = set(pd.read_csv(reference("attrition.csv"))["step"])
     named = re.findall(r"attrition.csv`: `(\w+)`", page)
     assert named and set(named) <= steps
     source = (FOLDER.parent / "mortality/cohort.py").read_text(encoding="utf-8")
@@ -46,7 +47,7 @@ def test_a_concept_of_history_says_which_rows_are_of_the_own_admission():
     """So that no new one forgets it: whoever reads a table of admissions uses the macro."""
     read = r"(FROM|JOIN) (prescriptions|diagnoses_icd|procedures_icd|admissions|edstays)\b"
     told = r"\b(own_admission|visit_of)\(|hadm_id IS DISTINCT FROM spine.hadm_id"
-    concepts = {file.stem: file.read_text(encoding="utf-8") for file in FOLDER.glob("*.sql")}
+    concepts = {file.stem: file.read_text(encoding="utf-8") for file in FOLDER.rglob("*.sql")}
     readers = {
         name
         for name, text in concepts.items()

@@ -9,7 +9,7 @@ import yaml
 from snakemake.utils import update_config, validate
 
 from mimicflow.admission import protocols
-from mimicflow.scenarios import Scenarios, leaves
+from mimicflow.running.scenarios import Scenarios, leaves
 
 PUBLISHED, SEED = "published", "seed"
 ECG_ONLY = ("all_stays_ECGonly", "multi_stays_ECGonly")

@@ -10,8 +10,8 @@ import yaml
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.arrest.selection import select_features
-from mimicflow.arrest.train import fit_model
-from mimicflow.evaluation.delong import auroc_interval
+from mimicflow.arrest.training import fit_model
+from mimicflow.evaluation.statistics.delong import auroc_interval
 
 from .conftest import copy_repository
 

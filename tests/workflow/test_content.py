@@ -82,7 +82,7 @@ def test_what_was_touched_or_copied_reruns_nothing(ran, planned):
 
 
 @pytest.mark.parametrize(
-    "path", ["workflow/scripts/ingest_table.py", "src/mimicflow/tables/hosp.py"]
+    "path", ["workflow/scripts/ingest_table.py", "src/mimicflow/raw/tables/hosp.py"]
 )
 def test_code_that_was_changed_with_an_old_time_reruns(planned, changed, path):
     changed(path, lambda text: text + "\n# another word\n")
@@ -91,7 +91,7 @@ def test_code_that_was_changed_with_an_old_time_reruns(planned, changed, path):
 
 
 def test_code_of_another_rule_reruns_nothing(planned, changed):
-    changed("src/mimicflow/admission/train.py", lambda text: text + "\n# another word\n")
+    changed("src/mimicflow/admission/training.py", lambda text: text + "\n# another word\n")
     changed("workflow/scripts/train_model.py", lambda text: text + "\n# another word\n")
 
     assert planned() == set()

@@ -77,7 +77,7 @@ JOBS = {
         },
     ),
     "icu": Job(
-        "from mimicflow.synthetic.icu import make_icu\n",
+        "from mimicflow.synthetic.icu.hospital import make_icu\n",
         """make_icu(
             out / "registry", out / "truth.parquet", seed=config["seed"], processes=2,
             **config["synthetic"]["icu"])""",
@@ -87,7 +87,7 @@ JOBS = {
         },
     ),
     "ingest": Job(
-        "from mimicflow.ingest import ingest\n",
+        "from mimicflow.raw.ingest import ingest\n",
         'ingest(here / "synthetic/hosp", "hosp/labevents", out / "labs", **config["ingest"])',
         {f"labs/{name}": f"tables/hosp/labevents/{name}" for name in ("0.parquet", "report.json")},
     ),
@@ -104,7 +104,7 @@ JOBS = {
         },
     ),
     "hrv": Job(
-        "from mimicflow.arrest.measure import measure_group\n",
+        "from mimicflow.arrest.hrv_features import measure_group\n",
         """measure_group(
             here / "arrest/epochs.parquet", here / "arrest/recordings/0.parquet",
             here / "synthetic/registry", config["arrest"]["preprocessing"], out / "0.parquet",
@@ -126,7 +126,7 @@ JOBS = {
     ),
     "admission": Job(
         "from mimicflow.admission.inputs import InputFiles, InputOptions\n"
-        "from mimicflow.admission.train import OutputFiles, train\n",
+        "from mimicflow.admission.training import OutputFiles, train\n",
         f"""stores = [[here / f"ecg/store/{{shard}}.{{kind}}" for shard in (0, 1)]
                   for kind in ("npy", "parquet")]
         names = {{"weights": "model.pth", "predictions": "predictions.parquet",
@@ -155,7 +155,7 @@ JOBS = {
         resumes=True,
     ),
     "mortality": Job(
-        "from mimicflow.mortality.train import FitFiles, train_network\n",
+        "from mimicflow.mortality.training import FitFiles, train_network\n",
         f"""protocol = config["mortality"]["protocols"]["audited"]
         names = {{"model": "lstm.pth", "predictions": "predictions.parquet",
                  "history": "history.csv", "repeats": "repeats.csv", "timing": "timing.json"}}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mimicflow.files import sha256
+from mimicflow.running.writing import sha256
 
 from .conftest import copy_repository
 from .interruptions import stage, start, waiting

@@ -189,7 +189,13 @@ def overlay(tiny_run, name, content):
 
 @pytest.mark.parametrize(
     "name",
-    ["ingest.py", "concepts/ed_labs.sql", "cohort.py", "ecg/clean.py", "admission/train.py"],
+    [
+        "ingest.py",
+        "concepts/measurements/ed_labs.sql",
+        "cohort.py",
+        "ecg/clean.py",
+        "admission/train.py",
+    ],
 )
 def test_touching_a_source_file_reruns_nothing(tiny_run, edited, name):
     edited(f"src/mimicflow/{name}", lambda content: content)
@@ -198,7 +204,9 @@ def test_touching_a_source_file_reruns_nothing(tiny_run, edited, name):
 
 
 def test_changing_a_concept_reruns_it_and_what_follows(tiny_run, edited):
-    edited("src/mimicflow/concepts/ed_labs.sql", lambda content: content + b"-- changed\n")
+    edited(
+        "src/mimicflow/concepts/measurements/ed_labs.sql", lambda content: content + b"-- changed\n"
+    )
 
     planned = tiny_run.planned(*TINY)
 

@@ -2,7 +2,7 @@
 
 from mimicflow.admission.ablation import ablate
 from mimicflow.evaluation.titles import read_titles
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     ablate(

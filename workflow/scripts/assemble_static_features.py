@@ -1,7 +1,7 @@
 """Adapter of rule assemble_static_features."""
 
-from mimicflow.features import assemble_static_features
-from mimicflow.scripting import rule_log
+from mimicflow.admission.static_features import assemble_static_features
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     assemble_static_features(

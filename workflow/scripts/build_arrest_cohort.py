@@ -1,7 +1,7 @@
 """Adapter of rule build_arrest_cohort."""
 
 from mimicflow.arrest.cohort import build_cohort
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_cohort(

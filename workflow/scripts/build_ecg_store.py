@@ -1,7 +1,7 @@
 """Adapter of rule build_ecg_store."""
 
 from mimicflow.ecg.store import build_store
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     options = snakemake.params.ecg

@@ -1,7 +1,7 @@
 """Adapter of rule build_gsn_etc."""
 
-from mimicflow.drugs import build_gsn_etc
-from mimicflow.scripting import rule_log
+from mimicflow.admission.drugs import build_gsn_etc
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_gsn_etc(

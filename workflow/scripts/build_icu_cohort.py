@@ -1,7 +1,7 @@
 """Adapter of rule build_icu_cohort."""
 
 from mimicflow.mortality.cohort import build_icu_cohort
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_icu_cohort(

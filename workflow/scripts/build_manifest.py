@@ -1,7 +1,7 @@
 """Adapter of rule build_manifest."""
 
-from mimicflow.manifest import build_manifest
-from mimicflow.scripting import rule_log
+from mimicflow.concepts.manifest import build_manifest
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_manifest(

@@ -1,7 +1,7 @@
 """Adapter of rule build_pretraining_targets."""
 
 from mimicflow.ecg.targets import build_targets
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_targets(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mimicflow.arrest.mimic import build_registry
-from mimicflow.scripting import rule_log
+from mimicflow.bedside.mimic_registry import build_registry
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_registry(

@@ -2,7 +2,7 @@
 
 from mimicflow.report.inputs import sort_files
 from mimicflow.report.page import build_report
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     systems, shared = sort_files([*snakemake.input.evaluated, snakemake.input.run])

@@ -1,7 +1,7 @@
 """Adapter of rule build_sequences."""
 
 from mimicflow.mortality.sequences import build_sequences
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_sequences(

@@ -1,7 +1,7 @@
 """Adapter of rule calibrate_epochs."""
 
-from mimicflow.arrest.results import write_calibration
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.results.tables import write_calibration
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_calibration(

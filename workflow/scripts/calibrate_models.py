@@ -1,7 +1,7 @@
 """Adapter of rule calibrate_models."""
 
 from mimicflow.evaluation.calibration_table import calibrate_models
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     calibrate_models(

@@ -1,7 +1,7 @@
 """Adapter of rule collect_ecg_records."""
 
 from mimicflow.ecg.store import collect_records
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     collect_records(

@@ -1,7 +1,7 @@
 """Adapter of rule combine_ecg_only_performance."""
 
 from mimicflow.admission.published import write_combined
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_combined(

@@ -2,7 +2,7 @@
 
 from mimicflow.evaluation.importance import combine_importance
 from mimicflow.evaluation.titles import read_full_titles
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     made = dict(snakemake.output.items())

@@ -1,7 +1,7 @@
 """Adapter of rule compare_arrest_models."""
 
-from mimicflow.arrest.comparison import compare_models
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.results.comparison import compare_models
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     compare_models(

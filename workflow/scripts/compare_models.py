@@ -1,7 +1,7 @@
 """Adapter of rule compare_models."""
 
 from mimicflow.evaluation.comparison import compare
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     compare(

@@ -1,7 +1,7 @@
 """Adapter of rule compare_pairs."""
 
 from mimicflow.evaluation.tables import compare_pairs
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     compare_pairs(

@@ -1,7 +1,7 @@
 """Adapter of rule compare_protocols."""
 
 from mimicflow.mortality.comparison import compare_protocols
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     source, runs = snakemake.input, [tuple(run) for run in snakemake.params.runs]

@@ -1,7 +1,7 @@
 """Adapter of rule describe_arrest_groups."""
 
 from mimicflow.evaluation.groups import describe_groups
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     describe_groups(

@@ -1,7 +1,7 @@
 """Adapter of rule describe_hrv_over_time."""
 
-from mimicflow.arrest.over_time import describe_over_time
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.results.over_time import describe_over_time
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     describe_over_time(

@@ -1,7 +1,7 @@
 """Adapter of rule describe_neighbours."""
 
 from mimicflow.mortality.embedding import describe_neighbours
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     describe_neighbours(

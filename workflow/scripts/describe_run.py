@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mimicflow.report.run_manifest import describe_run
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     describe_run(

@@ -1,7 +1,7 @@
 """Adapter of rule draw_flow."""
 
-from mimicflow.evaluation.flow import draw_flow
-from mimicflow.scripting import rule_log
+from mimicflow.evaluation.figures.flow import draw_flow
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     draw_flow(

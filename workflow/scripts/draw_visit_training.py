@@ -1,7 +1,7 @@
 """Adapter of rule draw_visit_training."""
 
 from mimicflow.mortality.results import draw_training
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     draw_training(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mimicflow.arrest.explain import explain_model
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.results.explain import explain_model
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     explain_model(

@@ -1,7 +1,7 @@
 """Adapter of rule explain_baseline."""
 
 from mimicflow.admission.explain_baselines import explain_baseline
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     explain_baseline(

@@ -1,8 +1,8 @@
 """Adapter of rule explain_model."""
 
-from mimicflow.admission.explain import ExplanationFiles, explain_model
+from mimicflow.admission.explanation import ExplanationFiles, explain_model
 from mimicflow.admission.inputs import InputFiles, InputOptions
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
 

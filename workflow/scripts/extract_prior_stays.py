@@ -1,7 +1,7 @@
 """Adapter of rule extract_prior_stays."""
 
-from mimicflow.features import extract
-from mimicflow.scripting import rule_log
+from mimicflow.concepts.extract import extract
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     extract(

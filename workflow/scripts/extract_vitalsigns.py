@@ -1,7 +1,7 @@
 """Adapter of rule extract_vitalsigns."""
 
-from mimicflow.scripting import rule_log
-from mimicflow.vitals import build_vitals
+from mimicflow.admission.vitals import build_vitals
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     build_vitals(

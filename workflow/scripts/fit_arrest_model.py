@@ -1,7 +1,7 @@
 """Adapter of rule fit_arrest_model."""
 
-from mimicflow.arrest.train import fit_model
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.training import fit_model
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     fit_model(

@@ -1,8 +1,8 @@
 """Adapter of rule fit_bag_of_codes."""
 
 from mimicflow.mortality.baselines import fit_bag_of_codes
-from mimicflow.mortality.train import FitFiles
-from mimicflow.scripting import rule_log
+from mimicflow.mortality.training import FitFiles
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     fit_bag_of_codes(

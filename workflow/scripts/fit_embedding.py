@@ -1,7 +1,7 @@
 """Adapter of rule fit_embedding."""
 
 from mimicflow.mortality.embedding import fit_embedding
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     fit_embedding(

@@ -1,7 +1,7 @@
 """Adapter of rule fit_lightgbm."""
 
 from mimicflow.admission.baselines import fit_baseline
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     fit_baseline(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mimicflow.ingest import ingest
-from mimicflow.scripting import rule_log
+from mimicflow.raw.ingest import ingest
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     report = Path(snakemake.output.report)

@@ -1,7 +1,7 @@
 """Adapter of rule initialise_encoder."""
 
 from mimicflow.ecg.pretraining import initialise
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     initialise(

@@ -1,7 +1,7 @@
 """Adapter of rule label_deaths."""
 
 from mimicflow.mortality.cohort import label_deaths
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     label_deaths(

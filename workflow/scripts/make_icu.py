@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mimicflow.scripting import rule_log
-from mimicflow.synthetic.icu import make_icu
+from mimicflow.running.rule_log import rule_log
+from mimicflow.synthetic.icu.hospital import make_icu
 
 with rule_log(snakemake.log[0]):
     make_icu(

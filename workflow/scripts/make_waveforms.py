@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 from mimicflow.synthetic import make_waveforms
 
 with rule_log(snakemake.log[0]):

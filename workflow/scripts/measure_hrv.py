@@ -1,7 +1,7 @@
 """Adapter of rule measure_hrv."""
 
-from mimicflow.arrest.measure import measure_group
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.hrv_features import measure_group
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     measure_group(

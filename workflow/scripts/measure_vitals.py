@@ -1,7 +1,7 @@
 """Adapter of rule measure_vitals."""
 
-from mimicflow.arrest.clinical import measure_numerics
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.vital_features import measure_numerics
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     measure_numerics(

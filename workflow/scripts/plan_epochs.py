@@ -1,7 +1,7 @@
 """Adapter of rule plan_epochs."""
 
 from mimicflow.arrest.epochs import plan_epochs
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     plan_epochs(

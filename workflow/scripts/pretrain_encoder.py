@@ -1,7 +1,7 @@
 """Adapter of rule pretrain_encoder."""
 
 from mimicflow.ecg.pretraining import pretrain
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     pretrain(

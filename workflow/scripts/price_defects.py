@@ -1,7 +1,7 @@
 """Adapter of rule price_defects."""
 
 from mimicflow.admission.price import price_of_defects
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     price_of_defects(

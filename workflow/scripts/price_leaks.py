@@ -1,7 +1,7 @@
 """Adapter of rule price_leaks."""
 
 from mimicflow.mortality.leaks import price_leaks
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     runs = [tuple(run) for run in snakemake.params.runs]

@@ -1,7 +1,7 @@
 """Adapter of rule scan_recordings."""
 
-from mimicflow.arrest.scan import scan_recordings
-from mimicflow.scripting import rule_log
+from mimicflow.bedside.scan import scan_recordings
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     scan_recordings(

@@ -1,7 +1,7 @@
 """Adapter of rule score_alarms."""
 
-from mimicflow.arrest.alarms import score_alarms
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.results.alarms import score_alarms
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     score_alarms(

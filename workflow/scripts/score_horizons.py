@@ -1,7 +1,7 @@
 """Adapter of rule score_horizons."""
 
-from mimicflow.arrest.horizons import score_horizons
-from mimicflow.scripting import rule_log
+from mimicflow.arrest.results.horizons import score_horizons
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     score_horizons(

@@ -1,7 +1,7 @@
 """Adapter of rule score_models."""
 
 from mimicflow.evaluation.tables import score_models
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     score_models(

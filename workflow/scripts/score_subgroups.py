@@ -1,7 +1,7 @@
 """Adapter of rule score_subgroups."""
 
 from mimicflow.evaluation.subgroups import score_subgroups
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     score_subgroups(

@@ -1,7 +1,7 @@
 """Adapter of rule select_features."""
 
 from mimicflow.arrest.selection import select_features
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     select_features(

@@ -1,7 +1,7 @@
 """Adapter of rule split_patients."""
 
 from mimicflow.learning.splits import split_patients
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     split_patients(

@@ -1,8 +1,8 @@
 """Adapter of rule train_model."""
 
 from mimicflow.admission.inputs import InputFiles, InputOptions
-from mimicflow.admission.train import OutputFiles, train
-from mimicflow.scripting import rule_log
+from mimicflow.admission.training import OutputFiles, train
+from mimicflow.running.rule_log import rule_log
 
 TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
 

@@ -1,7 +1,7 @@
 """Adapter of rule train_visit_network."""
 
-from mimicflow.mortality.train import FitFiles, train_network
-from mimicflow.scripting import rule_log
+from mimicflow.mortality.training import FitFiles, train_network
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     train_network(

@@ -1,7 +1,7 @@
 """Adapter of rule tune_arrest_model."""
 
 from mimicflow.arrest.tuning import tune_model
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     tune_model(

@@ -1,7 +1,7 @@
 """Adapter of rule weigh_decisions."""
 
-from mimicflow.evaluation.decision import probability_grid, weigh_decisions
-from mimicflow.scripting import rule_log
+from mimicflow.evaluation.statistics.decision import probability_grid, weigh_decisions
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     weigh_decisions(

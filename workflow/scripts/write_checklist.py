@@ -1,7 +1,7 @@
 """Adapter of rule write_checklist."""
 
-from mimicflow.evaluation.checklist import write_checklist
-from mimicflow.scripting import rule_log
+from mimicflow.evaluation.documents.checklist import write_checklist
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_checklist(

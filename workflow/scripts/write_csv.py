@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from mimicflow.files import write_csv
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
+from mimicflow.running.writing import write_csv
 
 with rule_log(snakemake.log[0]):
     write_csv(pd.read_parquet(snakemake.input.table), snakemake.output[0])

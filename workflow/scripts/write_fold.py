@@ -1,7 +1,7 @@
 """Adapter of rule write_fold."""
 
 from mimicflow.admission.cross_validation import write_fold
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_fold(

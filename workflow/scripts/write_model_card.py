@@ -1,7 +1,7 @@
 """Adapter of rule write_model_card."""
 
-from mimicflow.evaluation.model_card import write_model_card
-from mimicflow.scripting import rule_log
+from mimicflow.evaluation.documents.model_card import write_model_card
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_model_card(

@@ -1,7 +1,7 @@
 """Adapter of rule write_mortality_results."""
 
 from mimicflow.mortality.results import write_results
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_results(

@@ -1,7 +1,7 @@
 """Adapter of rule write_table_one."""
 
 from mimicflow.evaluation.table_one import write_table_one
-from mimicflow.scripting import rule_log
+from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_table_one(

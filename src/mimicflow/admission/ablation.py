@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.canvas import BLUE, GREY, INK, figure_file
-from mimicflow.evaluation.metrics import Estimate, scores
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
-from mimicflow.files import write_csv
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.metrics import Estimate, scores
+from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "auprc", "brier")
 BRANCHES = {"ecg": "ECG", "vitals": "vital signs", "static": "static data"}

@@ -18,11 +18,11 @@ import yaml
 from lightgbm import LGBMClassifier
 from sklearn.ensemble import RandomForestClassifier
 
+from mimicflow.admission.drugs import DRUG_DICTIONARY
 from mimicflow.concepts import static_features
-from mimicflow.drugs import DRUG_DICTIONARY
 from mimicflow.errors import CohortError, ConfigError, InputError
-from mimicflow.files import atomic_output, write_csv, write_parquet
 from mimicflow.learning.splits import LEAST_ECGS, stays_of_model
+from mimicflow.running.writing import atomic_output, write_csv, write_parquet
 
 _ESTIMATORS: dict[str, Callable[..., Any]] = {
     "random_forest": RandomForestClassifier,

@@ -11,9 +11,9 @@ import pandas as pd
 
 from mimicflow.admission.published import CURVE_NAMES
 from mimicflow.evaluation.assessment import assess, fold_scores
-from mimicflow.evaluation.figures import draw_loss, draw_prc, draw_roc
+from mimicflow.evaluation.figures.performance import draw_loss, draw_prc, draw_roc
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.files import atomic_output, write_csv, write_npz
+from mimicflow.running.writing import atomic_output, write_csv, write_npz
 
 
 def write_cross_validation(

@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from mimicflow.admission.baselines import check_choices, fit, training_importance
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError
-from mimicflow.files import write_csv
+from mimicflow.running.writing import write_csv
 
 TRAINING_MEASURE = {"random_forest": "impurity", "lightgbm": "gain"}
 """What each method counts while it is fitted; the two others are measured on test patients."""

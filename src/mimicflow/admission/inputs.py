@@ -15,13 +15,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mimicflow.admission.drugs import DRUG_DICTIONARY, read_dictionary, require_dictionary
 from mimicflow.admission.model import Batch, ModelConfig
+from mimicflow.admission.vitals import VITALS
 from mimicflow.concepts import static_features
-from mimicflow.drugs import DRUG_DICTIONARY, read_dictionary, require_dictionary
 from mimicflow.errors import CohortError, InputError
 from mimicflow.learning.preprocessing import ChainedImputer, Scaler
 from mimicflow.learning.splits import stays_of_model
-from mimicflow.vitals import VITALS
 
 RAW_VITALS = ("hours", *VITALS, "pain", "sleeping", "uta", "real_pain")
 """Columns of a raw row: hours to the prediction, six vitals (NaN: not measured), pain and flags."""

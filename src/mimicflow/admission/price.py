@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.admission.protocols import defects
-from mimicflow.evaluation.differences import score_differences
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.titles import read_titles
-from mimicflow.files import write_csv
-from mimicflow.scenarios import leaves
+from mimicflow.running.scenarios import leaves
+from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope", "ece")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from mimicflow.concepts import REFERENCE
-from mimicflow.scenarios import Scenario
+from mimicflow.reference import reference
+from mimicflow.running.scenarios import Scenario
 
 EVERYTHING = "all_stays_model"
 """The model with all branches: it is explained, and trained without each of them."""
@@ -31,7 +31,7 @@ def defects() -> pd.DataFrame:
 
     The overlays are mappings; empty where the default already is that side.
     """
-    table = pd.read_csv(REFERENCE / "defects.csv", keep_default_na=False)
+    table = pd.read_csv(reference("defects.csv"), keep_default_na=False)
     for column in ("ours_overlay", "published_overlay"):
         table[column] = [json.loads(text) if text else {} for text in table[column]]
     return table

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess
-from mimicflow.evaluation.figures import (
+from mimicflow.evaluation.figures.performance import (
     draw_confusion,
     draw_loss,
     draw_prc,
@@ -24,7 +24,7 @@ from mimicflow.evaluation.figures import (
     read_columns,
 )
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.files import atomic_output, write_csv, write_npz
+from mimicflow.running.writing import atomic_output, write_csv, write_npz
 
 # Content -> name inside the npz of one model, by family of files.
 CURVE_NAMES = {

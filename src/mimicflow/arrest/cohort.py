@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from mimicflow.arrest.registry import Registry, read_registry
 from mimicflow.arrest.windows import cut_overlaps, event_windows, whole_epochs
-from mimicflow.code_texts import key_text
-from mimicflow.concepts import REFERENCE
+from mimicflow.bedside.registry import Registry, read_registry
 from mimicflow.errors import CohortError, InputError
-from mimicflow.files import write_csv, write_parquet
+from mimicflow.raw.code_texts import key_text
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv, write_parquet
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def build_cohort(
     pieces = cut_overlaps(recordings[recordings["reason"] == ""])
     candidates = _candidates(tables, pieces)
     reasons = _stay_reasons(candidates, recordings, pieces, options)
-    steps = pd.read_csv(REFERENCE / "arrest_exclusions.csv", keep_default_na=False)
+    steps = pd.read_csv(reference("arrest_exclusions.csv"), keep_default_na=False)
     steps_of = reasons.map(steps.set_index("reason")["step"]).fillna("")
     counts = _attrition(candidates, steps_of, recordings)
     left_out = _exclusions(steps, candidates, reasons, recordings, pieces, tables)
@@ -149,7 +149,7 @@ def _stay_reasons(
 
 def _oldest() -> float:
     """Return the highest age that is believed, in years."""
-    ranges = pd.read_csv(REFERENCE / "vital_ranges.csv").set_index("vital")
+    ranges = pd.read_csv(reference("vital_ranges.csv")).set_index("vital")
     return float(ranges.loc["age", "high"])
 
 
@@ -167,7 +167,7 @@ def _attrition(
     stays: pd.DataFrame, dropped_by: pd.Series, recordings: pd.DataFrame
 ) -> pd.DataFrame:
     """Count what every step of ``reference/arrest_attrition.csv`` leaves."""
-    steps = pd.read_csv(REFERENCE / "arrest_attrition.csv")
+    steps = pd.read_csv(reference("arrest_attrition.csv"))
     left = pd.Series(True, index=stays.index)
     rows = []
     for step in steps["step"]:
@@ -198,7 +198,7 @@ def _exclusions(
         _count(fact.reason, fact.description, stays[reasons == fact.reason], recordings)
         for fact in facts[facts["step"] != ""].itertuples()
     ]
-    texts = pd.read_csv(REFERENCE / "recording_reasons.csv", keep_default_na=False)
+    texts = pd.read_csv(reference("recording_reasons.csv"), keep_default_na=False)
     unusable = recordings[recordings["reason"] != ""]
     for fact in texts[texts["reason"].isin(unusable["reason"])].itertuples():
         found = unusable[unusable["reason"] == fact.reason]

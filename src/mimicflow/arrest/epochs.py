@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.registry import TIME_DTYPE
 from mimicflow.arrest.windows import control_windows, cut_overlaps, event_windows, whole_epochs
+from mimicflow.bedside.registry import TIME_DTYPE
 from mimicflow.errors import CohortError
-from mimicflow.files import write_parquet
+from mimicflow.running.writing import write_parquet
 
 log = logging.getLogger(__name__)
 

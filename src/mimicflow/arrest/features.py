@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.clinical import clinical_features
-from mimicflow.arrest.measure import EPOCH_REASONS
+from mimicflow.arrest.hrv_features import EPOCH_REASONS
+from mimicflow.arrest.vital_features import clinical_features
 from mimicflow.errors import CohortError, ConfigError, InputError
-from mimicflow.files import write_csv, write_parquet
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.running.writing import write_csv, write_parquet
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.errors import CohortError
-from mimicflow.files import write_parquet
 from mimicflow.learning.splits import assign_folds, assign_test
+from mimicflow.running.writing import write_parquet
 
 NO_FOLD = -1
 """The fold of test patients, who are in none."""

@@ -20,7 +20,7 @@ import pandas as pd
 from mimicflow.arrest.booster_text import checked_booster_text
 from mimicflow.arrest.features import finite
 from mimicflow.errors import CheckpointError, InputError
-from mimicflow.evaluation.recalibration import apply_beta
+from mimicflow.evaluation.statistics.recalibration import apply_beta
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
 KINDS = ("hrv", "clinical")

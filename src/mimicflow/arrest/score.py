@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mimicflow.arrest.measure import UNREADABLE
+from mimicflow.arrest.hrv_features import UNREADABLE
 from mimicflow.arrest.model_folder import ArrestModel
-from mimicflow.arrest.recording import Recording
+from mimicflow.bedside.recording import Recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError, RecordError
 from mimicflow.hrv.clean import check_rate
 from mimicflow.hrv.epochs import EpochRule, measure_epoch
@@ -204,7 +204,7 @@ def score_recording(recording: Recording, model: ArrestModel) -> pd.DataFrame:
     Parameters
     ----------
     recording : Recording
-        As :func:`mimicflow.arrest.recordings.open_recording` gives it.
+        As :func:`mimicflow.bedside.recordings.open_recording` gives it.
     model : ArrestModel
         Of heart-rate variability.
 

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from mimicflow.arrest.measure import EPOCH_REASONS
+from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
-from mimicflow.evaluation.canvas import BLUE, GREY, INK, VERMILION, figure_file
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 
 _SIZE = (9.0, 5.2)
 _HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # told apart without colour

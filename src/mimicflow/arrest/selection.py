@@ -36,8 +36,8 @@ from sklearn.utils import check_X_y
 from mimicflow.arrest.boosting import repeatable
 from mimicflow.arrest.development import read_development
 from mimicflow.errors import CohortError, ConfigError, InputError
-from mimicflow.files import write_csv
 from mimicflow.learning.configs import parse
+from mimicflow.running.writing import write_csv
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,13 @@ from mimicflow.arrest.boosting import HeldOutFolds
 from mimicflow.arrest.development import Development, read_development
 from mimicflow.arrest.selection import read_selected
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.files import write_csv, write_json
 from mimicflow.learning.configs import parse
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv, write_json
 
 log = logging.getLogger(__name__)
 
-SPACE = Path(__file__).parents[1] / "reference" / "tuning_space.csv"
+SPACE = reference("tuning_space.csv")
 _AGAIN = "run the tuning again"
 
 

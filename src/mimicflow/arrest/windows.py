@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.registry import TIME_DTYPE
+from mimicflow.bedside.registry import TIME_DTYPE
 
 
 def cut_overlaps(recordings: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Clinical concepts in SQL, and the database in which they are read.
+"""What was known when? Clinical concepts in SQL, and the database in which they are read.
 
 Each ``<concept>.sql`` yields events with ``event_time`` and ``available_time``;
 ``<concept>_features.sql`` turns those known at the prediction into one row per stay;
@@ -9,6 +9,7 @@ have one row each until ``<concept>_classes.sql``, since their classes depend on
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mimicflow.database import connect, read_csv, read_parquet
+from mimicflow.reference import reference
+from mimicflow.running.database import connect, read_csv, read_parquet
 
 FOLDER = Path(__file__).parent
-REFERENCE = FOLDER.parent / "reference"
 
 # Read as text; reference.sql gives them their types. Each rule names those that its concept uses.
 _REFERENCE_TABLES = (
@@ -31,18 +32,24 @@ Paths = str | Path | Sequence[str | Path]
 
 
 def sql(name: str) -> str:
-    """Return the text of ``concepts/<name>.sql``."""
-    return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of ``<name>.sql``, in whichever folder of concepts it lies."""
+    return _files()[name].read_text(encoding="utf-8")
 
 
 def has(name: str) -> bool:
-    """Tell whether ``concepts/<name>.sql`` exists."""
-    return (FOLDER / f"{name}.sql").exists()
+    """Return whether there is a ``<name>.sql``."""
+    return name in _files()
+
+
+@functools.cache
+def _files() -> dict[str, Path]:
+    """Return the SQL files by name; no two have the same."""
+    return {file.stem: file for file in FOLDER.rglob("*.sql")}
 
 
 def static_features() -> pd.DataFrame:
     """Return the table of static features (``name, kind, group``, ...), in model order."""
-    return pd.read_csv(REFERENCE / "static_features.csv")
+    return pd.read_csv(reference("static_features.csv"))
 
 
 def as_list(paths: Paths) -> list[str]:
@@ -77,7 +84,7 @@ def opened(
         for key, value in options.items():
             connection.execute(f'SET VARIABLE "{key}" = ?', [value])
         for name in _REFERENCE_TABLES:
-            text = read_csv(connection, REFERENCE / f"{name}.csv", header=True, all_varchar=True)
+            text = read_csv(connection, reference(f"{name}.csv"), header=True, all_varchar=True)
             text.create_view(f"reference_{name}")
         connection.execute(sql("reference"))
         connection.execute(sql("macros"))

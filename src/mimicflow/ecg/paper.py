@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 from mimicflow.ecg.records import LEADS
 from mimicflow.errors import InputError
-from mimicflow.evaluation.canvas import BLUE, GREY, INK, VERMILION, figure_file
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 RHYTHM_LEAD = "II"

@@ -24,7 +24,6 @@ from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.ecg.targets import MEASUREMENTS, patients_left_out
 from mimicflow.errors import CheckpointError, CohortError, InputError
-from mimicflow.files import write_csv
 from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from mimicflow.learning.configs import parse
@@ -38,6 +37,7 @@ from mimicflow.learning.devices import (
 from mimicflow.learning.loop import Training, fit, shuffled_batches
 from mimicflow.learning.preprocessing import Scaler
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
+from mimicflow.running.writing import write_csv
 
 log = logging.getLogger(__name__)
 

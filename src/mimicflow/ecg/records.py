@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import wfdb
 
-from mimicflow.ecg.headers import CHECKSUM, MAX_WRONG, Header, is_as_written, parse_header
 from mimicflow.errors import RecordError
-from mimicflow.waveform_paths import path_inside, real_path
+from mimicflow.raw.waveform_paths import path_inside, real_path
+from mimicflow.raw.wfdb_headers import CHECKSUM, MAX_WRONG, Header, is_as_written, parse_header
 
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """The leads and their order everywhere in mimicflow: that of the MIMIC-IV-ECG files."""

@@ -13,13 +13,13 @@ import csv
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from mimicflow.code_texts import clean_text
+from mimicflow.raw.code_texts import clean_text
+from mimicflow.reference import reference
 
 DROP_RECORD = "!drop_record"
 IGNORE_STATEMENT = "!ignore_statement"
-_RULES_FILE = Path(__file__).parents[1] / "reference" / "ecg_report_labels.csv"
+_RULES_FILE = reference("ecg_report_labels.csv")
 
 
 @dataclass(frozen=True)

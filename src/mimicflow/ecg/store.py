@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 from numpy.lib import format as npy
 from tqdm import tqdm
 
-from mimicflow.awaited import write_awaited
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
-from mimicflow.ecg.headers import MAX_WRONG
 from mimicflow.ecg.records import LEADS, read_record
 from mimicflow.errors import CheckpointError, InputError, RecordError
-from mimicflow.files import atomic_output, write_csv, write_parquet
+from mimicflow.raw.awaited import write_awaited
+from mimicflow.raw.wfdb_headers import MAX_WRONG
+from mimicflow.running.writing import atomic_output, write_csv, write_parquet
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from mimicflow.ecg.reports import (
     normalise,
     vocabulary,
 )
-from mimicflow.files import write_json, write_parquet
 from mimicflow.learning.splits import patients_tested
+from mimicflow.running.writing import write_json, write_parquet
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.calibration import integrated_calibration_index
-from mimicflow.evaluation.delong import auroc_interval
-from mimicflow.evaluation.metrics import OPERATING_SCORES, Curves, Estimate, confusion, curves
 from mimicflow.evaluation.predictions import check_predictions, folds_of
-from mimicflow.evaluation.thresholds import decide
-from mimicflow.evaluation.weighted import plain_scores
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.calibration import integrated_calibration_index
+from mimicflow.evaluation.statistics.delong import auroc_interval
+from mimicflow.evaluation.statistics.metrics import (
+    OPERATING_SCORES,
+    Curves,
+    Estimate,
+    confusion,
+    curves,
+)
+from mimicflow.evaluation.statistics.thresholds import decide
+from mimicflow.evaluation.statistics.weighted import plain_scores
 
 __all__ = ["Assessment", "Estimate", "assess", "fold_scores"]
 
@@ -76,7 +82,7 @@ def assess(
         Of the confusion matrix.
     thresholds : mapping of int to mapping of str to float, optional
         Chosen thresholds by fold and rule, as
-        `mimicflow.evaluation.thresholds.choose_by_fold` returns them.
+        `mimicflow.evaluation.statistics.thresholds.choose_by_fold` returns them.
     key : str
         Column that names a row.
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.calibration import calibration_scores, reliability
-from mimicflow.evaluation.calibration_figures import draw_reliability
 from mimicflow.evaluation.disclosure import SMALLEST_CELL
-from mimicflow.evaluation.metrics import scores
-from mimicflow.evaluation.recalibration import FITS, recalibrate
+from mimicflow.evaluation.figures.calibration import draw_reliability
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.calibration import calibration_scores, reliability
+from mimicflow.evaluation.statistics.metrics import scores
+from mimicflow.evaluation.statistics.recalibration import FITS, recalibrate
 from mimicflow.evaluation.titles import by_stays, read_titles
-from mimicflow.files import write_csv
+from mimicflow.running.writing import write_csv
 
 SCORES = (
     "brier",

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.evaluation.assessment import Assessment, assess
-from mimicflow.evaluation.figures import draw_comparison
+from mimicflow.evaluation.figures.performance import draw_comparison
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.titles import by_stays, read_titles
-from mimicflow.files import write_csv
+from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
 

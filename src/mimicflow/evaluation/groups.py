@@ -6,9 +6,10 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from mimicflow.concepts import REFERENCE, Paths, opened, sql
-from mimicflow.database import read_csv
-from mimicflow.files import atomic_output
+from mimicflow.concepts import Paths, opened, sql
+from mimicflow.reference import reference
+from mimicflow.running.database import read_csv
+from mimicflow.running.writing import atomic_output
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def describe_groups(
     """
     with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
         for file in (*_LISTS, "age_bands.csv"):
-            table = read_csv(connection, REFERENCE / file, header=True)
+            table = read_csv(connection, reference(file), header=True)
             table.create_view(Path(file).stem)
         known = connection.table("spine").columns
         for file, column in _LISTS.items():

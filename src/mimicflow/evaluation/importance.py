@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation.canvas import BLUE, GREY, INK, figure_file
-from mimicflow.files import write_csv
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv
 
 COLUMNS = ["model", "title", "feature", "group", "measure", "mean", "sd", "rank"]
 MEASURES = {
@@ -28,7 +28,7 @@ _LONGEST_LABEL = 40  # characters
 
 def feature_labels() -> pd.Series:
     """Return the readable name of each static feature, indexed by its name."""
-    table = pd.read_csv(REFERENCE / "feature_labels.csv")
+    table = pd.read_csv(reference("feature_labels.csv"))
     return table.set_index("name")["label"]
 
 

@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.disclosure import SMALLEST_CELL, to_hide
+from mimicflow.evaluation.figures.subgroups import draw_subgroups
 from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
-from mimicflow.evaluation.metrics import scores
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.subgroup_figures import draw_subgroups
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
+from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.titles import by_stays, read_titles
-from mimicflow.files import write_csv
+from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "calibration_intercept", "calibration_slope")
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import InputError
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
 from mimicflow.evaluation.groups import LAST_LEVELS
-from mimicflow.files import write_csv
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv
 
 Row = dict[str, str]
 
@@ -93,7 +93,7 @@ def table_one(
     parts = [stays["label"] == 0, stays["label"] == 1, stays["label"].isin([0, 1])]
     page = _Page([*outcomes, "overall"], parts, stays["subject_id"], 0 if synthetic else smallest)
     rows = list(page.size())
-    listed = pd.read_csv(REFERENCE / "table_one.csv", keep_default_na=False)
+    listed = pd.read_csv(reference("table_one.csv"), keep_default_na=False)
     for variable in listed[listed["system"] == system].itertuples():
         if variable.source in tables:
             rows += page.variable(variable, tables[variable.source])

@@ -13,12 +13,12 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
-from mimicflow.evaluation.delong import compare_aurocs
-from mimicflow.evaluation.metrics import Curves
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
-from mimicflow.evaluation.thresholds import choose_by_fold
+from mimicflow.evaluation.statistics.delong import compare_aurocs
+from mimicflow.evaluation.statistics.metrics import Curves
+from mimicflow.evaluation.statistics.thresholds import choose_by_fold
 from mimicflow.evaluation.titles import by_stays, read_titles
-from mimicflow.files import write_csv
+from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,8 +59,9 @@ def score_models(
     stays : mapping of str to str
         ``all`` or ``multi``, by model name.
     rules : mapping
-        How thresholds are chosen, see `mimicflow.evaluation.metrics.choose_thresholds`. They are
-        chosen on the validation patients of each fold; models without such patients have none.
+        How thresholds are chosen, see
+        `mimicflow.evaluation.statistics.metrics.choose_thresholds`. They are chosen on
+        the validation patients of each fold; models without such patients have none.
     draws, seed, level
         Of the bootstrap by patient.
     optimistic : bool

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -11,11 +9,10 @@ from mimicflow.hrv.frequency import frequency_measures
 from mimicflow.hrv.nonlinear import nonlinear_measures
 from mimicflow.hrv.quality import FEWEST_BEATS
 from mimicflow.hrv.time_domain import time_measures
+from mimicflow.reference import reference
 
 # measure, group (time, frequency, nonlinear), unit and text, in the order of all outputs
-TABLE = pd.read_csv(
-    Path(__file__).parents[1] / "reference" / "hrv_measures.csv", keep_default_na=False
-)
+TABLE = pd.read_csv(reference("hrv_measures.csv"), keep_default_na=False)
 MEASURES: tuple[str, ...] = tuple(TABLE["measure"])
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_s
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mimicflow.evaluation.recalibration import calibrated
+from mimicflow.evaluation.statistics.recalibration import calibrated
 from mimicflow.learning import processes
 from mimicflow.learning.loop import shuffled_batches
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mimicflow.errors import CheckpointError
-from mimicflow.files import atomic_output
+from mimicflow.running.writing import atomic_output
 
 FORMAT = 3
 """Raised when the layout of the files changes."""

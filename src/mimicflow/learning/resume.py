@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from mimicflow.errors import CheckpointError
-from mimicflow.files import sha256
 from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
-from mimicflow.provenance import source_files
+from mimicflow.running.sources import source_files
+from mimicflow.running.writing import sha256
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from mimicflow.errors import CohortError, ConfigError
-from mimicflow.files import write_parquet
+from mimicflow.running.writing import write_parquet
 
 _LOG = logging.getLogger(__name__)
 

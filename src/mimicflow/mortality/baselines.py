@@ -19,14 +19,14 @@ from lightgbm import Booster, LGBMClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.recalibration import calibrated
-from mimicflow.files import write_csv, write_json, write_parquet
+from mimicflow.evaluation.statistics.recalibration import calibrated
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.preprocessing import Scaler
 from mimicflow.mortality.inputs import PATIENT_FEATURES, MortalityInputs
 from mimicflow.mortality.sequences import Reading
-from mimicflow.mortality.train import FitFiles, repeat_row
+from mimicflow.mortality.training import FitFiles, repeat_row
+from mimicflow.running.writing import write_csv, write_json, write_parquet
 
 KIND = "mortality bag of codes"
 

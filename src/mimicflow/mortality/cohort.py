@@ -10,10 +10,11 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mimicflow.code_checks import with_unknown_codes
-from mimicflow.concepts import REFERENCE, Paths, opened, sql
+from mimicflow.concepts import Paths, opened, sql
+from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError
-from mimicflow.files import write_csv, write_parquet
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv, write_parquet
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def build_icu_cohort(
 
 def _attrition(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Count what every step of ``reference/icu_attrition.csv`` leaves."""
-    steps = pd.read_csv(REFERENCE / "icu_attrition.csv")
+    steps = pd.read_csv(reference("icu_attrition.csv"))
     counts = []
     for step in steps["step"]:
         # Before ICU stays are looked for, the steps hold admissions: theirs are counted.

@@ -16,13 +16,18 @@ from matplotlib.axes import Axes
 
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.assessment import Assessment, assess
-from mimicflow.evaluation.canvas import GREY, VERMILION, figure_file
-from mimicflow.evaluation.delong import compare_aurocs
-from mimicflow.evaluation.figures import forest_lines, forest_panel, forest_rows, read_columns
+from mimicflow.evaluation.figures.canvas import GREY, VERMILION, figure_file
+from mimicflow.evaluation.figures.performance import (
+    forest_lines,
+    forest_panel,
+    forest_rows,
+    read_columns,
+)
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.titles import read_titles
-from mimicflow.files import write_csv
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
+from mimicflow.running.writing import write_csv
 
 Run = tuple[str, str]
 """A protocol and a model."""

@@ -13,13 +13,14 @@ import pandas as pd
 import pyarrow as pa
 from matplotlib.ticker import MaxNLocator
 
-from mimicflow.code_texts import key_text
-from mimicflow.concepts import REFERENCE, Paths, opened
+from mimicflow.concepts import Paths, opened
 from mimicflow.errors import CohortError, InputError
-from mimicflow.evaluation.canvas import BLUE, INK, VERMILION, figure_file
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.figures.canvas import BLUE, INK, VERMILION, figure_file
 from mimicflow.evaluation.table_one import table_one
-from mimicflow.files import write_csv
+from mimicflow.raw.code_texts import key_text
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv
 
 OUTCOMES = ("alive", "died")
 """Columns of label 0 and label 1 in the table."""
@@ -164,7 +165,7 @@ def _flag(values: pd.Series) -> pd.Series:
 
 def _groups(stays: pd.DataFrame) -> pd.DataFrame:
     """Return sex, race and insurance in words; what is not known is 'Unknown'."""
-    listed = pd.read_csv(REFERENCE / "race_groups.csv").set_index("race")["race_group"]
+    listed = pd.read_csv(reference("race_groups.csv")).set_index("race")["race_group"]
     race = stays["race"].map(key_text, na_action="ignore").map(listed)
     return pd.DataFrame(
         {

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from gensim.models import KeyedVectors, Word2Vec
 
-from mimicflow.code_texts import icd_text, procedure_text
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CheckpointError, CohortError
-from mimicflow.files import atomic_output, write_csv
+from mimicflow.raw.code_texts import icd_text, procedure_text
+from mimicflow.running.writing import atomic_output, write_csv
 
 _LOG = logging.getLogger(__name__)
 

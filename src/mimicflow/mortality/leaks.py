@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from mimicflow.evaluation.differences import score_differences
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.titles import read_titles
-from mimicflow.files import write_csv
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
+from mimicflow.running.writing import write_csv
 
 ALL = "all"
 """The line of all leaks together: the published protocol as it is."""

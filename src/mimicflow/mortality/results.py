@@ -17,19 +17,19 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import assess
 from mimicflow.evaluation.calibration_table import calibrate_models
 from mimicflow.evaluation.disclosure import SMALLEST_CELL
-from mimicflow.evaluation.figures import (
+from mimicflow.evaluation.figures.performance import (
     draw_confusion,
     draw_loss,
     draw_prc,
     draw_roc,
     read_columns,
 )
-from mimicflow.evaluation.metrics import confusion
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.statistics.metrics import confusion
+from mimicflow.evaluation.statistics.thresholds import choose_by_fold
 from mimicflow.evaluation.tables import RULES
-from mimicflow.evaluation.thresholds import choose_by_fold
 from mimicflow.evaluation.titles import read_titles
-from mimicflow.files import write_csv, write_npz
+from mimicflow.running.writing import write_csv, write_npz
 
 CLASSES = ("Alive", "Died within a year")
 """What label 0 and label 1 stand for."""
@@ -77,7 +77,7 @@ def write_results(
         ``reliability`` (CSV of `mimicflow.evaluation.calibration_table.calibrate_models`).
     rules : mapping
         How thresholds are chosen beside the fixed one, see
-        `mimicflow.evaluation.metrics.choose_thresholds`.
+        `mimicflow.evaluation.statistics.metrics.choose_thresholds`.
     draws, seed : int
         Of the bootstrap by patient.
     threshold : float

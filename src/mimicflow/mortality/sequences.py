@@ -17,8 +17,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from mimicflow.concepts import Paths
 from mimicflow.errors import InputError
-from mimicflow.files import read_npz, write_npz
 from mimicflow.mortality.embedding import load_embedding, read_visits, vocabulary_hash
+from mimicflow.running.writing import read_npz, write_npz
 
 _VISITS_AT_ONCE = 50_000
 

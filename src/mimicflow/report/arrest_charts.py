@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from mimicflow.evaluation.canvas import BLUE, GREY, INK, VERMILION
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION
 from mimicflow.report.charts import HEIGHT, Drawing, choice, lines, tooltips
 from mimicflow.report.grouped_charts import SMALL_HEIGHT
 

@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from mimicflow.evaluation.canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
+from mimicflow.evaluation.figures.canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION
 
 Drawing = alt.LayerChart | alt.FacetChart
 

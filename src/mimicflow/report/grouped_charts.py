@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from mimicflow.evaluation.canvas import GREY
+from mimicflow.evaluation.figures.canvas import GREY
 from mimicflow.report.charts import (
     COLOURS,
     HEIGHT,

@@ -16,7 +16,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mimicflow.errors import ConfigError
-from mimicflow.files import atomic_output
 from mimicflow.report.blocks import Block, Chart, Section
 from mimicflow.report.chapters import (
     alarms,
@@ -36,6 +35,7 @@ from mimicflow.report.chapters import (
 )
 from mimicflow.report.chapters.models import System
 from mimicflow.report.inputs import FOLDER, SharedFiles, SystemFiles, reference
+from mimicflow.running.writing import atomic_output
 
 LIMIT = 5_000_000  # bytes
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 import mimicflow
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.files import write_json
+from mimicflow.running.writing import write_json
 
 
 def describe_run(

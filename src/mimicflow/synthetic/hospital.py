@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mimicflow.errors import ConfigError
-from mimicflow.files import atomic_output
-from mimicflow.origin import MARK, MODULES
+from mimicflow.raw.tables import TABLES
+from mimicflow.running.origin import MARK, MODULES
+from mimicflow.running.workers import worker_pool
+from mimicflow.running.writing import atomic_output
 from mimicflow.synthetic import cardiology, emergency, inpatient
 from mimicflow.synthetic.courses import draw_moments
 from mimicflow.synthetic.dirt import soil
@@ -24,8 +26,6 @@ from mimicflow.synthetic.population import Chunk, draw_chunk
 from mimicflow.synthetic.visits import Visits, draw_visits
 from mimicflow.synthetic.waveforms import draw_defects
 from mimicflow.synthetic.writing import Columns, csv_rows, hospital_files
-from mimicflow.tables import TABLES
-from mimicflow.workers import worker_pool
 
 MAX_PATIENTS = 1_000_000
 """More would leave MIMIC's ranges of ids."""

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.storage import storage_explained
+from mimicflow.running.storage import storage_explained
+from mimicflow.running.workers import worker_pool
 from mimicflow.synthetic.cardiology import ecg_parameters, record_path
 from mimicflow.synthetic.courses import draw_moments
 from mimicflow.synthetic.draws import PATIENTS_PER_CHUNK, stream
 from mimicflow.synthetic.electrocardiogram import LEADS, N_SAMPLES, SAMPLING_RATE, draw_waveform
 from mimicflow.synthetic.population import draw_chunk
 from mimicflow.synthetic.visits import draw_visits
-from mimicflow.workers import worker_pool
 
 UNITS_PER_MV = 200
 NAN_SAMPLE = -32768

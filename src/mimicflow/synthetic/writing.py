@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mimicflow.files import atomic_output
-from mimicflow.tables import TABLES, Table
+from mimicflow.raw.tables import TABLES, Table
+from mimicflow.running.writing import atomic_output
 
 Columns = Mapping[str, Any]
 """Column name -> array of values (numpy or Arrow) or a single value; absent columns are empty."""

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mimicflow.admission.drugs import build_gsn_etc
 from mimicflow.admission.inputs import VITALS, InputFiles, InputOptions
-from mimicflow.admission.train import OutputFiles, train
+from mimicflow.admission.training import OutputFiles, train
 from mimicflow.concepts import static_features
-from mimicflow.drugs import build_gsn_etc
 from mimicflow.ecg.pretraining import MEASUREMENTS, pretrain
 
 SAMPLES = 128

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from mimicflow.admission import protocols
 from mimicflow.admission.price import SCORES, price_of_defects
-from mimicflow.scenarios import Scenarios, leaves, merged
+from mimicflow.running.scenarios import Scenarios, leaves, merged
 
 TITLES = "model,title,auroc,auprc,source\nnet,Network,,,\nforest,Forest,,,\n"
 

@@ -22,7 +22,7 @@ JOB = """
 import json
 from pathlib import Path
 from mimicflow.admission.inputs import InputFiles, InputOptions
-from mimicflow.admission.train import OutputFiles, train
+from mimicflow.admission.training import OutputFiles, train
 from mimicflow.ecg.pretraining import pretrain
 
 job = json.loads(Path(__file__).with_suffix(".json").read_text())

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.awaited import count_arrivals
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
 from mimicflow.ecg.records import LEADS, read_record
 from mimicflow.ecg.store import WaveformStore, build_store, collect_records
 from mimicflow.errors import CheckpointError, InputError
+from mimicflow.raw.awaited import count_arrivals
 
 
 class Shards:

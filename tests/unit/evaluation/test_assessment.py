@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from mimicflow.evaluation.assessment import Estimate, assess, fold_scores
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.calibration import integrated_calibration_index
-from mimicflow.evaluation.delong import auroc_interval
-from mimicflow.evaluation.metrics import operating_point, scores
 from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.calibration import integrated_calibration_index
+from mimicflow.evaluation.statistics.delong import auroc_interval
+from mimicflow.evaluation.statistics.metrics import operating_point, scores
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from made_predictions import table, write, write_titles
 
-from mimicflow.evaluation.bootstrap import bootstrap, interval
 from mimicflow.evaluation.calibration_table import SCORES, calibrate_models
-from mimicflow.evaluation.recalibration import recalibrate
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.recalibration import recalibrate
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from made_predictions import table, write, write_titles
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation.bootstrap import bootstrap, interval
-from mimicflow.evaluation.calibration import calibration_line
 from mimicflow.evaluation.disclosure import to_hide
+from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.subgroups import SCORES, score_subgroups, suppressed_levels
 
 GROUPS = ["sex", "age_band", "race", "arrival", "insurance"]

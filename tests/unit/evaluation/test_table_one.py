@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from tableone import TableOne
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import InputError
 from mimicflow.evaluation.table_one import table_one, write_table_one
+from mimicflow.reference import reference
 
 N = 400
-LISTED = pd.read_csv(REFERENCE / "table_one.csv", keep_default_na=False)
+LISTED = pd.read_csv(reference("table_one.csv"), keep_default_na=False)
 VARIABLES = LISTED[LISTED["system"] == "admission"]
 
 

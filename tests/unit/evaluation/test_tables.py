@@ -11,10 +11,10 @@ from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import assess, fold_scores
-from mimicflow.evaluation.delong import compare_aurocs
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.statistics.delong import compare_aurocs
+from mimicflow.evaluation.statistics.thresholds import choose_by_fold
 from mimicflow.evaluation.tables import compare_pairs, score_models, thin
-from mimicflow.evaluation.thresholds import choose_by_fold
 
 PUBLISHED = resources.files("mimicflow") / "reference/published_scores.csv"
 RULES = {"youden": True, "specificity": [0.9], "ppv": [0.7]}

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from mimicflow.errors import ConfigError
 from mimicflow.mortality.baselines import KIND, fit_bag_of_codes
 from mimicflow.mortality.inputs import PATIENT_FEATURES, MortalityInputs
-from mimicflow.mortality.train import FitFiles
+from mimicflow.mortality.training import FitFiles
 
 from .conftest import READING
 

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation.delong import delong_covariance
 from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.statistics.delong import delong_covariance
 from mimicflow.mortality.comparison import COLUMNS, TIME_COLUMNS, compare_protocols
+from mimicflow.reference import reference
 
 MODELS = ("lstm", "gru", "lightgbm")
 PROTOCOLS = ("audited", "published")
@@ -74,8 +74,8 @@ class Files:
             self.predictions,
             self.repeats,
             self.seconds,
-            REFERENCE / "published_scores.csv",
-            REFERENCE / "published_context.csv",
+            reference("published_scores.csv"),
+            reference("published_context.csv"),
             *outputs,
             **{"draws": 60, "synthetic": True} | options,
         )
@@ -189,7 +189,7 @@ def test_the_published_context_is_a_band_of_the_auroc_alone(files, texts, monkey
     monkeypatch.setattr(Axes, "axvspan", lambda self, low, high, **style: bands.append((low, high)))
     files.compare()
     assert bands == [(0.854, 0.862)]
-    known = pd.read_csv(REFERENCE / "published_context.csv").iloc[0]
+    known = pd.read_csv(reference("published_context.csv")).iloc[0]
     assert "another cohort" in known["text"]
 
 

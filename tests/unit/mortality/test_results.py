@@ -15,14 +15,15 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation import figures
+from mimicflow.evaluation.figures import performance as figures
 from mimicflow.evaluation.predictions import PredictionsError
-from mimicflow.mortality import results, train
+from mimicflow.mortality import results
+from mimicflow.mortality import training as train
 from mimicflow.mortality.results import CLASSES, HISTORY, OUTPUTS, classify, confusions
+from mimicflow.reference import reference
 
-TITLES = REFERENCE / "published_scores.csv"
+TITLES = reference("published_scores.csv")
 SIX = pd.DataFrame({"label": [0, 0, 0, 0, 1, 1], "probability": [0.1, 0.2, 0.4, 0.6, 0.45, 0.9]})
 
 

@@ -9,8 +9,8 @@ import pytest
 from arrest_report_files import FEATURES, HORIZONS, SILENCES, auroc, build_arrest
 from page_reader import Element, rows_of, tables
 
-from mimicflow.arrest import alarms, comparison, explain, horizons, over_time
-from mimicflow.arrest.results import COLUMNS as BINS
+from mimicflow.arrest.results import alarms, comparison, explain, horizons, over_time
+from mimicflow.arrest.results.tables import COLUMNS as BINS
 from mimicflow.errors import InputError
 
 THIN = "\u202f"

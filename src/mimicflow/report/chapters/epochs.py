@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.concepts import REFERENCE
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.reference import reference
 from mimicflow.report.blocks import Cell, Section, Table, count, number, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.masking import Shown
@@ -26,7 +26,7 @@ def exclusions(path: Path, shown: Shown) -> Table:
     """
     frame = read_table(path, "reason", "description", *_EXCLUDED)
     frame = frame[(frame[_EXCLUDED] > 0).any(axis=1)].reset_index(drop=True)
-    known = pd.read_csv(REFERENCE / "arrest_exclusions.csv", keep_default_na=False)
+    known = pd.read_csv(reference("arrest_exclusions.csv"), keep_default_na=False)
     steps = frame["reason"].map(known.set_index("reason")["step"]).fillna("")
     hidden = _hidden(frame, _EXCLUDED, steps, shown.mask)
     rows = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.concepts import REFERENCE
+from mimicflow.reference import reference
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import (
     DASH,
@@ -62,7 +62,7 @@ def _seconds(path: Path | None) -> dict[tuple[str, str], float]:
 
 def _context(system: str) -> pd.Series | None:
     """Return low, high and text of what was published of other patients, if anything was."""
-    known = pd.read_csv(REFERENCE / "published_context.csv")
+    known = pd.read_csv(reference("published_context.csv"))
     found = known[(known["system"] == system) & (known["score"] == "auroc")]
     return None if found.empty else found.iloc[0]
 

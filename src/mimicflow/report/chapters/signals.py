@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.concepts import REFERENCE
-from mimicflow.evaluation.canvas import BLUE, GREY, ORANGE, VERMILION
 from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, ORANGE, VERMILION
+from mimicflow.reference import reference
 from mimicflow.report import arrest_charts, charts
 from mimicflow.report.blocks import (
     DASH,
@@ -38,7 +38,7 @@ _DESCRIBED = {"hrv_measures.csv": "measure", "clinical_features.csv": "feature"}
 def feature_texts() -> pd.Series:
     """Return what each measure and clinical feature is, indexed by its name."""
     tables = [
-        pd.read_csv(REFERENCE / file).set_index(name)["text"] for file, name in _DESCRIBED.items()
+        pd.read_csv(reference(file)).set_index(name)["text"] for file, name in _DESCRIBED.items()
     ]
     return pd.concat(tables)
 
@@ -129,7 +129,7 @@ def shap(system: System) -> Section:
 
 def _published_ranks(system: System, title: str) -> pd.Series:
     """Return the published rank of the features of a model, the first first."""
-    known = pd.read_csv(REFERENCE / "published_arrest.csv")
+    known = pd.read_csv(reference("published_arrest.csv"))
     of_model = known["model"].map(system.title) == title
     ranks = known[of_model & (known["score"] == "shap_rank")]
     return ranks.set_index("feature")["value"].sort_values()

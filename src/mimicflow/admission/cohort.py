@@ -1,0 +1,97 @@
+"""The cohort: who is predicted, when, from which ECGs, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from mimicflow.concepts import Paths, opened, sql
+from mimicflow.concepts.code_checks import with_unknown_codes
+from mimicflow.errors import CohortError, ConfigError
+from mimicflow.reference import reference
+from mimicflow.running.writing import write_csv, write_parquet
+
+STAY_COLUMNS = (
+    "stay_id, subject_id, hadm_id, intime, outtime, prediction_time, label, disposition, n_ecg, "
+    "n_ecg_used, study_id, gender, race, arrival_transport, acuity, chiefcomplaint, age"
+)
+
+
+def build_cohort(
+    tables: Mapping[str, Paths],
+    records: Paths,
+    options: Mapping[str, Any],
+    seed: int,
+    *,
+    stays: str | Path,
+    ecgs: str | Path,
+    attrition: str | Path,
+    manifest: str | Path | None = None,
+    memory_mb: int = 1000,
+) -> None:
+    """Write the stays to predict, their ECG sequences and the attrition table.
+
+    Parameters
+    ----------
+    tables : mapping of str to path or paths
+        Parquet shards of edstays, triage, patients, admissions, machine_measurements, record_list.
+    records : path or paths
+        Parquet with the ``study_id`` of every ECG that can be read.
+    options : mapping
+        Section ``cohort`` of the configuration.
+    seed : int
+        Of the random choice among a patient's stays.
+    stays, ecgs : path-like
+        Parquet to write: one row per stay (``STAY_COLUMNS``, by stay_id); one row per ECG with
+        stay_id, position (1 = oldest, last = prediction ECG), study_id, ecg_time, path, readable,
+        hours_before (hours to the prediction ECG, not below 0).
+    attrition : path-like
+        CSV to write: step, description, rows, stays, patients.
+    manifest : path-like, optional
+        Tells which tables have codes that match nothing; they are told in ``attrition``.
+    memory_mb : int
+        Limit of the database, in MB.
+
+    Raises
+    ------
+    CohortError
+        When no stay is left.
+    ConfigError
+        When predictions are asked for at an ECG that sequences never reach.
+    """
+    if options["prediction_ecg"] != "last" and options["prediction_ecg"] > options["max_ecgs"]:
+        raise ConfigError(
+            f"cohort.prediction_ecg is {options['prediction_ecg']}, but a stay keeps at most "
+            f"{options['max_ecgs']} ECGs",
+            remedy="raise cohort.max_ecgs or predict at an earlier ECG",
+        )
+    with opened({**tables, "records": records}, {**options, "seed": seed}, memory_mb) as connection:
+        connection.execute(sql("cohort"))
+        counts = _attrition(connection)
+        stay_rows = connection.sql(f"SELECT {STAY_COLUMNS} FROM cohort ORDER BY stay_id").df()
+        ecg_rows = connection.sql("FROM cohort_ecgs ORDER BY stay_id, position").df()
+    if stay_rows.empty:
+        raise CohortError(
+            f"no stay is left in the cohort; the steps lost them so:\n{counts.to_string()}",
+            remedy="check that the ed, hosp and ecg folders belong to the same patients, and the "
+            "options under cohort in config.yaml",
+        )
+    write_parquet(stay_rows.astype({"hadm_id": "Int64"}), stays)
+    write_parquet(ecg_rows, ecgs)
+    write_csv(with_unknown_codes(counts, manifest), attrition)
+
+
+def _attrition(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Count rows, stays and patients of every step named in ``reference/attrition.csv``."""
+    steps = pd.read_csv(reference("attrition.csv"))
+    counts = [
+        connection.execute(
+            f"SELECT count(*), count(DISTINCT stay_id), count(DISTINCT subject_id) FROM {step}"
+        ).fetchall()[0]
+        for step in steps["step"]
+    ]
+    return steps.join(pd.DataFrame(counts, columns=["rows", "stays", "patients"]))

@@ -1,0 +1,1 @@
+"""What do the predictions of cardiac arrest amount to? Tables and figures."""

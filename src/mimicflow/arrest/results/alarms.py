@@ -1,0 +1,368 @@
+"""Alarms, as a ward hears them: arrests announced, false alarms per day, time that is left.
+
+An alarm rings at the end of an epoch whose probability reaches the threshold, unless the last
+alarm of the stay that rang is less than the silence ago. Epochs that were dropped for their quality
+never ring, and do not count as monitored time. All stays are those of held-out patients.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.arrest.results.alarm_figures import draw_alarms
+from mimicflow.arrest.results.horizon_scores import draws_of_patients, estimate, quotient, read_epochs
+from mimicflow.arrest.results.horizons import threshold_rule
+from mimicflow.errors import ConfigError, InputError
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.titles import read_titles
+from mimicflow.running.writing import write_csv
+
+_LOG = logging.getLogger(__name__)
+
+SILENCES = (0, 30, 120)
+"""Minutes of silence that are looked at beside the one of the configuration."""
+SWEEP = "sweep"
+"""Rule of the thresholds that only make the curve."""
+POINTS = 40
+"""Thresholds of the curve."""
+MEASURES = {
+    "event_sensitivity": ("", "event"),
+    "lead_time_q25": ("h", "event"),
+    "lead_time_median": ("h", "event"),
+    "lead_time_q75": ("h", "event"),
+    "alarms_per_event_stay": ("", "event"),
+    "false_alarms_per_day": ("1/day", "control"),
+    "control_stays_alarmed": ("", "control"),
+}
+"""Measure -> its unit, and the stays that it is of."""
+COLUMNS = [
+    *("model", "title", "silence_min", "rule", "threshold", "measure", "unit"),
+    *("stays", "patients", "days", "value", "lower", "upper", "suppressed", "data"),
+]
+_QUANTILES = {"lead_time_q25": 0.25, "lead_time_median": 0.5, "lead_time_q75": 0.75}
+_SMALLEST_SHARE = 1e-3  # of epochs above the highest threshold of the curve
+_US_PER_MIN = 60_000_000
+
+
+def score_alarms(
+    predictions: str | Path,
+    model_file: str | Path,
+    options: Mapping[str, Any],
+    published: str | Path,
+    output: str | Path,
+    figure: str | Path,
+    *,
+    model: str,
+    silences: Sequence[float] = SILENCES,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+    smallest: int = SMALLEST_CELL,
+) -> None:
+    """Write what the alarms of a model are worth, and draw it.
+
+    Parameters
+    ----------
+    predictions : path-like
+        Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`. Only the
+        test split is scored; quantiles of the validation split are the thresholds of the curve.
+    model_file : path-like
+        The model's JSON, with the threshold ``specificity_…`` under ``threshold``.
+    options : mapping
+        ``silence_minutes`` and ``specificity``.
+    published : path-like
+        CSV with the titles of the models.
+    output : path-like
+        CSV to write: `COLUMNS`, a row per silence, threshold and measure of `MEASURES`:
+
+        - ``event_sensitivity``: share of the event stays with at least one alarm,
+        - ``lead_time_…``: from the first alarm to the arrest, of stays with an alarm,
+        - ``alarms_per_event_stay``: mean over all event stays,
+        - ``false_alarms_per_day``: alarms in control stays per day of their kept epochs,
+        - ``control_stays_alarmed``: share of the control stays with at least one alarm.
+
+        ``stays`` (those with at least one kept epoch; for the lead time, with an alarm),
+        ``patients`` and ``days`` (of kept epochs) are what the measure is made of. An event stay
+        is observed from 24 to 0.5 h before its arrest, a control stay in one window of 24 h, so
+        that no precision of alarms follows from these numbers.
+    figure : path-like
+        PNG to write.
+    model : str
+        Name of the model.
+    silences : sequence of float
+        Minutes, beside those of the options.
+    draws, seed : int
+        Of the bootstrap by patient.
+    synthetic : bool
+        Whether the patients are synthetic.
+    smallest : int
+        Unless they are, measures are suppressed where the stays with or without an alarm come
+        from fewer patients.
+
+    Raises
+    ------
+    ConfigError
+        A silence below 0.
+    InputError
+        A model file without a threshold.
+    PredictionsError
+        A table that cannot be scored.
+    """
+    minutes = sorted({options["silence_minutes"], *silences})
+    if minutes[0] < 0:
+        raise ConfigError(
+            f"a silence of {minutes[0]:g} minutes cannot be kept", remedy="give 0 or more"
+        )
+    rule = threshold_rule(options)
+    chosen = read_threshold(model_file, rule)
+    test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
+    thresholds = [(rule, chosen), *((SWEEP, value) for value in _sweep(validation, test))]
+    stays = Stays(test)
+    weights = draws_of_patients(test["subject_id"].to_numpy(), draws, seed)
+    hidden = 0 if synthetic else smallest
+    rows = [
+        {"silence_min": silence, "rule": name, "threshold": threshold} | row
+        for silence in minutes
+        for name, threshold in thresholds
+        for row in stays.measures(threshold, silence, weights, hidden)
+    ]
+    title = read_titles(published).get(model, model)
+    table = pd.DataFrame(rows).assign(
+        model=model, title=title, data="synthetic" if synthetic else "real"
+    )
+    table = table.astype({"stays": "Int64", "patients": "Int64"})[COLUMNS]
+    write_csv(table, output)
+    lead = stays.lead_times(chosen)
+    draw_alarms(
+        table,
+        lead,
+        figure,
+        rule=rule,
+        silence=options["silence_minutes"],
+        synthetic=synthetic,
+        smallest=hidden,
+    )
+
+
+def read_threshold(path: str | Path, rule: str) -> float:
+    """Return the threshold that a model's JSON names for a rule.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or no JSON, or has no number for the rule.
+    """
+    try:
+        threshold = float(json.loads(Path(path).read_text(encoding="utf-8"))["threshold"][rule])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"does not name a threshold {rule!r}",
+            file=path,
+            remedy="train the model again with the specificity of the evaluation",
+        ) from error
+    if np.isnan(threshold):
+        raise InputError(
+            f"the threshold {rule!r} is not a number",
+            file=path,
+            remedy="no threshold reaches this specificity; ask for a lower one",
+        )
+    return threshold
+
+
+def ring(stay: np.ndarray, end: np.ndarray, flagged: np.ndarray, silence: float) -> np.ndarray:
+    """Return at the end of which epochs an alarm rings.
+
+    Parameters
+    ----------
+    stay : numpy.ndarray of shape (n,)
+        Stay of each epoch; the epochs of a stay stand together, the earliest first.
+    end : numpy.ndarray of datetime64, shape (n,)
+        End of each epoch.
+    flagged : numpy.ndarray of bool, shape (n,)
+        Whether its probability reaches the threshold.
+    silence : float
+        Minutes after an alarm that rang in which no other rings; one exactly then rings.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+    """
+    candidates = np.flatnonzero(flagged)
+    rings = np.zeros(len(stay), dtype=bool)
+    if not len(candidates):
+        return rings
+    first = np.r_[True, stay[candidates][1:] != stay[candidates][:-1]]
+    # A clock that goes on from stay to stay, with more than the silence between two.
+    gap = round(silence * _US_PER_MIN)
+    time = end[candidates].astype("datetime64[us]").astype(np.int64)
+    opening = time[first]
+    closing = time[np.r_[np.flatnonzero(first)[1:], len(time)] - 1]
+    length = closing - opening + gap + 1
+    number = np.cumsum(first) - 1
+    clock = time - opening[number] + (np.cumsum(length) - length)[number]
+    following = np.searchsorted(clock, clock + max(gap, 1))
+    # The alarms of all stays together, the first of each, then the second …
+    now = np.flatnonzero(first)
+    while len(now):
+        rings[candidates[now]] = True
+        then = following[now]  # of the last alarm of a stay, the first of the next stay
+        inside = then < len(clock)
+        now = then[inside][number[then[inside]] == number[now[inside]]]
+    return rings
+
+
+def _sweep(validation: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+    """Return the thresholds of the curve, from those that nearly nothing reaches to none."""
+    shares = np.geomspace(_SMALLEST_SHARE, 1, POINTS)
+    quantiles = np.quantile(validation["probability"], 1 - shares)
+    quantiles[-1] = min(quantiles[-1], test["probability"].min())
+    return np.unique(quantiles)[::-1]
+
+
+class Stays:
+    """The held-out stays with a kept epoch, and their alarms at any threshold and silence.
+
+    Parameters
+    ----------
+    epochs : pandas.DataFrame
+        As `mimicflow.arrest.results.horizon_scores.read_epochs` returns them.
+    """
+
+    def __init__(self, epochs: pd.DataFrame) -> None:
+        epochs = epochs.sort_values(["stay_id", "end"], ignore_index=True)
+        self._probability = epochs["probability"].to_numpy()
+        self._end = epochs["end"].to_numpy()
+        self._hours = epochs["hours_to_arrest"].to_numpy()
+        stays, self._stay = np.unique(epochs["stay_id"].to_numpy(), return_inverse=True)
+        first = epochs.drop_duplicates("stay_id")
+        self._patient = np.unique(epochs["subject_id"].to_numpy(), return_inverse=True)[1][
+            first.index
+        ]
+        self._event = first["label"].to_numpy() == 1
+        days = (epochs["end"] - epochs["start"]).dt.total_seconds().to_numpy() / 86_400
+        self._days = np.bincount(self._stay, weights=days, minlength=len(stays))
+
+    def lead_times(self, threshold: float) -> pd.DataFrame:
+        """Return hours from first alarm to arrest of event stays: ``patient, hours`` (or NaN)."""
+        rings = ring(self._stay, self._end, self._probability >= threshold, 0)
+        hours = self._lead(rings)[self._event]
+        return pd.DataFrame({"patient": self._patient[self._event], "hours": hours})
+
+    def measures(
+        self, threshold: float, silence: float, weights: np.ndarray, smallest: int
+    ) -> list[dict[str, object]]:
+        """Return a row per measure of `MEASURES`, with 95 % intervals.
+
+        Parameters
+        ----------
+        threshold, silence : float
+            Probability, and minutes.
+        weights : numpy.ndarray of shape (draws, patients)
+            How often each patient is drawn, patients sorted.
+        smallest : int
+            Fewest patients that stays with or without an alarm may come from; 0 shows all.
+        """
+        rings = ring(self._stay, self._end, self._probability >= threshold, silence)
+        alarms = np.bincount(self._stay[rings], minlength=len(self._event))
+        lead = self._lead(rings)
+        parts = {"event": self._event, "control": ~self._event}
+        hidden = {name: self._small(of, alarms > 0, smallest) for name, of in parts.items()}
+        nothing = np.full(len(weights), np.nan)
+        values = self._values(alarms, lead, np.ones((1, weights.shape[1])))
+        drawn = self._values(alarms, lead, weights)
+        rows = []
+        for measure, (unit, name) in MEASURES.items():
+            of = parts[name] & (alarms > 0) if measure in _QUANTILES else parts[name]
+            value = float("nan") if hidden[name] else float(values[measure][0])
+            found = estimate(value, nothing if hidden[name] else drawn[measure])
+            size = {
+                "stays": int(of.sum()),
+                "patients": len(np.unique(self._patient[of])),
+                "days": self._days[of].sum(),
+            }
+            rows.append(
+                {"measure": measure, "unit": unit}
+                | (dict.fromkeys(size) if hidden[name] else size)
+                | dict(zip(("value", "lower", "upper"), found, strict=True))
+                | {"suppressed": hidden[name]}
+            )
+        return rows
+
+    def _small(self, part: np.ndarray, alarmed: np.ndarray, smallest: int) -> bool:
+        """Return whether the stays with or without an alarm come from too few patients."""
+        patients = [len(np.unique(self._patient[part & cell])) for cell in (alarmed, ~alarmed)]
+        return any(0 < number < smallest for number in patients)
+
+    def _lead(self, rings: np.ndarray) -> np.ndarray:
+        """Return hours from the first alarm of each stay to its arrest; NaN without either."""
+        lead = np.full(len(self._event), np.nan)
+        alarmed, first = np.unique(self._stay[rings], return_index=True)
+        lead[alarmed] = self._hours[rings][first]
+        return lead
+
+    def _values(
+        self, alarms: np.ndarray, lead: np.ndarray, weights: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return every measure of every weighting of the patients, each of shape (draws,)."""
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return weights @ np.bincount(self._patient, weights=values, minlength=weights.shape[1])
+
+        event, alarmed = self._event, alarms > 0
+        events, controls = total(event), total(~event)
+        heard = np.flatnonzero(event & alarmed)
+        heard = heard[np.argsort(lead[heard], kind="stable")]
+        quantiles = weighted_quantiles(
+            lead[heard], weights[:, self._patient[heard]], list(_QUANTILES.values())
+        )
+        return {
+            "event_sensitivity": quotient(total(event & alarmed), events),
+            **dict(zip(_QUANTILES, quantiles, strict=True)),
+            "alarms_per_event_stay": quotient(total(event * alarms), events),
+            "false_alarms_per_day": quotient(total(~event * alarms), total(~event * self._days)),
+            "control_stays_alarmed": quotient(total(~event & alarmed), controls),
+        }
+
+
+def weighted_quantiles(
+    values: np.ndarray, weights: np.ndarray, shares: Sequence[float]
+) -> list[np.ndarray]:
+    """Return quantiles of values that are repeated by whole weights, as numpy.quantile has them.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of shape (n,)
+        Sorted.
+    weights : numpy.ndarray of shape (draws, n)
+        How often each value is there.
+    shares : sequence of float
+        In [0, 1].
+
+    Returns
+    -------
+    list of numpy.ndarray of shape (draws,)
+        One per share; NaN where nothing is there.
+    """
+    if not len(values):
+        return [np.full(len(weights), np.nan) for _ in shares]
+    up_to = np.cumsum(weights, axis=1)
+    total = up_to[:, -1]
+    padded = np.append(values, values[-1])
+
+    def at(place: np.ndarray) -> np.ndarray:
+        return padded[(up_to <= place[:, None]).sum(axis=1)]
+
+    found = []
+    for share in shares:
+        place = np.maximum(total - 1, 0) * share
+        low = np.floor(place)
+        below, above = at(low), at(np.minimum(low + 1, np.maximum(total - 1, 0)))
+        found.append(np.where(total > 0, below + (place - low) * (above - below), np.nan))
+    return found

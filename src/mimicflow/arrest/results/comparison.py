@@ -1,0 +1,175 @@
+"""The models of arrest side by side at every horizon, tested on the same epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.arrest.results.horizon_figures import draw_models
+from mimicflow.arrest.results.horizon_scores import (
+    EPOCH,
+    SCORES,
+    draws_of_patients,
+    estimate,
+    horizon_label,
+    published_of,
+    read_epochs,
+    weighted_scores,
+)
+from mimicflow.arrest.results.horizons import horizons_of
+from mimicflow.errors import ConfigError, InputError
+from mimicflow.evaluation.statistics.delong import compare_aurocs
+from mimicflow.evaluation.figures.performance import read_columns
+from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.running.writing import write_csv
+
+_SIZES = ["patients", "stays", "event_stays", "n", "events"]
+_ENDS = {"value": "", "lower": "_low", "upper": "_high"}
+_DIFFERENCES = [
+    *(f"auroc_difference{end}" for end in ("", "_low", "_high")),
+    "p",
+    *("clustered_low", "clustered_high", "clustered_p"),
+    *(f"auprc_difference{end}" for end in ("", "_low", "_high")),
+]
+COLUMNS = [
+    *("horizon_h", "model", "title", *_SIZES, "threshold"),
+    *(f"{score}{end}" for score in SCORES for end in _ENDS.values()),
+    *(f"published_{score}" for score in SCORES),
+    *_DIFFERENCES,
+    *("suppressed", "data"),
+]
+_READ = ["horizon_h", "title", *_SIZES, "threshold", "score", *_ENDS, "suppressed"]
+_METRICS_REMEDY = "score the horizons of this model again, with the same predictions"
+
+
+def compare_models(
+    predictions: Mapping[str, str | Path],
+    metrics: Mapping[str, str | Path],
+    options: Mapping[str, Any],
+    published: str | Path,
+    output: str | Path,
+    figure: str | Path,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+) -> None:
+    """Write the table and the figure that compare two models at every horizon.
+
+    Parameters
+    ----------
+    predictions, metrics : mapping of str to path-like
+        Predictions Parquet, and the CSV that `mimicflow.arrest.results.horizons.score_horizons` made of
+        it, of two models by name; the first is compared with the second.
+    options : mapping
+        ``horizons_h``, in hours.
+    published : path-like
+        CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
+    output : path-like
+        CSV to write: `COLUMNS`, a row per horizon and model. Scores are those of the metrics. On
+        the rows of the first model stand the differences to the second: of the AUROC with
+        DeLong's interval and p value, epochs taken as independent (``auroc_difference_…, p``) and
+        clustered by patient (``clustered_…``), of the AUPRC with the interval of a paired
+        bootstrap by patient. Epochs of a patient are not independent, so that ``p`` is too small;
+        it is there beside tests that others made in this way.
+    figure : path-like
+        PNG to write.
+    draws, seed : int
+        Of the bootstrap by patient.
+    synthetic : bool
+        Whether the patients are synthetic. Suppression is taken from the metrics.
+
+    Raises
+    ------
+    ConfigError
+        Not two models, or metrics of others.
+    InputError
+        Metrics that are not those of the predictions.
+    PredictionsError
+        A table that cannot be scored, or models that do not predict the same epochs.
+    """
+    if len(predictions) != 2 or set(metrics) != set(predictions):
+        raise ConfigError(
+            f"{len(predictions)} predictions and {len(metrics)} metrics are given",
+            remedy="give predictions and metrics of the same two models",
+        )
+    tables = {model: read_epochs(path, "test") for model, path in predictions.items()}
+    _check_same_epochs(tables, predictions)
+    a, b = tables.values()
+    weights = draws_of_patients(a["subject_id"].to_numpy(), draws, seed)
+    rows = []
+    for hours in horizons_of(options):
+        of_horizon = [
+            {"horizon_h": hours, "model": model}
+            | _scores(metrics[model], hours, table)
+            | _published(published, model, hours)
+            for model, table in tables.items()
+        ]
+        if pd.notna([row["auroc"] for row in of_horizon]).all():
+            of_horizon[0] |= _differences(a, b, hours, weights)
+        rows += of_horizon
+    data = "synthetic" if synthetic else "real"
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(data=data)
+    table = table.astype(dict.fromkeys(_SIZES, "Int64"))
+    write_csv(table, output)
+    draw_models(table, figure, synthetic=synthetic)
+
+
+def _check_same_epochs(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:
+    same = [EPOCH, "subject_id", "stay_id", "label", "hours_to_arrest"]
+    (first, a), (second, b) = ((model, table[same]) for model, table in tables.items())
+    if a.equals(b):
+        return
+    shared = len(set(a[EPOCH]) & set(b[EPOCH]))
+    raise PredictionsError(
+        f"not the test epochs of {paths[first]}: {len(b)} and {len(a)} epochs, {shared} of them "
+        "in both, or they differ in patient, stay, label or hours to the arrest",
+        file=paths[second],
+        remedy="models are compared on the same epochs; run all of them again on the same plan",
+    )
+
+
+def _scores(path: str | Path, hours: float, test: pd.DataFrame) -> dict[str, Any]:
+    """Return the scores of one horizon from the metrics of a model."""
+    table = read_columns(path, _READ)
+    table = table[table["horizon_h"] == hours].set_index("score")
+    if not set(SCORES) <= set(table.index) or set(table["n"]) != {len(test)}:
+        raise InputError(
+            f"does not have all scores of the {len(test)} test epochs at {hours:g} h",
+            file=path,
+            remedy=_METRICS_REMEDY,
+        )
+    row = {name: table[name].iloc[0] for name in ("title", *_SIZES, "threshold", "suppressed")}
+    for score in SCORES:
+        row |= {f"{score}{end}": table.at[score, name] for name, end in _ENDS.items()}
+    return row
+
+
+def _published(path: str | Path, model: str, hours: float) -> dict[str, float]:
+    known = published_of(path, model)
+    return {f"published_{score}": known.get((hours, score), float("nan")) for score in SCORES}
+
+
+def _differences(
+    first: pd.DataFrame, second: pd.DataFrame, hours: float, weights: np.ndarray
+) -> dict[str, float]:
+    """Return how much the first model is better than the second, with tests and intervals."""
+    label, patient = horizon_label(first, hours), first["subject_id"].to_numpy()
+    both = first["probability"].to_numpy(), second["probability"].to_numpy()
+    plain = compare_aurocs(label, *both)
+    clustered = compare_aurocs(label, *both, patient=patient)
+    auprc = [
+        [weighted_scores(label, model, patient, float("nan"), drawn)["auprc"] for model in both]
+        for drawn in (np.ones((1, weights.shape[1])), weights)
+    ]
+    (value,), drawn = (one - other for one, other in auprc)
+    found = [
+        *(plain.difference, plain.low, plain.high, plain.p),
+        *(clustered.low, clustered.high, clustered.p),
+        *estimate(float(value), drawn),
+    ]
+    return dict(zip(_DIFFERENCES, found, strict=True))

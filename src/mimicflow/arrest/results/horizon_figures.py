@@ -1,0 +1,204 @@
+"""ROC and precision-recall curves of all horizons of a model, and the models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
+from mimicflow.evaluation.figures.performance import forest_lines, forest_panel, mark_published
+from mimicflow.evaluation.statistics.metrics import Curves, Estimate
+from mimicflow.evaluation.tables import thin
+
+SIZE = (8.6, 5.4)
+_STYLES = [*LINES, (INK, (0, (3, 1, 1, 1)))]
+_TESTS = {
+    "auroc": "difference, p of DeLong by patient",
+    "auprc": "difference (95 % interval)",
+}
+_POINTS = 1000  # of a curve: more cannot be told apart
+
+
+@dataclass(frozen=True)
+class HorizonCurves:
+    """What is drawn of one horizon; ``curves`` is None where there is nothing to draw."""
+
+    hours: float
+    n: int
+    events: int
+    event_stays: int
+    suppressed: bool
+    curves: Curves | None
+    auroc: Estimate
+    auprc: Estimate
+
+
+def draw_roc(
+    horizons: Sequence[HorizonCurves], path: str | Path, *, title: str, synthetic: bool
+) -> None:
+    """Draw the ROC curves of all horizons, with AUROC and 95 % interval beside them.
+
+    Parameters
+    ----------
+    horizons : sequence of HorizonCurves
+        One curve each.
+    path : path-like
+        PNG to write.
+    title : str
+        Of the model.
+    synthetic : bool
+        Whether to stamp the figure as synthetic.
+    """
+    with figure_file(path, synthetic, SIZE) as figure:
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
+        for horizon, (colour, line) in _styled(horizons):
+            x, y = np.array([]), np.array([])
+            if horizon.curves is not None:
+                x, y = thin(horizon.curves.fpr, horizon.curves.tpr, _POINTS)
+            axes.plot(x, y, color=colour, linestyle=line, label=_entry(horizon, "auroc"))
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        axes.set_aspect("equal")
+        _finish(figure, axes, title, "1 − specificity", "Sensitivity", horizons)
+
+
+def draw_precision_recall(
+    horizons: Sequence[HorizonCurves], path: str | Path, *, title: str, synthetic: bool
+) -> None:
+    """Draw the precision-recall curves of all horizons, their prevalences as dotted lines.
+
+    The axis of precision ends above the highest precision that any curve has at a sensitivity of
+    5 % or more: with few events it lies far below 1. Parameters are those of `draw_roc`.
+    """
+    with figure_file(path, synthetic, SIZE) as figure:
+        axes = figure.add_subplot()
+        highest = 0.0
+        for horizon, (colour, line) in _styled(horizons):
+            x, y = np.array([]), np.array([])
+            if horizon.curves is not None:
+                axes.axhline(horizon.events / horizon.n, color=colour, linewidth=1, linestyle=":")
+                recall, precision = horizon.curves.recall[::-1], horizon.curves.precision[::-1]
+                highest = max(highest, float(precision[recall >= 0.05].max()))
+                # The end at sensitivity 0 and precision 1 is no point of the model.
+                x, y = thin(recall[recall > 0], precision[recall > 0], _POINTS)
+            axes.plot(
+                x,
+                y,
+                color=colour,
+                linestyle=line,
+                drawstyle="steps-pre",  # average precision is a sum of steps
+                label=_entry(horizon, "auprc"),
+            )
+        axes.plot([], [], color=GREY, linewidth=1, linestyle=":", label="prevalence (chance)")
+        top = min(1.01, 1.15 * highest) if highest else 1.01
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01 * top, top))
+        axes.set_box_aspect(1)
+        _finish(figure, axes, title, "Sensitivity (recall)", "Precision (PPV)", horizons)
+
+
+def draw_models(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
+    """Draw AUROC and AUPRC of the models at every horizon, and their difference.
+
+    Behind the AUROC of the first model stands its difference with the p value of DeLong's test
+    clustered by patient, behind its AUPRC the difference with the 95 % interval of the bootstrap.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `mimicflow.arrest.results.comparison.compare_models` writes it.
+    path : path-like
+        PNG to write.
+    synthetic : bool
+        Whether to stamp the figure as synthetic.
+    """
+    rows, headings = _lines(table)
+    size = (14.5, 2.1 + 0.34 * (len(rows) + len(headings)))
+    with figure_file(path, synthetic, size) as figure:
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, score in zip(panels, ("auroc", "auprc"), strict=True):
+            shown = {line: row for line, row in rows.items() if pd.notna(row[score])}
+            forest_panel(axes, shown, score, score.upper(), _notes(shown, score))
+            published = {line: row[f"published_{score}"] for line, row in shown.items()}
+            mark_published(axes, published, "published, another hospital")
+            axes.set_title(f"{score.upper()} (95 % interval)   {_TESTS[score]}", fontsize=10)
+        forest_lines(panels[0], rows, headings)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
+
+
+def _styled(
+    horizons: Sequence[HorizonCurves],
+) -> Iterator[tuple[HorizonCurves, tuple[str, Any]]]:
+    return zip(horizons, cycle(_STYLES), strict=False)
+
+
+def _entry(horizon: HorizonCurves, score: str) -> str:
+    """Return the two lines of a horizon in the legend."""
+    if horizon.suppressed:
+        return f"within {horizon.hours:g} h\ntoo few patients to be shown"
+    size = f"{horizon.events:,} epochs of {horizon.event_stays:,} stays"
+    if horizon.curves is None:
+        return f"within {horizon.hours:g} h: {size}\nno {score.upper()}"
+    return f"within {horizon.hours:g} h: {size}\n{score.upper()} {getattr(horizon, score)}"
+
+
+def _finish(
+    figure: Figure,
+    axes: Axes,
+    title: str,
+    horizontal: str,
+    vertical: str,
+    horizons: Sequence[HorizonCurves],
+) -> None:
+    axes.set(xlabel=horizontal, ylabel=vertical)
+    axes.grid(color="#e6e6e6", linewidth=0.6)
+    axes.set_title(title)
+    figure.legend(
+        loc="outside right center",
+        title=f"{horizons[0].n:,} held-out epochs\nArrest (95 % interval by patient)",
+        title_fontsize=9,
+        alignment="left",
+        handlelength=2.8,
+        labelspacing=0.8,
+    )
+
+
+def _lines(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
+    """Give every horizon a heading and every model a line, counted from the top."""
+    rows: dict[int, pd.Series] = {}
+    headings: dict[int, str] = {}
+    for hours, group in table.groupby("horizon_h", sort=False):
+        first = group.iloc[0]
+        counts = f"n = {first['n']:,} epochs"
+        if pd.notna(first["events"]):
+            counts += f", {first['events']:,} events in {first['event_stays']:,} stays"
+        headings[len(rows) + len(headings)] = f"Within {hours:g} h ({counts})"
+        for _, row in group.iterrows():
+            rows[len(rows) + len(headings)] = row
+    return rows, headings
+
+
+def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
+    """Return what stands behind the figures of each line: the difference and its test."""
+    notes = {}
+    for line, row in rows.items():
+        difference = row[f"{score}_difference"]
+        if pd.isna(difference):
+            continue
+        note = f"   {difference:+.3f}".replace("-", "−")
+        if score == "auroc":
+            p = row["clustered_p"]
+            note += ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+        else:
+            low, high = (row[f"auprc_difference_{end}"] for end in ("low", "high"))
+            note += f" ({low:+.3f} to {high:+.3f})".replace("-", "−")
+        notes[line] = note
+    return notes

@@ -1,0 +1,250 @@
+"""Scores of epochs at one horizon, for many weightings of their patients at once.
+
+A test set has a hundred thousand epochs but few of them before an arrest. Each score only needs
+to know, for every event epoch and patient, how many of the patient's epochs reach its probability:
+these counts are made once, and a thousand draws of patients are then one matrix product. Equal to
+scikit-learn's scores with the draws as ``sample_weight``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
+from mimicflow.evaluation.statistics.calibration import enough_patients
+from mimicflow.evaluation.statistics.metrics import Estimate
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+
+EPOCH = "epoch_id"
+"""Column that names an epoch."""
+RANKING = ("auroc", "auprc")
+"""Scores that need no threshold."""
+OPERATING = ("sensitivity", "specificity", "precision", "accuracy", "f1")
+"""Scores of the decisions at a threshold."""
+SCORES = (*RANKING, *OPERATING)
+
+_CELLS_AT_ONCE = 2_000_000  # event epochs x patients, or x draws, held together; 16 MB per array
+_NEEDED = ("stay_id", "start", "end", "hours_to_arrest")
+
+
+def read_epochs(path: str | Path, split: str) -> pd.DataFrame:
+    """Read the predicted epochs of one split.
+
+    Parameters
+    ----------
+    path : path-like
+        Parquet with ``epoch_id, subject_id, stay_id, split, label, probability, start, end`` and
+        ``hours_to_arrest`` (h from the end of the epoch; NaN for stays without an arrest).
+    split : {"validation", "test"}
+        Development epochs, predicted out of fold, or epochs of held-out patients.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``epoch_id``.
+
+    Raises
+    ------
+    PredictionsError
+        A table that cannot be scored: see `mimicflow.evaluation.predictions.read_predictions`;
+        or columns are missing, or label and ``hours_to_arrest`` contradict each other.
+    """
+    frame = read_predictions(path, split, key=EPOCH)
+    missing = [column for column in _NEEDED if column not in frame.columns]
+    if missing:
+        raise PredictionsError(
+            f"columns missing: {', '.join(missing)}",
+            file=path,
+            remedy="predict the epochs again; these columns come from the plan of the epochs",
+        )
+    wrong = (frame["label"] == 1) != (frame["hours_to_arrest"] > 0)
+    if wrong.any():
+        raise PredictionsError(
+            f"{int(wrong.sum())} epochs, the first {frame.loc[wrong, EPOCH].iloc[0]}, have a "
+            "label that does not agree with their hours to the arrest",
+            file=path,
+            remedy="label 1 needs an arrest after the epoch, label 0 none; plan the epochs again",
+        )
+    return frame
+
+
+def horizon_label(epochs: pd.DataFrame, hours: float) -> np.ndarray:
+    """Return 1 for each epoch that an arrest follows within ``hours``, else 0; shape (n,).
+
+    Epochs of event stays that are further away count as 0: no arrest follows within the horizon.
+    """
+    return (epochs["hours_to_arrest"] <= hours).to_numpy().astype(np.int64)
+
+
+def may_be_shown(label: np.ndarray, patient: np.ndarray, smallest: int) -> bool:
+    """Return whether no class of (n,) labels comes from 1 to ``smallest`` - 1 patients only."""
+    if not smallest:
+        return True
+    one_class = len(np.unique(label)) == 1
+    frame = pd.DataFrame({"label": label, "patient": patient})
+    if one_class:
+        return frame["patient"].nunique() >= smallest
+    return enough_patients(frame["label"], frame["patient"], smallest)
+
+
+def draws_of_patients(patient: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Return how often each patient is drawn, shape (draws, patients), patients sorted.
+
+    The draws are those of `mimicflow.evaluation.statistics.bootstrap.bootstrap` for the same patients.
+    """
+    blocks = list(patient_weights(np.unique(patient), draws, seed))
+    return np.concatenate(blocks).astype(np.float64)
+
+
+def estimate_scores(
+    label: np.ndarray,
+    probability: np.ndarray,
+    patient: np.ndarray,
+    threshold: float,
+    weights: np.ndarray,
+    level: float = 0.95,
+) -> dict[str, Estimate]:
+    """Return every score with its interval of the bootstrap by patient.
+
+    Parameters
+    ----------
+    label, probability, patient : numpy.ndarray of shape (n,)
+        0/1, probability of 1, and patient of each epoch.
+    threshold : float
+        A probability of at least this is an alarm; NaN leaves the scores of decisions NaN.
+    weights : numpy.ndarray of shape (draws, patients)
+        As `draws_of_patients` returns them.
+    level : float
+        Of the intervals.
+    """
+    everyone = np.ones((1, weights.shape[1]))
+    values = weighted_scores(label, probability, patient, threshold, everyone)
+    drawn = weighted_scores(label, probability, patient, threshold, weights)
+    return {score: estimate(float(values[score][0]), drawn[score], level) for score in SCORES}
+
+
+def estimate(value: float, drawn: np.ndarray, level: float = 0.95) -> Estimate:
+    """Return a value with the interval of its draws; a value that is NaN has no interval."""
+    if np.isnan(value):
+        return Estimate(value, float("nan"), float("nan"))
+    return Estimate(value, *interval(drawn, level))
+
+
+def weighted_scores(
+    label: np.ndarray,
+    probability: np.ndarray,
+    patient: np.ndarray,
+    threshold: float,
+    weights: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return every score of every weighting of the patients.
+
+    Parameters are those of `estimate_scores`.
+
+    Returns
+    -------
+    dict of numpy.ndarray, shape (draws,)
+        By score of `SCORES`; NaN where a weighting leaves it undefined.
+    """
+    unit = np.unique(patient, return_inverse=True)[1]
+    return _ranking(label, probability, unit, weights) | _operating(
+        label, probability, unit, threshold, weights
+    )
+
+
+def _ranking(
+    label: np.ndarray, probability: np.ndarray, unit: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return AUROC and average precision, ties counted half in the first."""
+    draws, units = weights.shape
+    event = label == 1
+    # The distinct probabilities of event epochs, highest first.
+    steps = np.unique(-probability[event])
+    reached_from = np.searchsorted(steps, -probability, side="left")
+    above_from = np.searchsorted(steps, -probability, side="right")
+    places = [
+        (step[rows], unit[rows], np.zeros(units))
+        for step, rows in ((reached_from, event), (reached_from, ~event), (above_from, ~event))
+    ]
+    lost, gained, before = np.zeros(draws), np.zeros(draws), np.zeros((draws, 1))
+    block = max(1, _CELLS_AT_ONCE // max(units, draws))
+    for start in range(0, len(steps), block):
+        stop = min(start + block, len(steps))
+        hits, reached, above = (weights @ _counts(*place, start, stop).T for place in places)
+        at_step = np.diff(hits, axis=1, prepend=before)
+        before = hits[:, -1:]
+        # An event epoch loses against those above it, and half against those it is tied with.
+        lost += (at_step * (above + reached)).sum(axis=1) / 2
+        # Nothing is gained where nothing is reached: the 1 only avoids 0/0.
+        gained += (at_step * hits / np.maximum(hits + reached, 1)).sum(axis=1)
+    positives, negatives = (
+        weights @ np.bincount(unit[rows], minlength=units) for rows in (event, ~event)
+    )
+    auroc = 1 - quotient(lost, positives * negatives)
+    return {"auroc": auroc, "auprc": np.where(np.isnan(auroc), np.nan, quotient(gained, positives))}
+
+
+def _counts(
+    step: np.ndarray, unit: np.ndarray, carried: np.ndarray, start: int, stop: int
+) -> np.ndarray:
+    """Count each patient's rows up to each step, (stop - start, units); carries the last on."""
+    inside = (step >= start) & (step < stop)
+    cells = (step[inside] - start) * len(carried) + unit[inside]
+    shape = (stop - start, len(carried))
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    counts[0] += carried
+    np.cumsum(counts, axis=0, out=counts)
+    carried[:] = counts[-1]
+    return counts
+
+
+def _operating(
+    label: np.ndarray,
+    probability: np.ndarray,
+    unit: np.ndarray,
+    threshold: float,
+    weights: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return the scores of the decisions at a threshold."""
+    if np.isnan(threshold):
+        return {score: np.full(len(weights), np.nan) for score in OPERATING}
+    flagged = probability >= threshold
+    event = label == 1
+    hits, alarms, events, total = (
+        weights @ np.bincount(unit[rows], minlength=weights.shape[1])
+        for rows in (flagged & event, flagged, event, np.ones(len(label), dtype=bool))
+    )
+    quiet = total - events - (alarms - hits)
+    return {
+        "sensitivity": quotient(hits, events),
+        "specificity": quotient(quiet, total - events),
+        "precision": quotient(hits, alarms),
+        "accuracy": quotient(hits + quiet, total),
+        "f1": quotient(2 * hits, alarms + events),
+    }
+
+
+def quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return the quotient, NaN where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+
+
+def published_of(path: str | Path, model: str) -> Mapping[tuple[float, str], float]:
+    """Return what was published of a model, by horizon (h) and score.
+
+    Parameters
+    ----------
+    path : path-like
+        CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
+    model : str
+        ``hrv`` or ``clinical``; of others nothing was published.
+    """
+    table = pd.read_csv(path)
+    table = table[(table["model"] == model) & table["feature"].isna()]
+    return dict(
+        zip(zip(table["horizon_h"], table["score"], strict=True), table["value"], strict=True)
+    )

@@ -1,0 +1,220 @@
+"""Scores of one model at every horizon: whether an arrest follows within 24, 18, … 1 h."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.arrest.results.horizon_figures import HorizonCurves, draw_precision_recall, draw_roc
+from mimicflow.arrest.results.horizon_scores import (
+    RANKING,
+    SCORES,
+    draws_of_patients,
+    estimate_scores,
+    horizon_label,
+    may_be_shown,
+    published_of,
+    read_epochs,
+)
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.statistics.metrics import Estimate, choose_thresholds, curves
+from mimicflow.evaluation.titles import read_titles
+from mimicflow.running.writing import write_csv
+
+_LOG = logging.getLogger(__name__)
+
+COLUMNS = [
+    *("model", "title", "horizon_h", "patients", "stays", "event_stays", "n", "events"),
+    *("threshold", "score", "value", "lower", "upper", "published", "suppressed", "data"),
+]
+_COUNTS = ["patients", "stays", "event_stays", "n", "events"]
+_NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """One horizon: the test epochs with its label, and what is said of them."""
+
+    hours: float
+    label: np.ndarray
+    threshold: float
+    scores: dict[str, Estimate]
+    suppressed: bool
+
+
+def score_horizons(
+    predictions: str | Path,
+    options: Mapping[str, Any],
+    published: str | Path,
+    output: str | Path,
+    roc: str | Path,
+    prc: str | Path,
+    *,
+    model: str,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+    smallest: int = SMALLEST_CELL,
+) -> None:
+    """Write the scores of a model at every horizon, and draw its curves.
+
+    Label 1 of a horizon means that an arrest follows within so many hours (and no sooner than the
+    epochs of event stays end, 0.5 h); all other epochs of event stays have label 0.
+
+    Parameters
+    ----------
+    predictions : path-like
+        Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`; the test
+        split is scored, the validation split chooses the thresholds.
+    options : mapping
+        ``horizons_h`` (hours) and ``specificity``, which a threshold must have on the validation
+        epochs of its horizon.
+    published : path-like
+        CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
+    output : path-like
+        CSV to write: `COLUMNS`, a row per horizon and score. ``n`` and ``events`` count epochs,
+        ``event_stays`` the stays with at least one event epoch.
+    roc, prc : path-like
+        PNG to write.
+    model : str
+        Name of the model, by which its published figures are found.
+    draws, seed : int
+        Of the bootstrap by patient.
+    synthetic : bool
+        Whether the patients are synthetic.
+    smallest : int
+        Unless they are, a horizon with fewer patients of either class is suppressed: without
+        scores, events and curve.
+
+    Raises
+    ------
+    ConfigError
+        Horizons that are not positive or occur twice, a specificity outside (0, 1).
+    PredictionsError
+        A table that cannot be scored.
+    """
+    test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
+    weights = draws_of_patients(test["subject_id"].to_numpy(), draws, seed)
+    found = [
+        _score(test, validation, hours, options, weights, 0 if synthetic else smallest)
+        for hours in horizons_of(options)
+    ]
+    title = read_titles(published).get(model, model)
+    known = published_of(published, model)
+    rows = [row for horizon in found for row in _rows(test, horizon, known)]
+    table = pd.DataFrame(rows).assign(
+        model=model, title=title, data="synthetic" if synthetic else "real"
+    )
+    write_csv(table.astype(dict.fromkeys(_COUNTS, "Int64"))[COLUMNS], output)
+    drawn = [_curves(test, horizon) for horizon in found]
+    draw_roc(drawn, roc, title=title, synthetic=synthetic)
+    draw_precision_recall(drawn, prc, title=title, synthetic=synthetic)
+
+
+def horizons_of(options: Mapping[str, Any]) -> list[float]:
+    """Return the horizons in hours, the longest first.
+
+    Raises
+    ------
+    ConfigError
+        When there is none, one is not positive, or one occurs twice.
+    """
+    hours = sorted(options["horizons_h"], reverse=True)
+    if not hours or hours[-1] <= 0 or len(set(hours)) < len(hours):
+        raise ConfigError(
+            f"horizons_h {options['horizons_h']!r} cannot be used",
+            remedy="give hours above 0, each once, for instance [24, 18, 12, 6, 3, 1]",
+        )
+    return hours
+
+
+def threshold_rule(options: Mapping[str, Any]) -> str:
+    """Return the name of the rule by which thresholds are chosen, e.g. ``specificity_0.8``."""
+    return f"specificity_{options['specificity']:g}"
+
+
+def choose_threshold(validation: pd.DataFrame, hours: float, options: Mapping[str, Any]) -> float:
+    """Return the lowest threshold that has the specificity on the validation epochs.
+
+    NaN, with a note in the log, where the horizon has no event or nothing else among them.
+    """
+    label = horizon_label(validation, hours)
+    if len(np.unique(label)) < 2:
+        _LOG.warning(
+            "no threshold at %g h: all %d validation epochs have label %d",
+            hours,
+            len(label),
+            label[0],
+        )
+        return float("nan")
+    rules = {"specificity": [options["specificity"]]}
+    chosen = choose_thresholds(label, validation["probability"].to_numpy(), rules)
+    return chosen[threshold_rule(options)]
+
+
+def _score(
+    test: pd.DataFrame,
+    validation: pd.DataFrame,
+    hours: float,
+    options: Mapping[str, Any],
+    weights: np.ndarray,
+    smallest: int,
+) -> Horizon:
+    label = horizon_label(test, hours)
+    threshold = choose_threshold(validation, hours, options)
+    patient = test["subject_id"].to_numpy()
+    suppressed = len(np.unique(label)) > 1 and not may_be_shown(label, patient, smallest)
+    if len(np.unique(label)) < 2:
+        _LOG.warning(
+            "no scores at %g h: all %d test epochs have label %d", hours, len(label), label[0]
+        )
+    if suppressed:
+        _LOG.warning("the scores at %g h are suppressed: under %d patients", hours, smallest)
+        return Horizon(hours, label, threshold, dict.fromkeys(SCORES, _NOTHING), True)
+    scores = estimate_scores(label, test["probability"].to_numpy(), patient, threshold, weights)
+    if len(np.unique(label)) < 2:
+        scores = dict.fromkeys(SCORES, _NOTHING)
+    return Horizon(hours, label, threshold, scores, False)
+
+
+def _rows(
+    test: pd.DataFrame, horizon: Horizon, published: Mapping[tuple[float, str], float]
+) -> list[dict[str, object]]:
+    events = horizon.label == 1
+    row: dict[str, object] = {
+        "horizon_h": horizon.hours,
+        "patients": test["subject_id"].nunique(),
+        "stays": test["stay_id"].nunique(),
+        "event_stays": None if horizon.suppressed else test.loc[events, "stay_id"].nunique(),
+        "n": len(test),
+        "events": None if horizon.suppressed else int(events.sum()),
+        "threshold": horizon.threshold,
+        "suppressed": horizon.suppressed,
+    }
+    return [
+        row
+        | {"score": score, "value": value, "lower": lower, "upper": upper}
+        | {"published": published.get((horizon.hours, score), float("nan"))}
+        for score, (value, lower, upper) in horizon.scores.items()
+    ]
+
+
+def _curves(test: pd.DataFrame, horizon: Horizon) -> HorizonCurves:
+    shown = not any(np.isnan(horizon.scores[score].value) for score in RANKING)
+    return HorizonCurves(
+        hours=horizon.hours,
+        n=len(test),
+        events=int(horizon.label.sum()),
+        event_stays=test.loc[horizon.label == 1, "stay_id"].nunique(),
+        suppressed=horizon.suppressed,
+        curves=curves(horizon.label, test["probability"].to_numpy()) if shown else None,
+        auroc=horizon.scores["auroc"],
+        auprc=horizon.scores["auprc"],
+    )

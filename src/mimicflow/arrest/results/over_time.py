@@ -1,0 +1,209 @@
+"""How the leading measures change from 24 h to 0.5 h before the arrest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau, t
+
+from mimicflow.reference import reference
+from mimicflow.arrest.results.over_time_figures import draw_over_time
+from mimicflow.errors import InputError
+from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.figures.performance import read_columns
+from mimicflow.running.writing import write_csv
+
+COLUMNS = [
+    *("measure", "unit", "rank", "hours_from", "hours_to", "stays", "patients"),
+    *("mean", "lower", "upper", "suppressed"),
+    *("control_median", "control_q25", "control_q75", "control_stays"),
+    *("tau", "tau_lower", "tau_upper", "tau_p", "tau_n", "tau_stays", "split", "data"),
+]
+SPLIT = "development and held-out"
+"""Whose stays are described: nothing is fitted or scored here."""
+_KEYS = ["subject_id", "stay_id"]
+_REMEDY = "make the table of features again from the measured epochs"
+
+
+def describe_over_time(
+    features: str | Path,
+    importance: str | Path,
+    options: Mapping[str, Any],
+    output: str | Path,
+    figure: str | Path,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    synthetic: bool = False,
+    smallest: int = SMALLEST_CELL,
+) -> None:
+    """Write and draw the leading measures by hour before the arrest.
+
+    All stays are described, development and held-out. The epochs of a stay within an hour are
+    first brought to their mean, and everything is made of these means of stay and hour, so that
+    many epochs of one stay do not count as many observations.
+
+    Parameters
+    ----------
+    features : path-like
+        Parquet with ``subject_id, stay_id, label, hours_to_arrest`` and the measures.
+    importance : path-like
+        CSV ``feature, rank``, as `mimicflow.arrest.results.explain.explain_model` writes it.
+    options : mapping
+        ``top_measures``: how many are described.
+    output : path-like
+        CSV to write: `COLUMNS`, a row per measure and hour before the arrest (``hours_to`` ≤
+        hours < ``hours_from``). ``mean`` is over stays with its 95 % interval of Student's t.
+        ``control_…`` are quartiles over control stays, each its mean over all its epochs. ``tau``
+        is Kendall's tau-b of the means of stay and hour (``tau_n`` of them, of ``tau_stays``
+        stays) with the hours to the arrest: positive where a measure falls as the arrest
+        approaches. ``tau_p`` takes them as independent, which means of one stay are not; the
+        interval is that of a bootstrap by patient.
+    figure : path-like
+        PNG to write.
+    draws, seed : int
+        Of the bootstrap by patient.
+    synthetic : bool
+        Whether the patients are synthetic.
+    smallest : int
+        Unless they are, hours of fewer patients are suppressed, and with fewer patients of either
+        group their figures.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, lacks a measure, or has no stay with an arrest or none without.
+    """
+    ranking = read_columns(importance, ["feature", "rank"]).sort_values("rank", kind="stable")
+    ranking = ranking.head(options["top_measures"])
+    epochs = _read(features, list(ranking["feature"]))
+    units = pd.read_csv(reference("hrv_measures.csv")).set_index("measure")["unit"].fillna("")
+    hidden = 0 if synthetic else smallest
+    tables = []
+    for measure, rank in ranking.itertuples(index=False):
+        table = describe_measure(epochs, measure, draws=draws, seed=seed, smallest=hidden)
+        tables.append(table.assign(unit=units.get(measure, ""), rank=rank))
+    table = pd.concat(tables, ignore_index=True)
+    table = table.assign(split=SPLIT, data="synthetic" if synthetic else "real")
+    counts = ["stays", "patients", "control_stays", "tau_n", "tau_stays"]
+    table = table.astype(dict.fromkeys(counts, "Int64"))[COLUMNS]
+    write_csv(table, output)
+    draw_over_time(table, figure, synthetic=synthetic)
+
+
+def _read(path: str | Path, measures: Sequence[str]) -> pd.DataFrame:
+    columns = [*_KEYS, "label", "hours_to_arrest", *measures]
+    try:
+        epochs = pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError) as error:  # Arrow's errors are of these kinds
+        raise InputError(
+            f"cannot be read, or lacks one of {', '.join(columns)}", file=path, remedy=_REMEDY
+        ) from error
+    if epochs["label"].nunique() < 2:
+        raise InputError(
+            "has no stay with an arrest, or none without",
+            file=path,
+            remedy="a change over time is shown beside control stays; use more patients",
+        )
+    return epochs
+
+
+def stay_hours(epochs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the mean of a measure in each stay and hour before its arrest.
+
+    Parameters
+    ----------
+    epochs : pandas.DataFrame
+        ``subject_id, stay_id, label, hours_to_arrest`` and the measure; NaN are passed over.
+    measure : str
+        Column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``subject_id, stay_id, hour`` (whole hours before the arrest: 0 is the last one),
+        ``hours`` (mean hours to the arrest) and ``value``, of stays with an arrest.
+    """
+    known = epochs[(epochs["label"] == 1) & epochs[measure].notna()]
+    hour = np.floor(known["hours_to_arrest"]).astype(int).rename("hour")
+    grouped = known.groupby([*_KEYS, hour])
+    return grouped.agg(hours=("hours_to_arrest", "mean"), value=(measure, "mean")).reset_index()
+
+
+def describe_measure(
+    epochs: pd.DataFrame, measure: str, *, draws: int, seed: int, smallest: int
+) -> pd.DataFrame:
+    """Return the rows of one measure; parameters and columns are those of `describe_over_time`."""
+    means = stay_hours(epochs, measure)
+    control = epochs[epochs["label"] == 0].dropna(subset=measure)
+    control = control.groupby(_KEYS)[measure].mean()
+    enough = control.index.get_level_values(0).nunique() >= smallest
+    quartiles = control.quantile([0.25, 0.5, 0.75]).to_numpy() if enough else [np.nan] * 3
+    of_control = dict(zip(("control_q25", "control_median", "control_q75"), quartiles, strict=True))
+    of_control["control_stays"] = len(control) if enough else None
+    trend = kendall(means, draws, seed, smallest)
+    first = np.floor(epochs.loc[epochs["label"] == 1, "hours_to_arrest"]).max()
+    rows = [
+        {"measure": measure, "hours_from": hour + 1, "hours_to": hour}
+        | _hour(means[means["hour"] == hour], smallest)
+        | of_control
+        | trend
+        for hour in range(int(first), -1, -1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _hour(means: pd.DataFrame, smallest: int) -> dict[str, object]:
+    """Return the mean over stays of one hour with its interval."""
+    patients = means["subject_id"].nunique()
+    suppressed = 0 < patients < smallest
+    value = means["value"]
+    margin = t.ppf(0.975, len(value) - 1) * value.sem() if len(value) > 1 else float("nan")
+    nothing = float("nan")
+    return {
+        "stays": None if suppressed else len(value),
+        "patients": None if suppressed else patients,
+        "mean": nothing if suppressed else value.mean(),
+        "lower": nothing if suppressed else value.mean() - margin,
+        "upper": nothing if suppressed else value.mean() + margin,
+        "suppressed": suppressed,
+    }
+
+
+def kendall(means: pd.DataFrame, draws: int, seed: int, smallest: int = 0) -> dict[str, object]:
+    """Return Kendall's tau-b of means of stay and hour with the hours to the arrest.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        As `stay_hours` returns it.
+    draws, seed : int
+        Of the bootstrap by patient.
+    smallest : int
+        Fewest patients of whom it is told.
+
+    Returns
+    -------
+    dict
+        ``tau, tau_lower, tau_upper, tau_p, tau_n, tau_stays``.
+    """
+    names = ("tau", "tau_lower", "tau_upper", "tau_p", "tau_n", "tau_stays")
+    if means["subject_id"].nunique() < max(smallest, 1):
+        return dict.fromkeys(names[:4], float("nan")) | dict.fromkeys(names[4:])
+    hours, values = means["hours"].to_numpy(), means["value"].to_numpy()
+    found = kendalltau(hours, values)
+    patient = means["subject_id"].to_numpy()
+    places = np.arange(len(means))
+    drawn = []
+    for block in patient_weights(patient, draws, seed):
+        for weights in block:
+            rows = np.repeat(places, weights)
+            drawn.append(kendalltau(hours[rows], values[rows]).statistic)
+    low, high = interval(np.array(drawn, dtype=float)) if drawn else (float("nan"),) * 2
+    numbers = (found.statistic, low, high, found.pvalue, len(means), means["stay_id"].nunique())
+    return dict(zip(names, numbers, strict=True))

@@ -1,0 +1,1 @@
+"""What did the monitor record? Waveforms, numerics and the registry of recordings."""

@@ -1,0 +1,75 @@
+"""The TRIPOD+AI checklist of a system, filled from the files of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.documents.facts import environment, gather
+from mimicflow.reference import reference
+from mimicflow.running.writing import atomic_output, write_csv
+
+FILLED, OPEN = "filled", "open"
+FOR_THE_AUTHOR = "Open – for the author"
+
+
+def write_checklist(
+    system: str,
+    files: Mapping[str, str | Path],
+    output: str | Path,
+    table: str | Path,
+    models: Iterable[str | Path] = (),
+    *,
+    synthetic: bool,
+    smallest: int = SMALLEST_CELL,
+) -> None:
+    """Write the checklist (items of Collins et al., BMJ 2024;385:e078378, in our own words).
+
+    How an item is answered stands in ``reference/tripod_ai.csv``: ``answer`` and ``place`` are
+    texts in which facts of the run are named, ``needs`` are the facts without which the item stays
+    open. An item without answer is for the author.
+
+    Parameters
+    ----------
+    system, files, models, synthetic, smallest
+        As in `mimicflow.evaluation.documents.facts.gather`.
+    output : path-like
+        Markdown.
+    table : path-like
+        CSV: item, section, topic, applies (D development, E evaluation), asks, status (filled or
+        open), answer, place, data.
+    """
+    facts = gather(system, files, models, synthetic=synthetic, smallest=smallest)
+    made = environment()
+    listed = pd.read_csv(reference("tripod_ai.csv"), keep_default_na=False, dtype=str)
+    items = [_answer(item, facts, made) for item in listed.to_dict("records")]
+    frame = pd.DataFrame(items).assign(data="synthetic" if synthetic else "real")
+    write_csv(frame, table)
+    n_filled = int((frame["status"] == FILLED).sum())
+    text = made.get_template("tripod_ai.md.j2").render(
+        facts, items=items, n_filled=n_filled, n_open=len(items) - n_filled
+    )
+    with atomic_output(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _answer(
+    item: Mapping[str, str], facts: Mapping[str, Any], made: jinja2.Environment
+) -> dict[str, str]:
+    """Return an item with its status, answer and place."""
+    lacking = [need for need in item["needs"].split() if need not in facts]
+    kept = {name: item[name] for name in ("item", "section", "topic", "applies", "asks")}
+    if not item["answer"]:
+        return {**kept, "status": OPEN, "answer": FOR_THE_AUTHOR, "place": ""}
+    if lacking:
+        answer = f"{FOR_THE_AUTHOR}: this run lacks {', '.join(lacking)}"
+        return {**kept, "status": OPEN, "answer": answer, "place": ""}
+    answer, place = (
+        " ".join(made.from_string(item[name]).render(facts).split()) for name in ("answer", "place")
+    )
+    return {**kept, "status": FILLED, "answer": answer, "place": place}

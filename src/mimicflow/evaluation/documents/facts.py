@@ -1,0 +1,199 @@
+"""What a run says of itself: the facts that model card and checklist are written from.
+
+Only what lies in the run's files and in the reference tables is a fact; a file that is absent
+leaves its fact out, and what is written from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from mimicflow.concepts import static_features
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.figures.flow import parts, stages
+from mimicflow.reference import reference
+from mimicflow.running.writing import sha256
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+FILES = (
+    *("attrition", "spine", "table_one", "scores", "comparisons", "calibration", "decision"),
+    *("subgroups", "importance", "ablation", "price_of_defects", "manifest", "run"),
+)
+"""The files that facts come from; all may be absent."""
+
+
+def gather(
+    system: str,
+    files: Mapping[str, str | Path],
+    models: Iterable[str | Path] = (),
+    *,
+    synthetic: bool,
+    smallest: int = SMALLEST_CELL,
+) -> dict[str, Any]:
+    """Read the facts of a run.
+
+    Parameters
+    ----------
+    system : str
+        With texts in ``reference/system_texts.csv``.
+    files : mapping of str to path-like
+        Some of ``FILES``. ``scores``, ``comparisons``, ``calibration``, ``decision`` and
+        ``subgroups`` of one protocol; ``run`` is ``results/run.json``.
+    models : iterable of path-like
+        Files of fitted models, to be told by their SHA-256.
+    synthetic, smallest
+        As in `mimicflow.evaluation.figures.flow.stages`.
+
+    Returns
+    -------
+    dict
+        What the templates read: ``text``, ``limits``, ``n_features`` always, the others as far as
+        their files are given.
+
+    Raises
+    ------
+    ConfigError
+        An unknown kind of file, or a system without texts.
+    """
+    unknown = sorted(set(files) - set(FILES))
+    if unknown:
+        raise ConfigError(f"no facts come from {', '.join(unknown)}", remedy=f"give {FILES}")
+    facts: dict[str, Any] = {
+        "system": system,
+        "synthetic": synthetic,
+        "smallest": smallest,
+        "text": _texts(system),
+        "n_features": len(static_features()),
+        "given": sorted(files),
+    }
+    if "attrition" in files:
+        facts["stages"] = stages(files["attrition"], synthetic, smallest)
+    if "spine" in files:
+        facts["parts"] = parts(files["spine"], synthetic, smallest)
+    if "scores" in files:
+        facts["scores"] = _scores(pd.read_csv(files["scores"], keep_default_na=True))
+    for name, keys in _KEYS.items():
+        if name in files:
+            facts[name] = _by(pd.read_csv(files[name]), keys)
+    if "table_one" in files:  # its cells are texts
+        facts["table_one"] = _records(pd.read_csv(files["table_one"], dtype=str))
+    for name in ("comparisons", "decision", "importance", "ablation"):
+        if name in files:
+            facts[name] = _records(pd.read_csv(files[name]))
+    for name in ("manifest", "run"):
+        if name in files:
+            facts[name] = json.loads(Path(files[name]).read_text(encoding="utf-8"))
+    facts["config"] = facts["run"]["config"] if "run" in facts else {}
+    facts["limits"] = _limits(system, facts["config"])
+    weights = [(Path(path).name, sha256(path)) for path in models]
+    if weights:
+        facts["weights"] = sorted(weights)
+    return facts
+
+
+def environment() -> jinja2.Environment:
+    """Return the templates' environment: Markdown, and an unknown fact is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown for readers, not HTML
+    )
+    made.filters.update(count=count, score=score, estimate=estimate, cell=cell)
+    return made
+
+
+def count(n: float | None) -> str:
+    """Return for instance ``30,421``; nothing where there is no number."""
+    return "" if n is None else f"{int(n):,}"
+
+
+def score(value: float | None) -> str:
+    """Return for instance ``0.911``; nothing where there is no number."""
+    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # no -0.000
+
+
+def estimate(row: Mapping[str, Any] | None) -> str:
+    """Return for instance ``0.911 (0.905–0.917)``, without brackets where there is no interval."""
+    if not row or row["value"] is None:
+        return ""
+    if row.get("low") is None or row.get("high") is None:
+        return score(row["value"])
+    between = " to " if row["low"] < 0 else "–"  # a dash beside a minus is hard to read
+    return f"{score(row['value'])} ({score(row['low'])}{between}{score(row['high'])})"
+
+
+def cell(value: Any) -> str:
+    """Return a text that does not break the table it stands in."""
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+# Long tables with one row per score: what stands before the score in the nested mapping.
+_KEYS = {
+    "calibration": ("model", "recalibration"),
+    "subgroups": ("model", "group", "level"),
+    "price_of_defects": ("row", "model"),
+}
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as mappings, empty cells as None."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def _by(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return one mapping per distinct ``keys``, with its first row and its ``scores`` by name."""
+    found: dict[tuple, dict[str, Any]] = {}
+    for row in _records(frame):
+        entry = found.setdefault(tuple(row[key] for key in keys), {**row, "scores": {}})
+        entry["scores"][row["score"]] = row
+    return list(found.values())
+
+
+def _scores(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one mapping per model: its scores, and those at each threshold rule."""
+    # DeLong's interval of the AUROC stands beside the bootstrap's.
+    frame = frame[frame["interval"] != "delong"]
+    fixed = frame["threshold_rule"].isna()
+    models = _by(frame[fixed], ("stays", "model"))
+    for entry in models:
+        of_model = frame[~fixed & (frame["model"] == entry["model"])]
+        entry["thresholds"] = _by(of_model, ("threshold_rule",))
+    return models
+
+
+def _texts(system: str) -> dict[str, str]:
+    table = pd.read_csv(reference("system_texts.csv"))
+    table = table[table["system"] == system]
+    if table.empty:
+        raise ConfigError(
+            f"nothing is written down about the system {system}",
+            remedy="add its rows to reference/system_texts.csv",
+        )
+    return dict(zip(table["key"], table["text"], strict=True))
+
+
+def _limits(system: str, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the known limits that hold under a configuration."""
+    table = pd.read_csv(reference("limits.csv"), dtype=str, keep_default_na=False)
+    rows = table[table["system"] == system].to_dict("records")
+    return [row for row in rows if not row["key"] or _lookup(config, row["key"]) == row["value"]]
+
+
+def _lookup(config: Mapping[str, Any], key: str) -> str | None:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return str(value).lower() if isinstance(value, bool) else str(value)

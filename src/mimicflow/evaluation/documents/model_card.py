@@ -1,0 +1,40 @@
+"""The model card of a system, written from the files of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.documents.facts import environment, gather
+from mimicflow.running.writing import atomic_output
+
+
+def write_model_card(
+    system: str,
+    files: Mapping[str, str | Path],
+    output: str | Path,
+    models: Iterable[str | Path] = (),
+    *,
+    synthetic: bool,
+    smallest: int = SMALLEST_CELL,
+) -> None:
+    """Write the model card, built as in Mitchell et al. (FAT* 2019, doi 10.1145/3287560.3287596).
+
+    Every figure comes from ``files``; a section whose file is absent is absent.
+
+    Parameters
+    ----------
+    system, files, models, synthetic, smallest
+        As in `mimicflow.evaluation.documents.facts.gather`.
+    output : path-like
+        Markdown.
+    """
+    facts = gather(system, files, models, synthetic=synthetic, smallest=smallest)
+    if facts["config"]:
+        facts["config_text"] = yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True)
+    text = environment().get_template("model_card.md.j2").render(facts)
+    with atomic_output(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,86 @@
+"""The paper that all figures are drawn on: colours, type, the stamp of synthetic data, saving.
+
+Legible in print, told apart without colour, the same bytes every time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from mimicflow.running.writing import atomic_output
+
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), safe for colour-blind readers.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+GREY, INK = "#777777", "#222222"
+LINES = [
+    (BLUE, "-"),
+    (VERMILION, "--"),
+    (GREEN, "-."),
+    (PURPLE, (0, (5, 1, 1, 1, 1, 1))),
+    (ORANGE, (0, (1, 1))),
+]
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "mimicflow",
+}
+
+
+@contextlib.contextmanager
+def figure_file(path: str | Path, synthetic: bool, size: tuple[float, float]) -> Iterator[Figure]:
+    """Yield an empty figure; stamp and save it, atomically and without clock or version.
+
+    Parameters
+    ----------
+    path : path-like
+        PNG or SVG to write, by its suffix.
+    synthetic : bool
+        Whether to stamp the figure as synthetic.
+    size : tuple of float
+        Width and height in inches.
+    """
+    with mpl.rc_context(), atomic_output(path) as temporary:
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        # The stamp has a strip of its own above the layout, so that it never hides anything.
+        strip = 0.36 / size[1] if synthetic else 0.0
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, rect=(0, 0, 1, 1 - strip))
+        figure = Figure(figsize=size, layout=layout)
+        yield figure
+        if synthetic:
+            figure.text(
+                0.98,
+                1 - strip / 1.8,
+                "SYNTHETIC DATA – not patients",
+                horizontalalignment="right",
+                verticalalignment="center",
+                fontsize=9,
+                fontweight="bold",
+                color="white",
+                bbox={"boxstyle": "round,pad=0.35", "facecolor": VERMILION, "edgecolor": "none"},
+            )
+        if temporary.suffix == ".svg":
+            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            figure.savefig(temporary, format="svg", metadata=nothing)
+        else:
+            figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,90 @@
+"""Decisions: thresholds chosen on the validation patients of each fold, applied to its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mimicflow.evaluation.predictions import PredictionsError, folds_of, read_predictions
+from mimicflow.evaluation.statistics.metrics import choose_thresholds
+
+
+def choose_by_fold(
+    path: str | Path, rules: Mapping[str, bool | Sequence[float]], *, key: str = "stay_id"
+) -> dict[int, dict[str, float]]:
+    """Choose the thresholds of every fold on its own validation patients.
+
+    Parameters
+    ----------
+    path : path-like
+        Predictions Parquet with rows of the split ``validation``.
+    rules : mapping
+        As `mimicflow.evaluation.statistics.metrics.choose_thresholds` takes them.
+    key : str
+        Column that names a row.
+
+    Returns
+    -------
+    dict of int to dict of str to float
+        By fold, then by rule. Empty where the table has no validation patients, as those of the
+        published protocols: nothing can be chosen honestly there.
+
+    Raises
+    ------
+    PredictionsError
+        When the table is not sound, or the validation patients of a fold are of one class.
+    """
+    if "validation" not in set(pd.read_parquet(path, columns=["split"])["split"]):
+        return {}
+    validation = read_predictions(path, "validation", key=key)
+    chosen = {}
+    for fold, rows in validation.groupby(folds_of(validation)):
+        if rows["label"].nunique() < 2:
+            raise PredictionsError(
+                f"all {len(rows)} validation rows of fold {fold} have the same label",
+                file=path,
+                remedy="no threshold can be chosen: use more patients or a larger inner share",
+            )
+        chosen[int(fold)] = choose_thresholds(
+            rows["label"].to_numpy(), rows["probability"].to_numpy(), rules
+        )
+    return chosen
+
+
+def decide(
+    predictions: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]]
+) -> pd.DataFrame:
+    """Apply to every row the thresholds that were chosen for its fold.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As `read_predictions` returns it; without a ``fold`` column all rows are of fold 0.
+    thresholds : mapping of int to mapping of str to float
+        By fold, then by rule, as `choose_by_fold` returns them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column per rule, a row per prediction: 1 where the probability is at least the
+        threshold, else 0; NaN where the fold has no threshold by that rule.
+
+    Raises
+    ------
+    PredictionsError
+        When a fold has no thresholds at all.
+    """
+    fold = folds_of(predictions)
+    missing = sorted(set(fold) - set(thresholds))
+    if missing:
+        raise PredictionsError(
+            f"no thresholds were chosen for fold {', '.join(map(str, missing))}",
+            remedy="every fold needs validation patients of its own",
+        )
+    by_row = (
+        pd.DataFrame.from_dict(thresholds, orient="index").loc[fold].set_axis(predictions.index)
+    )
+    flagged = by_row.le(predictions["probability"], axis="index").astype(float)
+    return flagged.where(by_row.notna())

@@ -1,0 +1,1 @@
+"""What did the hospital write? Raw files read, checked, ingested to typed Parquet shards."""

@@ -1,0 +1,1 @@
+"""What do all steps share while they run? Logs, files written whole, privacy, scenarios."""

@@ -1,0 +1,1 @@
+"""The made-up ICU: stays, rhythms, bedside recordings."""

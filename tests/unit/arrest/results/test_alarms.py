@@ -1,0 +1,249 @@
+"""Alarms, on timelines that are worked out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import made_arrest_predictions as made
+import numpy as np
+import pandas as pd
+import pytest
+
+from mimicflow.arrest.results.alarm_figures import joined
+from mimicflow.arrest.results.alarms import (
+    MEASURES,
+    SWEEP,
+    Stays,
+    read_threshold,
+    ring,
+    score_alarms,
+    weighted_quantiles,
+)
+from mimicflow.errors import ConfigError, InputError
+from mimicflow.reference import reference
+
+OPTIONS = {"silence_minutes": 60, "specificity": 0.8}
+RULE = "specificity_0.8"
+
+
+def timeline(rows):
+    """Return epochs of 5 min: (patient, stay, minute of the end, probability, hours to arrest)."""
+    frame = pd.DataFrame(
+        rows, columns=["subject_id", "stay_id", "minute", "probability", "hours_to_arrest"]
+    )
+    end = made.START + pd.to_timedelta(frame.pop("minute"), "min")
+    label = frame["hours_to_arrest"].notna().astype(int)
+    return frame.assign(
+        epoch_id=np.arange(len(frame)), label=label, split="test",
+        start=end - pd.Timedelta(minutes=5), end=end,
+    )  # fmt: skip
+
+
+NONE = np.nan
+# Threshold 0.5, silence 30 min; * rings.
+HAND = timeline(
+    [
+        ("a", "A", 5, 0.9, 10.0),  # *
+        ("a", "A", 10, 0.9, 9.9),  # 5 min after
+        ("a", "A", 34, 0.5, 9.5),  # 29 min after: still silent
+        ("a", "A", 35, 0.5, 9.4),  # * 30 min after
+        ("a", "A", 60, 0.9, 9.1),  # 25 min after the one that rang last
+        ("a", "A", 70, 0.9, 9.0),  # * the epochs between were dropped
+        ("b", "B", 71, 0.9, NONE),  # * the silence of another stay does not count
+        ("b", "B", 80, 0.4, NONE),
+        ("b", "B", 101, 0.9, NONE),  # * 30 min after
+        ("b", "C", 102, 0.9, NONE),  # * another stay of the same patient
+        ("c", "D", 5, 0.1, NONE),
+        ("d", "E", 5, 0.2, 3.0),  # an arrest that nothing announces
+        ("e", "F", 5, 0.6, 2.0),  # *
+    ]
+)
+
+
+def measures(epochs, threshold=0.5, silence=30, smallest=0):
+    everyone = np.ones((1, epochs["subject_id"].nunique()))
+    rows = Stays(epochs).measures(threshold, silence, everyone, smallest)
+    return pd.DataFrame(rows).set_index("measure")
+
+
+def test_an_alarm_silences_its_stay_from_its_own_time_on():
+    stay = np.unique(HAND["stay_id"], return_inverse=True)[1]
+    rings = ring(stay, HAND["end"].to_numpy(), (HAND["probability"] >= 0.5).to_numpy(), 30)
+    assert np.flatnonzero(rings).tolist() == [0, 3, 5, 6, 8, 9, 12]
+
+
+def test_without_silence_every_epoch_at_the_threshold_rings():
+    stay = np.unique(HAND["stay_id"], return_inverse=True)[1]
+    flagged = (HAND["probability"] >= 0.5).to_numpy()
+    assert ring(stay, HAND["end"].to_numpy(), flagged, 0).tolist() == flagged.tolist()
+    assert not ring(stay, HAND["end"].to_numpy(), np.zeros(len(HAND), bool), 30).any()
+
+
+def test_ringing_is_that_of_a_clock_that_goes_epoch_by_epoch():
+    generator = np.random.default_rng(0)
+    stay = np.sort(generator.integers(0, 7, 400))
+    minutes = np.concatenate(
+        [np.cumsum(generator.integers(5, 40, (stay == s).sum())) for s in range(7)]
+    )
+    end = np.datetime64("2150-01-01", "us") + minutes.astype("timedelta64[m]")
+    flagged = generator.random(400) < 0.6
+    for silence in (0, 7.5, 45, 3000):
+        last: dict[int, int] = {}
+        expected = []
+        for of, minute, flag in zip(stay, minutes, flagged, strict=True):
+            rings = bool(flag) and (of not in last or minute - last[of] >= silence)
+            if rings:
+                last[of] = minute
+            expected.append(rings)
+        assert ring(stay, end, flagged, silence).tolist() == expected
+
+
+def test_measures_of_the_timeline():
+    found = measures(HAND)["value"]
+    assert found["event_sensitivity"] == pytest.approx(2 / 3)  # A and F, not E
+    assert found["lead_time_median"] == pytest.approx(6.0)  # of 10 h and 2 h
+    assert found["lead_time_q25"] == pytest.approx(4.0)
+    assert found["lead_time_q75"] == pytest.approx(8.0)
+    assert found["alarms_per_event_stay"] == pytest.approx(4 / 3)
+    # Three alarms in the five epochs of B, C and D.
+    assert found["false_alarms_per_day"] == pytest.approx(3 / (5 * 5 / 1440))
+    assert found["control_stays_alarmed"] == pytest.approx(2 / 3)
+    sizes = measures(HAND)
+    assert sizes["stays"].to_dict() == dict(zip(MEASURES, [3, 2, 2, 2, 3, 3, 3], strict=True))
+    assert sizes.at["control_stays_alarmed", "patients"] == 2
+    assert sizes.at["false_alarms_per_day", "days"] == pytest.approx(25 / 1440)
+
+
+def test_measures_of_drawn_patients():
+    weights = np.array([[3.0, 0, 1, 2, 1]])  # of patients a to e
+    found = Stays(HAND)._values(
+        np.array([3, 2, 1, 0, 0, 1]),
+        np.array([10.0, NONE, NONE, NONE, NONE, 2.0]),
+        weights,
+    )
+    assert found["event_sensitivity"] == pytest.approx([4 / 6])
+    assert found["lead_time_median"] == pytest.approx([np.median([10, 10, 10, 2])])
+    assert found["alarms_per_event_stay"] == pytest.approx([10 / 6])
+    assert found["false_alarms_per_day"] == pytest.approx([0])
+    without = Stays(HAND)._values(
+        np.array([3, 2, 1, 0, 0, 1]), np.full(6, NONE), np.array([[0, 1.0, 0, 0, 0]])
+    )
+    assert np.isnan(without["event_sensitivity"]).all()
+
+
+def test_no_alarm_leaves_no_lead_time():
+    found = measures(HAND, threshold=0.95)["value"]
+    assert found[["event_sensitivity", "false_alarms_per_day"]].tolist() == [0, 0]
+    assert np.isnan(found["lead_time_median"])
+
+
+def test_weighted_quantiles_are_those_of_repeated_values():
+    generator = np.random.default_rng(1)
+    values = np.sort(generator.random(9))
+    weights = generator.integers(0, 4, (20, 9))
+    weights[3] = 0
+    for share, found in zip(
+        (0.25, 0.5, 0.9), weighted_quantiles(values, weights, (0.25, 0.5, 0.9)), strict=True
+    ):
+        expected = [
+            np.quantile(np.repeat(values, row), share) if row.any() else NONE for row in weights
+        ]
+        np.testing.assert_allclose(found, expected)
+
+
+class Files:
+    def __init__(self, folder, table):
+        self.predictions = made.write(folder, {"hrv": table})["hrv"]
+        self.model = folder / "model.json"
+        self.model.write_text(json.dumps({"threshold": {RULE: 0.2}}))
+        self.output, self.figure = folder / "alarms.csv", folder / "alarms.png"
+
+    def score(self, options=OPTIONS, **more):
+        chosen = {"model": "hrv", "draws": 50, "synthetic": True} | more
+        published = reference("published_arrest.csv")
+        files = self.predictions, self.model, options, published, self.output, self.figure
+        score_alarms(*files, **chosen)
+        return pd.read_csv(self.output)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path, made.predictions())
+
+
+def test_table_of_silences_and_thresholds(files, texts):
+    table = files.score()
+    chosen = table[table["rule"] == RULE].set_index(["silence_min", "measure"])
+    assert set(table["silence_min"]) == {0, 30, 60, 120}
+    assert set(chosen["threshold"]) == {0.2}
+    frame = pd.read_parquet(files.predictions)
+    test = frame[frame["split"] == "test"]
+    control = test[test["label"] == 0]
+    # Epochs of the made stays are half an hour apart.
+    flagged = (control["probability"] >= 0.2).sum()
+    days = len(control) * 5 / 1440
+    assert chosen.at[(0, "false_alarms_per_day"), "value"] == pytest.approx(flagged / days)
+    assert chosen.at[(30, "false_alarms_per_day"), "value"] == pytest.approx(flagged / days)
+    rates = [chosen.at[(silence, "false_alarms_per_day"), "value"] for silence in (30, 60, 120)]
+    assert rates == sorted(rates, reverse=True)
+    assert len(set(rates)) == 3
+    # The first alarm of a stay always rings: silence cannot cost an arrest, nor its time.
+    for measure in ("event_sensitivity", "lead_time_median", "control_stays_alarmed"):
+        assert chosen.xs(measure, level=1)["value"].nunique() == 1
+    first = test[(test["label"] == 1) & (test["probability"] >= 0.2)].groupby("stay_id")
+    lead = first["hours_to_arrest"].max()
+    assert chosen.at[(60, "lead_time_median"), "value"] == pytest.approx(lead.median())
+    assert (table["lower"].isna() == table["value"].isna()).all()
+    assert "none" in texts
+
+
+def test_curve_falls_from_all_stays_to_few(files):
+    table = files.score()
+    sweep = table[(table["rule"] == SWEEP) & (table["silence_min"] == 60)]
+    curve = sweep.pivot(index="threshold", columns="measure", values="value")
+    for measure in ("event_sensitivity", "false_alarms_per_day", "control_stays_alarmed"):
+        assert curve[measure].is_monotonic_decreasing
+    assert curve["event_sensitivity"].iloc[0] == 1
+    assert curve["control_stays_alarmed"].iloc[0] == 1
+
+
+def test_real_stays_of_few_patients_are_suppressed(tmp_path, texts):
+    files = Files(tmp_path, made.predictions(events=16))
+    table = files.score(synthetic=False)  # eight held-out event stays
+    event = table["measure"].map(lambda measure: MEASURES[measure][1]) == "event"
+    assert table.loc[event, "suppressed"].all()
+    assert table.loc[event, ["stays", "patients", "days", "value", "lower"]].isna().all(axis=None)
+    shown = table[~table["suppressed"]]
+    assert shown["value"].notna().all()
+    assert texts.count("too few patients\nto be shown") == 2
+    assert not any("event stays;" in text for text in texts)
+
+
+def test_suppression_counts_patients_with_and_without_an_alarm():
+    assert not measures(HAND, smallest=1)["suppressed"].any()
+    two = measures(HAND, smallest=2)["suppressed"]  # only E is silent among event stays
+    assert two["event_sensitivity"]
+    assert two["control_stays_alarmed"]  # B and C are of one patient
+
+
+def test_bars_are_joined_until_they_hold_enough_patients():
+    lead = pd.DataFrame({"patient": range(7), "hours": [0.7, 1.5, 5, 5.5, 11, 21, NONE]})
+    assert joined(lead, 2).tolist() == [0, 2, 6, 24]
+    assert joined(lead, 7) is None
+    assert len(joined(lead, 0)) > 10
+
+
+def test_models_without_a_threshold(files):
+    files.model.write_text(json.dumps({"threshold": {"specificity_0.9": 0.2}}))
+    with pytest.raises(InputError, match=r"model\.json: does not name a threshold 'specificity_0"):
+        files.score()
+    files.model.write_text('{"threshold": {"specificity_0.8": NaN}}')
+    with pytest.raises(InputError, match="not a number"):
+        read_threshold(files.model, RULE)
+    with pytest.raises(InputError, match="does not name"):
+        read_threshold(files.model.parent / "absent.json", RULE)
+
+
+def test_a_silence_below_zero(files):
+    with pytest.raises(ConfigError, match="-5 minutes"):
+        files.score(OPTIONS | {"silence_minutes": -5})

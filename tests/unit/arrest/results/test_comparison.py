@@ -1,0 +1,156 @@
+"""Two models on the same epochs, at every horizon."""
+
+from __future__ import annotations
+
+import made_arrest_predictions as made
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score
+
+from mimicflow.arrest.results.comparison import COLUMNS, compare_models
+from mimicflow.arrest.results.horizons import score_horizons
+from mimicflow.errors import ConfigError, InputError
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.statistics.delong import compare_aurocs
+from mimicflow.evaluation.statistics.differences import score_differences
+from mimicflow.reference import reference
+
+OPTIONS = {"horizons_h": [24, 6, 1], "specificity": 0.8}
+PUBLISHED = reference("published_arrest.csv")
+DRAWS = 60
+
+
+class Files:
+    def __init__(self, folder, **tables):
+        self.folder = folder
+        self.predictions = made.write(folder, tables)
+        self.metrics = {model: folder / f"{model}.csv" for model in tables}
+        self.output, self.figure = folder / "comparison.csv", folder / "comparison.png"
+
+    def score(self, **more):
+        options = {"draws": DRAWS, "synthetic": True} | more
+        for model, path in self.predictions.items():
+            figures = self.folder / "roc.png", self.folder / "prc.png"
+            score_horizons(
+                path, OPTIONS, PUBLISHED, self.metrics[model], *figures, model=model, **options
+            )
+
+    def compare(self, **more):
+        options = {"draws": DRAWS, "synthetic": True} | more
+        files = self.predictions, self.metrics, OPTIONS, PUBLISHED, self.output, self.figure
+        compare_models(*files, **options)
+        return pd.read_csv(self.output)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("comparison")
+    files = Files(folder, hrv=made.predictions(0.5), clinical=made.predictions(3.0, seed=9))
+    files.score()
+    files.table = files.compare()
+    return files
+
+
+def test_scores_are_those_of_the_metrics(files):
+    assert list(files.table.columns) == COLUMNS
+    assert len(files.table) == 6
+    for row in files.table.to_dict("records"):
+        metrics = pd.read_csv(files.metrics[row["model"]])
+        metrics = metrics[metrics["horizon_h"] == row["horizon_h"]].set_index("score")
+        for score in ("auroc", "auprc", "sensitivity", "accuracy"):
+            found = [row[f"{score}{end}"] for end in ("", "_low", "_high")]
+            assert found == metrics.loc[score, ["value", "lower", "upper"]].to_list()
+        assert row["events"] == metrics["events"].iloc[0]
+
+
+def test_differences_are_those_of_the_shared_modules(files):
+    tables = [read_predictions(path, key="epoch_id") for path in files.predictions.values()]
+    of_first = files.table[files.table["model"] == "hrv"].set_index("horizon_h")
+    for hours, row in of_first.iterrows():
+        first, second = (
+            table.assign(label=(table["hours_to_arrest"] <= hours).astype(int)) for table in tables
+        )
+        label = first["label"].to_numpy()
+        both = first["probability"].to_numpy(), second["probability"].to_numpy()
+        plain = compare_aurocs(label, *both)
+        clustered = compare_aurocs(label, *both, patient=first["subject_id"].to_numpy())
+        assert row["auroc_difference"] == pytest.approx(plain.difference)
+        assert row["p"] == pytest.approx(plain.p)
+        assert row["auroc_difference_low"] == pytest.approx(plain.low)
+        assert row["clustered_p"] == pytest.approx(clustered.p)
+        assert row["clustered_high"] == pytest.approx(clustered.high)
+        shared = score_differences(first, second, draws=DRAWS, key="epoch_id")["auprc"].difference
+        found = row[["auprc_difference", "auprc_difference_low", "auprc_difference_high"]]
+        assert found.to_list() == pytest.approx(list(shared))
+        value = [average_precision_score(label, model) for model in both]
+        assert row["auprc_difference"] == pytest.approx(value[0] - value[1])
+    assert (of_first["clustered_p"] > of_first["p"]).all()  # epochs of a patient go together
+    assert files.table.loc[files.table["model"] == "clinical", "p"].isna().all()
+
+
+def test_published_figures_stand_beside_24_hours(files):
+    found = files.table.set_index(["horizon_h", "model"])["published_auroc"]
+    assert found[24].to_dict() == {"hrv": 0.881, "clinical": 0.735}
+    assert found[6].isna().all()
+
+
+def test_models_must_predict_the_same_epochs(files, tmp_path):
+    hrv = pd.read_parquet(files.predictions["hrv"])
+    for other, words in (
+        (hrv[hrv["epoch_id"] != 7], r"clinical\.parquet: not the test epochs of .*1199 and 1200"),
+        (hrv.assign(stay_id=hrv["stay_id"] + "x"), "differ in patient, stay, label"),
+    ):
+        # Epoch 7 is of a held-out stay.
+        wrong = Files(tmp_path, hrv=hrv, clinical=other)
+        wrong.score()
+        with pytest.raises(PredictionsError, match=words):
+            wrong.compare()
+
+
+def test_metrics_must_be_those_of_the_predictions(files, tmp_path):
+    both = {model: pd.read_parquet(path) for model, path in files.predictions.items()}
+    other = Files(tmp_path, **both)
+    other.score()
+    metrics = pd.read_csv(other.metrics["clinical"])
+    metrics.assign(n=5).to_csv(other.metrics["clinical"], index=False)
+    with pytest.raises(InputError, match=r"clinical\.csv: does not have all scores of the 1200"):
+        other.compare()
+    metrics[metrics["horizon_h"] != 6].to_csv(other.metrics["clinical"], index=False)
+    with pytest.raises(InputError, match="at 6 h"):
+        other.compare()
+    other.metrics.pop("clinical")
+    with pytest.raises(ConfigError, match="2 predictions and 1 metrics"):
+        other.compare()
+
+
+def test_horizons_without_events_and_suppressed_ones(tmp_path, texts):
+    tables = {"hrv": made.predictions(0.5), "clinical": made.predictions(3.0, seed=9)}
+    few = {
+        model: table[~(table["hours_to_arrest"] <= 2) & ~table["stay_id"].isin(["s0000", "s0002"])]
+        for model, table in tables.items()
+    }
+    files = Files(tmp_path, **few)
+    files.score()
+    table = files.compare().set_index(["horizon_h", "model"])
+    assert table.loc[1, ["auroc", "auroc_difference", "p"]].isna().all(axis=None)
+    assert (table.loc[1, "events"] == 0).all()
+    assert table.loc[(6, "hrv"), "p"] < 1
+    files.score(synthetic=False)  # eight held-out event stays
+    table = files.compare(synthetic=False)
+    shown = ["events", "event_stays", "auroc", "auroc_difference", "p", "auprc_difference"]
+    assert table.loc[table["horizon_h"] > 1, shown].isna().all(axis=None)
+    assert "Within 6 h (n = 1,088 epochs, 64 events in 8 stays)" in texts
+    assert any(text.startswith("Within 6 h (n =") and "events" not in text for text in texts)
+
+
+def test_equal_models_do_not_differ(files, tmp_path):
+    hrv = pd.read_parquet(files.predictions["hrv"])
+    same = Files(tmp_path, hrv=hrv, clinical=hrv)
+    same.score()
+    row = same.compare().set_index(["model", "horizon_h"]).loc[("hrv", 24)]
+    assert (
+        row[["auroc_difference", "auprc_difference", "auprc_difference_high"]].to_list() == [0] * 3
+    )
+    assert row["p"] == 1
+    assert np.isfinite(row["auroc"])

@@ -1,0 +1,60 @@
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from mimicflow.concepts.point_in_time import keep_known_events, left_out
+
+
+@pytest.mark.parametrize(
+    ("available", "known"),
+    [
+        ("2150-01-01 11:59:59", True),
+        ("2150-01-01 12:00:00", True),  # both ends meet
+        ("2150-01-01 12:00:01", False),
+        (None, False),  # never written down
+    ],
+)
+def test_an_event_counts_if_it_was_available_by_the_prediction(available, known):
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE spine (stay_id INT, prediction_time TIMESTAMP)")
+        connection.execute("INSERT INTO spine VALUES (1, '2150-01-01 12:00')")
+        connection.execute("CREATE TABLE events (stay_id INT, available_time TIMESTAMP, value INT)")
+        connection.execute("INSERT INTO events VALUES (1, ?, 7), (2, '2149-01-01', 8)", [available])
+        keep_known_events(connection)
+        values = connection.execute("SELECT value FROM known_events").fetchall()
+    assert values == ([(7,)] if known else [])
+
+
+def test_an_event_that_bears_a_reason_is_left_out_whatever_its_time_and_counted():
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE spine AS SELECT 1 AS stay_id, now()::TIMESTAMP AS prediction_time"
+        )
+        connection.execute(
+            """
+            CREATE TABLE events AS
+            SELECT
+                1 AS stay_id, TIMESTAMP '1999-01-01' AS available_time,
+                unnest([NULL, 'old']) AS left_out
+            """
+        )
+        keep_known_events(connection)
+        assert connection.table("known_events").fetchall() == [(1, datetime(1999, 1, 1), None)]
+        assert left_out(connection) == [("old", 1)]
+        connection.execute("ALTER TABLE events DROP left_out")
+        assert left_out(connection) == []
+
+
+def test_no_other_code_compares_a_time_of_availability(repository):
+    """The cut-off is in one place: elsewhere available_time is given, put in order or counted."""
+    package = repository / "src" / "mimicflow"
+    users = [
+        str(path.relative_to(package))
+        for path in [*package.rglob("*.py"), *package.rglob("*.sql")]
+        if not path.name.endswith("_counts.sql")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "available_time <" in line or "available_time >" in line
+        if not line.lstrip().startswith(("--", "#"))
+    ]
+    assert users == ["concepts/point_in_time.py"]

@@ -1,0 +1,348 @@
+"""Model card and checklist say what the files of the run say, and nothing else."""
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from document_numbers import unexplained
+
+from mimicflow.errors import ConfigError
+from mimicflow.evaluation.documents.checklist import FOR_THE_AUTHOR, write_checklist
+from mimicflow.evaluation.documents.facts import count, estimate, gather, score
+from mimicflow.evaluation.documents.model_card import write_model_card
+from mimicflow.reference import reference
+
+MODELS = {"all_stays_model": ("Multimodal", "all"), "random_forest_multi": ("Forest", "multi")}
+THRESHOLD_SCORES = ("sensitivity", "specificity", "ppv", "npv", "f1", "threshold")
+STEPS = pd.read_csv(reference("attrition.csv"))
+
+
+class Figures:
+    """Figures that never repeat, so that each can be traced to its cell."""
+
+    def __init__(self, seed):
+        draw = np.random.default_rng(seed)
+        self.shares = iter(draw.permutation(np.arange(101, 999)) / 1000)
+        self.counts = iter(draw.permutation(np.arange(1100, 9900)))
+
+    def interval(self):
+        return {name: next(self.shares) for name in ("value", "low", "high")}
+
+    def sizes(self):
+        return {name: next(self.counts) for name in ("patients", "n", "events")}
+
+
+def scores():
+    figures, rows = Figures(1), []
+    for model, (title, stays) in MODELS.items():
+        base = {"model": model, "title": title, "stays": stays, **figures.sizes()}
+        base |= {"fold_mean": 0.5, "fold_sd": 0.01, "optimistic": False, "data": "synthetic"}
+        for name, kind in (
+            *(("auroc", "bootstrap"), ("auroc", "delong"), ("auprc", "bootstrap")),
+            *(("brier", "bootstrap"), ("log_loss", "bootstrap")),
+        ):
+            published = next(figures.shares) if name in ("auroc", "auprc") else np.nan
+            row = {"score": name, "threshold_rule": "", "interval": kind, "published": published}
+            rows.append(base | row | figures.interval())
+        for rule, name in itertools.product(("youden", "ppv_0.8"), THRESHOLD_SCORES):
+            row = {"score": name, "threshold_rule": rule, "interval": "bootstrap"}
+            rows.append(base | row | figures.interval())
+    return pd.DataFrame(rows)
+
+
+def tables():
+    """Every table that the documents are written from, by name."""
+    figures = Figures(2)
+    calibration = [
+        {"model": model, "title": title, "recalibration": kind, "score": name, **figures.interval()}
+        for model, (title, _) in MODELS.items()
+        for kind in ("none", "temperature")
+        for name in ("brier", "calibration_intercept", "calibration_slope", "ece", "ici")
+    ]
+    figures = Figures(3)
+    decision = []
+    for model, at in itertools.product(["treat_all", *MODELS], (0.1, 0.15, 0.5)):
+        found = figures.interval()
+        decision.append(
+            {"model": model, "title": MODELS.get(model, ("Treat all",))[0], "stays": "all"}
+            | {"threshold": at, "net_benefit": found["value"]}
+            | {"low": found["low"], "high": found["high"]}
+        )
+    figures = Figures(4)
+    subgroups = []
+    for model, level in itertools.product(MODELS, ("Female", "Male", "Unknown")):
+        small = level == "Unknown"
+        base = {"model": model, "title": MODELS[model][0], "group": "sex", "level": level}
+        base |= {} if small else figures.sizes()
+        subgroups += [
+            base | {"score": name, "suppressed": small} | ({} if small else figures.interval())
+            for name in ("auroc", "calibration_intercept", "calibration_slope")
+        ]
+    figures = Figures(5)
+    importance = [
+        {"model": "random_forest_multi", "title": "Forest", "feature": f"pmh_{100 + rank}"}
+        | {"group": "pmh", "measure": "shap", "rank": rank}
+        | {"mean": next(figures.shares), "sd": next(figures.shares)}
+        for rank in range(1, 8)
+    ]
+    ablation = []
+    for removed in ("ecg", "vitals"):
+        without, gap = figures.interval(), figures.interval()
+        ablation.append(
+            {"model": "all_stays_model", "title": "Multimodal", "removed": removed}
+            | {**figures.sizes(), "score": "auroc", **without, "full_value": 0.9}
+            | {"difference": -gap["value"]}
+            | {"difference_low": -gap["high"], "difference_high": -gap["low"]}
+        )
+    one = [
+        ("Stays, n", "2540", "1457"),
+        ("Patients, n", "1976", "1259"),
+        ("Age, median", "59.1", ""),
+    ]
+    return {
+        "scores": scores(),
+        "calibration": pd.DataFrame(calibration),
+        "decision": pd.DataFrame(decision),
+        "subgroups": pd.DataFrame(subgroups),
+        "importance": pd.DataFrame(importance),
+        "ablation": pd.DataFrame(ablation),
+        "comparisons": pd.DataFrame({"stays": ["all"], "p": [0.5]}),
+        "table_one": pd.DataFrame(one, columns=["variable", "overall", "home"]),
+        "attrition": STEPS.assign(
+            rows=1,
+            stays=[*range(9400, 9400 - 12 * 487, -487), *[11] * (len(STEPS) - 12)],
+            patients=[*range(7303, 7303 - 12 * 311, -311), *[11] * (len(STEPS) - 12)],
+        ),
+    }
+
+
+def manifest():
+    names = ("ed/edstays", "ecg/record_list")
+    return {
+        "tables": {
+            name: {
+                "file": f"{name[-5:]}.csv",
+                "release": "MIMIC-IV-ED 2.2",
+                "rows": 70123 + 1000 * i,
+                "rows_kept": 60456 + 1000 * i,
+                "rows_rejected": 31 + i,
+                "sha256": f"{i + 1:064x}",
+            }
+            for i, name in enumerate(names)
+        }
+    }
+
+
+RUN = {
+    "code": {"version": "0.9.7", "commit": "0123456789abcdef0123", "changed": False},
+    "config": {
+        "seed": 0,
+        "cohort": {"prediction_ecg": "last", "complaint_sob": False, "max_ecgs": 6},
+        "models": {"all_stays_model": {"pos_weight": "none", "dropout": 0.3}},
+    },
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The files of a run and its model."""
+    files = {}
+    for name, table in tables().items():
+        files[name] = tmp_path / f"{name}.csv"
+        table.to_csv(files[name], index=False)
+    for name, content in (("manifest", manifest()), ("run", RUN)):
+        files[name] = tmp_path / f"{name}.json"
+        files[name].write_text(json.dumps(content))
+    stays = pd.DataFrame({"stay_id": range(700), "subject_id": range(700)})
+    stays["split"] = ["train"] * 500 + ["validation"] * 77 + ["test"] * 123
+    stays["label"] = [1] * 211 + [0] * 289 + [1] * 33 + [0] * 44 + [1] * 56 + [0] * 67
+    stays["disposition"] = stays["label"].map({0: "HOME", 1: "ADMITTED"})
+    files["spine"] = tmp_path / "spine.parquet"
+    stays.to_parquet(files["spine"])
+    weights = tmp_path / "all_stays_model.pth"
+    weights.write_bytes(b"weights")
+    return files, [weights]
+
+
+@pytest.fixture
+def documents(tmp_path):
+    def write(files, models, synthetic=True):
+        card, page, table = (tmp_path / name for name in ("card.md", "tripod.md", "tripod.csv"))
+        write_model_card("admission", files, card, models, synthetic=synthetic)
+        write_checklist("admission", files, page, table, models, synthetic=synthetic)
+        return card.read_text(), page.read_text(), pd.read_csv(table, keep_default_na=False)
+
+    return write
+
+
+def test_every_figure_comes_from_the_files(run, documents):
+    card, page, _ = documents(*run)
+    assert unexplained(card, *run) == []
+    assert unexplained(page, *run) == []
+
+
+# What the model card shows of each file: rows (by query) and columns.
+SHOWN = {
+    "scores": ("interval == 'bootstrap'", ["value", "low", "high", "n", "patients", "events"]),
+    "calibration": ("value > 0", ["value", "low", "high"]),
+    "decision": ("threshold != 0.15", ["net_benefit", "low", "high"]),
+    "subgroups": (
+        "model == 'all_stays_model' and not suppressed",
+        ["value", "low", "high", "n", "patients", "events"],
+    ),
+    "importance": ("rank <= 5", ["mean", "sd"]),
+    "ablation": ("value > 0", ["value", "low", "high", "difference"]),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_an_altered_figure_is_found(run, documents, name):
+    files, models = run
+    card, page, _ = documents(files, models)
+    query, columns = SHOWN[name]
+    table = pd.read_csv(files[name])
+    shown = table.query(query)
+    for column in columns:
+        for value in shown[column].unique():
+            step = 1 if column in ("n", "patients", "events") else 0.001
+            changed = table.copy()
+            # Moved away from all others, as no two are equal.
+            changed[column] = changed[column].where(changed[column] != value, value + 10000 * step)
+            changed.to_csv(files[name], index=False)
+            assert unexplained(card, files, models, only=name), (column, value)
+    table.to_csv(files[name], index=False)
+    assert unexplained(card, files, models) == []
+    auroc = table.query("score == 'auroc'")["value"].iloc[0] if name == "scores" else None
+    if auroc is not None:
+        assert unexplained(page.replace(f"{auroc:.3f}", "0.999"), files, models)
+
+
+def test_altered_counts_and_digests_are_found(run, documents):
+    files, models = run
+    card, page, _ = documents(files, models)
+    for document in (card, page):
+        for figure in ("9,400", "289", "0.9.7"):
+            assert figure in document
+            assert unexplained(document.replace(figure, "8,888.5"), files, models)
+    assert unexplained(card.replace("70,123", "70,124"), files, models)
+    assert unexplained(card.replace(f"{2:064x}", f"{3:064x}"), files, models)
+    models[0].write_bytes(b"others")
+    assert unexplained(card, files, models)
+
+
+def line(text, *words):
+    return next(row for row in text.splitlines() if all(word in row for word in words))
+
+
+def test_figures_stand_where_they_belong(run, documents):
+    files, models = run
+    card, page, _ = documents(files, models)
+    table = pd.read_csv(files["scores"])
+    for model, (title, stays) in MODELS.items():
+        rows = table[(table["model"] == model) & (table["interval"] == "bootstrap")]
+        found = rows[rows["threshold_rule"].isna()].set_index("score")
+        auroc = found.loc["auroc"]
+        text = f"{auroc.value:.3f} ({auroc.low:.3f}–{auroc.high:.3f})"
+        cells = line(card, f"| {title} | {stays} | {auroc.n:,} |").split(" | ")
+        assert cells[4:7] == [f"{auroc.events:,}", text, f"{auroc.published:.3f}"]
+        assert f"{title}, " in line(page, "| 23a |")
+        assert f"AUROC {text}" in line(page, "| 23a |")
+        youden = rows[rows["threshold_rule"] == "youden"].set_index("score")["value"]
+        cells = line(card, f"| {title} | {stays} | youden").split(" | ")
+        assert [cell.split(" ")[0] for cell in cells[3:9]] == [
+            f"{youden[name]:.3f}"
+            for name in ("threshold", "sensitivity", "specificity", "ppv", "npv", "f1")
+        ]
+
+
+def test_small_groups_read_as_small(run, documents):
+    card, _, _ = documents(*run)
+    assert "| sex | Unknown | <10 | <10 | <10 | | | |" in card
+    assert "nan" not in card.lower().replace("finance", "")
+
+
+def test_what_was_not_run_is_absent(documents):
+    card, page, table = documents({}, [])
+    for heading in ("Performance", "Cohort", "Calibration", "Decision", "Configuration"):
+        assert f"## {heading}" not in card
+    assert "## Intended use" in card
+    assert unexplained(card, {}) == unexplained(page, {}) == []
+    performance = table.set_index("item").loc["23a"]
+    assert performance["status"] == "open"
+    assert performance["answer"] == f"{FOR_THE_AUTHOR}: this run lacks scores"
+
+
+def test_synthetic_data_are_stamped(run, documents):
+    for document in documents(*run)[:2]:
+        assert "SYNTHETIC DATA" in document
+    card, page, table = documents(*run, synthetic=False)
+    assert "SYNTHETIC DATA" not in card + page
+    assert set(table["data"]) == {"real"}
+
+
+def test_limits_follow_the_configuration(run):
+    files, _ = run
+    limits = gather("admission", files, synthetic=True)["limits"]
+    assert any("only afterwards" in row["limit"] for row in limits)
+    assert any("other words than dyspnoea" in row["limit"] for row in limits)
+    assert not any("optimistic" in row["limit"] for row in limits)
+    unconditional = gather("admission", {}, synthetic=True)["limits"]
+    assert all(not row["key"] for row in unconditional)
+
+
+def test_the_checklist_has_every_item_of_tripod_ai(run, documents):
+    _, page, table = documents(*run)
+    items = table["item"].tolist()
+    assert len(items) == len(set(items)) == 52
+    assert [int(number) for number, _ in itertools.groupby(i.rstrip("abcdefg") for i in items)] == [
+        *range(1, 28)
+    ]
+    letters = {"3": 3, "5": 2, "6": 3, "8": 3, "9": 3, "12": 7, "18": 6, "20": 3, "23": 2, "27": 3}
+    for number, n in letters.items():
+        assert sum(item.rstrip("abcdefg") == number for item in items) == n
+    by_item = table.set_index("item")
+    development = ["9a", "12a", "12b", "12c", "15", "22", "27a", "27b"]
+    evaluation = ["12f", "12g", "20c", "24"]
+    assert by_item.index[by_item["applies"] == "D"].tolist() == development
+    assert by_item.index[by_item["applies"] == "E"].tolist() == evaluation
+    for item in ("17", "18a", "18b", "18c", "18d", "19", "25"):
+        assert by_item.loc[item, ["status", "answer"]].tolist() == ["open", FOR_THE_AUTHOR]
+    assert (by_item["answer"] != "").all()
+    assert (by_item["status"] == "filled").sum() == 38
+    assert all(f"| {item} |" in page for item in items)
+
+
+def test_unknown_systems_and_files_are_told(run):
+    with pytest.raises(ConfigError, match="nothing is written down"):
+        gather("weather", {}, synthetic=True)
+    with pytest.raises(ConfigError, match="no facts come from horoscope"):
+        gather("admission", {"horoscope": "a"}, synthetic=True)
+
+
+def test_the_same_run_gives_the_same_bytes(run, documents):
+    assert documents(*run)[:2] == documents(*run)[:2]
+
+
+def test_numbers_in_words():
+    assert (count(30421), count(None), score(0.9111), score(None)) == ("30,421", "", "0.911", "")
+    assert estimate({"value": 0.5, "low": None, "high": None}) == "0.500"
+    assert estimate({"value": 0.5, "low": 0.4, "high": 0.6}) == "0.500 (0.400–0.600)"
+    negative = estimate({"value": -0.0001, "low": -0.02, "high": 0.01})
+    assert negative == "0.000 (-0.020 to 0.010)"
+    assert estimate({"value": None}) == estimate(None) == ""
+
+
+def test_features_that_no_model_uses_are_not_listed_though_they_share_a_rank(run, documents):
+    files, models = run
+    table = pd.read_csv(files["importance"])
+    unused = table.iloc[[0] * 40].assign(
+        feature=[f"unused_{n}" for n in range(40)], mean=0.0, rank=2
+    )
+    pd.concat([table, unused]).to_csv(files["importance"], index=False)
+
+    card, *_ = documents(files, models)
+
+    assert table["feature"][0] in card
+    assert "unused_" not in card

@@ -1,0 +1,255 @@
+import pytest
+import yaml
+from lightgbm import LGBMClassifier
+from sklearn.linear_model import LogisticRegression
+from snakemake.utils import validate
+
+from mimicflow.admission.agreement import disagreements as of_admission
+from mimicflow.arrest.agreement import disagreements as of_arrest
+from mimicflow.errors import ConfigError
+from mimicflow.mortality.agreement import disagreements as of_mortality
+from mimicflow.running.agreement import check_agreement
+from mimicflow.running.configuration import check_keys, check_values, read_config
+from mimicflow.running.scenarios import merged
+
+SYSTEMS = (of_admission, of_mortality, of_arrest)
+
+
+@pytest.fixture
+def schema(repository):
+    return repository / "workflow/schemas/config.schema.yaml"
+
+
+@pytest.fixture
+def config(repository):
+    return yaml.safe_load((repository / "config.yaml").read_text())
+
+
+def test_the_shipped_configuration_has_only_known_keys(config, schema):
+    check_keys(config, schema)
+
+
+def test_every_key_of_the_schema_is_in_config_yaml_and_described(config, schema):
+    root = yaml.safe_load(schema.read_text())
+
+    def walk(node, value, path):
+        for key, inner in node.get("properties", {}).items():
+            assert key in value, f"{path}.{key} is not in config.yaml"
+            if "$ref" not in inner or inner["$ref"].startswith("#/$defs/learning_rate"):
+                assert "description" in inner or "properties" in inner, f"{path}.{key}"
+            walk(inner, value[key], f"{path}.{key}")
+
+    walk(root, config, "config")
+    for name, model in config["models"].items():
+        walk(root["$defs"]["model"], model, name)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (("seeed",), "'seeed', did you mean 'seed'?"),
+        (("cohort", "max_ecg"), "'cohort.max_ecg', did you mean 'max_ecgs'?"),
+        (
+            ("models", "all_stays_model", "epoch"),
+            "'models.all_stays_model.epoch', did you mean 'epochs'?",
+        ),
+        (
+            ("evaluation", "zzz"),
+            "'evaluation.zzz' (valid here: threshold, bootstrap",
+        ),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest_valid_one(config, schema, path, expected):
+    place = config
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = 1
+
+    with pytest.raises(ConfigError) as error:
+        check_keys(config, schema)
+
+    assert expected in str(error.value)
+    assert "What to do" in str(error.value)
+
+
+WRONG = [
+    (("ecg", "max_damaged_share"), float("nan"), "'ecg.max_damaged_share' is nan, not a finite"),
+    (("ingest", "max_reject_share"), float("inf"), "'ingest.max_reject_share' is inf, not a fin"),
+    (("models", "all_stays_model", "epochs"), "x", "'models.all_stays_model.epochs': 'x' is not"),
+    (("seed",), -1, "'seed': -1 is less than the minimum of 0 (Seed of every random draw.)"),
+    (("ingest", "shards"), 2.0, "'ingest.shards': 2.0 is not of type 'integer'"),
+    (("seed",), 10**23, "'seed': 100000000000000000000000 is greater than the maximum"),
+    (("encoder", "depth"), [2, 2], "'encoder.depth': [2, 2] is too short (Blocks per stage.)"),
+    (("cohort",), ["x" * 500], "'cohort': ['xxxxx"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), WRONG)
+def test_a_wrong_value_is_told_in_one_short_sentence(config, schema, path, value, expected):
+    place = config
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+
+    with pytest.raises(ConfigError) as error:
+        check_values(config, schema)
+
+    assert expected in str(error.value)
+    assert len(str(error.value)) < 350
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_key_with_a_default_may_be_left_out_and_one_without_may_not(config, schema):
+    del config["cohort"]
+    check_values(config, schema)
+
+    del config["data"]["hosp"]
+    with pytest.raises(ConfigError, match="'data': 'hosp' is a required property"):
+        check_values(config, schema)
+
+
+def test_an_empty_list_of_priced_rows_is_taken(config, schema):
+    config["evaluation"]["priced_rows"] = []
+    check_values(config, schema)
+    check_agreement(config, *SYSTEMS)
+
+
+@pytest.mark.parametrize("missed", ["models", "mortality"])
+def test_a_section_without_a_default_may_not_be_left_out(config, schema, missed):
+    del config[missed]
+
+    with pytest.raises(ConfigError, match=f"'{missed}' is a required property"):
+        check_values(config, schema)
+
+
+BAGS = {"logistic_regression": LogisticRegression, "lightgbm": LGBMClassifier}
+
+
+@pytest.mark.parametrize("bag", BAGS)
+def test_arguments_of_a_baseline_are_those_that_it_has(config, schema, bag):
+    """LightGBM takes a misspelt one for one of its own, and goes on without it."""
+    place = yaml.safe_load(schema.read_text())["properties"]["mortality"]["properties"]
+    known = place["baselines"]["properties"][bag]["propertyNames"]["enum"]
+    assert set(known) <= set(BAGS[bag]().get_params())
+
+    config["mortality"]["baselines"][bag]["num_leafs"] = 7
+    with pytest.raises(ConfigError, match=f"'mortality.baselines.{bag}': 'num_leafs' is not one "):
+        check_values(config, schema)
+
+
+PROTOCOL = {"mortality": {"protocols": {"audited_with_visits": {}}}}
+CONTRARY = {
+    "a fold beyond the last": ({"split": {"folds": 2, "fold": 2}}, "'split.fold' is 2, but"),
+    "no training patients": ({"split": {"test": 0.5, "validation": 0.5}}, "'split.test' is 0.5"),
+    "nor of mortality": (
+        {"mortality": {"split": {"test": 0.5, "validation": 0.5}}},
+        "'mortality.split.validation' 0.5, which leaves no training patients",
+    ),
+    "an ECG beyond the last": (
+        {"cohort": {"max_ecgs": 2, "prediction_ecg": 3}},
+        "'cohort.prediction_ecg' is 3, but 'cohort.max_ecgs' is 2",
+    ),
+    "a curve of nothing": (
+        {"evaluation": {"net_benefit": {"lowest": 0.9, "highest": 0.1}}},
+        "'evaluation.net_benefit.lowest' is 0.9, not below 'evaluation.net_benefit.highest'",
+    ),
+    "a reversed window": (
+        {"arrest": {"epochs": {"event_window_h": [24, 0.5]}}},
+        "'arrest.epochs.event_window_h' is [24, 0.5]: first the least hours",
+    ),
+    "a window below an epoch": (
+        {"arrest": {"epochs": {"event_window_h": [0.5, 0.55]}}},
+        "'arrest.epochs.event_window_h' spans 0.05 h, less than an epoch of 5 minutes",
+    ),
+    "nor of controls": (
+        {"arrest": {"epochs": {"control_window_h": 0.01}}},
+        "'arrest.epochs.control_window_h' spans 0.01 h, less",
+    ),
+    "a horizon before the window": (
+        {"arrest": {"evaluation": {"horizons_h": [24, 0.5]}}},
+        "'arrest.evaluation.horizons_h' has 0.5, but no epoch lies within 0.5 h",
+    ),
+    "a row that is none": (
+        {"evaluation": {"priced_rows": [6, 999]}},
+        "'evaluation.priced_rows' names 999, which is none of 1, 2, 3",
+    ),
+    "a row without a switch": ({"evaluation": {"priced_rows": [7]}}, "names 7, which is none of"),
+    "a measure that is none": ({"arrest": {"measures": ["RMSD"]}}, "names RMSD, which is none of"),
+    "a unit that is none": ({"arrest": {"cohort": {"icus": ["MIKU"]}}}, "'arrest.cohort.icus' na"),
+    "a protocol that is made": (PROTOCOL, "'mortality.protocols' names audited_with_visits, as a"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRARY)
+def test_values_that_do_not_agree_are_told_in_one_sentence(config, case):
+    overlay, expected = CONTRARY[case]
+    check_agreement(config, *SYSTEMS)
+
+    with pytest.raises(ConfigError) as error:
+        check_agreement(merged(config, overlay), *SYSTEMS)
+
+    assert expected in str(error.value)
+    assert len(str(error.value).splitlines()) == 2
+    assert "; " not in str(error.value).splitlines()[0]
+
+
+def test_bounds_themselves_agree(config):
+    for overlay in (
+        {"split": {"folds": 2, "fold": 1}},
+        {"split": {"test": 0.5, "validation": 0.4}},
+        {"cohort": {"max_ecgs": 2, "prediction_ecg": 2}},
+        {"arrest": {"epochs": {"minutes": 30, "event_window_h": [0.5, 1]}}},
+        {"evaluation": {"priced_rows": [6, 17]}},
+        {"arrest": {"measures": ["RMSSD"], "cohort": {"icus": ["ccu ", "Neuro"]}}},
+        {"arrest": {"cohort": {"icus": ["any"]}}, "data": {"registry": "mine"}},
+    ):
+        check_agreement(merged(config, overlay), *SYSTEMS)
+
+
+def test_names_that_are_always_used_may_not_be_left_out(config):
+    del config["models"]["multi_stays_ECGonly"]
+    del config["mortality"]["protocols"]["published"]
+
+    with pytest.raises(ConfigError) as error:
+        check_agreement(config, *SYSTEMS)
+
+    assert "'models' lacks multi_stays_ECGonly, whose" in str(error.value)
+    assert "'mortality.protocols' lacks published, which" in str(error.value)
+
+
+def test_configurations_are_laid_over_each_other_and_checked(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(repository)
+    (tmp_path / "mine.yaml").write_text("cohort: {max_ecgs: 2}\n")
+    config = read_config("config.yaml", tmp_path / "mine.yaml")
+    assert config["cohort"]["max_ecgs"] == 2
+    assert config["cohort"]["positive_class"] == "ADMITTED"
+
+    for content, message in (
+        ("cohort: {max_ecgs: 99}", "99"),
+        ("cohort: [", "cannot be read"),
+        ("- cohort", "is list, not a mapping"),
+        ("# nothing yet", "is empty, not a mapping"),
+    ):
+        (tmp_path / "mine.yaml").write_text(content)
+        with pytest.raises(ConfigError, match=message):
+            read_config("config.yaml", tmp_path / "mine.yaml")
+
+
+def test_what_is_left_out_has_the_default_that_snakemake_gives(repository, monkeypatch, tmp_path):
+    monkeypatch.chdir(repository)
+    config = yaml.safe_load((repository / "config.yaml").read_text())
+    few = {key: config[key] for key in ("data", "models", "mortality")}
+    few["models"]["all_stays_model"].pop("epochs")
+    (tmp_path / "few.yaml").write_text(yaml.safe_dump(few))
+
+    found = read_config(tmp_path / "few.yaml")
+
+    validate(few, str(repository / "workflow/schemas/config.schema.yaml"))
+    assert found == few
+    assert found["arrest"]["epochs"]["event_window_h"] == [0.5, 24]
+
+
+@pytest.mark.parametrize("preset", ["tiny", "demo", "mimic-iv", "published", "seed"])
+def test_presets_are_taken(repository, monkeypatch, preset):
+    monkeypatch.chdir(repository)
+    check_agreement(read_config("config.yaml", f"presets/{preset}.yaml"), *SYSTEMS)
