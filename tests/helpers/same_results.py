@@ -36,7 +36,7 @@ def content(file: Path) -> bytes | object:
         )
         # The seconds of a training stand behind its number of patients.
         text = re.sub(
-            r'(</th><td class="number">[\d,]+</td>)<td class="number">[\d.]+<', r"\1<", text
+            r'(</th><td class="number">[^<]+</td>)<td class="number">[\d.]+<', r"\1<", text
         )
         told, run, cost = text.partition('aria-labelledby="run"')
         return told + run + re.sub(r"<td class=\"number\">[^<]*|[\d.]+ minutes", "", cost)
