@@ -198,7 +198,11 @@ rule write_model_card:
         **DOCUMENTED,
         marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
-        code=sources("evaluation.documents.model_card", *texts("reference"), *texts("evaluation/documents/templates")),
+        code=sources(
+            "evaluation.documents.model_card",
+            *texts("reference"),
+            *texts("evaluation/documents/templates"),
+        ),
     output:
         report(
             "results/{system}/model_card.md",
@@ -228,7 +232,11 @@ rule write_checklist:
         **DOCUMENTED,
         marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
-        code=sources("evaluation.documents.checklist", *texts("reference"), *texts("evaluation/documents/templates")),
+        code=sources(
+            "evaluation.documents.checklist",
+            *texts("reference"),
+            *texts("evaluation/documents/templates"),
+        ),
     output:
         text=report(
             "results/{system}/tripod_ai.md",

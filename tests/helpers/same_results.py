@@ -39,7 +39,9 @@ def content(file: Path) -> bytes | object:
             r'(</th><td class="number">[^<]+</td>)<td class="number">[\d.]+<', r"\1<", text
         )
         told, run, cost = text.partition('aria-labelledby="run"')
-        return told + run + re.sub(r"<td class=\"number\">[^<]*|[\d.]+ minutes", "", cost)
+        # Rules stand by their cost.
+        cost = re.sub(r"<td class=\"number\">[^<]*|[\d.]+ minutes", "", cost)
+        return told + run, sorted(cost.splitlines())
     return file.read_bytes()
 
 
