@@ -1,6 +1,7 @@
-"""What each branch of the network is worth: the same network trained without it, same stays.
+"""Compare the admission network with networks trained without one of its branches.
 
-Training without a branch is a rule like any training; here the predictions are compared.
+Training without a branch is a rule like any other training. Here only the predictions are compared,
+on the same stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random forest and LightGBM on the static features: what is gained without waveforms.
+"""Fit the baselines of admission, random forest and LightGBM, on the static features alone.
 
 The forest is not saved: scikit-learn has no format but pickle, and no file that we read may run
 code. Its predictions and importances are kept, and the seed makes it again, as

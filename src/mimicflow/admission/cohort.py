@@ -1,4 +1,4 @@
-"""The cohort: who is predicted, when, from which ECGs, and what happened."""
+"""Build the cohort of admission: stays with prediction time, ECG sequence and label."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def build_cohort(
     attrition : path-like
         CSV to write: step, description, rows, stays, patients.
     manifest : path-like, optional
-        Tells which tables have codes that match nothing; they are told in ``attrition``.
+        Manifest of the run. Tables in it whose codes match nothing are named in ``attrition``.
     memory_mb : int
         Limit of the database, in MB.
 

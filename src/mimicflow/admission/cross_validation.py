@@ -1,4 +1,4 @@
-"""The result files of a cross-validation under the names of the published five-fold code."""
+"""Write the result files of a cross-validation under the names of the published five-fold code."""
 
 from __future__ import annotations
 

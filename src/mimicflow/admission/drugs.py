@@ -1,4 +1,4 @@
-"""From drug codes (GSN) to drug classes (ETC), by a dictionary that is frozen with the split.
+"""Map drug codes (GSN) to drug classes (ETC) by a dictionary that is frozen with the split.
 
 MIMIC lists classes in the medication reconciliation of its patients only. A dictionary made of all
 of them would change with every patient who comes later, and the features of earlier stays with it.

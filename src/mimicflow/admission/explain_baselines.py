@@ -1,7 +1,7 @@
-"""Which features drive the baselines: importance measured on the test patients of a fold.
+"""Measure which features drive the baselines, on the test patients of a fold.
 
-A fitted forest is not kept (see ``admission.baselines``): the job fits it again, with the same
-seed, hence gets the same trees.
+A fitted forest is not kept (see ``admission.baselines``). The job fits it again with the same seed
+and gets the same trees.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What moved the multimodal network: integrated gradients of the logit of admission.
+"""Explain the multimodal network by integrated gradients of the logit of admission.
 
 An integrated gradient says how many log-odds an input adds to or takes from the prediction, when
 all inputs are led in a straight line from a baseline to what they are; all together make the

@@ -1,4 +1,4 @@
-"""Tables to tensors: what the admission network sees of each stay.
+"""Turn tables into tensors: what the admission network reads of each stay.
 
 Whatever is fitted here (acuity median, scales, imputer) is fitted on training stays.
 """

@@ -1,7 +1,7 @@
 """The admission network: serial ECGs, serial vital signs and static data to one logit.
 
 Architecture only. How its inputs are made is in ``admission.inputs``, how it is trained in
-``admission.train``.
+``admission.training``.
 
 Shapes, by the suffix of a name:
     B  stays of a batch   N  distinct ECGs of a batch   T  time steps

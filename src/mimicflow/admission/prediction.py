@@ -1,4 +1,4 @@
-"""From a saved model and raw data to probabilities of admission."""
+"""Predict admission from a saved model and raw data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each known defect of the published pipeline is worth: our rule beside the published one."""
+"""Price the known defects of the published pipeline: scores under our rule and under its own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def price_of_defects(
         CSV with the models' titles.
     output : path-like
         CSV: a line per row, model and score; rows that cannot be switched have no figures.
-        ``difference`` is published less ours; ``paired`` tells whether both sides are scored on
+        ``difference`` is published less ours; ``paired`` is true where both sides are scored on
         the same patients, and hence by the same draws of them.
     draws, seed : int
         Of the bootstrap by patient.

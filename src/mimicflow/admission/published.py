@@ -1,4 +1,4 @@
-"""The result files under the names of the first public release, for a single split.
+"""Write the result files of a single split under the names of the first public release.
 
 The release had two families of files with different names for the same content; the table of
 names is all that separates them. All curves are of test patients, admission positive.

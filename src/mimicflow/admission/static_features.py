@@ -1,4 +1,4 @@
-"""The static features of all stays beside each other, under the published names."""
+"""Join the static features of all stays into one table, under the published names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fine-tuning of the admission network: one function for all four variants."""
+"""Fine-tune the admission network: one function for all four variants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sequence of vital signs of every stay, as it was written down until the prediction."""
+"""Gather the vital signs that were written down of every stay until its prediction."""
 
 from __future__ import annotations
 

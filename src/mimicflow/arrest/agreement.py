@@ -1,4 +1,4 @@
-"""What of the configuration of the arrest system contradicts itself."""
+"""Check that the configuration of the arrest system does not contradict itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking through a LightGBM text model before LightGBM reads it.
+"""Check the text of a LightGBM model before LightGBM reads it.
 
 LightGBM trusts the file: a damaged number of a child sends it outside its memory or round in
 circles, and a damaged digit may be taken for a shorter number.

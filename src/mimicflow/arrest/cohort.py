@@ -1,4 +1,4 @@
-"""Stays with bedside ECG: who is an event, who is a control, and why others are left out."""
+"""Build the cohort of arrest: events, controls, and why other stays with an ECG are left out."""
 
 from __future__ import annotations
 

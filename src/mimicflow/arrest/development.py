@@ -1,4 +1,4 @@
-"""Feature tables as selection, tuning and training see them: the development epochs only."""
+"""Read the development epochs of a feature table, for selection, tuning and training."""
 
 from __future__ import annotations
 

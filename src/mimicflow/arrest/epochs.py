@@ -1,4 +1,4 @@
-"""The plan of epochs: which samples of which recording are measured."""
+"""Plan the epochs: which samples of which recording are measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Epochs kept and dropped by reason, and the features of those kept with their split."""
+"""Gather the features of the epochs that are kept, and count the dropped epochs by reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Development and test patients of the arrest system, and the folds of the development patients."""
+"""Split patients into development and test, and development patients into folds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fitted model as it lies in its folder: LightGBM text and JSON, nothing that runs code.
+"""Write and read the folder of an arrest model: LightGBM text and JSON, nothing that runs code.
 
 ``model.json`` says what the model needs, ``model.txt`` is the booster, ``calibration.json`` holds
 the coefficients of the beta calibration.
@@ -122,7 +122,7 @@ def load_model(folder: str | Path) -> ArrestModel:
             remedy=_REMEDY,
         )
     names = tuple(model.booster.feature_name())
-    # LightGBM numbers the columns of an array; names tell when two folders were mixed up.
+    # LightGBM numbers the columns of an array; names show when two folders were mixed up.
     numbered = tuple(f"Column_{place}" for place in range(expected))
     if names not in (model.features, numbered):
         raise CheckpointError(

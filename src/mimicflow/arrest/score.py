@@ -1,4 +1,4 @@
-"""From an ECG to the probability of an arrest, epoch by epoch: recording, array or stream."""
+"""Score an ECG (recording, array or stream): the probability of an arrest, epoch by epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probability of an arrest over the length of one recording, as a figure."""
+"""Draw the probability of an arrest over the length of one recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 
 _SIZE = (9.0, 5.2)
-_HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # told apart without colour
+_HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # legible without colour
 
 
 def draw_scores(scores: pd.DataFrame, model: ArrestModel, name: str, output: str | Path) -> None:

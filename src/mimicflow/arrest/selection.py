@@ -1,4 +1,4 @@
-"""Which features are worth keeping: Boruta, with the importance of a feature measured by SHAP.
+"""Select features by Boruta, with the importance of a feature measured by SHAP.
 
 Every feature competes against shadows, columns with the same values and no relation to the label.
 What beats the best shadow more often than chance allows is accepted (Kursa and Rudnicki 2010,
@@ -14,7 +14,7 @@ chance 1 - 0.5^(1/43) = 1.6 %. The price is that weak signals need more patients
 
 SHAP over held-out patients was tried in place of the training patients: 0 of 75 such columns
 passed instead of 3, but also 8 of 25 clear signals instead of 16. It is not used, the more so as
-mean |SHAP| tells how much a feature moves the model and not whether it moves it rightly.
+mean |SHAP| measures how much a feature moves the model, not whether it moves it rightly.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MOST = 2**31 - 1  # largest seed of LightGBM
 _FEWEST_SHADOWS = 40
 
 # Shallow and slow: a model that knows its training patients by heart spreads its importance over
-# everything that tells them apart. Of depths 3 and 5 and rates 0.02 to 0.1, these found the most
+# everything that identifies them. Of depths 3 and 5 and rates 0.02 to 0.1, these found the most
 # true signals at the same share of noise.
 _PARAMETERS = {
     "objective": "binary",

@@ -1,4 +1,4 @@
-"""The final model of the arrest system, its calibration and threshold, and all predictions."""
+"""Fit the final arrest model, its calibration and threshold, and predict all epochs."""
 
 from __future__ import annotations
 
@@ -181,8 +181,8 @@ def _table(epochs: pd.DataFrame, split: str, probability: np.ndarray) -> pd.Data
 def _threshold(label: np.ndarray, probability: np.ndarray, specificity: float) -> dict[str, float]:
     """Return the lowest threshold that leaves so many epochs without arrest unflagged.
 
-    Where a model tells so little apart that none does (one probability for all, say), the
-    threshold is just above the highest probability: nobody is flagged.
+    Where no threshold does (a model with one probability for all, say), it is just above the
+    highest probability: nobody is flagged.
     """
     chosen = choose_thresholds(label, probability, {"specificity": [specificity]})
     above = float(np.nextafter(probability.max(), np.inf))

@@ -1,4 +1,4 @@
-"""Parameters of the boosted trees: Gaussian-process search over folds that share no patient."""
+"""Tune the boosted trees by Gaussian-process search over folds that share no patient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a stay is looked at: recordings without overlap, windows, whole epochs in both.
+"""Cut the time of a stay: recordings without overlap, windows, whole epochs in both.
 
 All times are naive, all intervals closed at their beginning and open at their end.
 """

@@ -1,4 +1,4 @@
-"""One model on one set of patients: everything that tables and figures say about it."""
+"""Assess one model on one set of patients: everything that tables and figures say about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration of all models, before and after each correction: table, diagram, figure."""
+"""Compare the calibration of all models before and after each correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All models of a system beside each other, and beside what was published."""
+"""Compare all models of a system with each other, and with what was published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which counts of a table must not be shown, so that no small group can be read or worked out."""
+"""Choose the cells of a table to hide, so that no small count can be read or worked out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def to_hide(
     total: bool = False,
     rows_known: bool = False,
 ) -> np.ndarray:
-    """Tell which cells of a table of counts to hide.
+    """Return which cells of a table of counts to hide.
 
     Cells of 1 to ``smallest`` - 1 patients are hidden, and as many others as it takes that none of
     those can be worked out from the column totals, which readers are taken to know, or from the
@@ -96,7 +96,7 @@ def _next(exposed: list[np.ndarray], counts: np.ndarray, hidden: np.ndarray) -> 
 
 
 def _solvable(hidden: np.ndarray, lines: list[Line]) -> np.ndarray:
-    """Tell which hidden cells follow from the known sums: those that no solution can change."""
+    """Return which hidden cells follow from the known sums: those that no solution can change."""
     where = np.flatnonzero(hidden)
     solvable = np.zeros_like(hidden)
     if not where.size:

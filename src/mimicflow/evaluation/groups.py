@@ -1,4 +1,4 @@
-"""Who the patients are: the groups in which scores are told apart."""
+"""Assign every stay to its groups, such as sex and age band, for tables of scores by group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feature importance over folds: one table, and the figure of the leading features."""
+"""Combine the importance of features over folds: one table, and a figure of the leading ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a predictions table, and refusing one that no score can be trusted on."""
+"""Read a predictions table, and refuse one whose scores could not be trusted."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def folds_of(predictions: pd.DataFrame) -> np.ndarray:
 
 
 def _faults(frame: pd.DataFrame, key: str) -> dict[str, pd.Series]:
-    """Return the rows that break each rule, in the order in which they are told."""
+    """Return the rows that break each rule, in the order of the messages."""
     probability = frame["probability"]
     test = frame["split"] == "test"
     repeated = frame.duplicated([key, *_fold(frame)])

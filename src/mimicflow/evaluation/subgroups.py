@@ -1,6 +1,6 @@
-"""How well a model works for every group of patients.
+"""Score a model in every group of patients.
 
-Privacy. Unless the patients are synthetic, a level of a group is shown only when its events come
+Unless the patients are synthetic, a level of a group is shown only when its events come
 from at least ``smallest`` patients and its non-events too; else its row keeps the name of the
 level and nothing more. Because the levels of a group add up to everybody, the levels that are not
 shown must together pass the same rule; while they do not, the smallest level still shown is hidden

@@ -1,4 +1,4 @@
-"""Table 1: who the patients are, in all and by outcome, of any system."""
+"""Write Table 1 of any system: the patients, in all and by outcome."""
 
 from __future__ import annotations
 

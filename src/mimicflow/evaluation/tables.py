@@ -1,4 +1,4 @@
-"""The tables that the report reads: scores, folds, curves and pairwise comparisons of models."""
+"""Write the tables that the report reads: scores, folds, curves and comparisons of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How tables and figures call the models and the sets of stays."""
+"""Read the titles under which tables and figures show models and sets of stays."""
 
 from __future__ import annotations
 

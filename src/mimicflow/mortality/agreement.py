@@ -1,4 +1,4 @@
-"""What of the configuration of the mortality system contradicts itself."""
+"""Check that the configuration of the mortality system does not contradict itself."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Bags of codes: what is known without the order of visits.
+"""Fit the baselines of mortality on bags of codes, which ignore the order of visits.
 
-Both see the mean of a stay's visit vectors; LightGBM also age, sex and the number of visits.
+Both read the mean of a stay's visit vectors; LightGBM also age, sex and the number of visits.
 """
 
 from __future__ import annotations

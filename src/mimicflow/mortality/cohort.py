@@ -1,4 +1,4 @@
-"""First ICU stays: who is predicted, when, and who died within the horizon."""
+"""Build the cohort of mortality: first ICU stays with prediction time and label."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def label_deaths(
     """Write the patients of one protocol with their prediction time and label.
 
     By dates the outcome is death 1 to ``horizon`` days after the day from which the protocol
-    counts. ``dod`` is a date: a death on that day cannot be told from one before it, so those
+    counts. ``dod`` is a date without a time: a death on that day may be before or after, so those
     patients are dropped, not counted as survivors. Elapsed days, as published, are whole periods of
     24 hours from the clock's time to the midnight with which ``dod`` begins: a death on the next
     day is none, and who died by then is a survivor.
@@ -121,7 +121,7 @@ def label_deaths(
     steps : path-like
         CSV to write: the attrition of all steps, and what is counted beside them.
     manifest : path-like, optional
-        Tells which tables have codes that match nothing; they are told in ``steps``.
+        Manifest of the run. Tables in it whose codes match nothing are named in ``steps``.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def label_deaths(
             predicted,
         )
     days = _days_to_death(predicted, options)
-    alive, told = _left_alive(predicted, options["survivors"])
+    alive, lost = _left_alive(predicted, options["survivors"])
     if options["survivors"] != "deathtime":
         counted["left_alive"] = (_SURVIVORS[options["survivors"]], predicted[alive])
     dated = options["label_days"] == "dates"
@@ -148,7 +148,7 @@ def label_deaths(
     label = days[kept].between(1, options["horizon"]).astype("int8")
     cohort = predicted[kept].drop(columns=[*SIGNS, _DIED_LATER]).assign(label=label)
     day = "the ICU stay ended" if _by_icu_stay(options) else "of the hospital discharge"
-    died = {"cohort": (f"Not dead on or before the day {day}: the cohort", cohort), **told}
+    died = {"cohort": (f"Not dead on or before the day {day}: the cohort", cohort), **lost}
     if dated:
         died |= _lost(predicted, days)
     else:
@@ -182,7 +182,7 @@ _SURVIVORS = {
     "every_sign": "No other sign of death in that admission than deathtime either",
     "any_icu_deathtime": "No deathtime in a later admission with an ICU stay (looks ahead)",
 }
-_TOLD = {
+_DEATH_SIGNS = {
     "expire_flag": "hospital_expire_flag",
     "died_location": "discharge_location",
     "dod_by_discharge": "a dod up to the day of the discharge",
@@ -211,13 +211,13 @@ def _days_to_death(stays: pd.DataFrame, options: Mapping[str, Any]) -> pd.Series
 
 
 def _left_alive(stays: pd.DataFrame, survivors: str) -> tuple[pd.Series, _Counted]:
-    """Return who counts as having left the admission alive, and by what the others are told."""
+    """Return who counts as having left the admission alive, and the others by sign of death."""
     if survivors == "every_sign":
-        told: _Counted = {
+        lost: _Counted = {
             f"lost_{sign}": (f"Lost: death in that admission told by {words}", stays[stays[sign]])
-            for sign, words in _TOLD.items()
+            for sign, words in _DEATH_SIGNS.items()
         }
-        return ~stays[list(_TOLD)].any(axis=1), told
+        return ~stays[list(_DEATH_SIGNS)].any(axis=1), lost
     if survivors == "any_icu_deathtime":
         return ~stays["any_icu_deathtime"], {}
     return pd.Series(True, index=stays.index), {}

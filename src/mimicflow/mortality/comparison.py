@@ -1,4 +1,4 @@
-"""All models under all protocols side by side.
+"""Compare all models under all protocols.
 
 PyTorch counts two bias vectors per gate of a recurrent layer and Keras one; the parameters shown
 are PyTorch's count.
@@ -83,7 +83,7 @@ def compare_protocols(
         CSV to write: `COLUMNS`. Scores are of the first repeat, with 95 % intervals of the
         bootstrap by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
         ``delong_difference`` is the AUROC less that of the LSTM of the same protocol.
-        ``optimistic`` tells that the protocol let the future, or other patients' outcomes, in.
+        ``optimistic`` is true where the protocol let the future, or other patients' outcomes, in.
     figure : path-like
         PNG to write.
     times : path-like
@@ -157,7 +157,7 @@ def _times(run: Run, path: str | Path) -> pd.DataFrame:
             raise ValueError("no repeat")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            "does not tell the train_seconds of any repeat",
+            "does not give the train_seconds of any repeat",
             file=path,
             remedy="run the training of this model again",
         ) from error

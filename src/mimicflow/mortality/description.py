@@ -1,4 +1,4 @@
-"""Who the patients are: how often they were in hospital, and the cohort by outcome."""
+"""Describe the patients of mortality: visits per patient, and the cohort by outcome."""
 
 from __future__ import annotations
 

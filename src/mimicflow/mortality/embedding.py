@@ -1,4 +1,4 @@
-"""Word2Vec of clinical codes: fitted on visits, saved without pickles, looked at by neighbours.
+"""Fit Word2Vec vectors of clinical codes, write and read them, and list nearest neighbours.
 
 gensim's own files are pickles. The vectors are kept in word2vec's binary format instead, whose
 words end at the first blank: codes are written as in an address (``%20`` for a blank).

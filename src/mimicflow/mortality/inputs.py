@@ -1,4 +1,4 @@
-"""What the models of mortality are fitted on: stays with label and part, and their visits."""
+"""Read what the models of mortality are fitted on: stays with label and split, and their visits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the leaks of the published protocol are worth, all together and one by one."""
+"""Price the leaks of the published protocol, all together and one by one."""
 
 from __future__ import annotations
 

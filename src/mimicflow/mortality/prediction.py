@@ -1,4 +1,4 @@
-"""From a saved model, its embedding and the codes of visits to the probability of death."""
+"""Predict death from a saved model, its embedding and the codes of visits."""
 
 from __future__ import annotations
 

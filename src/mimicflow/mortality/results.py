@@ -1,4 +1,4 @@
-"""What is written of one model: curves, decisions, calibration and the course of its training.
+"""Write the results of one model: curves, decisions, calibration and the course of its training.
 
 All of it is of test patients; thresholds and recalibrations are chosen on validation patients.
 """

@@ -1,4 +1,4 @@
-"""Visits as vectors, and the visits of each stay as a sequence without padding."""
+"""Turn visits into vectors, and the visits of each stay into a sequence without padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the recurrent networks: the same split for all, several repeats of each."""
+"""Train the recurrent networks: the same split for all, several repeats of each."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def test_models_that_do_not_fit_together_are_named(files):
 def test_a_time_that_is_not_there(files, content):
     path = files.seconds["audited", "gru"]
     path.unlink() if content is None else path.write_text(content)
-    with pytest.raises(InputError, match=r"audited_gru\.json: does not tell the train_seconds"):
+    with pytest.raises(InputError, match=r"audited_gru\.json: does not give the train_seconds"):
         files.compare()
     assert not (files.folder / "comparison.csv").exists()
 

@@ -1,1 +1,1 @@
-"""What do the predictions of cardiac arrest amount to? Tables and figures."""
+"""How good are the predictions of cardiac arrest? Tables and figures."""

@@ -1,4 +1,4 @@
-"""Figure of the alarms: sensitivity against false alarms per day, and the time that is left."""
+"""Draw the alarms: sensitivity against false alarms per day, and the time that is left."""
 
 from __future__ import annotations
 

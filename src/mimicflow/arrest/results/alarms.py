@@ -1,4 +1,4 @@
-"""Alarms, as a ward hears them: arrests announced, false alarms per day, time that is left.
+"""Count alarms as a ward hears them: arrests announced, false alarms per day, time that is left.
 
 An alarm rings at the end of an epoch whose probability reaches the threshold, unless the last
 alarm of the stay that rang is less than the silence ago. Epochs that were dropped for their quality

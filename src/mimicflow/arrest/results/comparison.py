@@ -1,4 +1,4 @@
-"""The models of arrest side by side at every horizon, tested on the same epochs."""
+"""Compare the models of arrest at every horizon, on the same epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves the model: exact SHAP values of its trees on held-out epochs.
+"""Explain an arrest model by the exact SHAP values of its trees on held-out epochs.
 
 Values are in log-odds of the model before calibration, which keeps their order; with the mean
 prediction they sum to it for every epoch (Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9, as

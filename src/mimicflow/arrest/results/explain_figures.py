@@ -1,4 +1,4 @@
-"""Figures of SHAP values: the ranking of the features, and how the leading ones act."""
+"""Draw SHAP values: the ranking of the features, and how the leading ones act."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure of the calibration of one model."""
+"""Draw the calibration of one model."""
 
 from __future__ import annotations
 

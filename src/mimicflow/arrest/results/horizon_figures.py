@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of all horizons of a model, and the models side by side."""
+"""Draw ROC and precision-recall curves of all horizons of a model, and the models side by side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TESTS = {
     "auroc": "difference, p of DeLong by patient",
     "auprc": "difference (95 % interval)",
 }
-_POINTS = 1000  # of a curve: more cannot be told apart
+_POINTS = 1000  # of a curve: the eye cannot separate more
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Scores of epochs at one horizon, for many weightings of their patients at once.
+"""Score epochs at one horizon, for many weightings of their patients at once.
 
 A test set has a hundred thousand epochs but few of them before an arrest. Each score only needs
 to know, for every event epoch and patient, how many of the patient's epochs reach its probability:

@@ -1,4 +1,4 @@
-"""Scores of one model at every horizon: whether an arrest follows within 24, 18, … 1 h."""
+"""Score one model at every horizon: whether an arrest follows within 24, 18, … 1 h."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the leading measures change from 24 h to 0.5 h before the arrest."""
+"""Describe how the leading measures change from 24 h to 0.5 h before the arrest."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def kendall(means: pd.DataFrame, draws: int, seed: int, smallest: int = 0) -> di
     draws, seed : int
         Of the bootstrap by patient.
     smallest : int
-        Fewest patients of whom it is told.
+        Fewest patients for whom numbers are returned.
 
     Returns
     -------

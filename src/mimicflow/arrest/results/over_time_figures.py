@@ -1,4 +1,4 @@
-"""Figure of the leading measures in the hours before the arrest."""
+"""Draw the leading measures in the hours before the arrest."""
 
 from __future__ import annotations
 

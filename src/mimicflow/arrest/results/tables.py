@@ -1,4 +1,4 @@
-"""Calibration of one model: predicted probability against observed share, bin by bin."""
+"""Compare predicted probability and observed share of one model, bin by bin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The TRIPOD+AI checklist of a system, filled from the files of its run."""
+"""Write the TRIPOD+AI checklist of a system from the files of its run."""
 
 from __future__ import annotations
 

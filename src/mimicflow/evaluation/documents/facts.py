@@ -1,4 +1,4 @@
-"""What a run says of itself: the facts that model card and checklist are written from.
+"""Gather the facts of a run from which model card and checklist are written.
 
 Only what lies in the run's files and in the reference tables is a fact; a file that is absent
 leaves its fact out, and what is written from it.
@@ -48,7 +48,7 @@ def gather(
         Some of ``FILES``. ``scores``, ``comparisons``, ``calibration``, ``decision`` and
         ``subgroups`` of one protocol; ``run`` is ``results/run.json``.
     models : iterable of path-like
-        Files of fitted models, to be told by their SHA-256.
+        Files of fitted models; each is named with its SHA-256.
     synthetic, smallest
         As in `mimicflow.evaluation.figures.flow.stages`.
 

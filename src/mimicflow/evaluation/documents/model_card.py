@@ -1,4 +1,4 @@
-"""The model card of a system, written from the files of its run."""
+"""Write the model card of a system from the files of its run."""
 
 from __future__ import annotations
 

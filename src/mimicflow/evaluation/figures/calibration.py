@@ -1,4 +1,4 @@
-"""Figure of calibration: reliability diagrams before and after recalibration."""
+"""Draw reliability diagrams before and after recalibration."""
 
 from __future__ import annotations
 

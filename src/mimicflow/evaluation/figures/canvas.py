@@ -1,6 +1,6 @@
-"""The paper that all figures are drawn on: colours, type, the stamp of synthetic data, saving.
+"""What all figures share: colours, type, the stamp of synthetic data, saving.
 
-Legible in print, told apart without colour, the same bytes every time.
+Figures are legible in print and without colour, and have the same bytes every time.
 """
 
 from __future__ import annotations

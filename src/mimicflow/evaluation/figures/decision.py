@@ -1,4 +1,4 @@
-"""Figure of decision curves."""
+"""Draw decision curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow of patients: from all stays to the cohort, and into its parts."""
+"""Draw the flow of patients: from all stays to the cohort, and into its parts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def stages(attrition: str | Path, synthetic: bool, smallest: int = SMALLEST_CELL
     """Return the main boxes; ``reference/flow.csv`` says which steps are boxes and why stays go.
 
     A box that fewer than ``smallest`` stays or patients were lost on the way to is joined with the
-    next one, so that no difference between two boxes tells of a small group.
+    next one, so that no difference between two boxes gives a small count away.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Figures of scores, and the reading of what training wrote for them."""
+"""Draw the figures of scores, and read what training wrote for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure of one model's scores in groups of patients."""
+"""Draw one model's scores in groups of patients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether acting on the predictions is worth more than treating everybody or nobody.
+"""Net benefit: whether acting on predictions is worth more than treating everybody or nobody.
 
 The net benefit of acting from a threshold probability t on is TP/n - FP/n * t/(1 - t): true
 positives, less false positives at the exchange rate that t stands for (Vickers and Elkin 2006,

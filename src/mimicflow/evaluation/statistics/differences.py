@@ -1,4 +1,4 @@
-"""What a change is worth: the difference of all scores of two predictions tables."""
+"""Compare two predictions tables by the difference of every score."""
 
 from __future__ import annotations
 

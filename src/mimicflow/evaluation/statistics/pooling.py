@@ -1,4 +1,4 @@
-"""Predictions of several folds as one table, and of several models as one model."""
+"""Pool the predictions of several folds into one table, and of several models into one model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probabilities corrected on patients that neither trained the model nor are reported.
+"""Correct probabilities on patients that neither trained the model nor are reported.
 
 Each fold has inner validation patients. A correction is fitted on the fold's validation rows and
 applied to the fold's test rows; test outcomes have no part in it.

@@ -1,4 +1,4 @@
-"""Decisions: thresholds chosen on the validation patients of each fold, applied to its tests."""
+"""Choose thresholds on the validation patients of each fold, and apply them to its tests."""
 
 from __future__ import annotations
 
