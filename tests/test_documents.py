@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from mimicflow import __version__
 from mimicflow.cli import app
 from mimicflow.concepts import static_features
 
@@ -151,3 +152,9 @@ def test_the_readme_counts_the_features_of_the_model(repository):
     text = (repository / "README.md").read_text(encoding="utf-8")
 
     assert f"{len(static_features())} static features" in text
+
+
+def test_the_changelog_begins_with_the_version_of_the_package(repository):
+    text = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^## \[([^\]]+)\]", text, re.M)[0] == __version__

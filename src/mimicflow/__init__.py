@@ -1,3 +1,3 @@
 """mimicflow: from raw MIMIC-IV files to fitted and evaluated prediction systems."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

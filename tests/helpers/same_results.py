@@ -2,9 +2,9 @@
 
 ``python tests/helpers/same_results.py BEFORE AFTER [--renamed CSV]`` compares two folders
 ``results/`` and lists every file that only one of them has, or that differs. What is left aside:
-logs, benchmarks and hidden files; in ``run.json``, the model cards and the report the commit, and
-how long each job took. A rename map (columns ``before,after``, paths below ``results/``) is applied
-to what was before.
+logs, benchmarks and hidden files; mimicflow's version wherever a result names it; in ``run.json``,
+the model cards and the report the commit, and how long each job took. A rename map (columns
+``before,after``, paths below ``results/``) is applied to what was before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 
 OF_THE_RUN = re.compile(r"(^|/)(logs|benchmarks|\.[^/]+)/|^README\.md$")
 COST = {"seconds", "cpu_seconds", "max_memory_mb", "commit", "changed"}
+VERSION = re.compile(rb"(\bmimicflow\b[^\d\n]{1,20}|\"version\": \")\d+\.\d+\.\d+")
+NAMING_IT = {".json", ".md", ".csv", ".html"}
 
 
 def results(folder: Path) -> set[str]:
@@ -28,12 +30,13 @@ def results(folder: Path) -> set[str]:
 
 def content(file: Path) -> bytes | object:
     """Return what has to be the same in a file."""
+    whole = file.read_bytes()
+    if file.suffix in NAMING_IT:
+        whole = VERSION.sub(rb"\1VERSION", whole)
     if file.name == "run.json":
-        return without_cost(json.loads(file.read_text(encoding="utf-8")))
+        return without_cost(json.loads(whole))
     if file.suffix in {".md", ".html"}:
-        text = re.sub(
-            r"\b[0-9a-f]{40}\b`?(?: \(?with changes\)?)?", "COMMIT", file.read_text("utf-8")
-        )
+        text = re.sub(r"\b[0-9a-f]{40}\b`?(?: \(?with changes\)?)?", "COMMIT", whole.decode())
         # The seconds of a training stand behind its number of patients.
         text = re.sub(
             r'(</th><td class="number">[^<]+</td>)<td class="number">[\d.]+<', r"\1<", text
@@ -42,7 +45,7 @@ def content(file: Path) -> bytes | object:
         # Rules stand by their cost.
         cost = re.sub(r"<td class=\"number\">[^<]*|[\d.]+ minutes", "", cost)
         return told + run, sorted(cost.splitlines())
-    return file.read_bytes()
+    return whole
 
 
 def without_cost(node: object) -> object:
