@@ -5,6 +5,16 @@ OUTPUTS  results/arrest/comparison.csv, hrv_over_time.png; tables and figures pe
 STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arrest, the comparison
 """
 
+# All that the arrest system makes.
+ARREST_FILES = [
+    *(f"results/arrest/{file}" for file in ("comparison.csv", "hrv_over_time.png", "epochs.csv")),
+    *(
+        f"results/arrest/{model}/{file}"
+        for model in ARREST_MODELS
+        for file in ("metrics.csv", "alarms.csv", "shap.png", "calibration.png")
+    ),
+]
+
 
 rule score_horizons:
     """Scores of a model for arrests within 24, 18, 12, 6, 3 and 1 h, at the threshold chosen out of fold."""
@@ -23,14 +33,14 @@ rule score_horizons:
         ),
         roc=report(
             "results/arrest/{arrest_model}/roc.png",
-            caption="../workflow/report/arrest_roc.rst",
+            caption="../workflow/report/arrest/arrest_roc.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "ROC curves"},
         ),
         prc=report(
             "results/arrest/{arrest_model}/prc.png",
-            caption="../workflow/report/arrest_prc.rst",
+            caption="../workflow/report/arrest/arrest_prc.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "precision-recall curves"},
@@ -64,7 +74,7 @@ rule calibrate_epochs:
         table="results/arrest/{arrest_model}/calibration.csv",
         figure=report(
             "results/arrest/{arrest_model}/calibration.png",
-            caption="../workflow/report/arrest_calibration.rst",
+            caption="../workflow/report/arrest/arrest_calibration.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "calibration"},
@@ -98,7 +108,7 @@ rule score_alarms:
         alarms="results/arrest/{arrest_model}/alarms.csv",
         figure=report(
             "results/arrest/{arrest_model}/alarms.png",
-            caption="../workflow/report/arrest_alarms.rst",
+            caption="../workflow/report/arrest/arrest_alarms.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "alarms"},
@@ -134,14 +144,14 @@ rule explain_arrest_model:
         shap="results/arrest/{arrest_model}/shap.csv",
         ranking_figure=report(
             "results/arrest/{arrest_model}/shap.png",
-            caption="../workflow/report/arrest_shap.rst",
+            caption="../workflow/report/arrest/arrest_shap.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP ranking"},
         ),
         dependence_figure=report(
             "results/arrest/{arrest_model}/dependence.png",
-            caption="../workflow/report/arrest_dependence.rst",
+            caption="../workflow/report/arrest/arrest_dependence.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP dependence"},
@@ -175,7 +185,7 @@ rule describe_hrv_over_time:
         table="results/arrest/hrv_over_time.csv",
         figure=report(
             "results/arrest/hrv_over_time.png",
-            caption="../workflow/report/arrest_over_time.rst",
+            caption="../workflow/report/arrest/arrest_over_time.rst",
             category="arrest",
             labels={"figure": "measures before the arrest"},
         ),
@@ -210,13 +220,13 @@ rule compare_arrest_models:
     output:
         table=report(
             "results/arrest/comparison.csv",
-            caption="../workflow/report/arrest_comparison.rst",
+            caption="../workflow/report/arrest/arrest_comparison.rst",
             category="arrest",
             labels={"table": "both models by horizon"},
         ),
         figure=report(
             "results/arrest/comparison.png",
-            caption="../workflow/report/arrest_comparison.rst",
+            caption="../workflow/report/arrest/arrest_comparison.rst",
             category="arrest",
             labels={"figure": "both models by horizon"},
         ),

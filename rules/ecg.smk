@@ -5,6 +5,9 @@ OUTPUTS  results/ecg/store, exclusions with reasons, results/pretrained_model.pt
 STEPS    store per shard, collect, report labels and measurements, pretraining
 """
 
+# Without pretraining the machine measurements are not read; the list of records has the times too.
+PRETRAINING = config["pretraining"]["patients"] != "none"
+
 
 rule build_ecg_store:
     """Decode, clean and resample the ECGs of a shard into a memory-mapped array."""

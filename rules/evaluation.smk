@@ -1,53 +1,53 @@
 """Cross-validated scores of every system: one room, whatever was predicted.
 
-INPUTS   predictions of every model in every fold, results/{system}/groups.parquet
+INPUTS   predictions of every model, results/{system}/groups.parquet
 OUTPUTS  results/{system}/{protocol}: scores, comparisons, calibration, decisions, subgroups
-STEPS    folds pooled, models fused, then one table and one figure per question
+STEPS    one table and one figure per question
 
 `nested` folds stop and calibrate on patients inside each training part. `published` folds and the
 single `seed` split stop on the patients that are reported, as the paper and its first release did.
 """
 
-
-rule pool_folds:
-    """The predictions of all folds of a protocol: each stay out of fold, once."""
-    input:
-        predictions=predictions_of_folds,
-        code=sources("evaluation.statistics.pooling"),
-    output:
-        "results/admission/{protocol}/{member}/predictions.parquet",
-    log:
-        "results/logs/pool_folds/{protocol}_{member}.log",
-    benchmark:
-        "results/benchmarks/pool_folds/{protocol}_{member}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/pool_folds.py"
+# What a row of the predictions is.
+ROW = {"admission": "stay_id", "mortality": "stay_id", "arrest": "epoch_id"}
 
 
-rule fuse_models:
-    """Late fusion: the mean of the multimodal model's and the random forest's probability."""
-    input:
-        multimodal=multimodal("results/admission/{protocol}/{model}/predictions.parquet"),
-        forest="results/admission/{protocol}/random_forest_{subset}/predictions.parquet",
-        code=sources("evaluation.statistics.pooling"),
-    output:
-        "results/admission/{protocol}/late_fusion_{subset}/predictions.parquet",
-    log:
-        "results/logs/fuse_models/{protocol}_{subset}.log",
-    benchmark:
-        "results/benchmarks/fuse_models/{protocol}_{subset}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/fuse_models.py"
+wildcard_constraints:
+    system="|".join(EVALUATED),
+    protocol="|".join(
+        dict.fromkeys(["nested", "published", "seed", "single", *ALL_MORTALITY_PROTOCOLS])
+    ),
+
+
+def pooled_predictions(wildcards):
+    """The out-of-fold predictions of every model of a system."""
+    # Arrest has one split and no protocols: a model's files lie right below its system.
+    protocol = "" if wildcards.system == "arrest" else f"{wildcards.protocol}/"
+    path = f"results/{wildcards.system}/{protocol}{{}}/predictions.parquet"
+    return [path.format(model) for model in EVALUATED[wildcards.system]]
+
+
+def evaluated(wildcards):
+    """The models of a system, in the order of `pooled_predictions`, with their stays."""
+    return EVALUATED[wildcards.system]
+
+
+def main_model(wildcards):
+    return MAIN_MODEL[wildcards.system]
+
+
+def is_optimistic(wildcards):
+    """Whether the reported patients have had a part in what is reported of them."""
+    if wildcards.system == "mortality":
+        return wildcards.protocol in OPTIMISTIC_MORTALITY
+    if wildcards.system == "arrest":
+        return False
+    return wildcards.protocol in protocols.OPTIMISTIC
+
+
+def row_of(wildcards):
+    """The column that names a row of the predictions of a system."""
+    return ROW[wildcards.system]
 
 
 rule score_models:
@@ -98,7 +98,7 @@ rule compare_pairs:
     output:
         report(
             "results/{system}/{protocol}/comparisons.csv",
-            caption="../workflow/report/comparisons.rst",
+            caption="../workflow/report/evaluation/comparisons.rst",
             category="{system}",
             subcategory="{protocol}",
             labels={"table": "pairwise comparisons"},
@@ -132,7 +132,7 @@ rule calibrate_models:
         reliability="results/{system}/{protocol}/reliability.csv",
         figure=report(
             "results/{system}/{protocol}/reliability.png",
-            caption="../workflow/report/reliability.rst",
+            caption="../workflow/report/evaluation/reliability.rst",
             category="{system}",
             subcategory="{protocol}",
             labels={"figure": "calibration"},
@@ -167,7 +167,7 @@ rule weigh_decisions:
         decision="results/{system}/{protocol}/decision.csv",
         figure=report(
             "results/{system}/{protocol}/decision.png",
-            caption="../workflow/report/decision.rst",
+            caption="../workflow/report/evaluation/decision.rst",
             category="{system}",
             subcategory="{protocol}",
             labels={"figure": "decision curves"},
@@ -204,7 +204,7 @@ rule score_subgroups:
         subgroups="results/{system}/{protocol}/subgroups.csv",
         figure=report(
             "results/{system}/{protocol}/subgroups.png",
-            caption="../workflow/report/subgroups.rst",
+            caption="../workflow/report/evaluation/subgroups.rst",
             category="{system}",
             subcategory="{protocol}",
             labels={"figure": "subgroups"},
@@ -227,58 +227,3 @@ rule score_subgroups:
         seed=config["seed"],
     script:
         "../workflow/scripts/score_subgroups.py"
-
-
-rule write_cross_validation:
-    """The pooled files of the published five-fold code, of nested folds."""
-    input:
-        marks=marks("admission"),
-        predictions=published_member("results/admission/nested/{member}/predictions.parquet"),
-        code=sources("admission.cross_validation"),
-    output:
-        summary="results/{family}{subset}_performance/{subset}_stays_cv_summary.csv",
-        predictions="results/{family}{subset}_performance/{subset}_stays_val_predictions.csv",
-        curves="results/{family}{subset}_performance/{subset}_stays_cv_roc_prc_data.npz",
-        roc="results/{family}{subset}_performance/{subset}_stays_cv_roc.png",
-        prc="results/{family}{subset}_performance/{subset}_stays_cv_prc.png",
-    log:
-        "results/logs/write_cross_validation/{family}{subset}.log",
-    benchmark:
-        "results/benchmarks/write_cross_validation/{family}{subset}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
-    script:
-        "../workflow/scripts/write_cross_validation.py"
-
-
-rule write_fold:
-    """Weights, epochs and loss of one nested fold, under their published names."""
-    input:
-        marks=marks("admission"),
-        checkpoint=published_member("results/scenarios/nested_{fold}/{member}.pth"),
-        history=published_member("results/scenarios/nested_{fold}/admission/{member}/history.csv"),
-        code=sources("admission.cross_validation"),
-    output:
-        checkpoint="results/{network}{subset}_performance/{subset}_stays_fold{fold}_best_model.pth",
-        metrics="results/{network}{subset}_performance/{subset}_stays_fold{fold}_metrics.csv",
-        loss="results/{network}{subset}_performance/{subset}_stays_fold{fold}_loss.png",
-    log:
-        "results/logs/write_fold/{network}{subset}_{fold}.log",
-    benchmark:
-        "results/benchmarks/write_fold/{network}{subset}_{fold}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        synthetic=is_synthetic,
-    script:
-        "../workflow/scripts/write_fold.py"

@@ -5,6 +5,25 @@ OUTPUTS  results/tables/{module}/{table}/{shard}.parquet with rejects and a repo
 STEPS    each table in one pass, then all reports with the referential checks between tables
 """
 
+# By the folder of its manifest below results/.
+TABLES_READ = {
+    f"{'' if system == 'admission' else f'{system}/'}": tables_of(system, config)
+    for system in SECTIONS
+}
+
+
+wildcard_constraints:
+    read="(mortality/|arrest/)?",
+
+
+def tables_read(paths):
+    """An input function: these paths for every table that the manifest of the rule covers."""
+
+    def paths_of_tables(wildcards):
+        return collect(paths, table=TABLES_READ[wildcards["read"]])
+
+    return paths_of_tables
+
 
 rule ingest_table:
     """One raw table, checked against src/mimicflow/tables, sharded by subject_id."""

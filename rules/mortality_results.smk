@@ -5,6 +5,33 @@ OUTPUTS  results/mortality/comparison.csv, leak.csv; tables and figures per prot
 STEPS    patients and embedding described, result files per model, all models side by side
 """
 
+MORTALITY_RUNS = [(protocol, model) for protocol in MORTALITY_PROTOCOLS for model in VISIT_MODELS]
+LEAK_RUNS = [
+    *(run for run in MORTALITY_RUNS if run[0] in ("audited", "published")),
+    *((protocol, "lstm") for protocol in PRICED_KEYS.values()),
+]
+# Protocols that look at what comes after the prediction, or let reported patients take part.
+OPTIMISTIC_MORTALITY = {
+    name
+    for name, protocol in ALL_MORTALITY_PROTOCOLS.items()
+    if mortality_protocols.is_optimistic(protocol)
+}
+# All that the mortality system makes.
+MORTALITY_FILES = [
+    *("results/mortality/comparison.csv", "results/mortality/leak.csv"),
+    *(
+        f"results/mortality/{protocol}/{file}"
+        for protocol in MORTALITY_PROTOCOLS
+        for file in ("table_one.csv", "visits.png", "neighbours.csv")
+    ),
+    *(f"results/mortality/{protocol}/{model}/confusion.png" for protocol, model in MORTALITY_RUNS),
+    *(
+        f"results/mortality/{protocol}/{network}/history.png"
+        for protocol in MORTALITY_PROTOCOLS
+        for network in VISIT_NETWORKS
+    ),
+]
+
 
 rule describe_neighbours:
     """The nearest neighbours of the most frequent codes, so that a person can judge the embedding."""
@@ -16,7 +43,7 @@ rule describe_neighbours:
     output:
         report(
             "results/mortality/{protocol}/neighbours.csv",
-            caption="../workflow/report/mortality_neighbours.rst",
+            caption="../workflow/report/mortality/mortality_neighbours.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"table": "embedding neighbours"},
@@ -49,28 +76,28 @@ rule write_mortality_results:
         reliability="results/mortality/{protocol}/{visit_model}/reliability.csv",
         roc=report(
             "results/mortality/{protocol}/{visit_model}/roc.png",
-            caption="../workflow/report/mortality_roc.rst",
+            caption="../workflow/report/mortality/mortality_roc.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "ROC curve", "model": "{visit_model}"},
         ),
         prc=report(
             "results/mortality/{protocol}/{visit_model}/prc.png",
-            caption="../workflow/report/mortality_prc.rst",
+            caption="../workflow/report/mortality/mortality_prc.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "precision-recall curve", "model": "{visit_model}"},
         ),
         confusion_figure=report(
             "results/mortality/{protocol}/{visit_model}/confusion.png",
-            caption="../workflow/report/mortality_confusion.rst",
+            caption="../workflow/report/mortality/mortality_confusion.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "confusion matrix", "model": "{visit_model}"},
         ),
         reliability_figure=report(
             "results/mortality/{protocol}/{visit_model}/reliability.png",
-            caption="../workflow/report/mortality_reliability.rst",
+            caption="../workflow/report/mortality/mortality_reliability.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "calibration", "model": "{visit_model}"},
@@ -104,7 +131,7 @@ rule draw_visit_training:
     output:
         report(
             "results/mortality/{protocol}/{recurrent}/history.png",
-            caption="../workflow/report/mortality_history.rst",
+            caption="../workflow/report/mortality/mortality_history.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "training history", "model": "{recurrent}"},
@@ -136,7 +163,7 @@ rule describe_icu_cohort:
     output:
         report(
             "results/mortality/{protocol}/table_one.csv",
-            caption="../workflow/report/mortality_table_one.rst",
+            caption="../workflow/report/mortality/mortality_table_one.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"table": "cohort by outcome"},
@@ -168,7 +195,7 @@ rule describe_visits:
         summary="results/mortality/{protocol}/visits_summary.csv",
         figure=report(
             "results/mortality/{protocol}/visits.png",
-            caption="../workflow/report/mortality_visits.rst",
+            caption="../workflow/report/mortality/mortality_visits.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "visits per patient"},
@@ -210,13 +237,13 @@ rule compare_protocols:
     output:
         table=report(
             "results/mortality/comparison.csv",
-            caption="../workflow/report/mortality_comparison.rst",
+            caption="../workflow/report/mortality/mortality_comparison.rst",
             category="mortality",
             labels={"table": "comparison of all models"},
         ),
         figure=report(
             "results/mortality/comparison.png",
-            caption="../workflow/report/mortality_comparison.rst",
+            caption="../workflow/report/mortality/mortality_comparison.rst",
             category="mortality",
             labels={"figure": "comparison of all models"},
         ),
@@ -254,7 +281,7 @@ rule price_leaks:
     output:
         report(
             "results/mortality/leak.csv",
-            caption="../workflow/report/mortality_leak.rst",
+            caption="../workflow/report/mortality/mortality_leak.rst",
             category="mortality",
             labels={"table": "what the leaks are worth"},
         ),

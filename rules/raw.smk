@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mimicflow.running import origin
 from mimicflow.bedside.mimic_waveforms import state_of_records
-from mimicflow.raw.needs import REGISTRY, SECTIONS
+from mimicflow.raw.needs import REGISTRY, SECTIONS, tables_of
 from mimicflow.raw.content import raw_sha256
 from mimicflow.raw.files import find_raw_file
 from mimicflow.raw.tables import TABLES

@@ -2,8 +2,12 @@
 
 INPUTS   everything that was evaluated
 OUTPUTS  results/report.html, results/{system}/model_card.md, results/{system}/tripod_ai.md
-STEPS    who the patients are, what the run was, then the three documents
+STEPS    what the run was, then the three documents
 """
+
+
+report: "../workflow/report/workflow.rst"
+
 
 PROTOCOL_TABLES = [
     *("scores", "folds", "curves", "comparisons", "calibration", "reliability", "decision"),
@@ -68,6 +72,22 @@ EVALUATION = [
     ),
     *(["results/arrest/manifest.json"] if REGISTRY_BUILT else []),
 ]
+# All that is cross-validated, explained, priced and written up.
+EVALUATION_FILES = [
+    "results/report.html",
+    *collect(
+        "results/{family}{subset}_performance/{subset}_stays_cv_summary.csv",
+        family=PUBLISHED_FOLDERS,
+        subset=["all", "multi"],
+    ),
+    *collect(
+        "results/{network}{subset}_performance/{subset}_stays_fold{fold}_best_model.pth",
+        network=["", "outputs/gru/"],
+        subset=["all", "multi"],
+        fold=range(config["split"]["folds"]),
+    ),
+    *collect("results/admission/{document}.md", document=["model_card", "tripod_ai"]),
+]
 # What model card and checklist are written from.
 DOCUMENTED = {
     "attrition": "results/cohort/attrition.csv",
@@ -85,89 +105,6 @@ DOCUMENTED = {
         for table in ("importance", "ablation")
     },
 }
-
-
-rule describe_groups:
-    """The groups in which performance is told apart, from what was known on arrival."""
-    input:
-        spine="results/cohort/stays.parquet",
-        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
-        code=sources("evaluation.groups", *concept("stay_groups"), "reference/race_groups.csv"),
-    output:
-        "results/admission/groups.parquet",
-    log:
-        "results/logs/describe_groups.log",
-    benchmark:
-        "results/benchmarks/describe_groups.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/describe_groups.py"
-
-
-rule write_table_one:
-    """The cohort by outcome."""
-    input:
-        marks=marks("admission"),
-        spine="results/cohort/spine.parquet",
-        final_ecgs="results/final_ecgs.parquet",
-        vitals="results/vitals_long_cleaned.parquet",
-        groups="results/admission/groups.parquet",
-        code=sources("evaluation.table_one", "reference/table_one.csv"),
-    output:
-        report(
-            "results/admission/table_one.csv",
-            caption="../workflow/report/table_one.rst",
-            category="Cohort",
-            labels={"table": "cohort by outcome"},
-        ),
-    log:
-        "results/logs/write_table_one.log",
-    benchmark:
-        "results/benchmarks/write_table_one.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        synthetic=is_synthetic,
-    script:
-        "../workflow/scripts/write_table_one.py"
-
-
-rule draw_flow:
-    """The flow of patients, from all stays to the folds."""
-    input:
-        marks=marks("admission"),
-        attrition="results/cohort/attrition.csv",
-        spine="results/cohort/spine.parquet",
-        folds="results/admission/nested/all_stays_model/predictions.parquet",
-        code=sources("evaluation.figures.flow", "reference/flow.csv"),
-    output:
-        svg="results/cohort/flow.svg",
-        png=report(
-            "results/cohort/flow.png",
-            caption="../workflow/report/flow.rst",
-            category="Cohort",
-            labels={"figure": "flow of patients"},
-        ),
-    log:
-        "results/logs/draw_flow.log",
-    benchmark:
-        "results/benchmarks/draw_flow.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        synthetic=is_synthetic,
-    script:
-        "../workflow/scripts/draw_flow.py"
 
 
 rule describe_run:

@@ -6,6 +6,16 @@ STEPS    importance per fold and over folds, integrated gradients, models withou
          models under each published defect
 """
 
+ABLATIONS = protocols.ablations(config)
+# By row and model: the predictions under our rule and under the published one.
+PRICED = {
+    (row, model): tuple(
+        prediction_of_scenario(name, model) for name in protocols.sides(row).values()
+    )
+    for row in protocols.priced_rows(config)
+    for model in protocols.PRICED
+}
+
 
 rule explain_baseline:
     """Permutation and SHAP importance of a baseline on the test patients of a fold."""
@@ -52,19 +62,19 @@ rule combine_importance:
         table="results/admission/explanations/importance.csv",
         training=report(
             "results/admission/explanations/importance_training.png",
-            caption="../workflow/report/importance.rst",
+            caption="../workflow/report/admission/importance.rst",
             category="admission",
             labels={"figure": "feature importance, impurity and gain"},
         ),
         permutation=report(
             "results/admission/explanations/importance_permutation.png",
-            caption="../workflow/report/importance.rst",
+            caption="../workflow/report/admission/importance.rst",
             category="admission",
             labels={"figure": "feature importance, permutation"},
         ),
         shap=report(
             "results/admission/explanations/importance_shap.png",
-            caption="../workflow/report/importance.rst",
+            caption="../workflow/report/admission/importance.rst",
             category="admission",
             labels={"figure": "feature importance, SHAP"},
         ),
@@ -143,7 +153,7 @@ rule ablate_branches:
         table="results/admission/explanations/ablation.csv",
         figure=report(
             "results/admission/explanations/ablation.png",
-            caption="../workflow/report/ablation.rst",
+            caption="../workflow/report/admission/ablation.rst",
             category="admission",
             labels={"figure": "branch ablation"},
         ),
@@ -175,7 +185,7 @@ rule price_defects:
     output:
         report(
             "results/admission/price_of_defects.csv",
-            caption="../workflow/report/price_of_defects.rst",
+            caption="../workflow/report/admission/price_of_defects.rst",
             category="admission",
             labels={"table": "price of defects"},
         ),

@@ -5,6 +5,44 @@ OUTPUTS  results/{model}.pth, the published result files, results/admission/comp
 STEPS    train, baselines, result files per model and combined, comparison
 """
 
+BASELINES = [f"{kind}_{stays}" for kind in config["baselines"] for stays in ("all", "multi")]
+# Everything that is scored, with the stays that it is scored on.
+COMPARED = {
+    **{name: model["stays"] for name, model in config["models"].items()},
+    **{name: name.rpartition("_")[2] for name in BASELINES},
+}
+# The folders of published result files, before "{subset}_performance", and whose they are.
+PUBLISHED_FOLDERS = {
+    **protocols.PUBLISHED_MODELS,
+    "rf_": {"all": "random_forest_all", "multi": "random_forest_multi"},
+}
+MAIN_MODEL["admission"] = protocols.EVERYTHING
+# All that the admission system makes.
+ADMISSION_FILES = [
+    "results/admission/comparison.csv",
+    *collect("results/{subset}_performance/{subset}_stays_roc.png", subset=["all", "multi"]),
+    *collect(
+        "results/outputs/gru/{subset}_performance/{subset}_stays_roc.png", subset=["all", "multi"]
+    ),
+    *collect("results/{folder}combined_performance/combined_roc.png", folder=["", "outputs/gru/"]),
+]
+
+
+wildcard_constraints:
+    kind="|".join(config["baselines"]),
+    model="|".join(config["models"]),
+    subset="all|multi",
+    network="|outputs/gru/",
+
+
+def multimodal(path):
+    """An input function: the path for the multimodal model of the rule's stays."""
+
+    def path_of_subset(wildcards):
+        return path.format(model=PUBLISHED_FOLDERS[""][wildcards.subset], **dict(wildcards.items()))
+
+    return path_of_subset
+
 
 rule train_model:
     """One variant: its branches and stays are in the configuration; validation patients stop it."""
@@ -192,13 +230,13 @@ rule combine_ecg_only_performance:
         curves="results/outputs/gru/combined_performance/combined_roc_prc_data.npz",
         roc=report(
             "results/outputs/gru/combined_performance/combined_roc.png",
-            caption="../workflow/report/combined.rst",
+            caption="../workflow/report/admission/combined.rst",
             category="admission",
             labels={"figure": "ROC curves, ECG-only models"},
         ),
         prc=report(
             "results/outputs/gru/combined_performance/combined_prc.png",
-            caption="../workflow/report/combined.rst",
+            caption="../workflow/report/admission/combined.rst",
             category="admission",
             labels={"figure": "precision-recall curves, ECG-only models"},
         ),
@@ -231,13 +269,13 @@ rule combine_multimodal_performance:
         final_curves="results/All_features_ROCPRC_data.npz",
         roc=report(
             "results/combined_performance/combined_roc.png",
-            caption="../workflow/report/combined.rst",
+            caption="../workflow/report/admission/combined.rst",
             category="admission",
             labels={"figure": "ROC curves, multimodal models"},
         ),
         prc=report(
             "results/combined_performance/combined_prc.png",
-            caption="../workflow/report/combined.rst",
+            caption="../workflow/report/admission/combined.rst",
             category="admission",
             labels={"figure": "precision-recall curves, multimodal models"},
         ),
@@ -268,13 +306,13 @@ rule compare_models:
     output:
         table=report(
             "results/admission/comparison.csv",
-            caption="../workflow/report/comparison.rst",
+            caption="../workflow/report/admission/comparison.rst",
             category="admission",
             labels={"table": "comparison of all models"},
         ),
         figure=report(
             "results/admission/comparison.png",
-            caption="../workflow/report/comparison.rst",
+            caption="../workflow/report/admission/comparison.rst",
             category="admission",
             labels={"figure": "comparison of all models"},
         ),

@@ -1,125 +1,53 @@
 """Death within a year of the first ICU stay, from the sequence of hospital visits.
 
-INPUTS   results/tables of hosp and icu, results/mortality/manifest.json
-OUTPUTS  results/mortality/{protocol}: cohort, visits, embedding, models and their predictions
-STEPS    first ICU stays -> one split for all -> labels by protocol -> coded visits -> Word2Vec ->
-         visit vectors -> networks and bags of codes
-
-The protocols (mortality.protocols) run side by side: `audited` knows what existed at the prediction,
-`published` repeats the notebook, which sees later visits and embeds the codes of test patients.
+INPUTS   results/tables of hosp and icu, results/mortality/{protocol}/spine.parquet
+OUTPUTS  results/mortality/{protocol}: visits, embedding, models and their predictions
+STEPS    coded visits -> Word2Vec -> visit vectors -> networks and bags of codes
 """
 
-
-rule build_icu_cohort:
-    """First ICU stays of adults who left that admission alive; the manifest is read first so that nothing unchecked gets in."""
-    input:
-        patients=shards("results/tables/hosp/patients/{shard}.parquet"),
-        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
-        icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
-        manifest="results/mortality/manifest.json",
-        code=sources(
-            "mortality.cohort",
-            *concept("first_icu_stay"),
-            "reference/icu_attrition.csv",
-            "reference/vital_ranges.csv",
-        ),
-    output:
-        stays="results/mortality/stays.parquet",
-        attrition="results/mortality/attrition.csv",
-    log:
-        "results/logs/build_icu_cohort.log",
-    benchmark:
-        "results/benchmarks/build_icu_cohort.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=options("mortality", "min_age", "horizon"),
-    script:
-        "../workflow/scripts/build_icu_cohort.py"
+# The models of mortality, all on the same patients; the order is that of its tables.
+VISIT_NETWORKS = ["lstm", "gru", "bilstm"]
+BAGS_OF_CODES = ["logistic_regression", "lightgbm"]
+VISIT_MODELS = [*VISIT_NETWORKS, *BAGS_OF_CODES]
+EVALUATED["mortality"] = {model: "all" for model in VISIT_MODELS}
+MAIN_MODEL["mortality"] = "lstm"
 
 
-rule split_icu_patients:
-    """Training, validation and test patients, drawn once for all models and protocols."""
-    input:
-        stays="results/mortality/stays.parquet",
-        code=sources("learning.splits"),
-    output:
-        "results/mortality/spine.parquet",
-    log:
-        "results/logs/split_icu_patients.log",
-    benchmark:
-        "results/benchmarks/split_icu_patients.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        split=lookup("mortality/split", within=config),
-    script:
-        "../workflow/scripts/split_icu_patients.py"
+wildcard_constraints:
+    recurrent="|".join(VISIT_NETWORKS),
+    bag="|".join(BAGS_OF_CODES),
+    visit_model="|".join(VISIT_MODELS),
 
 
-rule label_deaths:
-    """When each patient is predicted, and who died within the year that the protocol counts."""
-    input:
-        spine="results/mortality/spine.parquet",
-        attrition="results/mortality/attrition.csv",
-        manifest="results/mortality/manifest.json",
-        code=sources("mortality.cohort"),
-    output:
-        spine="results/mortality/{protocol}/spine.parquet",
-        attrition=report(
-            "results/mortality/{protocol}/attrition.csv",
-            caption="../workflow/report/attrition.rst",
-            category="mortality",
-            subcategory="{protocol}",
-            labels={"table": "attrition"},
-        ),
-    log:
-        "results/logs/label_deaths/{protocol}.log",
-    benchmark:
-        "results/benchmarks/label_deaths/{protocol}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        horizon=lookup("mortality/horizon", within=config),
-        protocol=of_protocol(
-            *("prediction_time", "reversed_times", "survivors", "label_clock", "label_days"),
-        ),
-    script:
-        "../workflow/scripts/label_deaths.py"
+def embedded_visits(wildcards):
+    """The visits that train the embedding of a protocol: of its cohort, or of the whole hospital."""
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    folder = "hospital" if chosen["embedding"] == "hospital" else "visits"
+    return shards(f"results/mortality/{wildcards.protocol}/{folder}/{{shard}}.parquet")
 
 
-rule describe_icu_groups:
-    """The groups in which performance is told apart, as known at the index admission."""
-    input:
-        spine="results/mortality/stays.parquet",
-        code=sources(
-            "evaluation.groups",
-            *concept("icu_stay_groups"),
-            "reference/race_groups.csv",
-            "reference/age_bands.csv",
-        ),
-    output:
-        "results/mortality/groups.parquet",
-    log:
-        "results/logs/describe_icu_groups.log",
-    benchmark:
-        "results/benchmarks/describe_icu_groups.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/describe_icu_groups.py"
+def visit_network(wildcards):
+    """A parameter: the shape of a network of mortality, with what its protocol says of it."""
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    network = config["mortality"]["networks"][wildcards.recurrent]
+    return {**network, "empty_visits": chosen["empty_visits"]}
+
+
+def visit_reading(wildcards):
+    """A parameter: how the visits of a mortality model were read, which predictions have to repeat."""
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    kept = {key: chosen[key] for key in ("repeated_codes", "code_names")}
+    return {"max_visits": config["mortality"]["max_visits"], **kept}
+
+
+def network_training(wildcards):
+    """A parameter: how a network of mortality is trained, with what its protocol says of it."""
+    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    return {
+        **config["mortality"]["training"],
+        "stopping": chosen["stopping"],
+        "batch_size": chosen["batch_size"][wildcards.recurrent],
+    }
 
 
 rule extract_visit_codes:

@@ -6,6 +6,13 @@ STEPS    events with event_time and available_time -> cut at the prediction time
          drug) -> all concepts, drugs by the classes that training patients' records give them
 """
 
+STATIC_CONCEPTS = [
+    *("ed_stay", "prior_stays", "diagnosis_history", "ed_labs"),
+    *(["home_medications"] if config["features"]["home_medications"] else []),
+]
+# Extracted by drug code; their classes depend on the split.
+DRUG_CONCEPTS = ["ed_medications", "medication_history"]
+
 
 rule extract_ed_stay:
     """What is known on arrival: age, sex, arrival, acuity, complaint; and the ECGs so far."""

@@ -1,0 +1,170 @@
+"""Who is watched by a bedside monitor, whose heart stops and when, and whose recordings can be read.
+
+INPUTS   data.registry: recordings.csv, stays.csv, arrests.csv; data.waveforms: the recordings
+OUTPUTS  results/arrest: recordings, cohort, exclusions, split, groups
+STEPS    registry -> recordings looked at, group by group -> cohort -> split
+"""
+
+
+def groups(path):
+    """The path for every group of recordings, other wildcards untouched."""
+    return [path.replace("{group}", str(group)) for group in range(config["arrest"]["groups"])]
+
+
+rule build_registry:
+    """The registry of MIMIC-IV: bedside recordings, ICU stays and their cardiac arrests."""
+    input:
+        patients=shards("results/tables/hosp/patients/{shard}.parquet"),
+        procedures_icd=shards("results/tables/hosp/procedures_icd/{shard}.parquet"),
+        icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
+        procedureevents=shards("results/tables/icu/procedureevents/{shard}.parquet"),
+        manifest="results/arrest/manifest.json",
+        code=sources(
+            "bedside.mimic_registry",
+            *concept("cardiac_arrest"),
+            *concept("icu_registry"),
+            "reference/arrest_codes.csv",
+            "reference/careunits.csv",
+            "reference/ecg_leads.csv",
+            "reference/mimic_waveform_names.csv",
+        ),
+    output:
+        recordings="results/arrest/registry/recordings.csv",
+        stays="results/arrest/registry/stays.csv",
+        arrests="results/arrest/registry/arrests.csv",
+        unmatched="results/arrest/registry/unmatched.csv",
+    log:
+        "results/logs/build_registry.log",
+    benchmark:
+        "results/benchmarks/build_registry.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="4h",
+    params:
+        waveforms=raw_folder("waveforms"),
+        records=records_there,
+    script:
+        "../workflow/scripts/build_registry.py"
+
+
+rule scan_recordings:
+    """The recordings of some patients: which lead, how long, or why they cannot be used."""
+    input:
+        registry=declared(registry_files),
+        files=records("waveforms", "records"),
+        code=sources(
+            "bedside.scan",
+            "reference/recording_reasons.csv",
+            "reference/registry.csv",
+            "reference/ecg_leads.csv",
+        ),
+    output:
+        "results/arrest/recordings/{group}.parquet",
+    log:
+        "results/logs/scan_recordings/{group}.log",
+    benchmark:
+        "results/benchmarks/scan_recordings/{group}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="2h",
+    params:
+        registry=raw_folder("registry"),
+        raw=raw_content(registry_files),
+        waveforms=raw_folder("waveforms"),
+        groups=lookup("arrest/groups", within=config),
+        max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
+        awaited="results/.awaited/arrest/{group}.parquet",
+        arrivals=arrivals("results/.awaited/arrest/{group}.parquet"),
+    script:
+        "../workflow/scripts/scan_recordings.py"
+
+
+rule build_arrest_cohort:
+    """Adults of medical and surgical ICUs with a usable ECG, and everything left out with its reason."""
+    input:
+        registry=declared(registry_files),
+        scanned=groups("results/arrest/recordings/{group}.parquet"),
+        code=sources(
+            "arrest.cohort",
+            "reference/arrest_attrition.csv",
+            "reference/vital_ranges.csv",
+            "reference/arrest_exclusions.csv",
+            "reference/registry.csv",
+        ),
+    output:
+        stays="results/arrest/stays.parquet",
+        attrition=report(
+            "results/arrest/attrition.csv",
+            caption="../workflow/report/attrition.rst",
+            category="arrest",
+            labels={"table": "attrition"},
+        ),
+        exclusions=report(
+            "results/arrest/exclusions.csv",
+            caption="../workflow/report/arrest/arrest_exclusions.rst",
+            category="arrest",
+            labels={"table": "exclusions"},
+        ),
+    log:
+        "results/logs/build_arrest_cohort.log",
+    benchmark:
+        "results/benchmarks/build_arrest_cohort.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        registry=raw_folder("registry"),
+        raw=raw_content(registry_files),
+        cohort=lookup("arrest/cohort", within=config),
+        epochs=lookup("arrest/epochs", within=config),
+    script:
+        "../workflow/scripts/build_arrest_cohort.py"
+
+
+rule split_arrest_patients:
+    """Development and held-out patients, and the five folds of the former, drawn once for both models."""
+    input:
+        stays="results/arrest/stays.parquet",
+        code=sources("arrest.folds"),
+    output:
+        "results/arrest/spine.parquet",
+    log:
+        "results/logs/split_arrest_patients.log",
+    benchmark:
+        "results/benchmarks/split_arrest_patients.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        split=lookup("arrest/split", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/split_arrest_patients.py"
+
+
+rule describe_arrest_groups:
+    """The groups in which performance is told apart: sex, age, unit and monitor."""
+    input:
+        spine="results/arrest/stays.parquet",
+        code=sources("evaluation.groups", *concept("arrest_stay_groups"), "reference/age_bands.csv"),
+    output:
+        "results/arrest/groups.parquet",
+    log:
+        "results/logs/describe_arrest_groups.log",
+    benchmark:
+        "results/benchmarks/describe_arrest_groups.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    script:
+        "../workflow/scripts/describe_arrest_groups.py"

@@ -1,0 +1,158 @@
+"""What five minutes of one ECG lead, and the vital signs before their end, are measured as.
+
+INPUTS   results/arrest: cohort, recordings; data.waveforms: the recordings
+OUTPUTS  results/arrest: epochs, measures; results/arrest/{hrv,clinical}/features.parquet
+STEPS    epochs planned -> measured, group by group -> counted -> features
+
+Nothing but the samples of an epoch (and, for the clinical model, the two hours before its end) is
+seen by a prediction.
+"""
+
+# The models of arrest: what five minutes of ECG tell, and what the vital signs tell.
+ARREST_MODELS = ["hrv", "clinical"]
+EVALUATED["arrest"] = {model: "all" for model in ARREST_MODELS}
+MAIN_MODEL["arrest"] = "hrv"
+
+
+wildcard_constraints:
+    group="[0-9]+",
+    arrest_model="|".join(ARREST_MODELS),
+
+
+def features_of_arrest(wildcards):
+    """A parameter: the features that are offered to the selection of a model of arrest."""
+    # Here, because it takes SciPy along, and each job on a cluster reads this file twice.
+    from mimicflow.arrest.features import feature_names
+
+    return feature_names(wildcards.arrest_model, config["arrest"]["measures"])
+
+
+rule plan_epochs:
+    """Which five minutes of which recording are looked at: before the first arrest, or in one random day."""
+    input:
+        spine="results/arrest/spine.parquet",
+        scanned=groups("results/arrest/recordings/{group}.parquet"),
+        code=sources("arrest.epochs"),
+    output:
+        "results/arrest/epochs.parquet",
+    log:
+        "results/logs/plan_epochs.log",
+    benchmark:
+        "results/benchmarks/plan_epochs.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        epochs=lookup("arrest/epochs", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/plan_epochs.py"
+
+
+rule measure_hrv:
+    """R peaks, quality and the 43 measures of every epoch of some patients."""
+    input:
+        plan="results/arrest/epochs.parquet",
+        scanned="results/arrest/recordings/{group}.parquet",
+        files=records("waveforms", "records"),
+        code=sources("arrest.hrv_features", "reference/hrv_measures.csv"),
+    output:
+        "results/arrest/hrv_epochs/{group}.parquet",
+    log:
+        "results/logs/measure_hrv/{group}.log",
+    benchmark:
+        "results/benchmarks/measure_hrv/{group}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="12h",
+    params:
+        preprocessing=lookup("arrest/preprocessing", within=config),
+        waveforms=raw_folder("waveforms"),
+    script:
+        "../workflow/scripts/measure_hrv.py"
+
+
+rule measure_vitals:
+    """The 43 clinical features of every epoch of some patients, from the monitor's numerics."""
+    input:
+        plan="results/arrest/epochs.parquet",
+        scanned="results/arrest/recordings/{group}.parquet",
+        files=records("waveforms", "records"),
+        code=sources(
+            "arrest.vital_features",
+            "reference/clinical_features.csv",
+            "reference/arrest_vitals.csv",
+            "reference/numerics_names.csv",
+            "reference/mimic_waveform_names.csv",
+        ),
+    output:
+        "results/arrest/clinical_epochs/{group}.parquet",
+    log:
+        "results/logs/measure_vitals/{group}.log",
+    benchmark:
+        "results/benchmarks/measure_vitals/{group}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="4h",
+    params:
+        waveforms=raw_folder("waveforms"),
+        max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
+    script:
+        "../workflow/scripts/measure_vitals.py"
+
+
+rule count_epochs:
+    """Epochs kept and dropped, by reason."""
+    input:
+        plan="results/arrest/epochs.parquet",
+        measured=groups("results/arrest/hrv_epochs/{group}.parquet"),
+        code=sources("arrest.features"),
+    output:
+        report(
+            "results/arrest/epochs.csv",
+            caption="../workflow/report/arrest/arrest_epochs.rst",
+            category="arrest",
+            labels={"table": "epochs kept and dropped"},
+        ),
+    log:
+        "results/logs/count_epochs.log",
+    benchmark:
+        "results/benchmarks/count_epochs.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    script:
+        "../workflow/scripts/count_epochs.py"
+
+
+rule gather_features:
+    """What a model learns from: one row per kept epoch, the same rows for both models."""
+    input:
+        plan="results/arrest/epochs.parquet",
+        spine="results/arrest/spine.parquet",
+        measured=groups("results/arrest/hrv_epochs/{group}.parquet"),
+        values=groups("results/arrest/{arrest_model}_epochs/{group}.parquet"),
+        code=sources("arrest.features", "reference/clinical_features.csv"),
+    output:
+        "results/arrest/{arrest_model}/features.parquet",
+    log:
+        "results/logs/gather_features/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/gather_features/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="30m",
+    params:
+        names=features_of_arrest,
+    script:
+        "../workflow/scripts/gather_features.py"

@@ -1,0 +1,104 @@
+"""Cardiac arrest within 24 hours, from five minutes of one ECG lead of the bedside monitor.
+
+INPUTS   results/arrest/{hrv,clinical}/features.parquet
+OUTPUTS  results/arrest/{hrv,clinical}: selected features, trials, model, predictions
+STEPS    selected -> tuned -> fitted and calibrated
+
+Selection, tuning, rounds, calibration and threshold see development patients only.
+"""
+
+
+def arrest_fit(wildcards):
+    """A parameter: what the final model of arrest is fitted by, and what a scorer must know of it."""
+    arrest = config["arrest"]
+    return {
+        **{section: arrest[section] for section in ("tuning", "preprocessing")},
+        "epoch_minutes": arrest["epochs"]["minutes"],
+        "event_window_h": arrest["epochs"]["event_window_h"],
+        "specificity": arrest["evaluation"]["specificity"],
+    }
+
+
+rule select_features:
+    """Boruta-SHAP on development patients: which features are better than their shadows."""
+    input:
+        features="results/arrest/{arrest_model}/features.parquet",
+        code=sources("arrest.selection"),
+    output:
+        report(
+            "results/arrest/{arrest_model}/selected_features.csv",
+            caption="../workflow/report/arrest/arrest_selection.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"table": "selected features"},
+        ),
+    log:
+        "results/logs/select_features/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/select_features/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="12h",
+    params:
+        selection=lookup("arrest/selection", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/select_features.py"
+
+
+rule tune_arrest_model:
+    """Gaussian-process search of LightGBM's parameters over folds by patient."""
+    input:
+        features="results/arrest/{arrest_model}/features.parquet",
+        selected="results/arrest/{arrest_model}/selected_features.csv",
+        code=sources("arrest.tuning", "reference/tuning_space.csv"),
+    output:
+        best="results/arrest/{arrest_model}/best_params.json",
+        trials="results/arrest/{arrest_model}/trials.csv",
+    log:
+        "results/logs/tune_arrest_model/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/tune_arrest_model/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="24h",
+    params:
+        tuning=lookup("arrest/tuning", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/tune_arrest_model.py"
+
+
+rule fit_arrest_model:
+    """The final model: rounds from a second pass over the folds, beta calibration out of fold."""
+    input:
+        marks=marks("arrest"),
+        features="results/arrest/{arrest_model}/features.parquet",
+        selected="results/arrest/{arrest_model}/selected_features.csv",
+        best="results/arrest/{arrest_model}/best_params.json",
+        code=sources("arrest.training"),
+    output:
+        model="results/arrest/{arrest_model}/model.txt",
+        calibration="results/arrest/{arrest_model}/calibration.json",
+        description="results/arrest/{arrest_model}/model.json",
+        predictions="results/arrest/{arrest_model}/predictions.parquet",
+        rounds="results/arrest/{arrest_model}/rounds.csv",
+    log:
+        "results/logs/fit_arrest_model/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/fit_arrest_model/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="4h",
+    params:
+        options=arrest_fit,
+        seed=config["seed"],
+        synthetic=is_synthetic,
+    script:
+        "../workflow/scripts/fit_arrest_model.py"

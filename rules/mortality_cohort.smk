@@ -1,0 +1,138 @@
+"""Who is followed after the first ICU stay, until when, and who died within the year.
+
+INPUTS   results/tables of hosp and icu, results/mortality/manifest.json
+OUTPUTS  results/mortality: stays, split, groups; results/mortality/{protocol}/spine.parquet
+STEPS    first ICU stays -> one split for all -> labels by protocol
+
+The protocols (mortality.protocols) run side by side: `audited` knows what existed at the prediction,
+`published` repeats the notebook, which sees later visits and embeds the codes of test patients.
+"""
+
+from mimicflow.mortality import protocols as mortality_protocols
+
+MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
+# Protocols that price one key each, by key: audited but for it. Of them the LSTM alone is fitted.
+PRICED_KEYS = mortality_protocols.priced(config)
+ALL_MORTALITY_PROTOCOLS = mortality_protocols.all_protocols(config)
+
+
+def of_protocol(*keys):
+    """A parameter: these keys of the mortality protocol of the rule, so that only they rerun it."""
+
+    def keys_of_protocol(wildcards):
+        chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+        return {key: chosen[key] for key in keys}
+
+    return keys_of_protocol
+
+
+rule build_icu_cohort:
+    """First ICU stays of adults who left that admission alive; the manifest is read first so that nothing unchecked gets in."""
+    input:
+        patients=shards("results/tables/hosp/patients/{shard}.parquet"),
+        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
+        icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
+        manifest="results/mortality/manifest.json",
+        code=sources(
+            "mortality.cohort",
+            *concept("first_icu_stay"),
+            "reference/icu_attrition.csv",
+            "reference/vital_ranges.csv",
+        ),
+    output:
+        stays="results/mortality/stays.parquet",
+        attrition="results/mortality/attrition.csv",
+    log:
+        "results/logs/build_icu_cohort.log",
+    benchmark:
+        "results/benchmarks/build_icu_cohort.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        options=options("mortality", "min_age", "horizon"),
+    script:
+        "../workflow/scripts/build_icu_cohort.py"
+
+
+rule split_icu_patients:
+    """Training, validation and test patients, drawn once for all models and protocols."""
+    input:
+        stays="results/mortality/stays.parquet",
+        code=sources("learning.splits"),
+    output:
+        "results/mortality/spine.parquet",
+    log:
+        "results/logs/split_icu_patients.log",
+    benchmark:
+        "results/benchmarks/split_icu_patients.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        split=lookup("mortality/split", within=config),
+    script:
+        "../workflow/scripts/split_icu_patients.py"
+
+
+rule label_deaths:
+    """When each patient is predicted, and who died within the year that the protocol counts."""
+    input:
+        spine="results/mortality/spine.parquet",
+        attrition="results/mortality/attrition.csv",
+        manifest="results/mortality/manifest.json",
+        code=sources("mortality.cohort"),
+    output:
+        spine="results/mortality/{protocol}/spine.parquet",
+        attrition=report(
+            "results/mortality/{protocol}/attrition.csv",
+            caption="../workflow/report/attrition.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"table": "attrition"},
+        ),
+    log:
+        "results/logs/label_deaths/{protocol}.log",
+    benchmark:
+        "results/benchmarks/label_deaths/{protocol}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        horizon=lookup("mortality/horizon", within=config),
+        protocol=of_protocol(
+            *("prediction_time", "reversed_times", "survivors", "label_clock", "label_days"),
+        ),
+    script:
+        "../workflow/scripts/label_deaths.py"
+
+
+rule describe_icu_groups:
+    """The groups in which performance is told apart, as known at the index admission."""
+    input:
+        spine="results/mortality/stays.parquet",
+        code=sources(
+            "evaluation.groups",
+            *concept("icu_stay_groups"),
+            "reference/race_groups.csv",
+            "reference/age_bands.csv",
+        ),
+    output:
+        "results/mortality/groups.parquet",
+    log:
+        "results/logs/describe_icu_groups.log",
+    benchmark:
+        "results/benchmarks/describe_icu_groups.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    script:
+        "../workflow/scripts/describe_icu_groups.py"
