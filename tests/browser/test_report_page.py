@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from report_files import write_report_files
+from made_results import write_report_files
 
 from mimicflow.report import build_report, sort_files
 

@@ -7,10 +7,11 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
-from fuzz_mutations import NUMBERS, attempt, damage_bytes, damage_words, is_refused, run_cases
 
 from mimicflow.arrest.model_folder import ArrestModel, load_model
 from mimicflow.errors import CheckpointError
+
+from .damaged_files import NUMBERS, attempt, damage_bytes, damage_words, is_refused, run_cases
 
 NAMES = ["MeanNN", "RMSSD", "HTI"]
 VALUES = pd.DataFrame(np.random.default_rng(2).normal([800, 40, 10], [150, 20, 4], (25, 3)),

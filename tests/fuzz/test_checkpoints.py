@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzz_mutations import attempt, damage_bytes, is_refused, run_cases
 
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.learning.checkpoints import FORMAT, load_checkpoint, save_checkpoint
 from mimicflow.mortality.sequences import VisitSequences
 from mimicflow.running.writing import write_npz
+
+from .damaged_files import attempt, damage_bytes, is_refused, run_cases
 
 
 class Trap:

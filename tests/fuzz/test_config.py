@@ -7,7 +7,6 @@ import math
 import jsonschema
 import pytest
 import yaml
-from fuzz_mutations import attempt, damage_bytes, damage_encoding, is_refused, run_cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
@@ -20,6 +19,8 @@ from mimicflow.errors import ConfigError
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.running.agreement import check_agreement
 from mimicflow.running.configuration import _fill, check_keys, check_values
+
+from .damaged_files import attempt, damage_bytes, damage_encoding, is_refused, run_cases
 
 VALUES = (
     None, True, "", "１２", "a\0b", "../..", -1, 0, 2**70, 1e308, float("inf"), float("nan"),

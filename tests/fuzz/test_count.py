@@ -1,6 +1,6 @@
 """How many cases there are, whatever the order and the processes in which they run."""
 
-from fuzz_mutations import CASES
+from .damaged_files import CASES
 
 
 def test_there_are_enough_cases():

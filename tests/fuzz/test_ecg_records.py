@@ -4,7 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz_mutations import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mimicflow.ecg.records import LEADS, Record, read_record
+from mimicflow.errors import RecordError
+
+from .damaged_files import (
     attempt,
     by_wfdb,
     check_as_the_sum_tells,
@@ -15,11 +21,6 @@ from fuzz_mutations import (
     is_refused,
     run_cases,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from mimicflow.ecg.records import LEADS, Record, read_record
-from mimicflow.errors import RecordError
 
 TO_MV = {"mv": 1, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3}
 

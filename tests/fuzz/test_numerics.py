@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from fuzz_mutations import (
+
+from mimicflow.bedside.numerics_files import VITALS, read_numerics
+from mimicflow.errors import RecordError
+
+from .damaged_files import (
     CELLS,
     attempt,
     by_wfdb,
@@ -23,9 +27,6 @@ from fuzz_mutations import (
     is_refused,
     run_cases,
 )
-
-from mimicflow.bedside.numerics_files import VITALS, read_numerics
-from mimicflow.errors import RecordError
 
 START = datetime(2150, 1, 2, 20, 0, 0)
 TICKED = ("time", "ABPs [mmHg]", "HR [bpm]", "NBPs [mmHg]", "Pulse (SpO2) [bpm]", "SpO2 [%]", "x")

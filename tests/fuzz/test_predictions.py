@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from fuzz_mutations import CELLS, attempt, damage_bytes, is_refused, run_cases
 
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+
+from .damaged_files import CELLS, attempt, damage_bytes, is_refused, run_cases
 
 N = 40
 

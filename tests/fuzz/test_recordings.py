@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 import wfdb
-from fuzz_mutations import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mimicflow.bedside.recordings import Recording, open_recording
+from mimicflow.errors import RecordError
+
+from .damaged_files import (
     attempt,
     check_as_the_sum_tells,
     damage_bytes,
@@ -14,11 +20,6 @@ from fuzz_mutations import (
     is_refused,
     run_cases,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from mimicflow.bedside.recordings import Recording, open_recording
-from mimicflow.errors import RecordError
 
 TO_MV = {"mv": 1, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
 MOST_SAMPLES = 200_000

@@ -8,13 +8,14 @@ from datetime import datetime
 
 import pandas as pd
 import pytest
-from arrest_files import ARRESTS, RECORDINGS, STAYS
-from fuzz_mutations import attempt, damage_lines, damage_table, is_refused, run_cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_arrest_registry import ARRESTS, RECORDINGS, STAYS
 
 from mimicflow.bedside.registry import read_registry
 from mimicflow.errors import TableError
+
+from .damaged_files import attempt, damage_lines, damage_table, is_refused, run_cases
 
 HEADERS = {"recordings": RECORDINGS, "stays": STAYS, "arrests": ARRESTS}
 ROWS = {

@@ -18,7 +18,13 @@ from tempfile import gettempdir
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from fuzz_mutations import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mimicflow.raw.ingest import ingest
+from mimicflow.raw.tables import TABLES
+
+from .damaged_files import (
     attempt,
     damage_lines,
     damage_members,
@@ -26,11 +32,6 @@ from fuzz_mutations import (
     is_refused,
     run_cases,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from mimicflow.raw.ingest import ingest
-from mimicflow.raw.tables import TABLES
 
 csv.field_size_limit(10**8)
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")

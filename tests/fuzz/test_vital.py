@@ -6,10 +6,11 @@ import struct
 import numpy as np
 import pytest
 import vitaldb
-from fuzz_mutations import attempt, damage_bytes, is_refused, run_cases
 
 from mimicflow.bedside.recordings import open_recording
 from mimicflow.errors import RecordError
+
+from .damaged_files import attempt, damage_bytes, is_refused, run_cases
 
 RATE, SECONDS = 100, 8
 START = 1_700_000_000.0

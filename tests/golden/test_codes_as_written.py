@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from hand_made import cohort, extract, spine, table
-from hand_made import icu_cohort as build_icu_cohort
+from made_hospital_tables import cohort, extract, spine, table
+from made_hospital_tables import icu_cohort as build_icu_cohort
 
 from mimicflow.concepts import opened, sql
 

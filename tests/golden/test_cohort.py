@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hand_made import cohort, table
+from made_hospital_tables import cohort, table
 
 from mimicflow.errors import CohortError, ConfigError
 

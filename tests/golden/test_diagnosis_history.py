@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 import pytest
-from hand_made import extract, spine, table
+from made_hospital_tables import extract, spine, table
 
 ADMISSIONS = table("""
     subject_id  hadm_id  admittime         dischtime

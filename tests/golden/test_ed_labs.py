@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from hand_made import extract, spine, table
+from made_hospital_tables import extract, spine, table
 
 from mimicflow import reference
 

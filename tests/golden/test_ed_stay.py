@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from hand_made import extract, spine
+from made_hospital_tables import extract, spine
 
 FLAGS = ["Chest Pain", "Dyspnea", "Presyncope", "Syncope"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, STATIC, extract, gsn_etc, spine
+from made_hospital_tables import OPTIONS, STATIC, extract, gsn_etc, spine
 
 from mimicflow.admission.static_features import assemble_static_features
 from mimicflow.errors import InputError

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from hand_made import icu_cohort, table
+from made_hospital_tables import icu_cohort, table
 
 from mimicflow.errors import CohortError
 

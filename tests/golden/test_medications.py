@@ -7,7 +7,7 @@ import logging
 
 import pandas as pd
 import pytest
-from hand_made import extract, gsn_etc, spine, table, typed, write
+from made_hospital_tables import extract, gsn_etc, spine, table, typed, write
 
 from mimicflow.admission.drugs import build_gsn_etc
 

@@ -5,9 +5,9 @@ import logging
 import re
 
 import pandas as pd
-from hand_made import OPTIONS, extract, spine, table, typed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_hospital_tables import OPTIONS, extract, spine, table, typed
 
 from mimicflow.concepts import opened, sql
 

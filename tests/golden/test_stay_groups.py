@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 import pytest
-from hand_made import spine, table, typed, write
+from made_hospital_tables import spine, table, typed, write
 
 from mimicflow.evaluation.groups import describe_groups
 from mimicflow.reference import reference

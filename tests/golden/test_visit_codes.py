@@ -3,8 +3,8 @@
 import functools
 
 import pandas as pd
-from hand_made import PROTOCOLS, spine, table, typed, write
-from hand_made import extract as extract_concept
+from made_hospital_tables import PROTOCOLS, spine, table, typed, write
+from made_hospital_tables import extract as extract_concept
 
 from mimicflow.concepts.extract import extract_hospital_visits
 

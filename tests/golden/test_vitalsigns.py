@@ -4,7 +4,7 @@ import logging
 
 import pandas as pd
 import pytest
-from hand_made import extract, spine, table
+from made_hospital_tables import extract, spine, table
 
 NORMAL = "98.6         80         16        99     120  80   "
 VITALS = "temperature  heartrate  resprate  o2sat  sbp  dbp  "

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from arrest_files import EPOCHS
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from made_arrest_registry import EPOCHS
 
 from mimicflow.arrest.epochs import plan_epochs
 from mimicflow.arrest.vital_features import epoch_medians, features_of, vital_ranges

@@ -1,9 +1,9 @@
 """The cohort at the first ECG: what comes after it changes no stay, only its outcome."""
 
 import pandas as pd
-from hand_made import cohort, typed
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from made_hospital_tables import cohort, typed
 
 NOON = pd.Timestamp("2150-01-01 12:00")
 PATIENTS = (1, 2, 3)

@@ -4,9 +4,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from hand_made import gsn_etc, table
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from made_hospital_tables import gsn_etc, table
 
 LEARNED = table("""
     subject_id  stay_id  gsn     etc_rn  etccode   etcdescription

@@ -6,9 +6,9 @@ Nor anybody whose index stay has times that cannot be; clear cases only, of hour
 from itertools import product
 
 import pandas as pd
-from hand_made import icu_cohort
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from made_hospital_tables import icu_cohort
 
 BEGIN = pd.Timestamp("2150-03-01 08:00")
 HOUR = pd.Timedelta(hours=1)

@@ -9,9 +9,9 @@ are dated after noon. Only the label may tell them apart.
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import MORTALITY, extract, groups, icu_cohort
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from made_hospital_tables import MORTALITY, extract, groups, icu_cohort
 
 from mimicflow.concepts.extract import TABLES
 

@@ -1,6 +1,6 @@
 """What is not known at the prediction changes no feature; nor do row order and shards.
 
-Two futures are drawn and put to one past, see drawn_histories.py; another kind of row that must
+Two futures are drawn and put to one past, see made_histories.py; another kind of row that must
 change nothing is drawn in ``unknown``, ``begun_admissions`` or ``own_admissions`` there. Lookups
 have a property of their own in test_lookups.py, the arrest system in test_arrest.py, the cohorts in
 test_cohort.py, test_mortality_cohort.py and test_mortality_in_time.py.
@@ -9,7 +9,9 @@ test_cohort.py, test_mortality_cohort.py and test_mortality_in_time.py.
 import functools
 
 import pandas as pd
-from drawn_histories import (
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from made_histories import (
     AHEAD,
     INDEX,
     LATER_STAY,
@@ -25,9 +27,7 @@ from drawn_histories import (
     together,
     unknown,
 )
-from hand_made import PROTOCOLS, extract, groups, spine, table
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from made_hospital_tables import PROTOCOLS, extract, groups, spine, table
 
 from mimicflow.concepts import extract as feature_module
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkouts import Checkout, copy_repository
 
-from ..workflow.conftest import Checkout, copy_repository
 from .cluster import Cluster, missing, running
 
 PROFILE = Path("profiles/slurm/profile.yaml")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkouts import run_tiny_once
 
-from ..workflow.conftest import run_tiny_once
 from . import cluster as clusters
 from .conftest import (
     PROFILE,

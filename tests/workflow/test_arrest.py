@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from checkouts import copy_repository
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.arrest.selection import select_features
 from mimicflow.arrest.training import fit_model
 from mimicflow.evaluation.statistics.delong import auroc_interval
-
-from .conftest import copy_repository
 
 MODELS = ("hrv", "clinical")
 

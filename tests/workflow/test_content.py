@@ -9,8 +9,7 @@ import shutil
 
 import pytest
 import yaml
-
-from .conftest import copy_repository
+from checkouts import copy_repository
 
 HEADER = "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n"
 TARGET = "results/tables/hosp/patients/0.parquet"

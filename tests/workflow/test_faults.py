@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_disk import bound_by_rights, remount, small_disk
-
-from .conftest import Checkout, copy_repository
-from .interruptions import finished, hidden_files, start, waiting
+from checkouts import Checkout, copy_repository
+from interruptions import finished, hidden_files, start, waiting
+from small_disks import bound_by_rights, remount, small_disk
 
 TINY = ("--configfile", "presets/tiny.yaml")
 HOSPITAL = "results/synthetic/hosp/SYNTHETIC"

@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 import yaml
-
-from .conftest import copy_repository
+from checkouts import copy_repository
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,7 @@ from textwrap import indent
 
 import pytest
 import yaml
-
-from .interruptions import hidden_files
+from interruptions import hidden_files
 
 KILLS = 5
 

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 import wfdb
 import yaml
+from checkouts import copy_repository
 
 from mimicflow.ecg.records import LEADS
-
-from .conftest import copy_repository
 
 TARGETS = ("results/ecg/excluded.csv", "results/arrest/recordings/0.parquet")
 STORE = {"build_ecg_store": 1, "collect_ecg_records": 1}

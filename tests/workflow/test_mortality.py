@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from checkouts import copy_with_demo
 from gensim.models import KeyedVectors
-
-from .conftest import copy_with_demo
 
 PROTOCOLS = ("audited", "published")
 NETWORKS = ("lstm", "gru", "bilstm")

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkouts import copy_repository
+from interruptions import stage, start, waiting
 
 from mimicflow.running.writing import sha256
-
-from .conftest import copy_repository
-from .interruptions import stage, start, waiting
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc to aim at a job"

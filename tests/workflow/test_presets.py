@@ -8,8 +8,7 @@ import pytest
 import torch
 import wfdb
 import yaml
-
-from .conftest import copy_repository
+from checkouts import copy_repository
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-
-from .conftest import copy_repository, copy_with_demo
+from checkouts import copy_repository, copy_with_demo
 
 IDENTIFIERS = ("subject_id", "hadm_id", "stay_id")
 WHOLE_NUMBER = re.compile(rb"(?<![0-9])[0-9]{8,9}(?![0-9])")  # a study_id has nine

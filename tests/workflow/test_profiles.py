@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 import yte
-from kubernetes_api import Cluster
+from checkouts import Checkout, copy_repository
 from snakemake.cli import get_argument_parser
 
 from mimicflow.learning.resume import resume_path
 
-from .conftest import Checkout, copy_repository
+from .kubernetes_api import Cluster
 
 REMOTE = ("--workflow-profile", "profiles/kubernetes")
 TINY = ("--configfile", "presets/tiny.yaml")

@@ -8,8 +8,8 @@ import json
 import pandas as pd
 import pytest
 import yaml
+from checkouts import copy_repository
 
-from .conftest import copy_repository
 from .test_privacy import found_in
 
 BROKEN = {101779888: "signal_missing", 104821039: "signal_empty", 103042653: "header_corrupt"}

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from document_numbers import unexplained
+from checkouts import copy_repository
 from sklearn.metrics import roc_auc_score
+from unexplained_figures import unexplained
 
 from mimicflow.admission import protocols
-
-from .conftest import copy_repository
 
 TINY = ("--configfile", "presets/tiny.yaml")
 TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "table_one", "manifest")

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-from .conftest import Checkout, copy_repository
-from .interruptions import Running, finished, hidden_files, stage, start, waiting
+from checkouts import Checkout, copy_repository
+from interruptions import Running, finished, hidden_files, stage, start, waiting
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc to aim at a job"

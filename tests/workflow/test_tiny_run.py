@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-
-from .conftest import copy_repository
+from checkouts import copy_repository
 
 TINY = ("--configfile", "presets/tiny.yaml")
 MODELS = (

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hand_made import SCHEMAS, cohort, typed
+from made_hospital_tables import SCHEMAS, cohort, typed
 
 from mimicflow.concepts import sql
 from mimicflow.reference import reference

@@ -4,8 +4,8 @@ The rows are those of the list of known defects; each case is as small as it can
 """
 
 import pandas as pd
-from hand_made import cohort, table
-from switches import Switch, each
+from made_hospital_tables import cohort, table
+from published_switches import Switch, each
 
 PATIENTS = table("""
     subject_id  anchor_age  anchor_year

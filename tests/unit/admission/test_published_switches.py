@@ -7,8 +7,8 @@ import math
 
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, extract, gsn_etc, spine, table
-from switches import Switch, each
+from made_hospital_tables import OPTIONS, extract, gsn_etc, spine, table
+from published_switches import Switch, each
 
 from mimicflow.admission.static_features import assemble_static_features
 from mimicflow.reference import reference

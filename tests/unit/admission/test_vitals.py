@@ -1,5 +1,5 @@
 import pandas as pd
-from hand_made import OPTIONS, spine, typed, write
+from made_hospital_tables import OPTIONS, spine, typed, write
 
 from mimicflow.admission.vitals import VITALS, assemble_vitals, build_vitals
 from mimicflow.reference import reference

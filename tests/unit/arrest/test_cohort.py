@@ -5,7 +5,7 @@ Beside the stays of each case there is an event stay E and a control C, so that 
 
 import pandas as pd
 import pytest
-from arrest_files import COHORT, EPOCHS, write_registry, write_scanned
+from made_arrest_registry import COHORT, EPOCHS, write_registry, write_scanned
 
 from mimicflow.arrest.cohort import COLUMNS, build_cohort
 from mimicflow.arrest.epochs import plan_epochs

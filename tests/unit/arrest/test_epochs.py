@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from arrest_files import EPOCHS, write_registry, write_scanned
+from made_arrest_registry import EPOCHS, write_registry, write_scanned
 
 from mimicflow.arrest.epochs import COLUMNS, plan_epochs
 from mimicflow.arrest.windows import _draw

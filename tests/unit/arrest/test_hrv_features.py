@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from arrest_files import beating, write_wfdb
+from made_arrest_registry import beating, write_wfdb
 
 import mimicflow.arrest.hrv_features as module
 from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_group

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_mimic import ARREST, FRAMES, write_header, write_signal, write_tables
+from made_waveform_database import ARREST, FRAMES, write_header, write_signal, write_tables
 
 from mimicflow.bedside.mimic_registry import REASONS, SEVERAL_STAYS, TABLES, build_registry
 from mimicflow.bedside.mimic_waveforms import list_records

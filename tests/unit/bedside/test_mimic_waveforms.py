@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import wfdb
-from made_mimic import write_header
+from made_waveform_database import write_header
 
 from mimicflow.bedside.mimic_waveforms import read_header, state_of_records
 from mimicflow.errors import RecordError

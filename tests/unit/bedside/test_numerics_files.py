@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from arrest_files import reason_of
+from made_arrest_registry import reason_of
 
 from mimicflow.bedside.recordings import find_numerics, read_numerics
 

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
-from arrest_files import write_registry
+from made_arrest_registry import write_registry
 
 from mimicflow.bedside.registry import patient_group, read_registry
 from mimicflow.errors import TableError

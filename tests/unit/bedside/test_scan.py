@@ -2,7 +2,7 @@
 
 import shutil
 
-import arrest_files
+import made_arrest_registry
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +13,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.reference import reference
 
-HEADER = {"recordings": arrest_files.RECORDINGS + ",numerics"}
+HEADER = {"recordings": made_arrest_registry.RECORDINGS + ",numerics"}
 STAYS = [
     "p1,s1,60,F,MICU,2150-01-01 00:00:00,2150-01-09 00:00:00",
     "p2,s2,70,M,SICU,2150-01-01 00:00:00,2150-01-09 00:00:00",
@@ -39,7 +39,9 @@ def waves(write_record, write_vital, tmp_path):
 
 
 def scan(tmp_path, waves, lines, groups=1) -> pd.DataFrame:
-    registry = arrest_files.write_registry(tmp_path / "registry", lines, STAYS, headers=HEADER)
+    registry = made_arrest_registry.write_registry(
+        tmp_path / "registry", lines, STAYS, headers=HEADER
+    )
     parts = []
     for group in range(groups):
         output = tmp_path / f"{group}.parquet"
@@ -112,7 +114,7 @@ def test_segments_that_are_not_as_written_are_left_out_up_to_a_share(tmp_path, w
     (waves / "m_2.dat").unlink()
 
     def scanned(most):
-        registry = arrest_files.write_registry(
+        registry = made_arrest_registry.write_registry(
             tmp_path / "r", ["p1,s1,m,,,M,"], STAYS, headers=HEADER
         )
         awaited = tmp_path / "awaited.parquet"
@@ -152,7 +154,7 @@ def test_links_that_led_outside_are_awaited(tmp_path, waves, linked):
         (patient / name).unlink()
         (patient / name).symlink_to(whole / name)
     line = f"p1,s1,{record},2150-01-01 00:00:00,,M,"
-    registry = arrest_files.write_registry(tmp_path / "r", [line], STAYS, headers=HEADER)
+    registry = made_arrest_registry.write_registry(tmp_path / "r", [line], STAYS, headers=HEADER)
     awaited, output = tmp_path / "awaited.parquet", tmp_path / "s.parquet"
 
     def scanned(arrivals):
@@ -179,7 +181,7 @@ def test_links_that_led_outside_are_awaited(tmp_path, waves, linked):
 
 def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):
     lines = ["p1,s1,plain,2150-01-01 00:00:00,,M,", "p1,s1,gone,2150-01-01 00:00:00,,M,"]
-    registry = arrest_files.write_registry(tmp_path / "r", lines, STAYS, headers=HEADER)
+    registry = made_arrest_registry.write_registry(tmp_path / "r", lines, STAYS, headers=HEADER)
     awaited = tmp_path / "awaited.parquet"
     output = tmp_path / "s.parquet"
     scan_recordings(registry, waves, output, group=0, groups=1, awaited=awaited)
@@ -206,7 +208,7 @@ def test_groups_hold_each_recording_once_and_patients_whole(tmp_path, waves):
 
 
 def test_a_group_without_patients_has_the_same_columns_and_types(tmp_path, waves):
-    registry = arrest_files.write_registry(
+    registry = made_arrest_registry.write_registry(
         tmp_path / "registry", ["p1,s1,timed,,,M,"], STAYS, headers=HEADER
     )
     empty = next(group for group in range(5) if group != patient_group("p1", 5))

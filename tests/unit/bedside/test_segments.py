@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arrest_files import reason_of
+from made_arrest_registry import reason_of
 
 from mimicflow.bedside.recordings import open_recording
 from mimicflow.errors import RecordError

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import vitaldb
-from arrest_files import reason_of
+from made_arrest_registry import reason_of
 
 from mimicflow.bedside.recordings import open_recording
 from mimicflow.errors import RecordError

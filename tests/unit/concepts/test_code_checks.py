@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import typed, write
+from made_hospital_tables import typed, write
 
 from mimicflow.concepts.code_checks import (
     CHECKS,

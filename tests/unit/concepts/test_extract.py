@@ -1,7 +1,7 @@
 import duckdb
 import pandas as pd
 import pytest
-from hand_made import OPTIONS, STATIC, extract, spine, typed, write
+from made_hospital_tables import OPTIONS, STATIC, extract, spine, typed, write
 
 from mimicflow.concepts import extract as features
 from mimicflow.reference import reference

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pytest
 import torch
 from gensim.models import KeyedVectors
-from hand_made import MORTALITY, PROTOCOLS, extract, spine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_hospital_tables import MORTALITY, PROTOCOLS, extract, spine
 from torch.nn.utils.rnn import pad_packed_sequence
 
 from mimicflow.errors import InputError

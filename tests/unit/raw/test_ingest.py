@@ -6,7 +6,7 @@ import random
 
 import pandas as pd
 import pytest
-from raw_tables import patients, read, write
+from made_raw_tables import patients, read, write
 
 from mimicflow.errors import InputError, TableError
 from mimicflow.raw.ingest import ingest

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 
 import pytest
-from raw_tables import PATIENTS_HEADER, patients, write
+from made_raw_tables import PATIENTS_HEADER, patients, write
 
 from mimicflow.errors import InputError, TableError
 from mimicflow.raw.ingest import ingest

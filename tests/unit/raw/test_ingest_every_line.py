@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from raw_tables import PATIENTS_HEADER, patients, read, write
+from made_raw_tables import PATIENTS_HEADER, patients, read, write
 
 from mimicflow.errors import TableError
 from mimicflow.raw import files as raw_files

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from raw_tables import patients, write
+from made_raw_tables import patients, write
 
 import mimicflow.raw.tables
 from mimicflow.concepts.manifest import build_manifest

@@ -5,7 +5,7 @@ import gzip
 
 import pandas as pd
 import pytest
-from raw_tables import read, write
+from made_raw_tables import read, write
 
 from mimicflow.raw import tables
 from mimicflow.raw.ingest import ingest

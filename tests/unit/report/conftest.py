@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from page_reader import Element, chapter, read_page
-from report_files import write_report_files
+from html_pages import Element, chapter, read_page
+from made_results import write_report_files
 
 from mimicflow.report import build_report, sort_files
 

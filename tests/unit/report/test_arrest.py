@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from arrest_report_files import FEATURES, HORIZONS, SILENCES, auroc, build_arrest
-from page_reader import Element, rows_of, tables
+from html_pages import Element, rows_of, tables
+from made_arrest_results import FEATURES, HORIZONS, SILENCES, auroc, build_arrest
 
 from mimicflow.arrest.results import alarms, comparison, explain, horizons, over_time
 from mimicflow.arrest.results.tables import COLUMNS as BINS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from mortality_files import KEPT, build_mortality
-from page_reader import Element, chapter, rows_of, tables
+from html_pages import Element, chapter, rows_of, tables
+from made_mortality_results import KEPT, build_mortality
 
 from mimicflow.errors import InputError
 from mimicflow.report import build_report, sort_files

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from page_reader import Element, chapter, read_page, rows_of, tables
-from report_files import DEFECTS, FEATURES
+from html_pages import Element, chapter, read_page, rows_of, tables
+from made_results import DEFECTS, FEATURES
 
 from mimicflow.admission.price import price_of_defects
 from mimicflow.errors import ConfigError, InputError

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pandas as pd
-from mortality_files import build_mortality
-from page_reader import Element, rows_of, tables
+from html_pages import Element, rows_of, tables
+from made_mortality_results import build_mortality
 
 
 def test_visits_are_counted_under_both_protocols(results: Path, mortality: Element):

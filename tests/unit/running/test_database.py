@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from raw_tables import patients, read, write
+from made_raw_tables import patients, read, write
 
 import mimicflow
 from mimicflow.concepts.manifest import build_manifest

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from document_numbers import unexplained
+from unexplained_figures import unexplained
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.documents.checklist import FOR_THE_AUTHOR, write_checklist

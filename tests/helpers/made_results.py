@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from arrest_report_files import write_arrest_files
+from made_arrest_results import write_arrest_files
+from made_mortality_results import write_mortality_files
+from made_protocol_results import ADMISSION, GROUPS, interval, write_csv, write_protocol
 from matplotlib.figure import Figure
-from mortality_files import write_mortality_files
-from report_tables import ADMISSION, GROUPS, interval, write_csv, write_protocol
 
 FEATURES = ["Hours from arrival to prediction", "Age", "Triage acuity (ESI)", "Troponin T, peak"]
 FEATURES += ["ECGs so far", "Lactate, first", "Oxygen saturation", "Creatinine, first"]

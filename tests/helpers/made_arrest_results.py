@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from page_reader import Element, read_page
-from report_tables import Cast, write_csv, write_protocol
+from html_pages import Element, read_page
+from made_protocol_results import Cast, write_csv, write_protocol
 
 from mimicflow.report import SharedFiles, build_report, sort_files
 

@@ -20,7 +20,7 @@ from mimicflow.evaluation.groups import describe_groups
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.raw.tables import TABLES
 
-CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 MORTALITY = CONFIG["mortality"]
 _OF_VISITS = (
     *("prediction_time", "visits", "late_rows"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from page_reader import Element, read_page
-from report_tables import Cast, interval, write_csv, write_protocol
+from html_pages import Element, read_page
+from made_protocol_results import Cast, interval, write_csv, write_protocol
 
 from mimicflow.report import SharedFiles, build_report, sort_files
 

@@ -9,8 +9,8 @@ can be few: nearly all the time of an example goes into opening databases.
 
 import numpy as np
 import pandas as pd
-from hand_made import spine, typed
 from hypothesis import strategies as st
+from made_hospital_tables import spine, typed
 
 NOON = pd.Timestamp("2150-01-01 12:00")
 PATIENTS = (1, 2, 3, 4, 5, 6)  # arrived as many hours before noon

@@ -1,0 +1,97 @@
+"""Copies of the repository in which the real Snakemake runs, so that tests may change files."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "src", "presets", "profiles", "envs")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the repository and its Snakemake."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def mimicflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "mimicflow", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Return how many jobs of each rule a run would execute now."""
+        run = self.snakemake("--dry-run", *arguments)
+        assert run.returncode == 0, run.stdout + run.stderr
+        text = run.stdout + run.stderr
+        if "Nothing to be done" in text:
+            return {}
+        table = text.split("Job stats:")[1].split("total")[0]
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.M)}
+
+
+def copy_repository(repository: Path, folder: Path) -> Checkout:
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        source = repository / part
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, folder / part, ignore=ignore)
+        else:
+            shutil.copy2(source, folder / part)
+    return Checkout(folder)
+
+
+def copy_with_demo(repository: Path, folder: Path, shared_data: Path) -> Checkout:
+    """Copy the repository, with an overlay ``demo.yaml`` that names the open MIMIC-IV demo.
+
+    The demo lies below a folder whose name begins as the generator's: it is real all the same.
+    """
+    copied = copy_repository(repository, folder)
+    (copied.folder / "results").mkdir()
+    (copied.folder / "results/synthetic_not").symlink_to(shared_data / "mimic-iv-demo-2.2")
+    overlay = {"data": {module: f"results/synthetic_not/{module}" for module in ("hosp", "icu")}}
+    (copied.folder / "demo.yaml").write_text(yaml.safe_dump(overlay))
+    return copied
+
+
+def run_tiny_once(repository: Path, tmp_path_factory) -> tuple[Checkout, Path]:
+    """Run the whole workflow on presets/tiny.yaml, once for all workers.
+
+    Returns the checkout, and a copy of its results that no test changes.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # what all workers share
+    checkout, results = Checkout(base / "tiny/mimicflow"), base / "tiny/results"
+    with (base / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not results.is_dir():
+            shutil.rmtree(base / "tiny", ignore_errors=True)  # of a worker whose run failed
+            copy_repository(repository, checkout.folder)
+            run = checkout.snakemake("--configfile", "presets/tiny.yaml")
+            assert run.returncode == 0, run.stdout + run.stderr
+            shutil.copytree(checkout.folder / "results", base / "tiny/copying")
+            (base / "tiny/copying").rename(results)
+    return checkout, results
