@@ -148,3 +148,20 @@ def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
             assert "torch" not in head, f"rule {rule} imports torch by {file}"
             checked += 1
     assert checked > 50
+
+
+def test_jobs_of_continuous_integration_may_only_read_and_take_actions_by_their_commit(repository):
+    """A tag can be moved to other code, a commit cannot."""
+    for file in (repository / ".github/workflows").glob("*.y*ml"):
+        text = file.read_text(encoding="utf-8")
+        workflow = yaml.safe_load(text)
+        uses = re.findall(r"\buses: *(.+)", text)
+
+        assert workflow["permissions"] == {"contents": "read"}
+        assert {"lint", "test"} <= workflow["jobs"].keys()
+        assert len(uses) >= 4
+        for job in workflow["jobs"].values():
+            assert 0 < job["timeout-minutes"] <= 60
+            assert "permissions" not in job
+        for action in uses:
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+){2}", action), action
