@@ -47,10 +47,10 @@ report: .venv/installed ## Cross-validation, explanations, price of defects; one
 	@echo "For the paper: results/admission/model_card.md and results/admission/tripod_ai.md."
 
 dag: .venv/installed ## The rule graph of the README (needs Graphviz)
-	trap 'rm -f docs/.rulegraph.*' EXIT; \
-	$(BIN)/snakemake all --rulegraph > docs/.rulegraph.dot && \
-	dot -Tsvg -o docs/.rulegraph.svg docs/.rulegraph.dot && \
-	mv docs/.rulegraph.svg docs/rulegraph.svg
+	trap 'rm -f docs/images/.rulegraph.*' EXIT; \
+	$(BIN)/snakemake all --rulegraph > docs/images/.rulegraph.dot && \
+	dot -Tsvg -o docs/images/.rulegraph.svg docs/images/.rulegraph.dot && \
+	mv docs/images/.rulegraph.svg docs/images/rulegraph.svg
 
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.raw.demo_data data

@@ -355,5 +355,5 @@ def write_document(file: Path) -> None:
     _, ended, after = rest.partition(END)
     if not found or not ended:
         raise SystemExit(f"{DOCUMENT} lacks the markers {BEGIN} and {END}")
-    draw(load(file), DOCUMENT.with_suffix(".png"))
+    draw(load(file), DOCUMENT.parent / "images/scaling.png")
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{report(file)}\n\n{END}{after}", encoding="utf-8")

@@ -32,7 +32,7 @@ CASES = {f"{part}{n}" for part, last in zip("ABCDG", (11, 8, 8, 11, 18), strict=
 @pytest.fixture(scope="module")
 def documents(repository):
     """The text of each document, by its path."""
-    files = [*repository.glob("*.md"), *(repository / "docs").glob("*.md"),
+    files = [*repository.glob("*.md"), *(repository / "docs").rglob("*.md"),
              repository / "results/README.md", repository / "tests/README.md",
              repository / "Makefile"]  # fmt: skip
     return {file.relative_to(repository): file.read_text(encoding="utf-8") for file in files}
@@ -129,9 +129,9 @@ def test_the_rule_graph_is_replaced_only_by_a_whole_one(
 ):
     """As without Graphviz, with a Snakemake that fails, or with both."""
     shutil.copy(repository / "Makefile", tmp_path)
-    for name in ("docs", ".venv/bin"):
+    for name in ("docs/images", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "docs/rulegraph.svg").write_text("old\n")
+    (tmp_path / "docs/images/rulegraph.svg").write_text("old\n")
     for name in ("requirements.lock", "torch.lock", "pyproject.toml", ".venv/installed"):
         (tmp_path / name).touch()
     for tool, line in ((".venv/bin/snakemake", snakemake), (".venv/bin/dot", dot)):
@@ -144,8 +144,8 @@ def test_the_rule_graph_is_replaced_only_by_a_whole_one(
     )
 
     assert (made.returncode == 0) is (after == "new"), made.stderr
-    assert (tmp_path / "docs/rulegraph.svg").read_text() == f"{after}\n"
-    assert [path.name for path in (tmp_path / "docs").iterdir()] == ["rulegraph.svg"]
+    assert (tmp_path / "docs/images/rulegraph.svg").read_text() == f"{after}\n"
+    assert [path.name for path in (tmp_path / "docs/images").iterdir()] == ["rulegraph.svg"]
 
 
 def test_the_readme_counts_the_features_of_the_model(repository):
