@@ -105,7 +105,7 @@ rule build_arrest_cohort:
         ),
         exclusions=report(
             "results/arrest/exclusions.csv",
-            caption="../workflow/report/arrest/arrest_exclusions.rst",
+            caption="../workflow/report/arrest/exclusions.rst",
             category="arrest",
             labels={"table": "exclusions"},
         ),

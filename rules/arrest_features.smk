@@ -116,7 +116,7 @@ rule count_epochs:
     output:
         report(
             "results/arrest/epochs.csv",
-            caption="../workflow/report/arrest/arrest_epochs.rst",
+            caption="../workflow/report/arrest/epochs.rst",
             category="arrest",
             labels={"table": "epochs kept and dropped"},
         ),

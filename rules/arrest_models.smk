@@ -27,7 +27,7 @@ rule select_features:
     output:
         report(
             "results/arrest/{arrest_model}/selected_features.csv",
-            caption="../workflow/report/arrest/arrest_selection.rst",
+            caption="../workflow/report/arrest/selection.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"table": "selected features"},

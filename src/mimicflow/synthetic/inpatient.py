@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mimicflow.synthetic.course_codes import revealing
 from mimicflow.synthetic.deaths import NEVER
 from mimicflow.synthetic.draws import pick_by_group, poisson_rows, vocabulary
 from mimicflow.synthetic.emergency import coded
 from mimicflow.synthetic.population import DAY, Chunk, free_ids
+from mimicflow.synthetic.trajectories import revealing
 from mimicflow.synthetic.visits import Visits, icd_version
 from mimicflow.synthetic.writing import Columns
 

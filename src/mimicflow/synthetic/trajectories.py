@@ -1,7 +1,7 @@
 """The known probability of death within a year of the first intensive care: what visits tell of it.
 
 Every admission has a hidden course, standard normal and independent of the terms of ``truth``.
-Codes and drugs of the admission reveal it (``course_codes``). The log-odds of death within a year
+Codes and drugs of the admission reveal it (``revealing``). The log-odds of death within a year
 of leaving the index admission, the one of the first intensive care, follow the courses up to then:
 the last counts most, each one before it half as much. Courses of one patient are slightly
 negatively correlated, as relapse and remission are; hence their mean says little, and their order
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from mimicflow.synthetic.draws import pick_by_group, poisson_rows
 from mimicflow.synthetic.population import Chunk
 
 BASE_RATE = 0.20
@@ -24,6 +25,8 @@ HALVING = 0.5
 
 _INTERCEPT, _RECENT, _FRAILTY = -2.62, 2.42, 0.25
 _LARGEST_REBOUND = 0.3
+_WIDTH = 0.8  # how far from the course of the admission its entries lie
+_FARTHEST = 12  # squared distance, in widths, beyond which all entries are alike
 _REBOUND = 0.85  # share of the negative correlation at which courses would sum to zero
 
 
@@ -133,3 +136,36 @@ def draw_index(chunk: Chunk, admissions: pd.DataFrame, icustays: pd.DataFrame) -
         p_everything=probability,
         would_die=chunk.stream("one-year deaths").random(len(first)) < probability,
     )  # fmt: skip
+
+
+def revealing(
+    rng: np.random.Generator, admissions: pd.DataFrame, entries: pd.DataFrame, mean: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw entries of a vocabulary whose ``course`` lies near that of the admission.
+
+    How many there are says nothing of the course, so that the length of a record does not either.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of chance.
+    admissions : DataFrame
+        With column ``course``.
+    entries : DataFrame
+        Vocabulary; its column ``course`` is the course at which an entry is most typical (grave
+        ones above zero), empty for entries that tell nothing.
+    mean : float
+        Entries per admission.
+
+    Returns
+    -------
+    admission, entry : ndarray of int, shape (n,)
+        Rows of ``admissions``, ascending, and of ``entries``.
+    """
+    telling = np.flatnonzero(entries["course"].notna())
+    typical = entries["course"].to_numpy(float)[telling]
+    distance = (admissions["course"].to_numpy()[:, None] - typical) / _WIDTH
+    admission = poisson_rows(rng, np.full(len(admissions), mean))
+    # Never quite zero: a dying patient may have a cataract, too.
+    logit = -0.5 * np.minimum(distance**2, _FARTHEST)
+    return admission, telling[pick_by_group(rng, admission, logit, np.ones(len(telling)))]
