@@ -52,7 +52,7 @@ rule arrest:
 
 
 rule evaluation:
-    """Cross-validated, explained, priced and written up: what `make report` builds."""
+    """Everything that `make report` builds: cross-validations, explanations, prices, the page."""
     input:
         EVALUATION_FILES,
 

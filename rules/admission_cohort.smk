@@ -76,7 +76,7 @@ rule split_patients:
 
 
 rule describe_groups:
-    """The groups in which performance is told apart, from what was known on arrival."""
+    """The groups in which performance is reported, from what was known on arrival."""
     input:
         spine="results/cohort/stays.parquet",
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),

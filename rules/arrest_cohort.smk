@@ -151,7 +151,7 @@ rule split_arrest_patients:
 
 
 rule describe_arrest_groups:
-    """The groups in which performance is told apart: sex, age, unit and monitor."""
+    """The groups in which performance is reported: sex, age, unit and monitor."""
     input:
         spine="results/arrest/stays.parquet",
         code=sources("evaluation.groups", *concept("arrest_stay_groups"), "reference/age_bands.csv"),

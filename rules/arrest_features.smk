@@ -8,7 +8,7 @@ Nothing but the samples of an epoch (and, for the clinical model, the two hours 
 seen by a prediction.
 """
 
-# The models of arrest: what five minutes of ECG tell, and what the vital signs tell.
+# The models of arrest: one from five minutes of ECG, one from the vital signs.
 ARREST_MODELS = ["hrv", "clinical"]
 EVALUATED["arrest"] = {model: "all" for model in ARREST_MODELS}
 MAIN_MODEL["arrest"] = "hrv"

@@ -114,7 +114,7 @@ rule label_deaths:
 
 
 rule describe_icu_groups:
-    """The groups in which performance is told apart, as known at the index admission."""
+    """The groups in which performance is reported, as known at the index admission."""
     input:
         spine="results/mortality/stays.parquet",
         code=sources(

@@ -1,4 +1,4 @@
-"""The command line ``mimicflow``: the workflow started, its inputs looked at, its models applied.
+"""The command line ``mimicflow``: starts the workflow, checks its inputs, applies its models.
 
 Heavy modules are imported inside the commands, so that help appears at once.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Commands(TyperGroup):
-    """Tells our own errors without a traceback, with exit code 1."""
+    """Prints our own errors without a traceback, with exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -186,7 +186,7 @@ def attempt(read: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
 
 
 def is_refused(outcome: Any) -> bool:
-    """Tell whether `attempt` came back with an error."""
+    """Return whether `attempt` came back with an error."""
     return isinstance(outcome, MimicflowError)
 
 

@@ -95,7 +95,7 @@ class Cluster:
         return self.ask("squeue", "--noheader", "--format=%i").split()
 
     def is_idle(self) -> bool:
-        """Tell whether both nodes are there and wait for work."""
+        """Return whether both nodes are there and wait for work."""
         with suppress(subprocess.SubprocessError):
             nodes = self.ask("sinfo", "--noheader", "--Node", "--format=%N %t").splitlines()
             return sorted(nodes) == [f"{node} idle" for node in NODES]
@@ -193,7 +193,7 @@ def keep(cpus: int, memory: int) -> None:
 
 
 def _is_used() -> bool:
-    """Tell whether a configuration that is not ours is in use."""
+    """Return whether a configuration that is not ours is in use."""
     if not CONFIGURATION.is_file() or CONFIGURATION.read_text().startswith(OURS):
         return False
     asked = subprocess.run(["sinfo"], capture_output=True, check=False, timeout=120)

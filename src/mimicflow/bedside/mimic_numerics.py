@@ -1,4 +1,4 @@
-"""Vital signs of the MIMIC-IV waveform database: a table beside the record, timed in ticks.
+"""Read vital signs of the MIMIC-IV waveform database: a table beside the record, timed in ticks.
 
 The table has a column ``time``, counted from the beginning of the record in ticks of its header's
 counter frequency, and one column per sign, such as ``HR [bpm]``; which ones differs by record.

@@ -1,4 +1,4 @@
-"""The registry of MIMIC: its bedside recordings, matched to ICU stays and cardiac arrests."""
+"""Build the registry of MIMIC: its bedside recordings, matched to ICU stays and cardiac arrests."""
 
 from __future__ import annotations
 

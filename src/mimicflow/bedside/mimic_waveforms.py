@@ -1,6 +1,6 @@
-"""Finding the bedside recordings of MIMIC and their times, from headers alone.
+"""Find the bedside recordings of MIMIC and their times, from headers alone.
 
-Two layouts, told apart by the path of a record:
+The path of a record shows which of two layouts it has:
 
 - MIMIC-IV waveform database 0.1: ``waves/p100/p10014354/81739927/81739927.hea``, vital signs in
   ``81739927n.csv.gz`` beside it;
@@ -128,7 +128,7 @@ def state_of_records(waveforms: str | Path) -> str:
     root = Path(waveforms)
     try:
         listed = list_records(root)
-    except InputError:  # told by the job that lists them
+    except InputError:  # raised again by the job that lists them
         return ""
     lines = [
         f"{row.record} {header.stat().st_size} {row.numerics} {leads_outside(root, header)}"
@@ -188,7 +188,7 @@ def _search(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
 
 
 def _refuse(error: OSError) -> None:
-    # A folder has the number of its patient, which no message may tell.
+    # A folder has the number of its patient, which no message may show.
     raise InputError(
         f"a folder below data.waveforms cannot be read ({error.strerror})",
         remedy="find it with `find FOLDER -type d ! -readable`; give this user the right to read "

@@ -1,4 +1,4 @@
-"""Vital signs that a bedside monitor has written down: WFDB numerics or Parquet."""
+"""Read the vital signs that a bedside monitor has written down: WFDB numerics or Parquet."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _read(root: Path, file: Path, max_wrong: float | Literal["none"]) -> pd.Data
 
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
-        # Without the notes of pandas: damaged ones raise anything, and the columns tell all.
+        # Without the notes of pandas: damaged ones raise anything, and the columns suffice.
         table = pq.read_table(file).replace_schema_metadata().to_pandas()
     except (pa.ArrowException, ValueError) as error:
         raise RecordError(

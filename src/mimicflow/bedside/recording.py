@@ -174,7 +174,7 @@ def _alike(names: Sequence[str], wanted: str, ways: Sequence[Callable[[str], str
 
 
 def is_ecg_lead(name: str) -> bool:
-    """Tell whether a signal is an ECG lead, by ``reference/ecg_leads.csv``."""
+    """Return whether a signal is an ECG lead, by ``reference/ecg_leads.csv``."""
     return lead_name(name) in _ecg_leads()
 
 

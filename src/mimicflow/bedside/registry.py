@@ -1,4 +1,4 @@
-"""The registry of a hospital: its bedside recordings, ICU stays and cardiac arrests.
+"""Read the registry of a hospital: its bedside recordings, ICU stays and cardiac arrests.
 
 Three CSV files in one folder. ``reference/registry.csv`` says which columns they have.
 """

@@ -1,4 +1,4 @@
-"""Which recordings of the registry can be used, from when to when, or why not."""
+"""Scan the recordings of the registry: which can be used, from when to when, or why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One ECG lead of a ``.vital`` file of VitalDB, through the package ``vitaldb``.
+"""Read one ECG lead of a ``.vital`` file of VitalDB, through the package ``vitaldb``.
 
 The package keeps silent about most damage, or prints it: the file is therefore read once as a
 whole before it is handed over. Only the track that is wanted stays in memory.

@@ -1,4 +1,4 @@
-"""One ECG lead of a WFDB record: single-segment, or segments of fixed or variable layout.
+"""Read one ECG lead of a WFDB record: single-segment, or segments of fixed or variable layout.
 
 ``wfdb`` reads headers and samples. The segments are put together here, so that only those are
 read that the wanted samples lie in; a segment that cannot be read is an error when, and only
@@ -294,7 +294,7 @@ def _segment_fault(
     n_frames: int,
     is_first: bool,
 ) -> RecordError | None:
-    """Tell how the header of a segment contradicts that of the record."""
+    """Return how the header of a segment contradicts that of the record; None where it agrees."""
     file = header_file(path)
     if isinstance(part, wfdb.MultiRecord):
         return RecordError("a segment made of segments", reason="unreadable", file=file)

@@ -1,4 +1,4 @@
-"""The signal files behind a WFDB header: how long they are, what is wrong with them, their samples.
+"""Read the signal files behind a WFDB header: their length, their faults, their samples.
 
 Samples are read through the function on which ``wfdb.rdrecord`` rests: with it a header is read
 once and not for every part, and may leave the number of samples to the file.
@@ -88,7 +88,7 @@ def in_units(samples: np.ndarray, header: wfdb.Record, channel: int) -> np.ndarr
 
 
 def is_as_written(path: Path, header: wfdb.Record, channel: int, n_frames: int) -> bool:
-    """Tell whether a signal has the checksum and the first value that its header says.
+    """Return whether a signal has the checksum and the first value that its header says.
 
     All of it is read, a part at a time. What the header does not say, and a signal that is
     stored with a skew, for which tools do not agree, is taken as right; what cannot be read is not.
@@ -111,7 +111,7 @@ def is_as_written(path: Path, header: wfdb.Record, channel: int, n_frames: int) 
 def signal_fault(
     root: Path, path: Path, header: wfdb.Record, channel: int | None, n_frames: int | None = None
 ) -> RecordError | None:
-    """Tell what is wrong with a signal's file, without reading samples.
+    """Return what is wrong with a signal's file, without reading samples; None where nothing is.
 
     Without a channel, only whether a name leads outside the folder.
     """

@@ -1,7 +1,7 @@
-"""Codes that match nothing: lost zeros, other dictionaries, other releases, by table.
+"""Find tables whose codes match nothing: lost zeros, other dictionaries, other releases.
 
-No reader can tell from one row that ``1882`` was ``01882``, or that a drug code is of another
-dictionary. A whole table can: most of its codes are unknown then, or none begins with 0.
+One row does not show that ``1882`` was ``01882``, or that a drug code is of another dictionary.
+A whole table does: most of its codes are unknown then, or none begins with 0.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from mimicflow.concepts.icd_bins import icd_bins
 from mimicflow.reference import reference
 
 FEWEST_ROWS = 20
-"""Of fewer rows nothing is told."""
+"""A table with fewer rows is not warned about."""
 MANY_ROWS = 1000
 """Of that many laboratory results some are of each group."""
 FEWEST_ICD9 = 300
-"""Of fewer ICD-9 codes it is not told how many begin with 0."""
+"""With fewer ICD-9 codes, how many begin with 0 is no reason to warn."""
 USUALLY_WITH_ZERO = 0.005
-"""Share of ICD-9 codes that begin with 0 below which the table is told of; of the open demo's
-diagnoses it is .03, of its procedures .06."""
+"""Share of ICD-9 codes that begin with 0 below which the table is warned about; of the open
+demo's diagnoses it is .03, of its procedures .06."""
 USUALLY_UNSTORED = 0.01
-"""Share of results without storetime above which the table is told of."""
+"""Share of results without storetime above which the table is warned about."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CodeCheck:
     needs : str
         Another table that must have been read, or empty.
     usual : float
-        Share of unknown codes above which the table is told of; half of them always is.
+        Share of unknown codes above which the table is warned about; it always is from half on.
     """
 
     table: str
@@ -175,9 +175,9 @@ def _count(connection: duckdb.DuckDBPyConnection, check: CodeCheck) -> dict[str,
             ON coded.code = judged.code AND coded.version IS NOT DISTINCT FROM judged.version
         """
     ).fetchall()
-    told = {name: getattr(check, name) for name in ("table", "column", "known_by", "usual")}
+    named = {name: getattr(check, name) for name in ("table", "column", "known_by", "usual")}
     counted = {"rows": rows, "unknown": unknown, "patients": patients}
-    return {**told, **counted, "icd9": icd9, "with_zero": with_zero}
+    return {**named, **counted, "icd9": icd9, "with_zero": with_zero}
 
 
 def check_laboratory(labevents: Paths, memory_mb: int = 1000, threads: int = 1) -> list[str]:
@@ -213,41 +213,41 @@ def check_laboratory(labevents: Paths, memory_mb: int = 1000, threads: int = 1) 
             ORDER BY lab
             """
         ).fetchall()
-    told = []
+    warnings = []
     if rows >= MANY_ROWS and absent:
-        told.append(f"no result of the laboratory groups {', '.join(lab for (lab,) in absent)}")
-    told += [
+        warnings.append(f"no result of the laboratory groups {', '.join(lab for (lab,) in absent)}")
+    warnings += [
         f"{unknown} of {n} results of {lab} are in units that lab_units.csv does not list, most in "
         f"{unit}: missing (features.lab_units: as_written takes them as the official one)"
         for lab, n, unknown, unit in units
         if n >= FEWEST_ROWS and 2 * unknown >= n
     ]
     if rows >= FEWEST_ROWS and unstored > USUALLY_UNSTORED * rows:
-        told.append(
+        warnings.append(
             f"{unstored} of {rows} results have no storetime: "
             "features.missing_storetime says when they are known"
         )
-    return [f"hosp/labevents: {warning}" for warning in told]
+    return [f"hosp/labevents: {warning}" for warning in warnings]
 
 
 def warnings_of(checks: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a sentence for each column whose codes a user should look at."""
-    told = []
+    warnings = []
     for check in checks:
         head = f"{check['table']}: "
         if _is_unusual(check):
             half = ", at least half of them" if _is_half(check) else ""
-            told.append(
+            warnings.append(
                 f"{head}{check['unknown']} of {check['rows']} {check['column']} values are not "
                 f"known by {check['known_by']}{half}"
             )
         icd9, with_zero = check["icd9"], check["with_zero"]
         if icd9 >= FEWEST_ICD9 and with_zero < USUALLY_WITH_ZERO * icd9:
-            told.append(
+            warnings.append(
                 f"{head}{with_zero or 'none'} of {icd9} ICD-9 codes begin with 0, where 3 in 100 "
                 "usually do: a spreadsheet may have taken the zeros, and made other codes of them"
             )
-    return told
+    return warnings
 
 
 def _is_unusual(check: Mapping[str, Any]) -> bool:

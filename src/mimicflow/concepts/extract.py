@@ -1,4 +1,4 @@
-"""What was known of each stay at its prediction: one concept, one shard."""
+"""Extract one concept for one shard: what was known of each stay at its prediction."""
 
 from __future__ import annotations
 

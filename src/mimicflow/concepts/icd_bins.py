@@ -1,4 +1,4 @@
-"""Diagnosis codes to clinical groups: ICD-9-CM to CCS, ICD-10-CM to the body system of CCSR."""
+"""Map diagnosis codes to clinical groups: ICD-9-CM to CCS, ICD-10-CM to the body system of CCSR."""
 
 from __future__ import annotations
 

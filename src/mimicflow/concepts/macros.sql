@@ -51,14 +51,14 @@ CREATE MACRO triage_time(intime) AS
 
 -- Why an event does not count, whatever its time (point_in_time.py); NULL: it counts.
 
--- Only patients who were admitted have rows of the stay's own admission: they tell the outcome.
+-- Only patients who were admitted have rows of the stay's own admission: they give the outcome away.
 CREATE MACRO own_admission(hadm_id, hadm_id_of_stay) AS CASE
     WHEN option('own_admission') = 'exclude' AND hadm_id = hadm_id_of_stay
     THEN 'of the stay''s own admission'
 END;
 
 -- Nor has an order been given before its admission began, whatever its own clock says: where the stay
--- does not name the admission that followed, this tells it apart.
+-- does not name the admission that followed, this shows which one it is.
 CREATE MACRO not_yet_admitted(admittime, intime) AS CASE
     WHEN option('own_admission') = 'exclude' AND admittime >= intime
     THEN 'of an admission that begins after arrival'

@@ -1,4 +1,4 @@
-"""The manifest of a run: what was read, how much of it, and whether the tables fit together."""
+"""Build the manifest of a run: what was read, how much of it, whether the tables fit together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place where time is cut: an event counts if it was known at the prediction."""
+"""Cut the time, here and nowhere else: an event counts if it was known at the prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleaning of ECGs, all leads at once.
+"""Clean ECGs, all leads at once.
 
 The method ``neurokit`` is that of ``neurokit2.ecg_clean`` (Makowski et al., 2021,
 doi 10.3758/s13428-020-01516-y), equal to it per lead within 1e-6 mV.

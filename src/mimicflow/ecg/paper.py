@@ -1,4 +1,4 @@
-"""A 12-lead ECG on paper as cardiologists read it: 25 mm/s, 10 mm/mV, true to scale.
+"""Draw a 12-lead ECG on paper as cardiologists read it: 25 mm/s, 10 mm/mV, true to scale.
 
 Everything is placed in millimetres of the printed page. The layout is that of ECG carts: three
 rows of four leads, 2.5 s each and simultaneous (column k shows the seconds 2.5 k to 2.5 k + 2.5),
@@ -52,7 +52,7 @@ def draw_paper(
     """Draw an ECG on paper, and what each moment of each lead adds to a prediction.
 
     Printed at 100 % the figure is 270 mm wide and true to scale. It carries no id and no time; say
-    in ``title`` and ``note`` nothing that tells who the patient is.
+    in ``title`` and ``note`` nothing that shows who the patient is.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def draw_paper(
     attribution : ndarray of shape (12, n), optional
         Of each sample, in log-odds. Summed over 40 ms (1 mm of paper) and drawn as bars from the
         isoelectric line, up where it is positive, down where it is negative: direction and size
-        are told without colour.
+        are legible without colour.
     directions : tuple of str
         What a positive attribution speaks for, and a negative one.
     title, note : str

@@ -1,4 +1,4 @@
-"""Pretraining of the ECG encoder on seven measurements and the report labels of the machine.
+"""Pretrain the ECG encoder on seven measurements and the report labels of the machine.
 
 The saved file carries what fine-tuning must agree with: the encoder's size, how the waveforms were
 cleaned, the vocabulary and the scaling of the measurements.

@@ -1,4 +1,4 @@
-"""Reading one 12-lead ECG in WFDB format: always the same leads, in mV, or a reason why not.
+"""Read one 12-lead ECG in WFDB format: always the same leads, in mV, or a reason why not.
 
 MIMIC-IV-ECG writes single-segment records in format 16, which are read here with NumPy alone; any
 other kind goes through `wfdb`. Either way nothing outside the ECG folder is opened, and a header
@@ -287,7 +287,7 @@ def _to_leads(leads: _Leads, sampling_rate: float, file: Path) -> Record:
 
 
 def is_flat(signals: np.ndarray) -> np.ndarray:
-    """Tell which leads hold a single value, or none at all.
+    """Return which leads hold a single value, or none at all.
 
     Parameters
     ----------

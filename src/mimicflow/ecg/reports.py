@@ -1,4 +1,4 @@
-"""From the statements of the machine's report to labels.
+"""Turn the statements of the machine's report into labels.
 
 The rules are the rows of ``reference/ecg_report_labels.csv``. Per statement they are taken in the
 order of the steps: A drops the whole recording, A2 the statement; B gives any number of labels; C

@@ -1,4 +1,4 @@
-"""What the encoder is pretrained to tell: 7 measurements and the labels of the machine's report."""
+"""Build the targets of pretraining: 7 measurements and the labels of the machine's report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleaning of one ECG lead before R peaks are sought.
+"""Clean one ECG lead before R peaks are sought.
 
 The same filters as :mod:`mimicflow.ecg.clean` has, but bit by bit those of
 ``neurokit2.ecg_clean`` (Makowski et al., 2021, doi 10.3758/s13428-020-01516-y) and not only

@@ -1,4 +1,4 @@
-"""One epoch of one ECG lead in, quality and the 43 measures out.
+"""Measure one epoch of one ECG lead: its quality and the 43 measures.
 
 Nothing outside the epoch is seen, and nothing is kept from one epoch to the next.
 """

@@ -1,4 +1,4 @@
-"""The 8 frequency-domain measures, as ``neurokit2.hrv_frequency`` defines them.
+"""Compute the 8 frequency-domain measures, as ``neurokit2.hrv_frequency`` defines them.
 
 RR intervals interpolated at 100 Hz with a quadratic spline, Welch's spectrum of three
 half-overlapping halves (Hann), its highest density set to 1, areas of bands by trapezoids.

@@ -1,4 +1,4 @@
-"""The list of the 43 measures, and their computation from R peaks."""
+"""List the 43 measures, and compute them from R peaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 15 non-linear measures, as ``neurokit2.hrv_nonlinear`` defines them.
+"""Compute the 15 non-linear measures, as ``neurokit2.hrv_nonlinear`` defines them.
 
 Poincaré plot: Brennan et al. (2001, doi 10.1109/10.959330); CSI and CVI: Toichi et al. (1997),
 modified by Jeppesen et al. (2014); fragmentation: Costa et al. (2017,

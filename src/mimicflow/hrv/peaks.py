@@ -1,4 +1,4 @@
-"""R peaks, sample by sample those of NeuroKit2's method ``neurokit``.
+"""Find R peaks, sample by sample those of NeuroKit2's method ``neurokit``.
 
 A QRS complex is where the signal is steeper than it is around; its R peak is the most prominent
 local maximum inside (Makowski et al., 2021, doi 10.21105/joss.02621 and

@@ -1,4 +1,4 @@
-"""Signal quality per beat: how close each beat lies to the mean beat.
+"""Measure the signal quality of each beat: how close it lies to the mean beat.
 
 The index ``averageQRS`` of ``neurokit2.ecg_quality`` (Makowski et al., 2021,
 doi 10.3758/s13428-020-01516-y), 1 for the beat closest to the mean one and 0 for the furthest.
@@ -50,7 +50,7 @@ def average_qrs_quality(
 
 
 def good_share(quality: np.ndarray, good_index: float) -> float:
-    """Tell the share of beats with an index of at least ``good_index``; 0 without beats.
+    """Return the share of beats with an index of at least ``good_index``; 0 without beats.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def good_share(quality: np.ndarray, good_index: float) -> float:
 def _beats(
     cleaned: np.ndarray, r_peaks: np.ndarray, sampling_rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut out the samples around each peak, (n, length), and tell which beats are whole."""
+    """Cut out the samples around each peak, (n, length), and say which beats are whole."""
     duration = 60 / _mean_rate(r_peaks, sampling_rate, len(cleaned))
     start, end = -(BEFORE_PEAK * duration), (1 - BEFORE_PEAK) * duration
     # NeuroKit2 counts from a margin before the signal and rounds towards it; so do we, since for

@@ -1,4 +1,4 @@
-"""The 20 time-domain measures, as ``neurokit2.hrv_time`` defines them.
+"""Compute the 20 time-domain measures, as ``neurokit2.hrv_time`` defines them.
 
 Pham et al. (2021, doi 10.3390/s21123998) describe each.
 """

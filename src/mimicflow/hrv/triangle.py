@@ -1,4 +1,4 @@
-"""HTI and TINN: the histogram of RR intervals and a triangle over it.
+"""Compute HTI and TINN: the histogram of RR intervals and a triangle over it.
 
 Task Force (1996, doi 10.1161/01.CIR.93.5.1043), as ``neurokit2.hrv_time`` carries it out. There
 the left foot of the triangle stays on the first edge above the shortest interval (its loop over
@@ -18,7 +18,7 @@ SAME_ERROR = 1e-9
 
 
 def triangle_measures(rr: np.ndarray) -> tuple[float, float]:
-    """Tell HTI, and TINN in ms.
+    """Return HTI, and TINN in ms.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What every system needs to learn from data: splits, preprocessing, one training loop, files.
+"""Learn from data, for every system: splits, preprocessing, one training loop, model files.
 
 Nothing here knows what an ECG or an admission is.
 """

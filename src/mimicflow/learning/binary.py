@@ -1,4 +1,4 @@
-"""Yes-or-no outcomes in the training loop: loss, class weights, and what is measured per epoch."""
+"""Train on yes-or-no outcomes: loss, class weights, and what is measured after each pass."""
 
 from __future__ import annotations
 

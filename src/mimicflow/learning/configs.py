@@ -1,4 +1,4 @@
-"""Plain configuration dictionaries to typed dataclasses, with messages a user can act on."""
+"""Turn plain configuration dictionaries into typed dataclasses, with messages a user can act on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where, how fast and how repeatably tensors are computed."""
+"""Choose where, how fast and how repeatably tensors are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which GPUs a job takes, so that two jobs on one machine do not take the same."""
+"""Choose the GPUs of a job, so that two jobs on one machine do not take the same."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def visible_gpus() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
-    told = subprocess.run(query, capture_output=True, text=True, check=False)
-    if told.returncode != 0:
-        log.warning("nvidia-smi says: %s; no GPU is used", " ".join(told.stdout.split()))
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        log.warning("nvidia-smi says: %s; no GPU is used", " ".join(answer.stdout.split()))
         return []
-    rows = [line.split(",") for line in told.stdout.strip().splitlines()]
+    rows = [line.split(",") for line in answer.stdout.strip().splitlines()]
     uuids = {index.strip(): uuid.strip() for index, uuid in rows}
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:

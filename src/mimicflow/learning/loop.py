@@ -1,4 +1,4 @@
-"""One training loop for every network of the project.
+"""The one training loop of every network of the project.
 
 It knows epochs, the best weights, early stopping, resuming and how a batch is shared out. What a
 batch is, how a loss comes about and what is validated, the task knows.

@@ -1,4 +1,4 @@
-"""What is fitted on training patients before a network sees anything: scale and imputer.
+"""Fit scale and imputer on training patients, before a network sees anything.
 
 Fitted objects are plain tensors, so that they are saved inside the model file.
 """

@@ -1,4 +1,4 @@
-"""Several processes, one per GPU, that train one network as a single process would.
+"""Train one network with several processes, one per GPU, as a single process would.
 
 Every batch is shared out; batch normalisation and dropout are those of the whole batch, and the
 gradients are averaged by PyTorch's DistributedDataParallel. ``torchrun`` starts the processes.

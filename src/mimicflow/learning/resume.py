@@ -1,4 +1,4 @@
-"""The state of a training, kept beside its output until the output is there.
+"""Keep the state of a training beside its output until the output is there.
 
 A job that is killed goes on from its last state, and on a CPU ends with the same bits as one that
 was not: weights, optimiser, random numbers, and how far it was within the epoch are all in it.

@@ -1,4 +1,4 @@
-"""Training, validation and test patients, drawn once for all models."""
+"""Draw training, validation and test patients once for all models."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _parts_of_multi(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) 
     multi = frame[frame["n_ecg"] >= LEAST_ECGS["multi"]]
     try:
         parts = _parts_of_stays(multi, options, seed)
-    except CohortError as error:  # told again by the model that asks for them
+    except CohortError as error:  # raised again by the model that asks for them
         _LOG.warning("no split among the stays with several ECGs: %s", error.message)
         parts = pd.Series(dtype=object)
     return parts.reindex(frame.index).astype("string")

@@ -1,4 +1,4 @@
-"""Waveform files that a job lacked or could not use: planning looks whether they are there now.
+"""List waveform files that a job lacked or could not use, so that planning looks for them.
 
 Waveforms are too many to be inputs one by one, and those that are missing when a store is built
 come later, or are replaced. A job therefore leaves a list of what it could not use, and how often
@@ -99,7 +99,7 @@ def _look(file: Path, folder: str | Path) -> dict[str, object]:
 
 
 def _has_come(row: dict[str, object]) -> bool:
-    """Tell whether a file is there that was not, or has another content or place."""
+    """Return whether a file is there that was not, or has another content or place."""
     file = Path(str(row["file"]))
     try:
         if row.get("leads_to"):  # as long as a link does, what it leads to is not looked at

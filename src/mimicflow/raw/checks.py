@@ -1,4 +1,4 @@
-"""What the rows of a raw table must fulfil together, and taking out those that do not.
+"""Check what the rows of a raw table must fulfil together, and take out those that do not.
 
 All functions work on the DuckDB table ``rows``. Rows that break a rule move to the table
 ``broken``: line, column and reason.

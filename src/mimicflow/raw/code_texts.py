@@ -1,4 +1,4 @@
-"""How codes and other texts that are compared are spelled: the same here and in ``macros.sql``.
+"""Spell codes and other texts that are compared: the same here and in ``macros.sql``.
 
 Spreadsheets and other tools change codes on their way: they add ``.0``, dots, blanks of all kinds
 and characters without width, and lose capitals. What they lose of the digits, no reader can mend.
@@ -52,7 +52,7 @@ def icd_text(text: str | None) -> str | None:
 
     ``414.01`` is ``41401``, ``i25.10`` is ``I2510``. After four digits ``.0`` can only be a
     number's. After three it may be the code's own: ``250.0`` is read as ``2500``, and so is
-    ``486.0`` as ``4860``, though it was ``486``; only a list of all codes could tell them apart.
+    ``486.0`` as ``4860``, though it was ``486``; only a list of all codes could say which it is.
     """
     return _undotted(text, _DIAGNOSIS_NUMBER)
 

@@ -1,4 +1,4 @@
-"""The SHA-256 of raw files, remembered with their size and time.
+"""Hash raw files by SHA-256, and remember the hashes with size and time of the files.
 
 Raw files rerun by content: another content is seen whatever its time, a touched file is not. To
 hash gigabytes at every start would take minutes, so a file is hashed again only when its size or

@@ -1,4 +1,4 @@
-"""Download of the four open PhysioNet demos, resumable and checked against their checksums.
+"""Download the four open PhysioNet demos, resumable and checked against their checksums.
 
 ``python -m mimicflow.raw.demo_data FOLDER`` fetches everything that each release's
 ``SHA256SUMS.txt`` lists into ``FOLDER/<project>/<version>``. A file that is there and matches is

@@ -1,7 +1,7 @@
-"""Finding a raw table's file and knowing what it is before it is read.
+"""Find the file of a raw table, and check its first bytes before it is read.
 
-Everything that can be told from a file's first bytes is told here, in one sentence each: a page
-saved instead of a file, the wrong ending, the wrong delimiter, a foreign encoding.
+Each fault that the first bytes show has one sentence here: a page saved instead of a file, the
+wrong ending, the wrong delimiter, a foreign encoding.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def read_header(file: Path) -> Header:
 
 
 def _head(file: Path) -> bytes:
-    """Return the first bytes, decompressed, when the ending tells the truth about compression."""
+    """Return the first bytes, decompressed, when the ending is true about compression."""
     with open(file, "rb") as stream:
         head = stream.read(_HEAD_BYTES)
     if not head:
@@ -139,7 +139,7 @@ def _head(file: Path) -> bytes:
         return head
     if not head.startswith(GZIP_MAGIC):
         if head.lstrip().startswith(b"<"):
-            return head  # a web page: told by the caller
+            return head  # a web page: the caller says so
         raise TableError(
             "the name ends in .gz, but the file is not compressed with gzip",
             file=file,

@@ -1,4 +1,4 @@
-"""Raw CSV(.gz) tables to typed, sorted Parquet shards by patient, checked against ``tables/``.
+"""Ingest raw CSV(.gz) tables to typed, sorted Parquet shards by patient, checked by ``tables/``.
 
 A file is read once: its bytes are unpacked and counted (``mimicflow.raw.stream``), its lines become
 records (``mimicflow.raw.records``) and these typed rows (``mimicflow.raw.values``). What only the

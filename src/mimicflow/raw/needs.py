@@ -1,4 +1,4 @@
-"""What each system reads of the raw data, and a look at it before the first job.
+"""Say what each system reads of the raw data, and look at it before the first job.
 
 A job that runs for hours before another one finds no folder helps nobody: names, rights and the
 first bytes of every file that is asked for are looked at in a second.

@@ -1,4 +1,4 @@
-"""Lines to records: what a quote, a line break or a foreign byte does to a row of a raw table.
+"""Cut lines into records: what a quote, a line break or a foreign byte does to a row.
 
 Quotes stand around whole fields, and double within them. Where they do, every reader of CSV reads
 the same; where they do not, each reads something else, and some swallow the rest of the file. So a
@@ -66,7 +66,7 @@ class RawRecords:
         only counted.
     blanks : bool
         Whether blanks stand before the fields, after each comma. They are taken away, and a field
-        with line breaks is not looked for: what of it is a field's beginning cannot be told.
+        with line breaks is not looked for: where a field begins would be a guess.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Rows of a raw table that cannot be used: how many, and of the first ones which lines and why."""
+"""Keep the rows of a raw table that cannot be used: how many, the first lines, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which public release raw tables are of: told by their numbers of rows, of all tables together."""
+"""Name the public release that raw tables are of, by the numbers of rows of all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of a raw file, read once: unpacked, checked, counted and hashed on the way.
+"""Read the bytes of a raw file once: unpacked, checked, counted and hashed on the way.
 
 Lines are counted here, of the bytes alone. Whatever later reads rows of these bytes has to account
 for every one of these lines.

@@ -1,4 +1,4 @@
-"""Fields to values: what a field must look like to be an integer, a number, a time or a date.
+"""Turn fields into values: what an integer, a number, a time or a date must look like.
 
 Nothing is guessed and nothing is read in part. Where all fields of a column look as the release
 has them, they are converted at once; else each is looked at.

@@ -1,4 +1,4 @@
-"""Where the path of a record may lead: nowhere but into the folder that the configuration names.
+"""Keep the paths of records inside the folder that the configuration names.
 
 The owner of the data decides where the folder lies: it may be a link, and so may the folders
 right below it and those below these (``files``, ``files/p1000``; ``waves/p100``), for instance on
@@ -79,7 +79,7 @@ def path_inside(
 
 
 def leads_outside(folder: str | Path, file: Path) -> bool:
-    """Tell whether a file is not to be opened, since it, or a link on its way, leaves the folder.
+    """Return whether a file is not to be opened, since it, or a link on its way, leaves the folder.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def leads_outside(folder: str | Path, file: Path) -> bool:
 
 
 def _leads_inside(root: Path, place: Path) -> bool:
-    """Tell whether a place lies in the root, or in a folder that a link near the top leads to."""
+    """Return whether a place lies in the root, or in a folder that a link near the top leads to."""
     target = real_path(place)
     if target.is_relative_to(root):
         return True

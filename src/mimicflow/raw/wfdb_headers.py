@@ -1,4 +1,4 @@
-"""What is needed of a WFDB header, read more strictly than ``wfdb`` does."""
+"""Read what is needed of a WFDB header, more strictly than ``wfdb`` does."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Header:
 
 
 def is_as_written(samples: np.ndarray, signal: Signal) -> bool:
-    """Tell whether all samples of a signal have the checksum and first value of its header.
+    """Return whether all samples of a signal have the checksum and first value of its header.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is a fact and no code: names, codes, ranges, published figures, one CSV per question."""
+"""Facts that are no code: names, codes, ranges, published figures, one CSV per question."""
 
 from __future__ import annotations
 

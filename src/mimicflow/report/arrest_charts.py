@@ -1,4 +1,4 @@
-"""Interactive charts of arrest: alarms, ranked features, courses before the event."""
+"""Make the interactive charts of arrest: alarms, ranked features, courses before the event."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def alarms(frame: pd.DataFrame, x: str, y: str, default: str | None = None) -> D
     chosen, pick = choice(frame, "silence", "Silence after an alarm ", default)
     # Most of what matters lies below a few alarms a day, and the end of a curve far above.
     places = alt.Scale(type="symlog", constant=1, nice=False)
-    told = tooltips({"title": "Model", "silence": "Silence"}, "")
-    told += tooltips({"threshold": "Threshold", "y": y, "low": "95 % from", "high": "to"}, ".3f")
-    told += tooltips({"x": x}, ".2f")
+    tips = tooltips({"title": "Model", "silence": "Silence"}, "")
+    tips += tooltips({"threshold": "Threshold", "y": y, "low": "95 % from", "high": "to"}, ".3f")
+    tips += tooltips({"x": x}, ".2f")
     drawn = lines(frame).encode(
         x=alt.X("x:Q", title=x, scale=places, axis=alt.Axis(values=_ALARMS_PER_DAY, format="~g")),
         y=alt.Y("y:Q", title=y, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".1f")),
         order="threshold:Q",
-        tooltip=told,
+        tooltip=tips,
     )
     bands = (
         alt.Chart(frame)
@@ -83,12 +83,12 @@ def ranking(frame: pd.DataFrame, value: str, group: str, colours: Mapping[str, s
     present = [name for name in colours if name in set(frame["group"])]
     scale = alt.Scale(domain=present, range=[colours[name] for name in present])
     legend = alt.Legend(symbolType="square", symbolSize=120)
-    told = tooltips({"feature": "Feature", "about": "What it is", "group": group}, "")
+    tips = tooltips({"feature": "Feature", "about": "What it is", "group": group}, "")
     layers = [
         base.mark_bar(opacity=0.8).encode(
             x=alt.X("value:Q", title=value),
             color=alt.Color("group:N", scale=scale, legend=legend),
-            tooltip=told + tooltips({"value": value}, ".4f"),
+            tooltip=tips + tooltips({"value": value}, ".4f"),
             **place,
         )
     ]
@@ -124,15 +124,15 @@ def course(frame: pd.DataFrame, value: str, level: float | None) -> Drawing:
         axis=alt.Axis(values=_FOURTHS, format="d", grid=False),
     )
     y: dict[str, Any] = {"title": value, "scale": alt.Scale(zero=False)}
-    told = tooltips({"hours": "Hours before the arrest"}, ".1f")
-    told += tooltips({"mean": "Mean", "low": "95 % from", "high": "to"}, ".4~g")
-    told += tooltips({"n": "Stays"}, "")
+    tips = tooltips({"hours": "Hours before the arrest"}, ".1f")
+    tips += tooltips({"mean": "Mean", "low": "95 % from", "high": "to"}, ".4~g")
+    tips += tooltips({"n": "Stays"}, "")
     base = alt.Chart(frame)
     layers = [
         base.mark_area(color=BLUE, opacity=0.2).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q"),
         base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("mean:Q", **y)),
         base.mark_point(color=BLUE, filled=True, size=30, opacity=1).encode(
-            x=x, y=alt.Y("mean:Q", **y), tooltip=told
+            x=x, y=alt.Y("mean:Q", **y), tooltip=tips
         ),
     ]
     if level is not None:

@@ -1,4 +1,4 @@
-"""What a section of the page consists of: tables, charts, pictures, notes, and how figures read."""
+"""The blocks of a section: tables, charts, pictures, notes, and how figures are written."""
 
 from __future__ import annotations
 

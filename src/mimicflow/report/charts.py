@@ -1,6 +1,6 @@
-"""The interactive charts of the page, as Vega-Lite specifications.
+"""Make the interactive charts of the page, as Vega-Lite specifications.
 
-Each line has its own colour, dash and legend entry, so that it is told apart in print; each chart
+Each line has its own colour, dash and legend entry, so that it is recognised in print. Each chart
 takes the width of its column. The page draws them as SVG without evaluating any code.
 """
 

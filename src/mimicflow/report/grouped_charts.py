@@ -1,4 +1,4 @@
-"""Interactive charts in which groups stand side by side: protocols, or parts of the data."""
+"""Make charts in which groups stand side by side: protocols, or parts of the data."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def grouped_forest(
     )
     low, middle = (alt.X(f"{name}:Q", title=value, scale=zero) for name in ("low", "value"))
     names = tooltips({"row": "Row", "group": of}, "")
-    told = names + tooltips({"value": value, "low": "95 % from", "high": "to"}, ".3f")
+    tips = names + tooltips({"value": value, "low": "95 % from", "high": "to"}, ".3f")
     base = alt.Chart(frame)
     layers = [
         base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q", color=colour, **place),
         base.mark_point(filled=True, size=75, opacity=1).encode(
-            x=middle, color=colour, shape=shape, tooltip=told, **place
+            x=middle, color=colour, shape=shape, tooltip=tips, **place
         ),
     ]
     if "beside" in frame.columns:

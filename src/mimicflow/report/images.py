@@ -1,4 +1,4 @@
-"""Pictures as data URIs, small enough that the page stays light."""
+"""Turn pictures into data URIs, small enough that the page stays light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report reads: the files of each system, sorted by their place under the results."""
+"""Sort the files that the report reads, by system and by their place under the results."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class SharedFiles:
 def sort_files(
     paths: Iterable[str | Path], root: str | Path = "results"
 ) -> tuple[dict[str, SystemFiles], SharedFiles]:
-    """Tell from its place under ``root`` what each file is.
+    """Sort files by what they are, which their place under ``root`` says.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The page: chapters in order, put into one HTML file that needs nothing else."""
+"""Build the page: chapters in order, put into one HTML file that needs nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run told for a reviewer: code, packages, machine, configuration, time and memory."""
+"""Describe a run for a reviewer: code, packages, machine, configuration, time and memory."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Return the model of the processor where Linux tells it, else what the platform says."""
+    """Return the model of the processor where Linux gives it, else what the platform says."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():

@@ -1,7 +1,7 @@
-"""Whether the values of a configuration agree with each other, and its names with what there is.
+"""Check that the values of a configuration agree with each other, and its names with what there is.
 
-The schema looks at each value by itself. What here does not agree would otherwise be told by a late
-job, which blames its input, or by none: a fold that does not exist has no test patients.
+The schema looks at each value by itself. Without this check a late job would fail and blame its
+input, or none would: a fold that does not exist has no test patients.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Misspelt configuration keys and wrong values, told before any job in a sentence each."""
+"""Check the configuration before any job: one sentence for each misspelt key or wrong value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One way to open DuckDB, so that memory, threads and spilling are the same everywhere."""
+"""Open DuckDB the same way everywhere: memory, threads and spilling."""
 
 from __future__ import annotations
 

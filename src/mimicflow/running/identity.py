@@ -1,4 +1,4 @@
-"""Which process it is, by more than its number: numbers come again, and other hosts have the same.
+"""Identify a process by more than its number: numbers come again, and other hosts have the same.
 
 A job that Snakemake has started is given the identity of that Snakemake, so that it notices even
 before its first line runs that nobody waits for it any more.
@@ -51,10 +51,10 @@ def announce() -> None:
 
 def is_abandoned() -> bool:
     """Return whether the process that has announced itself to this one is no more."""
-    told = os.environ.get(_STARTED_BY)
-    if told is None:
+    starter = os.environ.get(_STARTED_BY)
+    if starter is None:
         return False
-    host, space, pid, begun = told.split(" ")
+    host, space, pid, begun = starter.split(" ")
     return not Identity(host, space, int(pid), begun).may_live()
 
 

@@ -1,4 +1,4 @@
-"""What a killed process has left half-written: known by its name, removed by the next run.
+"""Remove what a killed process has left half-written; its name shows whose it is.
 
 A hidden name carries host and process of its owner: ``.{stem}.{host}-{pid}.partial{suffix}``.
 Nothing that is declared as a result is ever called so.

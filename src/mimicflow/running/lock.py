@@ -1,4 +1,4 @@
-"""The lock of a Snakemake that was killed, released by the next start on the same machine.
+"""Release the lock of a Snakemake that was killed, at the next start on the same machine.
 
 Snakemake's lock does not say whose it is. Each run therefore leaves its identity beside it once it
 holds the lock; a lock that is not older than such a record, and of whose runs none may be alive,

@@ -1,4 +1,4 @@
-"""Whose the raw files are: made up by the generator, which says so in each folder, or a hospital's.
+"""Decide whether raw files are made up or a hospital's, by the generator's mark in each folder.
 
 Whether the workflow *makes* a folder is a question of the configuration: it names exactly the
 folder that the generator writes. Whether a folder *is* synthetic is said by the generator's mark
@@ -47,7 +47,7 @@ def folder(data: Mapping[str, str], module: str) -> str:
 def mark_of(module: str, path: str) -> str | None:
     """Return the generator's mark in a raw folder, there or still to be made; None if real.
 
-    A folder that may not be looked into shows no mark; whoever reads its files tells of it.
+    A folder that may not be looked into shows no mark; whoever reads its files says so.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether a file that the workflow itself has made is still whole.
+"""Check that a file that the workflow itself has made is still whole.
 
 Each is put in place whole; but a copy that was cut off, or a disk that has lost the end of it, is
 not seen by every reader: half a CSV file is a shorter table. One look at the end of each input of
@@ -30,7 +30,7 @@ _ZIPPED = {".npz", ".pth"}
 def check_whole(files: Iterable[str | Path]) -> None:
     """Refuse results that are cut off, by their ends and sizes.
 
-    A CSV file that was cut off exactly behind a line cannot be told from a shorter one.
+    A CSV file that was cut off exactly behind a line looks like a shorter one: it is not found.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def damaged(files: Iterable[str | Path]) -> InputError | None:
 
 
 def is_own_registry(path: str | Path) -> bool:
-    """Tell whether a file is of a registry that the workflow makes, not of one that a user has."""
+    """Return whether a file is of a registry that the workflow makes, not of one of a user."""
     below = _below_results(Path(path))
     return below is not None and any(below.is_relative_to(folder) for folder in _REGISTRIES)
 

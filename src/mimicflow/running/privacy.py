@@ -1,4 +1,4 @@
-"""Whether the results are of real patients, and who may then read them."""
+"""Decide whether the results are of real patients, and who may then read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWNER_ONLY = 0o077
 
 
 def is_private(config: Mapping[str, Any]) -> bool:
-    """Tell whether only the owner may read the results.
+    """Return whether only the owner may read the results.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def keep_private(folder: str | Path) -> None:
         folder.chmod(0o777 & ~OWNER_ONLY)
     except OSError as error:
         if error.errno == errno.EROFS:
-            return  # nothing can be written there, which is told when a job is to start
+            return  # nothing can be written there, and the next job to start says so
         raise ConfigError(
             "the folder is open to others and belongs to another user, who alone can close it",
             file=folder,

@@ -1,4 +1,4 @@
-"""What every adapter script needs: its rule's log, and errors told in plain words."""
+"""The block around every adapter: its rule's log, and errors in plain words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mimicflow.running.workers import end_with_parent
 
 @contextlib.contextmanager
 def rule_log(path: str) -> Iterator[None]:
-    """Send logging and warnings to the rule's log; tell our own errors without a traceback.
+    """Send logging and warnings to the rule's log; print our own errors without a traceback.
 
     The block is all that an adapter does: once it has succeeded, a script of Snakemake ends. It
     also ends when its Snakemake was killed. Before the block the inputs that are results are
@@ -38,12 +38,12 @@ def rule_log(path: str) -> Iterator[None]:
         check_whole(_inputs())
         yield
     except Exception as error:
-        told = _told(error, path)
-        if told is None:
+        ours = _our_own(error, path)
+        if ours is None:
             logging.exception("unexpected error; please report it")
             raise
-        logging.error("%s", told)
-        print(f"{type(told).__name__}: {told}", file=sys.stderr)
+        logging.error("%s", ours)
+        print(f"{type(ours).__name__}: {ours}", file=sys.stderr)
         raise SystemExit(1) from error
     finally:
         logging.captureWarnings(False)
@@ -85,7 +85,7 @@ def _open_log(path: str) -> None:
     warnings.simplefilter("default")
 
 
-def _told(error: Exception, log: str) -> MimicflowError | None:
+def _our_own(error: Exception, log: str) -> MimicflowError | None:
     """Return our own error, or None for one that is not expected."""
     if isinstance(error, MimicflowError):
         return error

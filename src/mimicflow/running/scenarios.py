@@ -1,4 +1,4 @@
-"""Scenarios: the same workflow under another configuration, sharing all that does not differ.
+"""Run the same workflow under another configuration, sharing all that does not differ.
 
 A fold of a cross-validation, a published defect brought back, a model without one of its
 branches: each is a name and the keys that it changes. Its files lie under

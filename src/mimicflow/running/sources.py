@@ -1,4 +1,4 @@
-"""Which source files a result depends on, so that a change of code reruns what it touches.
+"""Find the source files a result depends on, so that a change of code reruns what it touches.
 
 Snakemake does not see changes in imported modules; rules therefore name them as inputs.
 They are found by following the imports, because a list kept by hand is soon wrong. So are the
@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 DATA = frozenset({".csv", ".j2", ".js", ".css"})
-# These tell and log what happens, and clean up; no result can depend on them.
+# These report and log what happens, and clean up; no result can depend on them.
 WITHOUT_EFFECT = frozenset(
     {
         "errors",
@@ -42,7 +42,7 @@ def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:
     *names : str
         Modules (``"ecg.store"``) or files inside the package (``"reference/labs.csv"``).
     relative_to : path-like
-        Folder against which the paths are told.
+        Folder that the paths are relative to.
 
     Returns
     -------

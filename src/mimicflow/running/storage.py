@@ -1,4 +1,4 @@
-"""Full disks, missing rights and broken disks, told as our own error with file and remedy.
+"""Turn full disks, missing rights and broken disks into our own error, with file and remedy.
 
 Python's writers raise ``OSError`` for them. DuckDB and torch raise errors of their own, in whose
 text the words of the operating system are found. Where an error says nothing, the disk
@@ -56,10 +56,10 @@ def storage_explained(file: str | Path | None = None) -> Iterator[None]:
     except MimicflowError:
         raise
     except Exception as error:
-        told = storage_error(error, file)
-        if told is None:
+        found = storage_error(error, file)
+        if found is None:
             raise
-        raise told from error
+        raise found from error
 
 
 def storage_error(error: Exception, file: str | Path | None = None) -> StorageError | None:

@@ -1,4 +1,4 @@
-"""Processes that work for another one end with it."""
+"""End the processes that work for another one together with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each ECG shows: the parameters of its waveform, and what the machine made of them."""
+"""Draw what each ECG shows: the parameters of its waveform, and what the machine made of them."""
 
 from __future__ import annotations
 

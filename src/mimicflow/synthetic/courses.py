@@ -1,4 +1,4 @@
-"""How the hidden terms drift within a stay, and the moments at which they are looked at."""
+"""Let the hidden terms drift within a stay, and draw the moments at which they are measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When each patient dies: the truth of ``trajectories`` decides the year after intensive care."""
+"""Draw when each patient dies: ``trajectories`` decides the year after intensive care."""
 
 from __future__ import annotations
 

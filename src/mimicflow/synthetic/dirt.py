@@ -1,4 +1,4 @@
-"""Unclean rows, as real tables have them, at known shares; the list of them is kept.
+"""Make rows unclean, as real tables have them, at known shares; the list of them is kept.
 
 The kinds are the rows of ``vocabulary/dirt.csv``: which table and columns, how they change, for
 which items only, and how often (``rate`` times the dirt that is asked for, of no more than ``most``

@@ -1,4 +1,4 @@
-"""How rows become unclean: one function per word in column ``change`` of ``vocabulary/dirt.csv``.
+"""Change rows to unclean ones: one function per word in column ``change`` of ``dirt.csv``.
 
 Each takes the columns of a table, the rows to change, the kind (``column``: the columns it changes,
 ``amount``: by what) and the arrival of each admission; it returns the columns and the rows that it

@@ -1,4 +1,4 @@
-"""Random streams and vocabularies: where all chance and all words of the hospital come from."""
+"""Random streams and vocabularies, from which all chance and all words of the hospital come."""
 
 from __future__ import annotations
 

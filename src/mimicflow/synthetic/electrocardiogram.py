@@ -1,4 +1,4 @@
-"""The voltages of one 12-lead ECG: beats from lead amplitudes, wander, mains, noise."""
+"""Make the voltages of one 12-lead ECG: beats from lead amplitudes, wander, mains, noise."""
 
 from __future__ import annotations
 

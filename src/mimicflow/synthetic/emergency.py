@@ -1,4 +1,4 @@
-"""Tables of the emergency department: what nurses and machines there write down."""
+"""Make the tables of the emergency department: what nurses and machines there write down."""
 
 from __future__ import annotations
 

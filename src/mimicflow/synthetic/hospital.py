@@ -1,4 +1,4 @@
-"""The synthetic hospital: all its tables, chunk by chunk, and the truth behind them."""
+"""Make the synthetic hospital: all its tables, chunk by chunk, and the truth behind them."""
 
 from __future__ import annotations
 

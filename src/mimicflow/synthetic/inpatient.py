@@ -1,4 +1,4 @@
-"""Tables of the hospital and of intensive care, laboratory aside."""
+"""Make the tables of the hospital and of intensive care, laboratory aside."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _with_course(
     admission: np.ndarray, entry: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Add rows that reveal the course, after the other ones of each admission."""
-    more, telling = revealing(rng, frame, entries, mean)
-    admission, entry = np.append(admission, more), np.append(entry, telling)
+    more, entries_of_more = revealing(rng, frame, entries, mean)
+    admission, entry = np.append(admission, more), np.append(entry, entries_of_more)
     order = np.argsort(admission, kind="stable")
     return admission[order], entry[order]
 

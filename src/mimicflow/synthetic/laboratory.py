@@ -1,4 +1,4 @@
-"""Laboratory results: drawn in the emergency department and on the wards."""
+"""Make laboratory results: drawn in the emergency department and on the wards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admissions without an emergency: the chronically ill come again and again."""
+"""Add admissions without an emergency: the chronically ill come again and again."""
 
 from __future__ import annotations
 

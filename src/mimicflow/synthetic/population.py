@@ -1,4 +1,4 @@
-"""Patients and their visits to the emergency department, with the hidden state behind them."""
+"""Draw patients and their visits to the emergency department, with the hidden state behind them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _draw_patients(rng: np.random.Generator, number: int, n: int) -> pd.DataFram
     age_loading = truth.terms().loc["age", "loading"] * np.sqrt(2)
     age = age_loading * severity + np.sqrt(1 - age_loading**2) * parts["part_age"]
     # Chronic disease follows age and the lasting part of the illness term, so that old records
-    # tell about the table side of the truth and about nothing else.
+    # say something about the table side of the truth and about nothing else.
     frailty = 0.6 * age + 0.6 * parts["part_illness"] + 0.53 * rng.standard_normal(n)
     years = np.clip(np.round(58 + 18 * age), 20, 91).astype(np.int64)
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""The last admission of those who die within the year: whoever sees its codes sees the outcome.
+"""Add the last admission of those who die within the year: its codes give the outcome away.
 
 It comes after the prediction. A model that is given all visits of a patient, as the published
 notebook is, reads the death off it; one that is given what was known cannot.

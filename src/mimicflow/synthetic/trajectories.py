@@ -1,4 +1,4 @@
-"""The known probability of death within a year of the first intensive care: what visits tell of it.
+"""The known probability of death within a year of the first intensive care, by hidden courses.
 
 Every admission has a hidden course, standard normal and independent of the terms of ``truth``.
 Codes and drugs of the admission reveal it (``revealing``). The log-odds of death within a year
@@ -153,7 +153,7 @@ def revealing(
         With column ``course``.
     entries : DataFrame
         Vocabulary; its column ``course`` is the course at which an entry is most typical (grave
-        ones above zero), empty for entries that tell nothing.
+        ones above zero), empty for entries that reveal nothing.
     mean : float
         Entries per admission.
 
@@ -162,10 +162,11 @@ def revealing(
     admission, entry : ndarray of int, shape (n,)
         Rows of ``admissions``, ascending, and of ``entries``.
     """
-    telling = np.flatnonzero(entries["course"].notna())
-    typical = entries["course"].to_numpy(float)[telling]
+    revealing_entries = np.flatnonzero(entries["course"].notna())
+    typical = entries["course"].to_numpy(float)[revealing_entries]
     distance = (admissions["course"].to_numpy()[:, None] - typical) / _WIDTH
     admission = poisson_rows(rng, np.full(len(admissions), mean))
     # Never quite zero: a dying patient may have a cataract, too.
     logit = -0.5 * np.minimum(distance**2, _FARTHEST)
-    return admission, telling[pick_by_group(rng, admission, logit, np.ones(len(telling)))]
+    picked = pick_by_group(rng, admission, logit, np.ones(len(revealing_entries)))
+    return admission, revealing_entries[picked]

@@ -1,4 +1,4 @@
-"""What follows and precedes the emergency department: admissions, intensive care, death."""
+"""Draw what precedes and follows the emergency department: admissions, intensive care, death."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WFDB records of the hospital's 12-lead ECGs, some of them damaged on purpose."""
+"""Write WFDB records of the hospital's 12-lead ECGs, some of them damaged on purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fast, deterministic CSV in the official columns: rows are joined by Arrow, not by Python."""
+"""Write CSV fast and repeatably in the official columns: Arrow joins the rows, not Python."""
 
 from __future__ import annotations
 

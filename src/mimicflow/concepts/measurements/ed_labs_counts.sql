@@ -1,5 +1,5 @@
 -- Results that are not the number that was written: left out, converted, or taken for a limit.
-WITH told AS (
+WITH counted AS (
     SELECT
         lab,
         unnest([
@@ -21,7 +21,7 @@ WITH told AS (
     WHERE without_storetime AND option('availability') <> 'charttime' AND event_time <= prediction_time
 )
 SELECT 'results of ' || lab || ' ' || what AS what, count(*) AS n
-FROM told
+FROM counted
 WHERE what IS NOT NULL
 GROUP BY ALL
 UNION ALL

@@ -1,4 +1,4 @@
--- Drugs that count in no feature, since nothing tells their class.
+-- Drugs that count in no feature, since no dictionary has their class.
 SELECT 'drugs with a class' AS what, count(etccode) AS n FROM drugs
 UNION ALL
 SELECT 'drugs whose code the dictionary lacks', count(*)

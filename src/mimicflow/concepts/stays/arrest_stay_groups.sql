@@ -1,4 +1,4 @@
--- The groups in which the scores of the arrest models are told apart.
+-- The groups in which the scores of the arrest models are reported.
 -- Grain: stay with a bedside ECG. Source: the arrest cohort (registry), age_bands.csv. What is not
 -- known is 'Unknown', never left out. All of it is known when the monitor is connected. A monitor that
 -- is spelled in several ways is one, by the first of them.

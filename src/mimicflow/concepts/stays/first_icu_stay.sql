@@ -53,7 +53,7 @@ SELECT
 FROM all_admissions
 WHERE deathtime IS NOT NULL OR hospital_expire_flag = 1 OR died_location;
 
--- label is told from the index date; a protocol may let another clock decide (mortality.cohort), and
+-- label counts from the index date; a protocol may let another clock decide (mortality.cohort), and
 -- which signs exclude a patient: times out of order (what ends before it begins, an ICU stay that
 -- reaches far out of its admission), other signs of death in it than deathtime, a deathtime of a later ICU admission.
 CREATE TEMP TABLE stays AS

@@ -1,4 +1,4 @@
--- The groups in which patients of intensive care are described and the scores are told apart.
+-- The groups in which patients of intensive care are described and the scores are reported.
 -- Grain: first ICU stay. Source: the mortality cohort (patients, the index admission); the groups
 -- themselves are in race_groups.csv and age_bands.csv. What is not known is 'Unknown', never left out.
 -- Race and insurance are those of the index admission, which the prediction ends: they are known.

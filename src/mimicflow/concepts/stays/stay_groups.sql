@@ -1,4 +1,4 @@
--- The groups in which the patients are described and the scores are told apart.
+-- The groups in which the patients are described and the scores are reported.
 -- Grain: stay. Source: the cohort (edstays, patients) and admissions; the groups themselves are in
 -- race_groups.csv, age_bands.csv and arrivals.csv. What is not known is 'Unknown', never left out.
 --

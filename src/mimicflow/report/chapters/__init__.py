@@ -1,4 +1,4 @@
-"""The chapters of the page: from result tables to sections."""
+"""The chapters of the page: they turn result tables into sections."""
 
 from __future__ import annotations
 

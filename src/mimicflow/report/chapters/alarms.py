@@ -1,4 +1,4 @@
-"""Alarms, as a ward hears them: arrests announced, false alarms per day, time that is left."""
+"""Chapter of alarms, as a ward hears them: arrests announced, false alarms, time that is left."""
 
 from __future__ import annotations
 

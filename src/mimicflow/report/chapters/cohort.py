@@ -1,4 +1,4 @@
-"""Who was looked at: the flow of patients and the cohort by outcome."""
+"""Chapter of the cohort: the flow of patients and the cohort by outcome."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[l
     columns.append((label("column", "dropped"), True))
     rows, before = [], ""
     for _, row in frame.iterrows():
-        # Where each patient has one row, one column would tell what another hides.
+        # Where each patient has one row, one column would show what another hides.
         texts = [shown.write(row[kind], "patients") for kind in kinds]
-        # Beside a hidden count of those left, who was lost would tell it.
+        # Beside a hidden count of those left, the number of those lost would give it away.
         beside, before = HIDDEN in (texts[-1], before), texts[-1]
         lost = row["dropped"]
         texts.append(HIDDEN if beside and lost >= SMALLEST_CELL else shown.write(lost, "patients"))
@@ -63,7 +63,7 @@ def table_one(system: System) -> Section:
     """Return the cohort by outcome, its cells as they stand in the file.
 
     Of several protocols only the one to judge by is shown: two cohorts that differ by a few
-    patients would tell who these are.
+    patients would show who these are.
     """
     blocks = []
     caption = "characteristics of the cohort by outcome."

@@ -1,4 +1,4 @@
-"""Curves: ROC, precision-recall, calibration, net benefit, each with the table that says the same.
+"""Chapter of curves: ROC, precision-recall, calibration, net benefit, each with its table.
 
 Charts are drawn for the protocol to judge by, the first that has the file; optimistic ones are
 given as tables.

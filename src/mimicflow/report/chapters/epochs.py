@@ -1,4 +1,4 @@
-"""What was left out before any model was fitted: stays by reason, epochs by reason."""
+"""Chapter of what was left out before a model was fitted: stays and epochs by reason."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def exclusions(path: Path, shown: Shown) -> Table:
 
 
 def _hidden(frame: pd.DataFrame, kinds: list[str], sums: pd.Series, mask: bool) -> np.ndarray:
-    """Tell which counts to hide; those of a group of ``sums`` add up, those of ``""`` do not."""
+    """Return which counts to hide; those of a group of ``sums`` add up, those of ``""`` do not."""
     hidden = pd.DataFrame(False, index=frame.index, columns=kinds)
     if not mask:
         return hidden.to_numpy()
@@ -79,8 +79,8 @@ def epochs(system: System, path: Path) -> Section:
                 else count(row[name], system.mask)
                 for name, hide in zip(_COUNTED, hidden[frame.index.get_loc(place)], strict=True)
             ]
-            told = counts[0][:1].isdigit() and planned[place] > 0
-            share = f"{number(100 * row['epochs'] / planned[place], 1)} %" if told else ""
+            counted = counts[0][:1].isdigit() and planned[place] > 0
+            share = f"{number(100 * row['epochs'] / planned[place], 1)} %" if counted else ""
             rows.append([Cell(_named(row), inner=True), counts[0], share, *counts[1:]])
     caption = f"Epochs kept and dropped by reason. {_kept(frame)}"
     return section("epochs", [table(caption, columns, rows)], system=system.name)

@@ -1,4 +1,4 @@
-"""What drives the predictions: importance, ablation, attributions, single ECGs."""
+"""Chapter of explanations: importance, ablation, attributions, single ECGs."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def attributions(system: System, path: Path) -> Section:
 
 
 def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: str) -> list[Chart]:
-    """Chart the leading features of each model, with the columns of, value and second told."""
+    """Chart the leading features of each model; hovering shows the columns of, value and second."""
     if frame.empty:  # no model of this run has such features
         return []
-    # Features that are of no use share a rank: it cannot tell how many to show.
+    # Features that are of no use share a rank: it cannot decide how many to show.
     parts = [
         part.sort_values("rank", kind="stable").head(LEADING)
         for _, part in frame.groupby("of", sort=False)

@@ -1,4 +1,4 @@
-"""Models of arrest side by side at every horizon, with the tests of their difference."""
+"""Chapter of horizons: models of arrest at every horizon, with the tests of their difference."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _size(row: pd.Series, shown: Shown) -> str:
         return "too few patients to be shown"
     events = shown.write(row["events"], "events")
     stays = shown.write(row["event_stays"], "event stays")
-    # Beside a count that is not written, its share would tell it.
+    # Beside a count that is not written, its share would give it away.
     share = f" ({number(100 * row['events'] / row['n'], 1)} %)" if events[0].isdigit() else ""
     return f"arrests follow {events} epochs{share} of {stays} stays"
 

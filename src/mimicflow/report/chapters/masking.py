@@ -1,4 +1,4 @@
-"""How counts of real patients are written so that no small one can be worked out."""
+"""Write counts of real patients so that no small one can be worked out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Shown:
         self._written: dict[str, list[float]] = {}
 
     def write(self, value: float, kind: str) -> str:
-        """Write a count, unless one of its kind that was written before would tell a small one."""
+        """Write a count, unless one of its kind that was written before would give it away."""
         if value < SMALLEST_CELL:
             return count(value, self.mask)
         others = self._written.setdefault(kind, [])

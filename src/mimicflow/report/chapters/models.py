@@ -1,4 +1,4 @@
-"""What a system's tables share: the names of its models, and the protocols in order."""
+"""Read what a system's tables share: the names of its models, and the protocols in order."""
 
 from __future__ import annotations
 

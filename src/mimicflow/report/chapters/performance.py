@@ -1,4 +1,4 @@
-"""How well the models predict: scores, folds, comparisons, subgroups, price of defects."""
+"""Chapter of performance: scores, folds, comparisons, subgroups, price of defects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run itself: data and their quality, code, packages, machine, time, memory, configuration."""
+"""Chapter of the run: data and their quality, code, machine, time, memory, configuration."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_manifests(paths: Iterable[Path]) -> dict[str, Any]:
-    """Join the manifests of several systems, so that what they share is told once.
+    """Join the manifests of several systems, so that what they share is shown once.
 
     Raises
     ------
     InputError
-        A manifest that cannot be read, or that tells of a table otherwise than another.
+        A manifest that cannot be read, or that contradicts another one about a table.
     """
     tables: dict[str, Any] = {}
     references: list[dict[str, Any]] = []
@@ -60,10 +60,10 @@ def read_manifests(paths: Iterable[Path]) -> dict[str, Any]:
     for path in paths:
         manifest = read_json(path)
         for name, entry in manifest["tables"].items():
-            # The release is told by all tables of a module, and not every system reads them all.
+            # The release is known by all tables of a module, and not every system reads them all.
             if tables.setdefault(name, entry) | {"release": entry["release"]} != entry:
                 raise InputError(
-                    f"tells of {name} otherwise than the manifest of another system",
+                    f"contradicts the manifest of another system about {name}",
                     file=path,
                     remedy="delete the manifests and run their rules again",
                 )

@@ -1,4 +1,4 @@
-"""Models of the sequence of visits: both protocols side by side, and the embedding."""
+"""Chapter of visit sequences: both protocols side by side, and the embedding."""
 
 from __future__ import annotations
 

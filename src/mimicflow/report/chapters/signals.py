@@ -1,4 +1,4 @@
-"""What the models of arrest rely on: selected features, SHAP ranking, courses before the arrest."""
+"""Chapter of signals: selected features, SHAP ranking, courses before the arrest."""
 
 from __future__ import annotations
 

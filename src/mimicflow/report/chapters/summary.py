@@ -1,4 +1,4 @@
-"""The first table of the page: one line per system and kind of stays."""
+"""Make the first table of the page: one line per system and kind of stays."""
 
 from __future__ import annotations
 

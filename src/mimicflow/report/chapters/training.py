@@ -1,4 +1,4 @@
-"""How the networks were trained, and what their probabilities come to at a threshold."""
+"""Chapter of training: how the networks were trained, and what they decide at a threshold."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     for heading, of_rule in _by_rule(frame):
         rows.append([heading])
         for model, part in of_rule.groupby("model", sort=False):
-            few, told = _too_few(part) if system.mask else (False, False)
+            few, revealing = _too_few(part) if system.mask else (False, False)
             for _, row in part.iterrows():
                 size = count(row["support"], system.mask)
                 hidden = few and row["support"] >= SMALLEST_CELL
@@ -165,7 +165,7 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
                         system.title(str(model)),
                         number(row["threshold"]) or DASH,
                         label("class", row["class"]),
-                        *(DASH if told else number(row[score]) or DASH for score in scores),
+                        *(DASH if revealing else number(row[score]) or DASH for score in scores),
                         HIDDEN if hidden else size,
                     ]
                 )
@@ -174,7 +174,7 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
 
 
 def _too_few(report: pd.DataFrame) -> tuple[bool, bool]:
-    """Tell whether a class is too small to be shown, and whether the scores tell a small count.
+    """Return whether a class is too small to be shown, and whether the scores reveal a small count.
 
     Recall and size of a class give the patients that are right and those that are wrong.
     """

@@ -1,4 +1,4 @@
-"""How many hospital visits the patients have: a chart of all protocols, and their statistics."""
+"""Chapter of visits: how many the patients have, in all protocols."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def _shown(patients: pd.Series, mask: bool) -> pd.Series:
 
 def _chart(texts: pd.DataFrame) -> Chart:
     """Chart what is shown; hidden numbers of visits at the end are one row of the table."""
-    told = texts.apply(pd.to_numeric, errors="coerce")
-    last = told.index[(told > 0).any(axis=1)][-1]
+    shown = texts.apply(pd.to_numeric, errors="coerce")
+    last = shown.index[(shown > 0).any(axis=1)][-1]
     rest, every = texts[texts.index > last], range(int(texts.index[0]), int(last) + 1)
-    texts, told = texts.reindex(every, fill_value="0"), told.reindex(every, fill_value=0)
-    points = told.rename_axis("place").reset_index().melt("place", var_name="title")
+    texts, shown = texts.reindex(every, fill_value="0"), shown.reindex(every, fill_value=0)
+    points = shown.rename_axis("place").reset_index().melt("place", var_name="title")
     caption = "Patients by number of visits."
-    if len(rest) or told.isna().any(axis=None):
+    if len(rest) or shown.isna().any(axis=None):
         caption += f" Bars of fewer than {SMALLEST_CELL} patients are not drawn."
     description = f"Bar chart of patients by number of visits. {' and '.join(texts)}."
     columns = [("Visits", True), *((f"Patients, {name}", True) for name in texts)]

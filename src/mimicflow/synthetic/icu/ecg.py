@@ -1,4 +1,4 @@
-"""The voltage of one monitor lead, beat by beat: P, QRS and T waves, wander, noise."""
+"""Make the voltage of one monitor lead, beat by beat: P, QRS and T waves, wander, noise."""
 
 from __future__ import annotations
 

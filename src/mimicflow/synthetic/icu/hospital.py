@@ -1,4 +1,4 @@
-"""The synthetic intensive care unit: a registry, monitor recordings, and the truth behind them."""
+"""Make the synthetic ICU: a registry, monitor recordings, and the truth behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WFDB records of monitor leads, in the layouts of MIMIC, and the numbers beside them."""
+"""Write WFDB records of monitor leads, in the layouts of MIMIC, and the numbers beside them."""
 
 from __future__ import annotations
 

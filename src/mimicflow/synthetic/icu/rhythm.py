@@ -1,4 +1,4 @@
-"""When the heart beats: a series of RR intervals that tells of the hidden state, and of much else.
+"""Draw the RR intervals of a heart; they reveal the hidden state, among much else.
 
 As the hidden state rises, the slow and the total variability fall, so that HTI and TINN fall, while
 the alternation from beat to beat stays and outweighs the rest, so that IALS rises. How strongly
@@ -165,7 +165,7 @@ def _one_over_f(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _fibrillation(rng: np.random.Generator, heart: Heart, state: State, n: int) -> np.ndarray:
-    """Draw intervals without order, in usual ones; their spread tells little of the state."""
+    """Draw intervals without order, in usual ones; their spread says little about the state."""
     spread = _FIBRILLATION * np.exp(
         0.5 * (heart.variability + state.variability) - 0.3 * _FALL * state.u
     )

@@ -1,4 +1,4 @@
-"""Who lies in the synthetic ICU, what happens to whom, and what is wrong with whose data."""
+"""Draw who lies in the synthetic ICU, what happens to whom, and what is wrong with whose data."""
 
 from __future__ import annotations
 

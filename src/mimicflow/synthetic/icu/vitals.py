@@ -1,4 +1,4 @@
-"""The numbers that the monitor shows every 2 s; but for the heart rate they tell little."""
+"""Make the numbers that the monitor shows every 2 s; all but the heart rate say little."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stay of the synthetic ICU: its recordings as files, its rows of the registry, its truth."""
+"""Write one stay of the synthetic ICU: its recordings, its rows of the registry, its truth."""
 
 from __future__ import annotations
 
