@@ -80,7 +80,7 @@ rule describe_groups:
     input:
         spine="results/cohort/stays.parquet",
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
-        code=sources("evaluation.groups", *concept("stay_groups"), "reference/race_groups.csv"),
+        code=sources("concepts.groups", *concept("stay_groups"), "reference/race_groups.csv"),
     output:
         "results/admission/groups.parquet",
     log:

@@ -154,7 +154,7 @@ rule describe_arrest_groups:
     """The groups in which performance is reported: sex, age, unit and monitor."""
     input:
         spine="results/arrest/stays.parquet",
-        code=sources("evaluation.groups", *concept("arrest_stay_groups"), "reference/age_bands.csv"),
+        code=sources("concepts.groups", *concept("arrest_stay_groups"), "reference/age_bands.csv"),
     output:
         "results/arrest/groups.parquet",
     log:

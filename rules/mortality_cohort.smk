@@ -118,7 +118,7 @@ rule describe_icu_groups:
     input:
         spine="results/mortality/stays.parquet",
         code=sources(
-            "evaluation.groups",
+            "concepts.groups",
             *concept("icu_stay_groups"),
             "reference/race_groups.csv",
             "reference/age_bands.csv",

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from mimicflow.evaluation.groups import GROUPS, describe_groups
+from mimicflow.concepts.groups import describe_groups
+from mimicflow.evaluation.groups import GROUPS
 
 
 @pytest.mark.parametrize(

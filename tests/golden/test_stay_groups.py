@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_hospital_tables import spine, table, typed, write
 
-from mimicflow.evaluation.groups import describe_groups
+from mimicflow.concepts.groups import describe_groups
 from mimicflow.reference import reference
 
 ADMISSIONS = table("""

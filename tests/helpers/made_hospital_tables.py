@@ -16,7 +16,7 @@ from mimicflow.admission import drugs
 from mimicflow.admission.cohort import build_cohort
 from mimicflow.admission.vitals import assemble_vitals, build_vitals
 from mimicflow.concepts import extract as feature_module
-from mimicflow.evaluation.groups import describe_groups
+from mimicflow.concepts.groups import describe_groups
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.raw.tables import TABLES
 

@@ -1,6 +1,6 @@
 """Adapter of rule describe_icu_groups."""
 
-from mimicflow.evaluation.groups import describe_groups
+from mimicflow.concepts.groups import describe_groups
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):

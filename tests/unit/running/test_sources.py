@@ -26,7 +26,7 @@ def test_modules_that_only_tell_are_left_out():
         ("synthetic", "synthetic/vocabulary/dirt.csv"),
         ("synthetic.waveforms", "synthetic/vocabulary/leads.csv"),
         ("mortality.cohort", "reference/icu_attrition.csv"),
-        ("evaluation.groups", "reference/arrivals.csv"),
+        ("concepts.groups", "reference/arrivals.csv"),
         ("arrest.training", "reference/hrv_measures.csv"),
         ("evaluation.documents.checklist", "evaluation/documents/templates/tripod_ai.md.j2"),
         ("report", "report/templates/style.css"),

@@ -14,7 +14,6 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from mimicflow.concepts import static_features
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.flow import parts, stages
@@ -71,7 +70,7 @@ def gather(
         "synthetic": synthetic,
         "smallest": smallest,
         "text": _texts(system),
-        "n_features": len(static_features()),
+        "n_features": len(pd.read_csv(reference("static_features.csv"))),
         "given": sorted(files),
     }
     if "attrition" in files:
