@@ -29,8 +29,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from _scaling import COLUMNS, TABLE_FILE, report, write_document
-from _scaling_data import SHARDS, prepare, read_samples, run, stand_in
-from _scaling_stages import STAGES, Stage
+from _scaling.data import SHARDS, prepare, read_samples, run, stand_in
+from _scaling.stages import STAGES, Stage
 
 ALL_GROUPS = 10  # times the default: up to here the epochs of all groups are measured
 SOME_GROUPS = 2  # beyond

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _scaling_stages import MIMIC, STAGES, TIMES
+from _runs import REPOSITORY
 from scipy.optimize import nnls
 
+from _scaling.stages import MIMIC, STAGES, TIMES
 from mimicflow.evaluation.figures.canvas import BLUE, GREEN, GREY, VERMILION, figure_file
 
-REPOSITORY = Path(__file__).parents[1]
 TABLE_FILE = REPOSITORY / "docs/scaling.csv"
 DOCUMENT = REPOSITORY / "docs/scaling.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
