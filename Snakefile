@@ -57,4 +57,4 @@ rule evaluation:
         EVALUATION_FILES,
 
 
-include: "rules/end.smk"  # what all rules get: their code as a parameter
+rerun_by_content(workflow.rules)  # changed code reruns what uses it; all rules are known here
