@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from _gpu_watch import GpuWatch, hardware
 from _gpu_ways import Clocked, Decoded, Size, Stays, Way, fine_tuning, pretraining, write_store
 from ecg_cleaning import write_records
@@ -27,6 +26,7 @@ from mimicflow.ecg.pretraining import PretrainingConfig
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import Computing, repeatable
 from mimicflow.learning.loop import Training, fit
+from mimicflow.running.configuration import read_config
 
 PUBLISHED_BAR, LIMIT_BAR = 30.0, 0.9
 MODEL = "all_stays_model"
@@ -67,17 +67,7 @@ def measure(
 
 def configuration() -> dict[str, Any]:
     """Return config.yaml with the published sizes over it."""
-
-    def merged(below: Any, above: Any) -> Any:
-        if not isinstance(below, dict) or not isinstance(above, dict):
-            return above
-        return below | {key: merged(below.get(key), value) for key, value in above.items()}
-
-    files = (REPOSITORY / "config.yaml", REPOSITORY / "presets/mimic-iv.yaml")
-    whole: dict[str, Any] = merged(
-        *(yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
-    )
-    return whole
+    return read_config(REPOSITORY / "presets/mimic-iv.yaml", repository=REPOSITORY)
 
 
 def workloads(

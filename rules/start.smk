@@ -1,24 +1,18 @@
 """What is looked at before the workflow is built, and before its first job; no rules."""
 
-from snakemake.utils import validate
-
 from mimicflow.admission.agreement import disagreements as of_admission
 from mimicflow.arrest.agreement import disagreements as of_arrest
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.needs import check_raw
 from mimicflow.running.agreement import check_agreement
-from mimicflow.running.configuration import check_keys, check_values
+from mimicflow.running.configuration import complete
 from mimicflow.running.identity import announce
 from mimicflow.running.lock import record_owner
 from mimicflow.running.privacy import is_private, keep_private
 from mimicflow.running.storage import check_place, check_writable
 
-SCHEMA = "workflow/schemas/config.schema.yaml"
-
 check_place(workflow.basedir)
-check_keys(config, SCHEMA)
-check_values(config, SCHEMA)
-validate(config, f"../{SCHEMA}")  # of this file's folder
+config = complete(config, "workflow/schemas/config.schema.yaml")
 check_agreement(config, of_admission, of_mortality, of_arrest)
 announce()  # jobs end when this process does, and never write into the run of another
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import yaml
-from _runs import REPOSITORY, copy_repository
+from _runs import copy_repository
 
 from mimicflow.running.writing import write_parquet
 
@@ -48,14 +48,13 @@ def prepare(scale: float, systems: list[str], folder: Path) -> Path:
 def _overlay(scale: float, folder: Path) -> dict[str, Any]:
     """Return the raw files, and few epochs of each network and points of the search."""
     raw = folder / f"x{scale:g}" / "raw"
-    models = yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8"))["models"]
     modules = {module: str(raw / module) for module in ("hosp", "icu", "ed", "ecg")}
     return {
         "private_results": "never",
         "data": {**modules, "registry": str(raw / "registry"), "waveforms": str(raw / "registry")},
         "ingest": {"shards": SHARDS[scale]},
         "pretraining": {"epochs": 1},
-        "models": {name: {"epochs": 1} for name in models},
+        "model_defaults": {"epochs": 1},
         "mortality": {"seeds": 1, "embedding": {"epochs": 5}, "training": {"epochs": 3}},
         "arrest": {"groups": 2 * SHARDS[scale], "tuning": {"initial": 3, "further": 0}},
     }

@@ -153,7 +153,7 @@ def check(
         raise ConfigError(
             f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
         )
-    config = read_config("config.yaml", *(configfile or []))
+    config = read_config(*(configfile or []))
     check_agreement(config, of_admission, of_mortality, of_arrest)
     failed = False
     for system in dict.fromkeys(asked):

@@ -18,7 +18,7 @@ from mimicflow.arrest.agreement import disagreements as of_arrest
 from mimicflow.errors import ConfigError
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.running.agreement import check_agreement
-from mimicflow.running.configuration import _fill, check_keys, check_values
+from mimicflow.running.configuration import check_keys, check_values, complete
 
 from .damaged_files import attempt, damage_bytes, damage_encoding, is_refused, run_cases
 
@@ -60,8 +60,12 @@ def check(config, schema, validator) -> bool:
         assert len(str(wrong)) < 2_000 * str(wrong).count("; ") + 2_000
         return False
     assert fits
-    _fill(config, root := yaml.safe_load(schema.read_text(encoding="utf-8")), root)
-    contrary = attempt(check_agreement, config, *SYSTEMS)
+    completed = attempt(complete, config, schema)
+    if is_refused(completed):
+        assert isinstance(completed, ConfigError)
+        assert " lacks " in str(completed)
+        return False
+    contrary = attempt(check_agreement, completed, *SYSTEMS)
     assert not is_refused(contrary) or isinstance(contrary, ConfigError)
     return not is_refused(contrary)
 

@@ -45,7 +45,11 @@ def test_graphs_can_be_drawn(fresh, option):
         ({"seed": "zero"}, "'zero' is not of type 'integer'"),
         ({"cohort": {"stays_per_patient": "some"}}, "is not one of"),
         ({"mortality": {"protocols": {"audited": {"visit": "all"}}}}, "did you mean 'visits'?"),
-        ({"mortality": {"protocols": {"mine": {"visits": "all"}}}}, "is a required property"),
+        (
+            {"mortality": {"protocols": {"mine": {"visits": "all"}}}},
+            "'mortality.protocols.mine' lacks ",
+        ),
+        ({"models": {"mine": {"stays": "all"}}}, "'models.mine' lacks branches"),
         ({"split": {"folds": 2, "fold": 9}}, "'split.fold' is 9, but 'split.folds' is 2"),
     ],
 )

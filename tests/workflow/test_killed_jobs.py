@@ -20,8 +20,9 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-import yaml
 from interruptions import hidden_files
+
+from mimicflow.running.configuration import read_config
 
 KILLS = 5
 
@@ -241,17 +242,8 @@ def _status(pid: int) -> str:
 
 
 def config(repository: Path) -> dict:
-    """Return the configuration of the tiny run: the overlay over the whole, key by key."""
-    whole = yaml.safe_load((repository / "config.yaml").read_text())
-    overlay = yaml.safe_load((repository / "presets/tiny.yaml").read_text())
-
-    def laid_over(below: dict, above: dict) -> dict:
-        return below | {
-            key: laid_over(below.get(key, {}), value) if isinstance(value, dict) else value
-            for key, value in above.items()
-        }
-
-    return laid_over(whole, overlay)
+    """Return the configuration of the tiny run."""
+    return read_config(repository / "presets/tiny.yaml", repository=repository)
 
 
 @pytest.mark.parametrize("name", JOBS)

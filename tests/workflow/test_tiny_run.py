@@ -233,6 +233,19 @@ def test_changing_one_models_key_reruns_that_model_and_what_follows(tiny_run):
     }
 
 
+@pytest.mark.parametrize(
+    ("defaults", "models"), [({"dropout": 0.1}, 4), ({"patience": 4}, 2), ({"gru_hidden": 16}, 0)]
+)
+def test_changing_a_default_reruns_the_models_that_take_it(tiny_run, defaults, models):
+    """Those of ECGs alone have a patience of their own; the tiny run has 16 units already."""
+    arguments = overlay(tiny_run, "default", {"model_defaults": defaults})
+
+    planned = tiny_run.planned(*arguments)
+
+    assert planned.get("train_model", 0) == models
+    assert not {"pretrain_encoder", "fit_lightgbm", "train_visit_network"} & set(planned)
+
+
 def test_changing_the_encoder_reruns_pretraining_and_the_models(tiny_run):
     arguments = overlay(tiny_run, "encoder", {"encoder": {"width": 8}})
 

@@ -6,6 +6,7 @@ import copy
 import difflib
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ Schema = Mapping[str, Any]
 Place = tuple[object, ...]
 """Keys from the top of the configuration down to a value."""
 _MAX_SHOWN = 60  # characters of a value
+_MAX_PLACES = 3  # of a key elsewhere; those with more, such as epochs, are of no help
 
 
 def _is_integer(_: object, value: object) -> bool:
@@ -34,13 +36,15 @@ _Validator = jsonschema.validators.extend(
 )
 
 
-def read_config(*files: str | Path) -> dict[str, Any]:
-    """Return the configuration of these files, each laid over those before, checked.
+def read_config(*overlays: str | Path, repository: str | Path = ".") -> dict[str, Any]:
+    """Return the configuration of the repository under these files, checked and complete.
 
     Parameters
     ----------
-    *files : path-like
-        YAML, from the folder of the repository.
+    *overlays : path-like
+        YAML; each is laid over ``config.yaml`` and those before.
+    repository : path-like
+        The folder of ``config.yaml``.
 
     Raises
     ------
@@ -48,50 +52,133 @@ def read_config(*files: str | Path) -> dict[str, Any]:
         A file that is missing or no YAML, an unknown key, a value that is not allowed.
     """
     config: dict[str, Any] = {}
-    for file in files:
-        try:
-            content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(
-                f"cannot be read ({error})",
-                file=file,
-                remedy="name a YAML file, from the folder of the repository",
-            ) from error
-        if not isinstance(content, Mapping):
-            found = "empty" if content is None else type(content).__name__
-            raise ConfigError(
-                f"is {found}, not a mapping of keys to values",
-                file=file,
-                remedy=f"write it as YAML; all keys are described in {SCHEMA}",
-            )
-        _lay_over(config, content)
-    check_keys(config, SCHEMA)
-    check_values(config, SCHEMA)
-    schema = yaml.safe_load(Path(SCHEMA).read_text(encoding="utf-8"))
-    _fill(config, schema, schema)
-    return config
+    for file in (Path(repository, "config.yaml"), *overlays):
+        config = merged(config, _read(file))
+    return complete(config, Path(repository, SCHEMA))
 
 
-def _fill(config: dict[str, Any], schema: Schema, root: Schema) -> None:
-    """Add the defaults of the schema, as Snakemake's ``validate`` does."""
+def _read(file: str | Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"cannot be read ({error})",
+            file=file,
+            remedy="name a YAML file, from the folder of the repository",
+        ) from error
+    if not isinstance(content, Mapping):
+        found = "empty" if content is None else type(content).__name__
+        raise ConfigError(
+            f"is {found}, not a mapping of keys to values",
+            file=file,
+            remedy=f"write it as YAML; all keys are described in {SCHEMA}",
+        )
+    return content
+
+
+@cache
+def _read_schema(file: str | Path) -> Schema:
+    content: Schema = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    return content
+
+
+def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the keys of an overlay changed, both left as they are."""
+    result = copy.deepcopy(dict(config))
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, Any]:
+    """Return a configuration whose blocks are complete, or stop at what is wrong with it.
+
+    A block under ``models`` has only the keys in which it differs from ``model_defaults``. Here it
+    gets the others, and the defaults, which nothing else reads, are gone. The schema says which
+    blocks are filled from which section (``filled_from``).
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration as read.
+    schema_file : path-like
+        Closed JSON Schema in YAML.
+
+    Raises
+    ------
+    ConfigError
+        As `check_keys` and `check_values`; and a key without a value, with its path.
+    """
+    check_keys(config, schema_file)
+    check_values(config, schema_file)
+    schema = _read_schema(schema_file)
+    completed = _filled(config, schema, schema)
+    problems = [
+        f"{_quoted(parents) + ' ' if parents else ''}lacks {', '.join(keys)}"
+        for parents, keys in _missing(completed, schema, schema, ())
+    ]
+    if problems:
+        raise ConfigError(
+            "; ".join(problems),
+            file="configuration",
+            remedy=f"give each key a value; all keys are described in {schema_file}",
+        )
+    return completed
+
+
+def _filled(config: Mapping[str, Any], schema: Schema, root: Schema) -> dict[str, Any]:
+    """Return a part of the configuration with complete blocks, and without their defaults."""
+    known = {
+        key: _resolve(inner, root)
+        for key, inner in schema.get("properties", {}).items()
+        if key in config
+    }
+    sections = {inner["filled_from"] for inner in known.values() if "filled_from" in inner}
+    filled = {key: value for key, value in config.items() if key not in sections}
+    for key in filled.keys() & known.keys():
+        inner = known[key]
+        if "filled_from" in inner:
+            defaults = config.get(inner["filled_from"], {})
+            blocks, others = inner.get("properties", {}), inner.get("additionalProperties")
+            filled[key] = {
+                name: _block(block, defaults, blocks.get(name, others), root)
+                for name, block in filled[key].items()
+            }
+        elif "properties" in inner:
+            filled[key] = _filled(filled[key], inner, root)
+    return filled
+
+
+def _block(
+    block: Mapping[str, Any], defaults: Mapping[str, Any], schema: Schema, root: Schema
+) -> dict[str, Any]:
+    """Return a block with what it does not say from its defaults, in the order of the schema."""
+    filled: dict[str, Any] = {}
+    for key, inner in _resolve(schema, root)["properties"].items():
+        if "properties" in inner:
+            filled[key] = _block(block.get(key, {}), defaults.get(key, {}), inner, root)
+        elif key in block or key in defaults:
+            filled[key] = copy.deepcopy(block.get(key, defaults.get(key)))
+    return filled
+
+
+def _missing(
+    config: Mapping[str, Any], schema: Schema, root: Schema, parents: Place
+) -> Iterator[tuple[Place, list[str]]]:
+    """Yield (parents, keys) of what the schema knows and the configuration has not."""
     schema = _resolve(schema, root)
     properties = schema.get("properties", {})
-    for key, inner in properties.items():
-        if "default" in inner:
-            config.setdefault(key, copy.deepcopy(inner["default"]))
-    others = schema.get("additionalProperties")
+    defaults = {inner.get("filled_from") for inner in properties.values()}
+    missing = [key for key in properties if key not in config and key not in defaults]
+    if missing:
+        yield parents, missing
     for key, value in config.items():
-        inner = properties.get(key, others)
-        if isinstance(value, dict) and isinstance(inner, Mapping):
-            _fill(value, inner, root)
-
-
-def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(below.get(key), dict):
-            _lay_over(below[key], value)
-        else:
-            below[key] = value
+        inner = properties.get(key, schema.get("additionalProperties"))
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            yield from _missing(value, inner, root, (*parents, key))
 
 
 def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
@@ -117,9 +204,9 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
             file="configuration",
             remedy=f"write it as YAML; all keys are described in {schema_file}",
         )
-    schema = yaml.safe_load(Path(schema_file).read_text(encoding="utf-8"))
+    schema = _read_schema(schema_file)
     problems = [
-        f"unknown key '{'.'.join(map(str, (*parents, key)))}'{_nearest(key, valid)}"
+        f"unknown key {_quoted((*parents, key))}{_hint(key, valid, schema)}"
         for parents, key, valid in _unknown_keys(config, schema, schema, ())
     ]
     if problems:
@@ -162,9 +249,28 @@ def _resolve(schema: Schema, root: Schema) -> Schema:
     return target
 
 
-def _nearest(key: object, valid: list[str]) -> str:
+def _hint(key: object, valid: list[str], schema: Schema) -> str:
+    """Return what was meant: the key in its right place, or the nearest one here."""
+    places = [_quoted((*place, key)) for place in _places(key, schema, schema, ())]
     close = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.5)
+    if 0 < len(places) <= _MAX_PLACES:
+        return f", did you mean {' or '.join(places)}?"
     return f", did you mean '{close[0]}'?" if close else f" (valid here: {', '.join(valid)})"
+
+
+def _places(key: object, schema: Schema, root: Schema, parents: Place) -> Iterator[Place]:
+    """Yield the parents of a key wherever the schema knows it; ``*`` is the name of a block."""
+    schema = _resolve(schema, root)
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+    if key in properties:
+        yield parents
+    for name, inner in (*properties.items(), ("*", others)):
+        if isinstance(inner, Mapping):
+            yield from _places(key, inner, root, (*parents, name))
+
+
+def _quoted(path: Place) -> str:
+    return repr(".".join(map(str, path)))
 
 
 def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
@@ -185,14 +291,13 @@ def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
     ConfigError
         Names each key with its path, what is wrong and what the key means.
     """
-    schema = yaml.safe_load(Path(schema_file).read_text(encoding="utf-8"))
+    schema = _read_schema(schema_file)
     problems = [
-        f"'{'.'.join(map(str, path))}' is {value}, not a finite number"
+        f"{_quoted(path)} is {value}, not a finite number"
         for path, value in _not_finite(config, ())
     ]
     for error in _Validator(schema).iter_errors(config):
-        if not _has_default(error):
-            problems.append(_said(error))
+        problems.append(_said(error))
     if problems:
         raise ConfigError(
             "; ".join(problems),
@@ -213,21 +318,12 @@ def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
         yield path, value
 
 
-def _has_default(error: jsonschema.ValidationError) -> bool:
-    """Return whether a key is missed for which the schema has a default, filled in afterwards."""
-    if error.validator != "required":
-        return False
-    known = error.schema.get("properties", {})
-    missed = [key for key in error.validator_value if key not in error.instance]
-    return all("default" in known.get(key, {}) for key in missed)
-
-
 def _said(error: jsonschema.ValidationError) -> str:
     """Return one sentence: the key, what is wrong with its value, what it means."""
     message = error.message.replace(repr(error.instance), _short(error.instance), 1)
     meaning = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
-    place = ".".join(map(str, error.absolute_path))
-    return f"{f'{place!r}: ' if place else ''}{message}{f' ({meaning})' if meaning else ''}"
+    place = f"{_quoted(tuple(error.absolute_path))}: " if error.absolute_path else ""
+    return f"{place}{message}{f' ({meaning})' if meaning else ''}"
 
 
 def _short(value: object) -> str:

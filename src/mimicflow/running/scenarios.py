@@ -18,6 +18,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.reference import reference
+from mimicflow.running.configuration import merged
 
 FOLDER = "scenarios"
 
@@ -143,17 +144,6 @@ class Scenarios:
             for leaf in leaves(scenario.overlay)
             for key in keys
         )
-
-
-def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration with the keys of an overlay changed, both left as they are."""
-    result = copy.deepcopy(dict(config))
-    for key, value in overlay.items():
-        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
-            result[key] = merged(result[key], value)
-        else:
-            result[key] = copy.deepcopy(value)
-    return result
 
 
 def leaves(overlay: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -8,7 +8,8 @@ from jsonschema import Draft202012Validator
 
 from mimicflow.admission import protocols
 from mimicflow.admission.price import SCORES, price_of_defects
-from mimicflow.running.scenarios import Scenarios, leaves, merged
+from mimicflow.running.configuration import merged, read_config
+from mimicflow.running.scenarios import Scenarios, leaves
 
 TITLES = "model,title,auroc,auprc,source\nnet,Network,,,\nforest,Forest,,,\n"
 
@@ -94,7 +95,7 @@ def test_all_rows_together_are_the_published_preset(repository):
 
 def test_every_scenario_is_a_valid_configuration(repository):
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
-    config = yaml.safe_load((repository / "config.yaml").read_text())
+    config = read_config(repository=repository)
     scenarios = Scenarios(config, protocols.scenarios(config))
     validator = Draft202012Validator(schema)
     for name in scenarios.known:
@@ -104,7 +105,7 @@ def test_every_scenario_is_a_valid_configuration(repository):
 
 
 def test_rows_can_be_chosen(repository):
-    config = yaml.safe_load((repository / "config.yaml").read_text())
+    config = read_config(repository=repository)
     chosen = merged(config, {"evaluation": {"priced_rows": [6, 7, 17]}})
 
     assert protocols.priced_rows(chosen) == [6, 17]  # 7 is repaired and has no switch

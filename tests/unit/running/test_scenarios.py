@@ -2,18 +2,18 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from mimicflow.admission import protocols
 from mimicflow.errors import ConfigError
-from mimicflow.running.scenarios import Scenario, Scenarios, leaves, merged
+from mimicflow.running.configuration import merged, read_config
+from mimicflow.running.scenarios import Scenario, Scenarios, leaves
 
 CONFIG = {"a": {"b": 1, "c": [1, 2]}, "split": {"fold": "none"}, "vitals": {"ranges": "plausible"}}
 
 
 @pytest.fixture
 def config(repository: Path) -> dict:
-    return yaml.safe_load((repository / "config.yaml").read_text())
+    return read_config(repository=repository)
 
 
 def test_an_overlay_changes_its_keys_and_leaves_the_rest_and_the_original() -> None:
