@@ -88,7 +88,7 @@ rule combine_importance:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        stays={name: COMPARED[name] for name in BASELINES},
+        subsets={name: COMPARED[name] for name in BASELINES},
         synthetic=is_synthetic,
     script:
         "../workflow/scripts/combine_importance.py"

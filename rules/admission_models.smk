@@ -5,8 +5,8 @@ OUTPUTS  results/{model}.pth, the published result files, results/admission/comp
 STEPS    train, baselines, result files per model and combined, comparison
 """
 
-BASELINES = [f"{kind}_{stays}" for kind in config["baselines"] for stays in ("all", "multi")]
-# Everything that is scored, with the stays that it is scored on.
+BASELINES = [f"{kind}_{subset}" for kind in config["baselines"] for subset in ("all", "multi")]
+# Everything that is scored, with the subset of stays that it is scored on.
 COMPARED = {
     **{name: model["stays"] for name, model in config["models"].items()},
     **{name: name.rpartition("_")[2] for name in BASELINES},
@@ -36,7 +36,7 @@ wildcard_constraints:
 
 
 def multimodal(path):
-    """An input function: the path for the multimodal model of the rule's stays."""
+    """An input function: the path for the multimodal model of the rule's subset."""
 
     def path_of_subset(wildcards):
         return path.format(model=PUBLISHED_FOLDERS[""][wildcards.subset], **dict(wildcards.items()))
@@ -326,7 +326,7 @@ rule compare_models:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        stays=COMPARED,
+        subsets=COMPARED,
         evaluation=lookup("evaluation", within=config),
         synthetic=is_synthetic,
         seed=config["seed"],

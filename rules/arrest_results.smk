@@ -69,7 +69,7 @@ rule calibrate_epochs:
         marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         published="src/mimicflow/reference/published_arrest.csv",
-        code=sources("arrest.results.tables"),
+        code=sources("arrest.results.calibration"),
     output:
         table="results/arrest/{arrest_model}/calibration.csv",
         figure=report(

@@ -28,7 +28,7 @@ def pooled_predictions(wildcards):
 
 
 def evaluated(wildcards):
-    """The models of a system, in the order of `pooled_predictions`, with their stays."""
+    """The models of a system, in the order of `pooled_predictions`, with their subsets of stays."""
     return EVALUATED[wildcards.system]
 
 
@@ -56,7 +56,7 @@ rule score_models:
         marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.tables"),
+        code=sources("evaluation.scores"),
     output:
         scores=report(
             "results/{system}/{protocol}/scores.csv",
@@ -77,7 +77,7 @@ rule score_models:
         mem_mb=memory(4000),
         runtime="1h",
     params:
-        stays=evaluated,
+        subsets=evaluated,
         key=row_of,
         rules=lookup("evaluation/thresholds", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
@@ -89,12 +89,12 @@ rule score_models:
 
 
 rule compare_pairs:
-    """DeLong's test between all models on the same stays, plain and clustered by patient."""
+    """DeLong's test between all models of the same subset of stays, plain and clustered by patient."""
     input:
         marks=marks(),
         predictions=pooled_predictions,
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.tables"),
+        code=sources("evaluation.scores"),
     output:
         report(
             "results/{system}/{protocol}/comparisons.csv",
@@ -113,7 +113,7 @@ rule compare_pairs:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        stays=evaluated,
+        subsets=evaluated,
         key=row_of,
         synthetic=is_synthetic,
     script:
@@ -147,7 +147,7 @@ rule calibrate_models:
         mem_mb=memory(4000),
         runtime="1h",
     params:
-        stays=evaluated,
+        subsets=evaluated,
         key=row_of,
         draws=lookup("evaluation/bootstrap_draws", within=config),
         synthetic=is_synthetic,
@@ -182,7 +182,7 @@ rule weigh_decisions:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        stays=evaluated,
+        subsets=evaluated,
         key=row_of,
         net_benefit=lookup("evaluation/net_benefit", within=config),
         draws=lookup("evaluation/bootstrap_draws", within=config),
@@ -219,7 +219,7 @@ rule score_subgroups:
         mem_mb=memory(2000),
         runtime="1h",
     params:
-        stays=evaluated,
+        subsets=evaluated,
         key=row_of,
         drawn=main_model,
         draws=lookup("evaluation/bootstrap_draws", within=config),

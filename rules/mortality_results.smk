@@ -67,7 +67,7 @@ rule write_mortality_results:
         marks=marks("mortality"),
         predictions="results/mortality/{protocol}/{visit_model}/predictions.parquet",
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("mortality.results"),
+        code=sources("mortality.model_results"),
     output:
         curves="results/mortality/{protocol}/{visit_model}/curves.npz",
         confusion="results/mortality/{protocol}/{visit_model}/confusion.csv",
@@ -127,7 +127,7 @@ rule draw_visit_training:
         marks=marks("mortality"),
         history="results/mortality/{protocol}/{recurrent}/history.csv",
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("mortality.results"),
+        code=sources("mortality.model_results"),
     output:
         report(
             "results/mortality/{protocol}/{recurrent}/history.png",

@@ -13,7 +13,7 @@ import pandas as pd
 class Cast:
     """The models of a system (name -> title, stays, published AUROC and AUPRC), and who is scored.
 
-    ``sizes`` are rows, patients and events by kind of stays, ``aurocs`` go by title; all are
+    ``sizes`` are rows, patients and events by subset of stays, ``aurocs`` go by title; all are
     higher by ``optimism`` under a protocol other than ``judged``. ``groups`` are the subgroups
     with their levels.
     """

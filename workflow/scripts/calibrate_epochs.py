@@ -1,6 +1,6 @@
 """Adapter of rule calibrate_epochs."""
 
-from mimicflow.arrest.results.tables import write_calibration
+from mimicflow.arrest.results.calibration import write_calibration
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):

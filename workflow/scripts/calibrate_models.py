@@ -5,8 +5,8 @@ from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     calibrate_models(
-        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
-        snakemake.params.stays,
+        dict(zip(snakemake.params.subsets, snakemake.input.predictions, strict=True)),
+        snakemake.params.subsets,
         snakemake.input.published,
         snakemake.output.calibration,
         snakemake.output.reliability,

@@ -7,8 +7,8 @@ from mimicflow.running.rule_log import rule_log
 with rule_log(snakemake.log[0]):
     made = dict(snakemake.output.items())
     combine_importance(
-        {name: snakemake.input[name] for name in snakemake.params.stays},
-        read_full_titles(snakemake.input.published, snakemake.params.stays),
+        {name: snakemake.input[name] for name in snakemake.params.subsets},
+        read_full_titles(snakemake.input.published, snakemake.params.subsets),
         made.pop("table"),
         made,
         synthetic=snakemake.params.synthetic,

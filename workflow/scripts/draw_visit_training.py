@@ -1,6 +1,6 @@
 """Adapter of rule draw_visit_training."""
 
-from mimicflow.mortality.results import draw_training
+from mimicflow.mortality.model_results import draw_training
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):

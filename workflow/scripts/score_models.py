@@ -1,14 +1,14 @@
 """Adapter of rule score_models."""
 
-from mimicflow.evaluation.tables import score_models
+from mimicflow.evaluation.scores import score_models
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     score_models(
-        dict(zip(snakemake.params.stays, snakemake.input.predictions, strict=True)),
+        dict(zip(snakemake.params.subsets, snakemake.input.predictions, strict=True)),
         snakemake.input.published,
         outputs=dict(snakemake.output.items()),
-        stays=snakemake.params.stays,
+        subsets=snakemake.params.subsets,
         rules=snakemake.params.rules,
         draws=snakemake.params.draws,
         seed=snakemake.params.seed,

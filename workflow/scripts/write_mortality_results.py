@@ -1,10 +1,10 @@
 """Adapter of rule write_mortality_results."""
 
-from mimicflow.mortality.results import write_results
+from mimicflow.mortality.model_results import write_mortality_results
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    write_results(
+    write_mortality_results(
         snakemake.wildcards.visit_model,
         snakemake.input.predictions,
         snakemake.input.published,

@@ -117,7 +117,7 @@ def _require_same_stays(table: pd.DataFrame, whole: pd.DataFrame, file: str | Pa
         raise PredictionsError(
             f"holds {len(table)} test stays, which are not the {len(whole)} of the whole model",
             file=file,
-            remedy="train both on the same split and set of stays",
+            remedy="train both on the same split and subset of stays",
         )
 
 

@@ -46,7 +46,7 @@ class FittedBaseline(NamedTuple):
 
 def fit_baseline(
     kind: str,
-    stays: str,
+    subset: str,
     final_ecgs: str | Path,
     spine: str | Path,
     options: Mapping[str, Any],
@@ -64,7 +64,7 @@ def fit_baseline(
     ----------
     kind : {"random_forest", "lightgbm"}
         The method.
-    stays : {"all", "multi"}
+    subset : {"all", "multi"}
         All stays, or those with at least two ECGs.
     final_ecgs, spine : path-like
         Parquet of raw static features, and of stays with label and split; by ``stay_id``.
@@ -87,11 +87,11 @@ def fit_baseline(
     ConfigError, InputError, CohortError
         An unknown choice, absent or missing features, training patients of one class only.
     """
-    check_choices(kind, stays, acuity_median)
+    check_choices(kind, subset, acuity_median)
     _check_outputs(kind, outputs)
     model, table, values = fit(
         kind,
-        stays,
+        subset,
         final_ecgs,
         spine,
         options,
@@ -106,7 +106,7 @@ def fit_baseline(
     predictions = table.loc[held_out, ["stay_id", "subject_id", "split", "label"]].assign(
         probability=model.predict_proba(values[held_out])[:, 1]
     )
-    settings = {"kind": kind, "stays": stays, "seed": seed, "acuity_median": acuity_median}
+    settings = {"kind": kind, "stays": subset, "seed": seed, "acuity_median": acuity_median}
     settings |= {
         "stopping": stopping,
         "multi": multi,
@@ -126,7 +126,7 @@ def fit_baseline(
 
 def fit(
     kind: str,
-    stays: str,
+    subset: str,
     final_ecgs: str | Path,
     spine: str | Path,
     options: Mapping[str, Any],
@@ -143,7 +143,7 @@ def fit(
     """
     features = static_features()
     names = features["name"].tolist()
-    chosen = stays_of_model(spine, stays, stopping, multi)
+    chosen = stays_of_model(spine, subset, stopping, multi)
     table = _read_features(chosen, final_ecgs, names, spine)
     training = (table["split"] == "train").to_numpy()
     values = table[names].astype(np.float64)
@@ -164,11 +164,11 @@ def training_importance(model: Any) -> np.ndarray:
     return np.asarray(importance / max(importance.sum(), np.finfo(np.float64).tiny))
 
 
-def check_choices(kind: str, stays: str, acuity_median: str) -> None:
-    """Refuse an unknown method, set of stays or source of the median (ConfigError)."""
+def check_choices(kind: str, subset: str, acuity_median: str) -> None:
+    """Refuse an unknown method, subset or source of the median (ConfigError)."""
     choices = (
         ("kind of baseline", kind, list(_ESTIMATORS)),
-        ("set of stays", stays, list(LEAST_ECGS)),
+        ("subset of stays", subset, list(LEAST_ECGS)),
         ("acuity_median", acuity_median, ["training", "all"]),
     )
     for what, value, known in choices:

@@ -28,7 +28,7 @@ TRAINING_MEASURE = {"random_forest": "impurity", "lightgbm": "gain"}
 
 def explain_baseline(
     kind: str,
-    stays: str,
+    subset: str,
     final_ecgs: str | Path,
     spine: str | Path,
     options: Mapping[str, Any],
@@ -44,7 +44,7 @@ def explain_baseline(
 
     Parameters
     ----------
-    kind, stays, final_ecgs, spine, options, acuity_median, seed, threads
+    kind, subset, final_ecgs, spine, options, acuity_median, seed, threads
         As given to `mimicflow.admission.baselines.fit_baseline`.
     output : path-like
         CSV of this fold: feature, group, measure, value; one row per feature and measure.
@@ -63,10 +63,10 @@ def explain_baseline(
     ConfigError, InputError, CohortError
         As in fitting; or the test stays do not hold both outcomes.
     """
-    check_choices(kind, stays, acuity_median)
+    check_choices(kind, subset, acuity_median)
     model, table, values = fit(
         kind,
-        stays,
+        subset,
         final_ecgs,
         spine,
         options,

@@ -14,7 +14,7 @@ from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_scores, reliability
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.recalibration import FITS, recalibrate
-from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.evaluation.titles import by_subset, read_titles
 from mimicflow.running.writing import write_csv
 
 SCORES = (
@@ -31,7 +31,7 @@ SCORES = (
 
 def calibrate_models(
     predictions: Mapping[str, str | Path],
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     published_scores: str | Path,
     output: str | Path,
     diagram: str | Path,
@@ -49,7 +49,7 @@ def calibrate_models(
     ----------
     predictions : mapping of str to path-like
         Predictions Parquet of each model, by model name.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     published_scores : path-like
         CSV with the titles of the models.
@@ -74,13 +74,13 @@ def calibrate_models(
     Raises
     ------
     ConfigError, PredictionsError
-        A model without an entry in ``stays``, a table that cannot be scored or recalibrated.
+        A model without an entry in ``subsets``, a table that cannot be scored or recalibrated.
     """
     titles = read_titles(published_scores)
     score_tables: list[pd.DataFrame] = []
     bin_tables: list[pd.DataFrame] = []
     probabilities = {}
-    for model in by_stays(predictions, stays):
+    for model in by_subset(predictions, subsets):
         recalibrated = recalibrate(predictions[model], key=key)
         label, patient = recalibrated["label"].to_numpy(), recalibrated["subject_id"].to_numpy()
         probabilities[model] = recalibrated
@@ -103,7 +103,7 @@ def calibrate_models(
     write_csv(measured, output)
     write_csv(bins, diagram)
     draw_reliability(
-        bins, measured, probabilities, stays, figure, synthetic=synthetic, smallest=smallest
+        bins, measured, probabilities, subsets, figure, synthetic=synthetic, smallest=smallest
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.figures.performance import draw_comparison
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.evaluation.titles import by_subset, read_titles
 from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 def compare(
     predictions: Mapping[str, str | Path],
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     published_scores: str | Path,
     output: str | Path,
     figure: str | Path,
@@ -36,7 +36,7 @@ def compare(
     ----------
     predictions : mapping of str to path-like
         Predictions Parquet of each model, by model name.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name: on which stays it was fitted and scored.
     published_scores : path-like
         CSV ``model, title, auroc, auprc, source``; models without a row are shown by name.
@@ -54,12 +54,12 @@ def compare(
     Raises
     ------
     ConfigError, PredictionsError
-        A model without an entry in ``stays``, a table that cannot be scored.
+        A model without an entry in ``subsets``, a table that cannot be scored.
     """
     titles = read_titles(published_scores)
     published = pd.read_csv(published_scores).set_index("model")
     rows = []
-    for model in by_stays(predictions, stays):
+    for model in by_subset(predictions, subsets):
         known = published.loc[model].to_dict() if model in published.index else {}
         assessment = assess(
             read_predictions(predictions[model]),
@@ -68,7 +68,7 @@ def compare(
             seed=seed,
             threshold=threshold,
         )
-        rows.append(_row(model, stays[model], assessment, known, synthetic))
+        rows.append(_row(model, subsets[model], assessment, known, synthetic))
     table = pd.DataFrame(rows)
     _warn_of_other_stays(table)
     write_csv(table, output)
@@ -76,18 +76,18 @@ def compare(
 
 
 def _warn_of_other_stays(table: pd.DataFrame) -> None:
-    for kind, group in table.groupby("stays"):
-        if group[["n", "events"]].drop_duplicates().shape[0] > 1:
-            _LOG.warning("the models of %r stays are not scored on the same stays", kind)
+    for subset, models in table.groupby("stays"):
+        if models[["n", "events"]].drop_duplicates().shape[0] > 1:
+            _LOG.warning("models of the subset %r are not scored on the same stays", subset)
 
 
 def _row(
-    model: str, stays: str, assessment: Assessment, published: dict[Any, Any], synthetic: bool
+    model: str, subset: str, assessment: Assessment, published: dict[Any, Any], synthetic: bool
 ) -> dict[str, object]:
     row: dict[str, object] = {
         "model": model,
         "title": assessment.name,
-        "stays": stays,
+        "stays": subset,
         "patients": assessment.patients,
         "n": assessment.n,
         "events": assessment.events,

@@ -24,7 +24,7 @@ from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.statistics.metrics import scores
-from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.evaluation.titles import by_subset, read_titles
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "calibration_intercept", "calibration_slope")
@@ -34,7 +34,7 @@ _NOT_A_NUMBER = float("nan")
 
 def score_subgroups(
     predictions: Mapping[str, str | Path],
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     groups: str | Path,
     published_scores: str | Path,
     output: str | Path,
@@ -52,7 +52,7 @@ def score_subgroups(
     ----------
     predictions : mapping of str to path-like
         Predictions Parquet of each model, by model name.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     groups : path-like
         Parquet with ``stay_id`` and the columns `GROUPS`, or those that the system has.
@@ -76,13 +76,14 @@ def score_subgroups(
     Raises
     ------
     ConfigError, PredictionsError, InputError
-        A model without an entry in ``stays``, a table that cannot be scored, stays without groups.
+        A model without an entry in ``subsets``, a table that cannot be scored, stays without a
+        group.
     """
     titles = read_titles(published_scores)
     members = pd.read_parquet(groups).set_index("stay_id")
     members = members[[group for group in GROUPS if group in members.columns]]
     tables = []
-    for model in by_stays(predictions, stays):
+    for model in by_subset(predictions, subsets):
         read = read_predictions(predictions[model], key=key)
         unknown = ~read["stay_id"].isin(members.index)
         if unknown.any():
@@ -104,7 +105,7 @@ def score_subgroups(
         tables.append(table)
         if model in figures:
             overall = _values(everyone)
-            draw_subgroups(table, overall, stays[model], figures[model], synthetic=synthetic)
+            draw_subgroups(table, overall, subsets[model], figures[model], synthetic=synthetic)
     result = pd.concat(tables)
     counts = ["patients", "n", "events"]
     write_csv(result.astype(dict.fromkeys(counts, "Int64")), output)

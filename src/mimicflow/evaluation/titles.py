@@ -1,4 +1,4 @@
-"""Read the titles under which tables and figures show models and sets of stays."""
+"""Read the titles under which tables and figures show models and subsets of stays."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 
-STAYS = {
+SUBSETS = {
     "all": "All stays",
     "multi": "Stays with ≥ 2 ECGs",
     "first_icu": "First ICU stays",
 }
-"""Headings of the sets of stays that models are fitted and scored on."""
+"""Headings of the subsets of stays that models are fitted and scored on."""
 
 
 def read_titles(published_scores: str | Path) -> dict[str, str]:
@@ -29,42 +29,42 @@ def read_titles(published_scores: str | Path) -> dict[str, str]:
     return dict(zip(table["model"], table["title"], strict=True))
 
 
-def read_full_titles(published_scores: str | Path, stays: Mapping[str, str]) -> dict[str, str]:
-    """Return the title of each model with its stays, for where both sets stand together.
+def read_full_titles(published_scores: str | Path, subsets: Mapping[str, str]) -> dict[str, str]:
+    """Return the title of each model with its subset, for where both subsets stand together.
 
     Parameters
     ----------
     published_scores : path-like
         As in `read_titles`.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     """
     titles = read_titles(published_scores)
     return {
-        model: f"{titles.get(model, model)}, {STAYS[kind][0].lower()}{STAYS[kind][1:]}"
-        for model, kind in stays.items()
+        model: f"{titles.get(model, model)}, {SUBSETS[subset][0].lower()}{SUBSETS[subset][1:]}"
+        for model, subset in subsets.items()
     }
 
 
-def by_stays(models: Iterable[str], stays: Mapping[str, str]) -> list[str]:
-    """Return the models, those of the same set of stays together, their order kept within.
+def by_subset(models: Iterable[str], subsets: Mapping[str, str]) -> list[str]:
+    """Return the models, those of the same subset together, their order kept within.
 
     Parameters
     ----------
     models : iterable of str
         Names of models.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
 
     Raises
     ------
     ConfigError
-        A model without an entry in ``stays``.
+        A model without an entry in ``subsets``.
     """
     models = list(models)
-    unknown = [model for model in models if model not in stays]
+    unknown = [model for model in models if model not in subsets]
     if unknown:
         raise ConfigError(
-            f"no set of stays given for {', '.join(unknown)}", remedy="name all or multi"
+            f"no subset of stays given for {', '.join(unknown)}", remedy="name all or multi"
         )
-    return sorted(models, key=lambda model: stays[model])
+    return sorted(models, key=lambda model: subsets[model])

@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
 LEAST_ECGS = {"all": 1, "multi": 2}
-"""Set of stays that a model is fitted on -> the ECGs that a stay of it has at least."""
+"""Subset of stays that a model is fitted on -> the ECGs that a stay of it has at least."""
 
 
 def split_patients(
@@ -98,14 +98,14 @@ def patients_tested(spine: str | Path) -> np.ndarray:
     return np.asarray(cohort.loc[tested, "subject_id"].unique())
 
 
-def stays_of_model(spine: str | Path, stays: str, stopping: str, multi: str) -> pd.DataFrame:
+def stays_of_model(spine: str | Path, subset: str, stopping: str, multi: str) -> pd.DataFrame:
     """Return the stays that a model is fitted on or asked about, by ``stay_id``.
 
     Parameters
     ----------
     spine : path-like
         As `split_patients` wrote it.
-    stays : {"all", "multi"}
+    subset : {"all", "multi"}
         Key of ``LEAST_ECGS``.
     stopping : {"validation", "test"}
         The part that ends the fit. When test patients do, as published, the validation patients
@@ -120,8 +120,8 @@ def stays_of_model(spine: str | Path, stays: str, stopping: str, multi: str) -> 
         Too few stays with several ECGs to be split by themselves.
     """
     frame = pd.read_parquet(spine).sort_values("stay_id", ignore_index=True)
-    frame = frame[frame["n_ecg"] >= LEAST_ECGS[stays]].reset_index(drop=True)
-    if stays == "multi" and multi == "own":
+    frame = frame[frame["n_ecg"] >= LEAST_ECGS[subset]].reset_index(drop=True)
+    if subset == "multi" and multi == "own":
         if frame["split_multi"].isna().any():
             raise CohortError(
                 f"the {len(frame)} stays with several ECGs are too few to be split by themselves",

@@ -172,7 +172,7 @@ def test_one_class_and_unknown_choices(tmp_path):
         fit(tmp_path, "lightgbm")
     with pytest.raises(ConfigError, match="unknown kind of baseline 'svm'"):
         fit_baseline("svm", "all", "f", "s", {}, {})
-    with pytest.raises(ConfigError, match="unknown set of stays 'some'"):
+    with pytest.raises(ConfigError, match="unknown subset of stays 'some'"):
         fit(tmp_path, "lightgbm", "some")
     with pytest.raises(ConfigError, match="outputs of lightgbm"):
         fit_baseline("lightgbm", "all", "f", "s", {}, {"predictions": "p"})

@@ -71,8 +71,8 @@ def test_models_of_other_stays_side_by_side_are_pointed_out(tmp_path, caplog):
     assert set(pd.read_csv(tmp_path / "c.csv")["data"]) == {"real"}
 
 
-def test_a_model_without_its_set_of_stays(tmp_path):
-    with pytest.raises(ConfigError, match="no set of stays given for mine"):
+def test_a_model_without_its_subset(tmp_path):
+    with pytest.raises(ConfigError, match="no subset of stays given for mine"):
         compare({"mine": "x"}, {}, PUBLISHED, tmp_path / "c.csv", tmp_path / "c.png")
 
 

@@ -179,6 +179,6 @@ def test_every_stay_needs_its_groups(run, groups):
         run(synthetic=True)
 
 
-def test_every_model_needs_a_set_of_stays(run):
-    with pytest.raises(ConfigError, match="no set of stays given for c"):
+def test_every_model_needs_a_subset(run):
+    with pytest.raises(ConfigError, match="no subset of stays given for c"):
         run(synthetic=True, tables={"c": table(40)})

@@ -1,4 +1,4 @@
-"""Names of models and sets of stays."""
+"""Names of models and subsets of stays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from made_predictions import write_titles
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.titles import by_stays, read_full_titles, read_titles
+from mimicflow.evaluation.titles import by_subset, read_full_titles, read_titles
 
 
 def test_titles_by_model(tmp_path):
@@ -15,9 +15,9 @@ def test_titles_by_model(tmp_path):
 
 def test_models_of_the_same_stays_stand_together_in_their_order():
     stays = {"z": "all", "y": "multi", "x": "all", "unused": "all"}
-    assert by_stays(["y", "z", "x"], stays) == ["z", "x", "y"]
-    with pytest.raises(ConfigError, match="no set of stays given for v, w"):
-        by_stays(["z", "v", "w"], stays)
+    assert by_subset(["y", "z", "x"], stays) == ["z", "x", "y"]
+    with pytest.raises(ConfigError, match="no subset of stays given for v, w"):
+        by_subset(["z", "v", "w"], stays)
 
 
 def test_full_titles_tell_the_stays(tmp_path):

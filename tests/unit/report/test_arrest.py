@@ -10,7 +10,7 @@ from html_pages import Element, rows_of, tables
 from made_arrest_results import FEATURES, HORIZONS, SILENCES, auroc, build_arrest
 
 from mimicflow.arrest.results import alarms, comparison, explain, horizons, over_time
-from mimicflow.arrest.results.tables import COLUMNS as BINS
+from mimicflow.arrest.results.calibration import COLUMNS as BINS
 from mimicflow.errors import InputError
 
 THIN = "\u202f"

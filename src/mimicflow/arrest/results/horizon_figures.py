@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel, mark_published
 from mimicflow.evaluation.statistics.metrics import Curves, Estimate
-from mimicflow.evaluation.tables import thin
+from mimicflow.evaluation.scores import thin
 
 SIZE = (8.6, 5.4)
 _STYLES = [*LINES, (INK, (0, (3, 1, 1, 1)))]

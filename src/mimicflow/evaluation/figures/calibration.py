@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
-from mimicflow.evaluation.titles import STAYS
+from mimicflow.evaluation.titles import SUBSETS
 
 _AFTER = "beta"  # of the corrections, the smooth one that can also undo a shift
 _LOOKS = {
@@ -26,13 +26,13 @@ def draw_reliability(
     bins: pd.DataFrame,
     measured: pd.DataFrame,
     probabilities: Mapping[str, pd.DataFrame],
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     path: str | Path,
     *,
     synthetic: bool,
     smallest: int = SMALLEST_CELL,
 ) -> None:
-    """Draw observed shares against predictions, a panel per model, a row per set of stays.
+    """Draw observed shares against predictions, a panel per model, a row per subset.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def draw_reliability(
         them.
     probabilities : mapping of str to pandas.DataFrame
         As `mimicflow.evaluation.statistics.recalibration.recalibrate` returns them, by model name.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     path : path-like
         PNG to write.
@@ -52,7 +52,7 @@ def draw_reliability(
     """
     kinds: dict[str, list[str]] = {}
     for model in probabilities:
-        kinds.setdefault(stays[model], []).append(model)
+        kinds.setdefault(subsets[model], []).append(model)
     columns = max(len(models) for models in kinds.values())
     size = (max(5.0, 2.75 * columns + 0.5), 4.35 * len(kinds) + 0.6)
     with figure_file(path, synthetic, size) as figure:
@@ -74,7 +74,7 @@ def draw_reliability(
                 _diagram(axes[0], _of(bins, model), _of(measured, model))
                 _histogram(axes[1], probabilities[model], 0 if synthetic else smallest)
                 if column == 0:
-                    axes[0].set_ylabel(f"{STAYS.get(kind, kind)}\nObserved share")
+                    axes[0].set_ylabel(f"{SUBSETS.get(kind, kind)}\nObserved share")
                     axes[1].set_ylabel("Share of\nstays")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(

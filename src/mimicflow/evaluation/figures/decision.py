@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
-from mimicflow.evaluation.titles import STAYS
+from mimicflow.evaluation.titles import SUBSETS
 
 
 def draw_decision_curves(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
-    """Draw net benefit by threshold with 95 % bands, a panel per set of stays.
+    """Draw net benefit by threshold with 95 % bands, a panel per subset.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def draw_decision_curves(table: pd.DataFrame, path: str | Path, *, synthetic: bo
         panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
         for axes, kind in zip(panels, kinds, strict=True):
             _panel(axes, table[table["stays"] == kind], styles)
-            axes.set_title(STAYS.get(kind, kind))
+            axes.set_title(SUBSETS.get(kind, kind))
         panels[0].set_ylabel("Net benefit (true positives per stay)")
         # Treat all falls without limit: what matters lies above a little below nothing.
         highest = table["high"].max()

@@ -16,7 +16,7 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment
 from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
-from mimicflow.evaluation.titles import STAYS
+from mimicflow.evaluation.titles import SUBSETS
 
 
 def read_columns(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -223,7 +223,7 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
     synthetic : bool
         Whether to stamp the figure as synthetic.
     """
-    rows, headings = forest_rows(table, "stays", STAYS)
+    rows, headings = forest_rows(table, "stays", SUBSETS)
     with figure_file(path, synthetic, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _panel_beside_published(left, rows, "auroc", "AUROC")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
-from mimicflow.evaluation.titles import STAYS
+from mimicflow.evaluation.titles import SUBSETS
 
 _PANELS = {
     "auroc": ("AUROC", None),
@@ -30,7 +30,7 @@ _HEADINGS = {
 def draw_subgroups(
     table: pd.DataFrame,
     overall: Mapping[str, float],
-    stays: str,
+    subset: str,
     path: str | Path,
     *,
     synthetic: bool,
@@ -43,7 +43,7 @@ def draw_subgroups(
         Rows of one model, as `mimicflow.evaluation.subgroups.score_subgroups` writes them.
     overall : mapping of str to float
         The scores of all its patients.
-    stays : str
+    subset : str
         On which stays it was scored: ``all`` or ``multi``.
     path : path-like
         PNG to write.
@@ -63,7 +63,7 @@ def draw_subgroups(
                 tick.set_fontweight("bold")
         panels[0].set_ylim(len(lines) - 0.4, -0.6)
         title = table["title"].iloc[0]
-        figure.suptitle(f"{title} – {STAYS.get(stays, stays)}", fontweight="bold")
+        figure.suptitle(f"{title} – {SUBSETS.get(subset, subset)}", fontweight="bold")
         panels[0].set_title(
             "Events of stays", loc="right", x=-0.06, fontsize=9, fontweight="normal"
         )

@@ -18,7 +18,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.figures.decision import draw_decision_curves
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.bootstrap import patient_weights
-from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.evaluation.titles import by_subset, read_titles
 from mimicflow.running.writing import write_csv
 
 TREAT_ALL, TREAT_NONE = "treat_all", "treat_none"
@@ -81,7 +81,7 @@ def _sums_of_first(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def weigh_decisions(
     predictions: Mapping[str, str | Path],
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     published_scores: str | Path,
     output: str | Path,
     figure: str | Path,
@@ -98,13 +98,13 @@ def weigh_decisions(
     ----------
     predictions : mapping of str to path-like
         Predictions Parquet of each model, by model name.
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     published_scores : path-like
         CSV with the titles of the models.
     output : path-like
         CSV to write: ``model, title, stays, threshold, net_benefit, low, high``. After the models
-        of each set of stays follow ``treat_all`` (on all stays of the set) and ``treat_none``.
+        of each subset follow ``treat_all`` (on all its stays) and ``treat_none``.
     figure : path-like
         PNG to write.
     thresholds : sequence of float
@@ -119,7 +119,7 @@ def weigh_decisions(
     Raises
     ------
     ConfigError, PredictionsError
-        Thresholds outside (0, 1), a model without an entry in ``stays``, a table that cannot be
+        Thresholds outside (0, 1), a model without an entry in ``subsets``, a table that cannot be
         scored.
     """
     grid = np.asarray(thresholds, dtype=np.float64)
@@ -130,9 +130,11 @@ def weigh_decisions(
         )
     titles = read_titles(published_scores) | _TITLES
     curves = []
-    models = by_stays(predictions, stays)
-    for kind in dict.fromkeys(stays[model] for model in models):
-        tables = {m: read_predictions(predictions[m], key=key) for m in models if stays[m] == kind}
+    models = by_subset(predictions, subsets)
+    for subset in dict.fromkeys(subsets[model] for model in models):
+        tables = {
+            m: read_predictions(predictions[m], key=key) for m in models if subsets[m] == subset
+        }
         everyone = pd.concat(tables.values()).drop_duplicates(key)
         # To treat all is to act on a prediction that is always certain, to treat none on one
         # that is never enough.
@@ -140,7 +142,7 @@ def weigh_decisions(
         tables[TREAT_NONE] = everyone.assign(probability=0.0)
         for model, table in tables.items():
             curve = _curve(table, grid, draws, seed)
-            curve.insert(0, "stays", kind)
+            curve.insert(0, "stays", subset)
             curve.insert(0, "title", titles.get(model, model))
             curve.insert(0, "model", model)
             curves.append(curve)

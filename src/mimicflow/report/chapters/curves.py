@@ -25,7 +25,7 @@ from mimicflow.report.blocks import (
     with_interval,
 )
 from mimicflow.report.chapters import section
-from mimicflow.report.chapters.models import SCORES, Protocol, System, by_stays, caption_of
+from mimicflow.report.chapters.models import SCORES, Protocol, System, by_subset, caption_of
 from mimicflow.report.inputs import label, read_table
 
 GRID = np.linspace(0, 1, 21)  # where a curve is read off for its table
@@ -42,13 +42,13 @@ def discrimination(system: System) -> Section:
         frame = read_table(path, "model", "curve", "x", "y")
         frame = frame.assign(title=frame["model"].map(system.title))
         shares = _shares_of_events(protocol)
-        for stays, part in by_stays(system, frame):
+        for subset, part in by_subset(system, frame):
             for kind, (title, x, y) in KINDS.items():
                 shown = part[part["curve"] == kind].drop(columns="curve").round({"x": 4, "y": 4})
                 if shown.empty:
                     continue
                 share = shares.get(part["model"].iloc[0]) if kind == "pr" else None
-                caption = caption_of(protocol, stays, in_sentence(title))
+                caption = caption_of(protocol, subset, in_sentence(title))
                 if share is not None:
                     caption += " Dashed line: the share of events."
                 names = ", ".join(dict.fromkeys(shown["title"]))
@@ -96,9 +96,9 @@ def calibration(system: System) -> Section:
         frame = frame.assign(title=frame["model"].map(system.title)).round(4)
         for name in ("n", "events"):
             frame[name] = [count(value, system.mask) for value in frame[name]]
-        for stays, part in by_stays(system, frame):
+        for subset, part in by_subset(system, frame):
             caption = caption_of(
-                protocol, stays, "observed share by tenth of the predicted probability"
+                protocol, subset, "observed share by tenth of the predicted probability"
             )
             description = f"Calibration curves of {', '.join(dict.fromkeys(part['title']))}."
             shown = part.drop(columns=["model", "bin"]).replace(
@@ -108,8 +108,8 @@ def calibration(system: System) -> Section:
             blocks.append(Chart(caption, description, spec, _bins(system, protocol, part, caption)))
     for protocol, path in system.with_file("calibration"):
         frame = read_table(path, "model", "recalibration", "score", "value", "low", "high")
-        for stays, part in by_stays(system, frame):
-            blocks.append(_recalibrated(system, protocol, stays, part))
+        for subset, part in by_subset(system, frame):
+            blocks.append(_recalibrated(system, protocol, subset, part))
     own = list(system.only_models_with("calibration"))
     if own:
         blocks.append(_bins_by_patient(system, own))
@@ -167,7 +167,7 @@ def _bins(system: System, protocol: Protocol, frame: pd.DataFrame, caption: str)
     return table(caption, columns, rows, optimistic=protocol.optimistic)
 
 
-def _recalibrated(system: System, protocol: Protocol, stays: str, frame: pd.DataFrame) -> Table:
+def _recalibrated(system: System, protocol: Protocol, subset: str, frame: pd.DataFrame) -> Table:
     names = [name for name in SCORES if name in set(frame["score"])]
     columns = [("Model", False), ("Recalibration", False)]
     columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
@@ -176,7 +176,7 @@ def _recalibrated(system: System, protocol: Protocol, stays: str, frame: pd.Data
         values = part.drop_duplicates("score").set_index("score").reindex(names)
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
         rows.append([system.title(model), label("recalibration", kind), *texts])
-    caption = caption_of(protocol, stays, "before and after recalibration on inner predictions")
+    caption = caption_of(protocol, subset, "before and after recalibration on inner predictions")
     options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
     return table(caption, columns, rows, **options)
 
@@ -190,8 +190,8 @@ def decision(system: System) -> Section:
         baseline = ~frame["model"].isin(system.names.index)
         frame = frame.assign(title=frame["model"].map(system.title), baseline=baseline).round(5)
         frame = frame.sort_values("baseline", kind="stable")
-        for stays, part in by_stays(system, frame):
-            caption = caption_of(protocol, stays, "net benefit with 95 % band")
+        for subset, part in by_subset(system, frame):
+            caption = caption_of(protocol, subset, "net benefit with 95 % band")
             description = f"Decision curves of {', '.join(dict.fromkeys(part['title']))}."
             columns = ["title", "threshold", "net_benefit", "low", "high"]
             spec = charts.specification(charts.decision(part[columns]), description)

@@ -98,19 +98,19 @@ class System:
 
     @cached_property
     def names(self) -> pd.DataFrame:
-        """Title and kind of stays of each model, in the order of the first table of scores."""
+        """Title and subset of each model, in the order of the first table of scores."""
         for _, path in self.with_file("scores"):
             scores = read_table(path, "model", "title", "stays")
             return scores.drop_duplicates("model").set_index("model")[["title", "stays"]]
         return pd.DataFrame({"title": [], "stays": []}, dtype=str)
 
     def title(self, model: str) -> str:
-        """Return the title of a model, without its kind of stays."""
+        """Return the title of a model, without its subset."""
         known = model in self.names.index
         return str(self.names.loc[model, "title"]) if known else label("model", model)
 
-    def stays(self, model: str) -> str:
-        """Return the kind of stays of a model; empty when nothing says so."""
+    def subset(self, model: str) -> str:
+        """Return the subset of a model; empty when nothing says so."""
         return str(self.names.loc[model, "stays"]) if model in self.names.index else ""
 
     @property
@@ -118,9 +118,9 @@ class System:
         """What is predicted for: ``stays`` or ``epochs``, or ``patients`` where each has one."""
         return str(self.words["unit"])
 
-    def group(self, stays: str) -> str:
-        """Return the words for a kind of stays, such as ``All stays``; ``""`` for no kind."""
-        return label(self.unit, stays) if stays else ""
+    def group(self, subset: str) -> str:
+        """Return the words for a subset, such as ``All stays``; ``""`` for none."""
+        return label(self.unit, subset) if subset else ""
 
     def size(self, row: Any) -> str:
         """Return ``24 610 patients, 30 421 stays`` of a row with ``patients`` and ``n``."""
@@ -136,10 +136,10 @@ class System:
         return "; ".join(texts) + "."
 
     def full_title(self, model: str) -> str:
-        """Return the title of a model with its kind of stays, if there are several kinds."""
+        """Return the title of a model with its subset, if there are several."""
         if self.names["stays"].nunique() < 2 or model not in self.names.index:
             return self.title(model)
-        return f"{self.title(model)}, {in_sentence(self.group(self.stays(model)))}"
+        return f"{self.title(model)}, {in_sentence(self.group(self.subset(model)))}"
 
     @property
     def main_models(self) -> list[str]:
@@ -147,14 +147,14 @@ class System:
         return [model for model in self.words["main_models"].split() if model in self.names.index]
 
 
-def by_stays(system: System, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Split a table with a column ``model`` by kind of stays, each with the words for it.
+def by_subset(system: System, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split a table with a column ``model`` by subset, each with the words for it.
 
     A column ``stays`` of the table itself goes before what the scores say of the model.
     """
-    stays = frame["stays"] if "stays" in frame else frame["model"].map(system.stays)
-    for kind in dict.fromkeys(stays):
-        yield system.group(kind), frame[stays == kind]
+    subsets = frame["stays"] if "stays" in frame else frame["model"].map(system.subset)
+    for subset in dict.fromkeys(subsets):
+        yield system.group(subset), frame[subsets == subset]
 
 
 def rule_title(rule: str) -> str:
@@ -168,6 +168,6 @@ def difference(text: str, low: float, high: float) -> Cell:
     return Cell(text, DIFFERS, strong=True) if low > 0 or high < 0 else Cell(text)
 
 
-def caption_of(protocol: Protocol, stays: str, what: str) -> str:
-    """Return a caption: the protocol, the kind of stays or the model if any, what is shown."""
-    return ", ".join(part for part in (protocol.title, in_sentence(stays), what) if part) + "."
+def caption_of(protocol: Protocol, subset: str, what: str) -> str:
+    """Return a caption: the protocol, the subset or the model if any, what is shown."""
+    return ", ".join(part for part in (protocol.title, in_sentence(subset), what) if part) + "."

@@ -28,7 +28,7 @@ from mimicflow.report.chapters.models import (
     SCORES,
     Protocol,
     System,
-    by_stays,
+    by_subset,
     caption_of,
     difference,
     rule_title,
@@ -51,7 +51,8 @@ def scores(system: System) -> Section:
         if place == 0 and system.files.comparison is None:  # else the chart stands there
             blocks.append(_auroc_chart(system, protocol, frame))
         blocks += [
-            _main_scores(system, protocol, stays, part) for stays, part in by_stays(system, frame)
+            _main_scores(system, protocol, subset, part)
+            for subset, part in by_subset(system, frame)
         ]
         blocks.append(_plain_scores(system, protocol, frame))
         if frame["threshold_rule"].notna().any():
@@ -70,7 +71,7 @@ def one_interval(frame: pd.DataFrame) -> pd.DataFrame:
     return first.drop_duplicates(["model", "score"]).sort_index().drop(columns="order")
 
 
-def _main_scores(system: System, protocol: Protocol, stays: str, frame: pd.DataFrame) -> Table:
+def _main_scores(system: System, protocol: Protocol, subset: str, frame: pd.DataFrame) -> Table:
     wide = one_interval(frame).set_index(["model", "score"]).sort_index()
     columns, rows = [("Model", False)], [[system.title(name)] for name in frame["model"].unique()]
     for name in [name for name in MAIN if name in set(frame["score"])]:
@@ -86,7 +87,7 @@ def _main_scores(system: System, protocol: Protocol, stays: str, frame: pd.DataF
                 spread = with_spread(entry["fold_mean"], entry["fold_sd"])
                 row += [spread] * protocol.fold_tables
                 row.append(number(entry["published"]) or DASH)
-    caption = caption_of(protocol, stays, "main scores") + " " + system.sizes(frame)
+    caption = caption_of(protocol, subset, "main scores") + " " + system.sizes(frame)
     return table(caption, columns, rows, optimistic=protocol.optimistic)
 
 
@@ -186,7 +187,7 @@ def comparisons(system: System) -> Section:
     columns += [("95 % CI, clustered", True), ("P, clustered", True)]
     for protocol, path in system.with_file("comparisons"):
         frame = read_table(path, "model_a", "title_a", "difference", "clustered_p")
-        for stays, part in by_stays(system, frame.rename(columns={"model_a": "model"})):
+        for subset, part in by_subset(system, frame.rename(columns={"model_a": "model"})):
             rows = [
                 [
                     f"{row.title_a} − {row.title_b}",
@@ -205,7 +206,7 @@ def comparisons(system: System) -> Section:
             ]
             sizes = part[["n", "patients"]].drop_duplicates()
             texts = map(system.size, sizes.itertuples())
-            caption = f"{caption_of(protocol, stays, 'differences of AUROC')} {'; '.join(texts)}."
+            caption = f"{caption_of(protocol, subset, 'differences of AUROC')} {'; '.join(texts)}."
             options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
             blocks.append(table(caption, columns, rows, **options))
     return section("comparisons", blocks, system=system.name)

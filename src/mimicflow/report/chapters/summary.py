@@ -1,4 +1,4 @@
-"""Make the first table of the page: one line per system and kind of stays."""
+"""Make the first table of the page: one line per system and subset of stays."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from mimicflow.arrest.results.horizon_scores import (
     weighted_scores,
 )
 from mimicflow.arrest.results.horizons import COLUMNS, score_horizons
-from mimicflow.arrest.results.tables import write_calibration
+from mimicflow.arrest.results.calibration import write_calibration
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.bootstrap import bootstrap

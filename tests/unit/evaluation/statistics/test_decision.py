@@ -48,7 +48,7 @@ def inputs(tmp_path):
     tables = {name: frame[frame["split"] == "test"] for name, frame in tables.items()}
     return {
         "predictions": write(tmp_path, tables),
-        "stays": {"a": "multi", "b": "all", "c": "multi"},
+        "subsets": {"a": "multi", "b": "all", "c": "multi"},
         "published_scores": write_titles(tmp_path),
     }
 
@@ -109,9 +109,9 @@ def test_unusable_thresholds_are_refused(inputs, tmp_path, thresholds):
         )
 
 
-def test_a_model_without_a_set_of_stays_is_refused(inputs, tmp_path):
-    inputs["stays"].pop("c")
-    with pytest.raises(ConfigError, match="no set of stays given for c"):
+def test_a_model_without_a_subset_is_refused(inputs, tmp_path):
+    inputs["subsets"].pop("c")
+    with pytest.raises(ConfigError, match="no subset of stays given for c"):
         weigh_decisions(**inputs, output=tmp_path / "d", figure=tmp_path / "f", thresholds=[0.5])
 
 

@@ -15,7 +15,7 @@ def draw_calibration(table: pd.DataFrame, path: str | Path, *, title: str, synth
     Parameters
     ----------
     table : pandas.DataFrame
-        As `mimicflow.arrest.results.tables.write_calibration` writes it.
+        As `mimicflow.arrest.results.calibration.write_calibration` writes it.
     path : path-like
         PNG to write.
     title : str

@@ -25,9 +25,9 @@ from mimicflow.evaluation.figures.performance import (
     read_columns,
 )
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.scores import RULES
 from mimicflow.evaluation.statistics.metrics import confusion
 from mimicflow.evaluation.statistics.thresholds import choose_by_fold
-from mimicflow.evaluation.tables import RULES
 from mimicflow.evaluation.titles import read_titles
 from mimicflow.running.writing import write_csv, write_npz
 
@@ -48,7 +48,7 @@ _AVERAGES = {"macro avg": "macro average", "weighted avg": "weighted average"}
 _RATES = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
 
 
-def write_results(
+def write_mortality_results(
     model: str,
     predictions: str | Path,
     published_scores: str | Path,
@@ -137,7 +137,7 @@ def draw_training(
     Parameters
     ----------
     model, published_scores, synthetic
-        As `write_results` takes them.
+        As `write_mortality_results` takes them.
     history : path-like
         CSV by epoch with the columns `HISTORY`.
     figure : path-like

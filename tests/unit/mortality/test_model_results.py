@@ -18,9 +18,9 @@ from sklearn.metrics import (
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.figures import performance as figures
 from mimicflow.evaluation.predictions import PredictionsError
-from mimicflow.mortality import results
+from mimicflow.mortality import model_results
 from mimicflow.mortality import training as train
-from mimicflow.mortality.results import CLASSES, HISTORY, OUTPUTS, classify, confusions
+from mimicflow.mortality.model_results import CLASSES, HISTORY, OUTPUTS, classify, confusions
 from mimicflow.reference import reference
 
 TITLES = reference("published_scores.csv")
@@ -64,7 +64,7 @@ def columns(table):
 
 
 def write(predictions, outputs, model="gru", **options):
-    results.write_results(model, predictions, TITLES, outputs, draws=20, **options)
+    model_results.write_mortality_results(model, predictions, TITLES, outputs, draws=20, **options)
 
 
 def test_the_counts_at_each_threshold_are_those_worked_by_hand():
@@ -157,7 +157,7 @@ def test_without_validation_patients_only_the_fixed_threshold_is_left(prediction
 
 def test_the_confusion_figure_names_the_outcome(predictions, outputs, monkeypatch):
     drawn = {}
-    monkeypatch.setattr(results, "draw_confusion", lambda *a, **style: drawn.update(style))
+    monkeypatch.setattr(model_results, "draw_confusion", lambda *a, **style: drawn.update(style))
     write(predictions, outputs, synthetic=True)
     classes = ("Alive", "Died within a year")
     assert drawn == {"synthetic": True, "classes": classes, "smallest": 0}
@@ -199,7 +199,7 @@ def test_the_history_is_what_training_writes(history):
 
 
 def test_the_history_is_drawn_with_its_three_panels(history, tmp_path, texts):
-    results.draw_training("gru", history, TITLES, tmp_path / "history.png", synthetic=True)
+    model_results.draw_training("gru", history, TITLES, tmp_path / "history.png", synthetic=True)
 
     assert (tmp_path / "history.png").stat().st_size > 10_000
     assert {"Loss", "AUROC", "AUPRC", "GRU", "kept: epoch 2"} <= set(texts)
@@ -209,5 +209,5 @@ def test_a_history_that_lacks_a_column_is_named(history, tmp_path):
     pd.read_csv(history).drop(columns="train_ap").to_csv(history, index=False)
 
     with pytest.raises(InputError, match=r"history\.csv: columns missing: train_ap"):
-        results.draw_training("gru", history, TITLES, tmp_path / "history.png")
+        model_results.draw_training("gru", history, TITLES, tmp_path / "history.png")
     assert not (tmp_path / "history.png").exists()

@@ -12,9 +12,9 @@ from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import assess, fold_scores
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.scores import compare_pairs, score_models, thin
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.thresholds import choose_by_fold
-from mimicflow.evaluation.tables import compare_pairs, score_models, thin
 
 PUBLISHED = resources.files("mimicflow") / "reference/published_scores.csv"
 RULES = {"youden": True, "specificity": [0.9], "ppv": [0.7]}
@@ -93,7 +93,7 @@ def score(models, folder, **options):
     paths, stays = models
     where = outputs(folder)
     options = {"rules": RULES, "draws": 100, "synthetic": True} | options
-    score_models(paths, PUBLISHED, where, stays=stays, **options)
+    score_models(paths, PUBLISHED, where, subsets=stays, **options)
     return {name: pd.read_csv(path) for name, path in where.items()}
 
 
@@ -194,12 +194,12 @@ def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
 
 def test_only_what_is_asked_for_is_written_and_nothing_unknown(models, tmp_path):
     paths, stays = models
-    score_models(paths, PUBLISHED, {"folds": tmp_path / "f.csv"}, stays=stays, draws=10)
+    score_models(paths, PUBLISHED, {"folds": tmp_path / "f.csv"}, subsets=stays, draws=10)
     assert (tmp_path / "f.csv").exists()
     with pytest.raises(ConfigError, match="unknown output rocs"):
-        score_models(paths, PUBLISHED, {"rocs": tmp_path / "r.csv"}, stays=stays)
-    with pytest.raises(ConfigError, match="no set of stays given for multi_stays_ECGonly, all"):
-        score_models(paths, PUBLISHED, {}, stays={"mine": "all"})
+        score_models(paths, PUBLISHED, {"rocs": tmp_path / "r.csv"}, subsets=stays)
+    with pytest.raises(ConfigError, match="no subset of stays given for multi_stays_ECGonly, all"):
+        score_models(paths, PUBLISHED, {}, subsets={"mine": "all"})
 
 
 def distance(x, y, line_x, line_y):

@@ -17,7 +17,7 @@ from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Curves
 from mimicflow.evaluation.statistics.thresholds import choose_by_fold
-from mimicflow.evaluation.titles import by_stays, read_titles
+from mimicflow.evaluation.titles import by_subset, read_titles
 from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def score_models(
     published_scores: str | Path,
     outputs: Mapping[str, str | Path],
     *,
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     rules: Mapping[str, bool | Sequence[float]] = RULES,
     draws: int = 1000,
     seed: int = 0,
@@ -56,7 +56,7 @@ def score_models(
         interval of the bootstrap and with DeLong's, both clustered by patient), ``folds`` (a row
         per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
         ``roc`` and ``pr``).
-    stays : mapping of str to str
+    subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     rules : mapping
         How thresholds are chosen, see
@@ -74,7 +74,7 @@ def score_models(
     Raises
     ------
     ConfigError, PredictionsError
-        An unknown output, a model without an entry in ``stays``, a table that cannot be scored.
+        An unknown output, a model without an entry in ``subsets``, a table that cannot be scored.
     """
     unknown = sorted(set(outputs) - set(OUTPUTS))
     if unknown:
@@ -84,7 +84,7 @@ def score_models(
     titles = read_titles(published_scores)
     published = pd.read_csv(published_scores).set_index("model")[["auroc", "auprc"]]
     parts: dict[str, list[pd.DataFrame]] = {output: [] for output in OUTPUTS}
-    for model in by_stays(predictions, stays):
+    for model in by_subset(predictions, subsets):
         table = read_predictions(predictions[model], key=key)
         thresholds = choose_by_fold(predictions[model], rules, key=key)
         if not thresholds:
@@ -100,7 +100,7 @@ def score_models(
         )
         folds = fold_scores(table, thresholds)
         known = published.loc[model].to_dict() if model in published.index else {}
-        labels = {"stays": stays[model], "optimistic": optimistic, "data": _data(synthetic)}
+        labels = {"stays": subsets[model], "optimistic": optimistic, "data": _data(synthetic)}
         parts["scores"].append(score_rows(model, assessment, folds, known, labels))
         plain = (
             folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule").assign(model=model)
@@ -171,7 +171,7 @@ def score_rows(
 
 def compare_pairs(
     predictions: Mapping[str, str | Path],
-    stays: Mapping[str, str],
+    subsets: Mapping[str, str],
     published_scores: str | Path,
     output: str | Path,
     *,
@@ -179,11 +179,11 @@ def compare_pairs(
     level: float = 0.95,
     key: str = "stay_id",
 ) -> None:
-    """Write the paired DeLong tests of all pairs of models of the same set of stays.
+    """Write the paired DeLong tests of all pairs of models of the same subset.
 
     Parameters
     ----------
-    predictions, stays, published_scores, synthetic, level, key
+    predictions, subsets, published_scores, synthetic, level, key
         As in `score_models`.
     output : path-like
         CSV to write: ``stays``, name and title of both models, ``n, patients``, both AUROCs,
@@ -193,13 +193,13 @@ def compare_pairs(
     Raises
     ------
     ConfigError, PredictionsError
-        A model without an entry in ``stays``; models of the same set that were not tested on the
-        same rows, or disagree on a patient or a label.
+        A model without an entry in ``subsets``; models of the same subset that were not tested on
+        the same rows, or disagree on a patient or a label.
     """
     titles = read_titles(published_scores)
     rows = [
         {
-            "stays": stays[a],
+            "stays": subsets[a],
             "model_a": a,
             "title_a": titles.get(a, a),
             "model_b": b,
@@ -207,7 +207,7 @@ def compare_pairs(
             **_compare(first, second, level),
             "data": _data(synthetic),
         }
-        for a, first, b, second in _pairs(predictions, stays, key)
+        for a, first, b, second in _pairs(predictions, subsets, key)
     ]
     clustered = [f"clustered_{name}" for name in _TEST[1:]]
     numbers = ["n", "patients", "auroc_a", "auroc_b", *_TEST, *clustered]
@@ -216,15 +216,15 @@ def compare_pairs(
 
 
 def _pairs(
-    predictions: Mapping[str, str | Path], stays: Mapping[str, str], key: str
+    predictions: Mapping[str, str | Path], subsets: Mapping[str, str], key: str
 ) -> Iterator[tuple[str, pd.DataFrame, str, pd.DataFrame]]:
-    """Yield the pairs of models of the same stays, once it is sure that they are comparable."""
+    """Yield the pairs of models of the same subset, once it is sure that they are comparable."""
     tables = {
         model: read_predictions(predictions[model], key=key)
-        for model in by_stays(predictions, stays)
+        for model in by_subset(predictions, subsets)
     }
     for a, b in combinations(tables, 2):
-        if stays[a] != stays[b]:
+        if subsets[a] != subsets[b]:
             continue
         same = [key, "subject_id", "label"]
         if not np.array_equal(tables[a][same].to_numpy(), tables[b][same].to_numpy()):
@@ -233,7 +233,7 @@ def _pairs(
                 f"not the rows of {predictions[a]}: {len(tables[b])} and {len(tables[a])} rows, "
                 f"{shared} of them with the same {key}, patient and label",
                 file=predictions[b],
-                remedy=f"models of {stays[a]!r} stays are compared on the same stays; "
+                remedy=f"models of the subset {subsets[a]!r} are compared on the same stays; "
                 "run all of them again on the same cohort and folds",
             )
         yield a, tables[a], b, tables[b]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import draws_of_patients, quotient, read_epochs
-from mimicflow.arrest.results.figures import draw_calibration
+from mimicflow.arrest.results.calibration_figures import draw_calibration
 from mimicflow.evaluation.statistics.bootstrap import interval
 from mimicflow.evaluation.statistics.calibration import BINS, quantile_bins, reliability
 from mimicflow.evaluation.disclosure import SMALLEST_CELL
