@@ -16,6 +16,7 @@ from mimicflow.admission import drugs
 from mimicflow.admission.cohort import build_cohort
 from mimicflow.admission.vitals import assemble_vitals, build_vitals
 from mimicflow.concepts import extract as feature_module
+from mimicflow.concepts import has
 from mimicflow.concepts.groups import describe_groups
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.raw.tables import TABLES
@@ -180,7 +181,7 @@ def extract(
             assemble_vitals(folder / "shard.parquet", output)
         else:
             feature_module.extract(concept, paths, run, output, shard=shard, shards=shards)
-        if concept in drugs.CONCEPTS:
+        if has(f"{concept}_classes"):  # one row per drug until here
             own = write(stays[stays["subject_id"] % shards == shard], folder, "shard")
             classes = gsn_etc(folder, dictionary, parts, options)
             return drugs.classed_drugs(concept, output, own, classes)

@@ -22,8 +22,6 @@ from mimicflow.running.writing import write_parquet
 
 _LOG = logging.getLogger(__name__)
 
-CONCEPTS = ("ed_medications", "medication_history")
-"""The concepts that are extracted by drug code, and get their classes when all is assembled."""
 DRUG_DICTIONARY = "drug_dictionary"
 """Attribute of a table: the hash of the dictionary; it stays with the Parquet file."""
 
@@ -129,12 +127,12 @@ def classed_drugs(
     dictionary: str | Path,
     memory_mb: int = 1000,
 ) -> pd.DataFrame:
-    """Return the features of one of ``CONCEPTS``, one row per stay by ``stay_id``.
+    """Return the features of a concept extracted by drug code, one row per stay by ``stay_id``.
 
     Parameters
     ----------
-    concept : str
-        One of ``CONCEPTS``.
+    concept : {"ed_medications", "medication_history"}
+        Its classes are in ``<concept>_classes.sql``.
     drugs : path or paths
         Its shards: ``stay_id`` and ``gsn`` of each drug that was known at the prediction.
     stays, dictionary : path-like

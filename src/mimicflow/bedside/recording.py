@@ -54,13 +54,6 @@ class Recording(ABC):
     n_samples: int
     start_time: pd.Timestamp | None
 
-    @property
-    def end_time(self) -> pd.Timestamp | None:
-        """Naive local time at which the last sample ends, to the microsecond."""
-        if self.start_time is None:
-            return None
-        return end_of(self.start_time, self.n_samples, self.sampling_rate)
-
     def read(self, first: int, n: int) -> np.ndarray:
         """Read some samples; memory is taken for these only.
 

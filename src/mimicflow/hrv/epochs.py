@@ -5,11 +5,9 @@ Nothing outside the epoch is seen, and nothing is kept from one epoch to the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from mimicflow.ecg.clean import resample
 from mimicflow.errors import InputError
@@ -151,37 +149,6 @@ def measure_epoch(
     if not share > rule.good_share:
         return _dropped("low_quality", r_peaks, quality, share)
     return EpochMeasures(hrv_measures(r_peaks, target_rate), r_peaks, quality, share, "")
-
-
-def measure_epochs(
-    epochs: Iterable[np.ndarray],
-    sampling_rate: float,
-    *,
-    powerline: float = 60,
-    target_rate: float = TARGET_RATE_HZ,
-    rule: EpochRule | None = None,
-) -> pd.DataFrame:
-    """Measure epochs one after the other; memory does not grow with their number.
-
-    Parameters
-    ----------
-    epochs : iterable of numpy.ndarray
-        (n_epochs, n), or one (n,) at a time from a generator; mV.
-    sampling_rate, powerline, target_rate, rule
-        As in :func:`measure_epoch`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per epoch: ``reason``, ``n_beats``, ``good_share``, then the 43 measures.
-    """
-    rows = []
-    for epoch in epochs:
-        one = measure_epoch(
-            epoch, sampling_rate, powerline=powerline, target_rate=target_rate, rule=rule
-        )
-        rows.append((one.reason, one.n_beats, one.good_share, *one.measures))
-    return pd.DataFrame(rows, columns=["reason", "n_beats", "good_share", *MEASURES])
 
 
 def _incomplete(ecg: np.ndarray, sampling_rate: float, rule: EpochRule) -> str:

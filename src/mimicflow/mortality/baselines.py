@@ -30,8 +30,6 @@ from mimicflow.running.writing import write_csv, write_json, write_parquet
 
 KIND = "mortality bag of codes"
 
-Predict = Callable[[np.ndarray], np.ndarray]
-
 
 def fit_bag_of_codes(
     name: str,

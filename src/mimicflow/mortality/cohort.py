@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_parquet
-
-_LOG = logging.getLogger(__name__)
 
 COUNTS = ("admissions", "stays", "patients")
 """What is counted at each step, by distinct hadm_id, stay_id, subject_id."""

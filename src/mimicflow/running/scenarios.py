@@ -110,7 +110,7 @@ class Scenarios:
         """
         while name:
             scenario = self._get(name)
-            if self._touches(scenario, self._stage(path)):
+            if self._touches(scenario, self.stage_keys(path)):
                 return f"{FOLDER}/{name}/"
             name = scenario.parent
         return ""
@@ -137,8 +137,8 @@ class Scenarios:
         before = (self._keys(self._stages[name]) for name in stage.after)
         return set(stage.keys).union(*before)
 
-    def _touches(self, scenario: Scenario, stage: _Stage) -> bool:
-        keys = self._keys(stage)
+    @staticmethod
+    def _touches(scenario: Scenario, keys: set[str]) -> bool:
         return any(
             leaf == key or leaf.startswith(f"{key}.")
             for leaf in leaves(scenario.overlay)

@@ -8,7 +8,7 @@ import pytest
 
 from mimicflow.ecg.clean import resample
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.hrv.epochs import REASONS, EpochRule, measure_epoch, measure_epochs
+from mimicflow.hrv.epochs import REASONS, EpochRule, measure_epoch
 from mimicflow.hrv.measures import MEASURES, hrv_measures
 
 RATE = 250
@@ -130,22 +130,6 @@ def test_target_rate_is_an_argument(ecg):
     coarse = measure_epoch(ecg, RATE, rule=KEEP_ALL)
     np.testing.assert_array_equal(fine.measures, hrv_measures(fine.r_peaks, 500))
     assert fine.measures[0] == pytest.approx(coarse.measures[0], rel=0.01)
-
-
-def test_batch_is_its_epochs(ecg):
-    batch = np.stack([ecg, np.full(N, np.nan), np.roll(ecg, 5000)])
-    table = measure_epochs(batch, RATE, rule=KEEP_ALL)
-    assert list(table.columns) == ["reason", "n_beats", "good_share", *MEASURES]
-    assert list(table["reason"]) == ["", "no_signal", ""]
-    for epoch, row in zip(batch, table[list(MEASURES)].to_numpy(), strict=True):
-        np.testing.assert_array_equal(row, measure_epoch(epoch, RATE, rule=KEEP_ALL).measures)
-    generated = measure_epochs((epoch for epoch in batch), RATE, rule=KEEP_ALL)
-    assert generated.equals(table)
-
-
-def test_no_epochs_make_an_empty_table():
-    table = measure_epochs(np.empty((0, N)), RATE)
-    assert len(table) == 0 and len(table.columns) == 46
 
 
 def test_input_is_left_alone(ecg):

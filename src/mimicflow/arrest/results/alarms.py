@@ -8,7 +8,6 @@ never ring, and do not count as monitored time. All stays are those of held-out 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.titles import read_titles
 from mimicflow.running.writing import write_csv
 
-_LOG = logging.getLogger(__name__)
 
 SILENCES = (0, 30, 120)
 """Minutes of silence that are looked at beside the one of the configuration."""
