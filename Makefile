@@ -7,7 +7,7 @@ FUZZ_CASES ?= 10000
 FUZZ_SEED ?= $(shell date +%s)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run all test test-long lint bench report dag demo-data clean
+.PHONY: run all test test-long lint bench report dag drawings demo-data clean
 
 .venv/installed: requirements.lock torch.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -52,6 +52,11 @@ dag: .venv/installed ## The rule graph of the README (needs Graphviz)
 	$(BIN)/snakemake all --rulegraph > docs/images/.rulegraph.dot && \
 	dot -Tsvg -o docs/images/.rulegraph.svg docs/images/.rulegraph.dot && \
 	mv docs/images/.rulegraph.svg docs/images/rulegraph.svg
+
+drawings: docs/images/rooms.svg docs/images/ways.svg ## Those of docs/architecture.md (need Graphviz)
+
+docs/images/%.svg: docs/images/%.dot
+	dot -Tsvg -o docs/images/.$*.svg $< && mv docs/images/.$*.svg $@
 
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.raw.demo_data data
