@@ -211,7 +211,7 @@ def score(
     from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
     from mimicflow.arrest.score import score_recording  # noqa: PLC0415
     from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
-    from mimicflow.bedside.recordings import open_recording  # noqa: PLC0415
+    from mimicflow.bedside.open_recording import open_recording  # noqa: PLC0415
     from mimicflow.running.writing import write_csv  # noqa: PLC0415
 
     path = Path(record.removesuffix(".hea"))

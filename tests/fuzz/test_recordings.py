@@ -8,7 +8,8 @@ import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.bedside.recordings import Recording, open_recording
+from mimicflow.bedside.open_recording import open_recording
+from mimicflow.bedside.recording import Recording
 from mimicflow.errors import RecordError
 
 from .damaged_files import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import vitaldb
 
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import RecordError
 
 from .damaged_files import attempt, damage_bytes, is_refused, run_cases

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import InputError, RecordError
 from mimicflow.hrv.epochs import REASONS, EpochMeasures, EpochRule, measure_epoch
 from mimicflow.hrv.measures import MEASURES

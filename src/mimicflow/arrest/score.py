@@ -204,7 +204,7 @@ def score_recording(recording: Recording, model: ArrestModel) -> pd.DataFrame:
     Parameters
     ----------
     recording : Recording
-        As :func:`mimicflow.bedside.recordings.open_recording` gives it.
+        As :func:`mimicflow.bedside.open_recording.open_recording` gives it.
     model : ArrestModel
         Of heart-rate variability.
 

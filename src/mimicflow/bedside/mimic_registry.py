@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.bedside.mimic_waveforms import RecordHeader, list_records, read_header
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.concepts import Paths, as_list, opened, sql
 from mimicflow.errors import InputError, RecordError
 from mimicflow.raw.waveform_paths import path_inside, real_path

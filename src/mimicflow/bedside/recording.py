@@ -1,4 +1,4 @@
-"""What a bedside recording is to the rest of the system, whatever file it comes from."""
+"""The bedside recording that all files are read as: one ECG lead, its rate, length and samples."""
 
 from __future__ import annotations
 

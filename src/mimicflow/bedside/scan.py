@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mimicflow.bedside.numerics_files import places_of_numerics
+from mimicflow.bedside.numerics_files import find_numerics, places_of_numerics
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import end_of
-from mimicflow.bedside.recordings import find_numerics, open_recording
 from mimicflow.bedside.registry import TIME_DTYPE, patient_group, read_registry
 from mimicflow.errors import ConfigError, RecordError
 from mimicflow.raw.awaited import write_awaited

@@ -86,7 +86,7 @@ def open_vital(file: Path, wanted: str) -> VitalRecording:
     Raises
     ------
     RecordError
-        As :func:`mimicflow.bedside.recordings.open_recording`.
+        As :func:`mimicflow.bedside.open_recording.open_recording`.
     """
     if not file.is_file():
         raise RecordError("no such file", reason="missing", file=file)

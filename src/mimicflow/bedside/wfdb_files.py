@@ -157,7 +157,7 @@ def open_wfdb(root: Path, path: Path, wanted: str) -> WfdbRecording:
     Raises
     ------
     RecordError
-        As :func:`mimicflow.bedside.recordings.open_recording`.
+        As :func:`mimicflow.bedside.open_recording.open_recording`.
     """
     file = header_file(path)
     header = read_header(root, path, missing="missing")

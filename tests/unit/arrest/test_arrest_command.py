@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mimicflow import __version__
 from mimicflow.arrest.model_folder import load_model
 from mimicflow.arrest.score import score_recording
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.cli import app
 
 N = 300 * 250

@@ -12,7 +12,7 @@ import pytest
 from mimicflow.arrest.model_folder import load_model
 from mimicflow.arrest.score import EpochScorer, score_ecg, score_recording
 from mimicflow.arrest.score_figure import draw_scores
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.hrv.epochs import EpochRule, measure_epoch
 from mimicflow.hrv.measures import MEASURES

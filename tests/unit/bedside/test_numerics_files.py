@@ -6,7 +6,7 @@ import pytest
 import wfdb
 from made_arrest_registry import reason_of
 
-from mimicflow.bedside.recordings import find_numerics, read_numerics
+from mimicflow.bedside.numerics_files import find_numerics, read_numerics
 
 INCOMPLETE = "multi-segment/s00001/s00001-2896-10-10-00-31"
 

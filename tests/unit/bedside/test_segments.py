@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_arrest_registry import reason_of
 
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import RecordError
 from mimicflow.hrv.epochs import EpochRule, measure_epoch
 

@@ -9,7 +9,7 @@ import pytest
 import vitaldb
 from made_arrest_registry import reason_of
 
-from mimicflow.bedside.recordings import open_recording
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import RecordError
 
 START = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC

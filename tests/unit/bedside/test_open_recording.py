@@ -8,8 +8,9 @@ import pytest
 import wfdb
 from made_arrest_registry import reason_of
 
+from mimicflow.bedside.numerics_files import find_numerics
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import end_of
-from mimicflow.bedside.recordings import find_numerics, open_recording
 from mimicflow.errors import RecordError
 from mimicflow.hrv.epochs import measure_epoch
 from mimicflow.hrv.measures import MEASURES

@@ -1,17 +1,14 @@
-"""Opening one ECG lead of a bedside recording, WFDB or VitalDB, and its numerics."""
+"""Open one ECG lead of a bedside recording, WFDB or VitalDB."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mimicflow.bedside.numerics_files import find_numerics, read_numerics
 from mimicflow.bedside.recording import VITAL, Recording
 from mimicflow.bedside.vital import open_vital
 from mimicflow.bedside.wfdb_files import open_wfdb
 from mimicflow.errors import RecordError
 from mimicflow.raw.waveform_paths import path_inside, real_path
-
-__all__ = ["Recording", "find_numerics", "open_recording", "read_numerics"]
 
 
 def open_recording(folder: str | Path, record: str, lead: str = "") -> Recording:
