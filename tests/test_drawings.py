@@ -47,6 +47,15 @@ def test_the_tree_names_every_room_and_the_folders_within(repository):
     assert rooms() | within <= named
 
 
+def test_the_tree_names_no_module_that_is_gone(repository):
+    page = (repository / "docs/architecture.md").read_text(encoding="utf-8")
+    within = page.split("```")[1].split("src/mimicflow/\n")[1].split("\ntests/")[0]
+    named = set(re.findall(r"[a-z]+(?:_[a-z]+)+", within.replace("<concept>_features.sql", "")))
+
+    assert len(named) > 8
+    assert named <= {path.stem for path in PACKAGE.rglob("*.py")}
+
+
 def test_every_rule_and_file_of_the_ways_exists(repository, drawing):
     text = drawing("ways.dot")
     chapters = "".join(file.read_text() for file in (repository / "rules").glob("*.smk"))
