@@ -1,4 +1,4 @@
-"""What was known of each stay at its prediction time, one rule per clinical concept.
+"""What was known of each stay at its prediction time, concept by concept.
 
 INPUTS   results/cohort/stays.parquet, results/cohort/spine.parquet, results/tables
 OUTPUTS  results/features/{concept}/{shard}.parquet, results/final_ecgs.parquet, results/vitals_long_cleaned.parquet
@@ -6,247 +6,72 @@ STEPS    events with event_time and available_time -> cut at the prediction time
          drug) -> all concepts, drugs by the classes that training patients' records give them
 """
 
+from mimicflow.concepts.catalogue import CONCEPTS
+
 STATIC_CONCEPTS = [
-    *("ed_stay", "prior_stays", "diagnosis_history", "ed_labs"),
-    *(["home_medications"] if config["features"]["home_medications"] else []),
+    name
+    for name, read in CONCEPTS.items()
+    if read.rows == "stay" and (name != "home_medications" or config["features"][name])
 ]
 # Extracted by drug code; their classes depend on the split.
-DRUG_CONCEPTS = ["ed_medications", "medication_history"]
+DRUG_CONCEPTS = [name for name, read in CONCEPTS.items() if read.rows == "drug"]
 
 
-rule extract_ed_stay:
-    """What is known on arrival: age, sex, arrival, acuity, complaint; and the ECGs so far."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        code=sources(
-            "concepts.extract",
-            *concept("ed_stay"),
-            "reference/complaints.csv",
-            "reference/vital_ranges.csv",
-        ),
-    output:
-        "results/{scenario}features/ed_stay/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_ed_stay/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_ed_stay/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(
-            cohort=["complaint_match", "complaint_sob"],
-            features=["syncope_flag", "triage_delay_minutes"],
-        ),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_ed_stay.py"
+wildcard_constraints:
+    concept="|".join(CONCEPTS),
 
 
-rule extract_prior_stays:
-    """Earlier stays of the patient in the emergency department and how the latest ended."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        edstays="results/tables/ed/edstays/{shard}.parquet",
-        code=sources("concepts.extract", *concept("prior_stays")),
-    output:
-        "results/{scenario}features/prior_stays/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_prior_stays/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_prior_stays/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(features=["prior_stays_before", "own_admission", "reversed_times"]),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_prior_stays.py"
+def tables_of_concept(wildcards):
+    """The shards of the raw tables that a concept reads."""
+    tables = CONCEPTS[wildcards.concept].tables
+    return [f"results/tables/{table}/{wildcards.shard}.parquet" for table in tables]
 
 
-rule extract_ed_medications:
-    """Drugs dispensed in the stay, by code."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        pyxis="results/tables/ed/pyxis/{shard}.parquet",
-        code=sources("concepts.extract", *concept("ed_medications")),
-    output:
-        "results/{scenario}features/ed_medications/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_ed_medications/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_ed_medications/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(features=["before_arrival_hours"]),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_ed_medications.py"
+def names_of_tables(wildcards):
+    """A parameter: what these tables are called in the concept's SQL."""
+    return CONCEPTS[wildcards.concept].table_names
 
 
-rule extract_medication_history:
-    """Inpatient orders of the 365 days before arrival, by code."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
-        admissions="results/tables/hosp/admissions/{shard}.parquet",
-        code=sources("concepts.extract", *concept("medication_history")),
-    output:
-        "results/{scenario}features/medication_history/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_medication_history/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_medication_history/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(features=["own_admission"]),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_medication_history.py"
+def code_of_concept(wildcards):
+    """The code, the SQL and the reference tables of a concept, so that no other is rerun by them."""
+    read = collect("reference/{name}.csv", name=CONCEPTS[wildcards.concept].reference)
+    return sources("concepts.extract", *concept(wildcards.concept), *read)
 
 
-rule extract_home_medications:
-    """Drugs that the patient reports to take at home; only on request."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        medrecon="results/tables/ed/medrecon/{shard}.parquet",
-        code=sources("concepts.extract", *concept("home_medications")),
-    output:
-        "results/{scenario}features/home_medications/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_home_medications/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_home_medications/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(features=["before_arrival_hours"]),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_home_medications.py"
+def options_of_concept(wildcards):
+    """A parameter: the keys that reference/stages.csv names for a concept, and no others."""
+    whole = SCENARIOS.config(scenario_of(wildcards))
+    keys = [key.split(".") for key in SCENARIOS.own_keys(f"features/{wildcards.concept}/")]
+    return {key: whole[section][key] for section, key in keys}
 
 
-rule extract_diagnosis_history:
-    """Coded diagnoses of earlier admissions, in CCS and CCSR bins."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
-        admissions="results/tables/hosp/admissions/{shard}.parquet",
-        code=sources(
-            "concepts.extract",
-            *concept("diagnosis_history"),
-            "reference/ccs_legacy_map.csv",
-            "reference/static_features.csv",
-        ),
-    output:
-        "results/{scenario}features/diagnosis_history/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_diagnosis_history/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_diagnosis_history/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(
-            features=[
-                "own_admission",
-                "reversed_times",
-                "diagnosis_lag_days",
-                "icd_padding",
-                "icd_lookup_key",
-                "n_pmh_bins",
-            ]
-        ),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_diagnosis_history.py"
+rule extract_concept:
+    """What was known of each stay at its prediction: one clinical concept of concepts/concepts.csv.
 
-
-rule extract_ed_labs:
-    """Nine laboratory groups of the stay: first, peak, abnormal, missing.
-
-    A result counts from the moment it was stored, not drawn.
+    The SQL says which events there are and from when each was known; the time is cut in one place.
     """
     input:
         spine=at("cohort/stays.parquet"),
-        labevents="results/tables/hosp/labevents/{shard}.parquet",
-        code=sources(
-            "concepts.extract",
-            *concept("ed_labs"),
-            "reference/labs.csv",
-            "reference/lab_ranges.csv",
-            "reference/lab_units.csv",
-        ),
+        tables=tables_of_concept,
+        code=code_of_concept,
     output:
-        "results/{scenario}features/ed_labs/{shard}.parquet",
+        "results/{scenario}features/{concept}/{shard}.parquet",
     log:
-        "results/{scenario}logs/extract_ed_labs/{shard}.log",
+        "results/{scenario}logs/extract_concept/{concept}_{shard}.log",
     benchmark:
-        "results/{scenario}benchmarks/extract_ed_labs/{shard}.tsv"
+        "results/{scenario}benchmarks/extract_concept/{concept}_{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=chosen(
-            features=[
-                "availability",
-                "missing_storetime",
-                "lab_items",
-                "lab_text",
-                "lab_ranges",
-                "lab_units",
-                "missing_labs",
-            ]
-        ),
+        concept="{concept}",
+        tables=names_of_tables,
+        options=options_of_concept,
         shards=config["ingest"]["shards"],
     script:
-        "../workflow/scripts/extract_ed_labs.py"
-
-
-rule extract_vitalsigns:
-    """Triage and bedside readings of the stay until the prediction."""
-    input:
-        spine=at("cohort/stays.parquet"),
-        triage="results/tables/ed/triage/{shard}.parquet",
-        vitalsign="results/tables/ed/vitalsign/{shard}.parquet",
-        code=sources("admission.vitals", *concept("vitalsigns"), "reference/vital_ranges.csv"),
-    output:
-        "results/{scenario}features/vitalsigns/{shard}.parquet",
-    log:
-        "results/{scenario}logs/extract_vitalsigns/{shard}.log",
-    benchmark:
-        "results/{scenario}benchmarks/extract_vitalsigns/{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=chosen(vitals=["ranges"], features=["before_arrival_hours", "triage_delay_minutes"]),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_vitalsigns.py"
+        "../workflow/scripts/extract_concept.py"
 
 
 rule build_gsn_etc:

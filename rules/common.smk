@@ -45,8 +45,17 @@ def rerun_by_content(rules):
     """Give each rule its code as a parameter: `touch` changes nothing, an older time hides nothing."""
     for changing in rules:
         if changing.script:
-            adapter = Path(workflow.basedir, f"workflow/scripts/{changing.name}.py")
-            changing.set_params(code=content_of([adapter, *map(package_file, changing.input.code)]))
+            changing.set_params(code=code_content(changing.script))
+
+
+def code_content(script):
+    """A parameter: one hash of a rule's adapter and of what it names as its code."""
+    adapter = Path(workflow.basedir, "workflow/scripts", script.rpartition("/")[2])
+
+    def content_of_code(wildcards, input):
+        return content_of([adapter, *map(package_file, input.code)])
+
+    return content_of_code
 
 
 def concept(name):

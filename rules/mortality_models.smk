@@ -12,6 +12,11 @@ VISIT_MODELS = [*VISIT_NETWORKS, *BAGS_OF_CODES]
 EVALUATED["mortality"] = {model: "all" for model in VISIT_MODELS}
 MAIN_MODEL["mortality"] = "lstm"
 
+# What the concept visit_codes reads, shard by shard.
+VISIT_TABLES = collect(
+    "results/tables/{table}/{{shard}}.parquet", table=CONCEPTS["visit_codes"].tables
+)
+
 
 wildcard_constraints:
     recurrent="|".join(VISIT_NETWORKS),
@@ -24,6 +29,13 @@ def embedded_visits(wildcards):
     chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
     folder = "hospital" if chosen["embedding"] == "hospital" else "visits"
     return shards(f"results/mortality/{wildcards.protocol}/{folder}/{{shard}}.parquet")
+
+
+def visit_options(wildcards):
+    """A parameter: which visits and codes a protocol of mortality counts."""
+    keys = ("prediction_time", "visits", "late_rows")
+    keys += ("reversed_times", "repeated_codes", "code_names")
+    return {**options("mortality", "max_visits"), **of_protocol(*keys)(wildcards)}
 
 
 def visit_network(wildcards):
@@ -50,14 +62,11 @@ def network_training(wildcards):
     }
 
 
-rule extract_visit_codes:
-    """Every visit with its diagnoses, procedures and drugs, as far as known at the prediction."""
+# Every visit with its diagnoses, procedures and drugs, as far as known at the prediction.
+use rule extract_concept as extract_visit_codes with:
     input:
         spine="results/mortality/{protocol}/spine.parquet",
-        admissions="results/tables/hosp/admissions/{shard}.parquet",
-        diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
-        procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
-        prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
+        tables=VISIT_TABLES,
         code=sources("concepts.extract", *concept("visit_codes")),
     output:
         "results/mortality/{protocol}/visits/{shard}.parquet",
@@ -65,29 +74,19 @@ rule extract_visit_codes:
         "results/logs/extract_visit_codes/{protocol}_{shard}.log",
     benchmark:
         "results/benchmarks/extract_visit_codes/{protocol}_{shard}.tsv"
-    conda:
-        "../envs/cpu.yaml"
     resources:
         mem_mb=memory(2000),
         runtime="1h",
     params:
-        sequence=options("mortality", "max_visits"),
-        protocol=of_protocol(
-            *("prediction_time", "visits", "late_rows"),
-            *("reversed_times", "repeated_codes", "code_names"),
-        ),
-        shards=config["ingest"]["shards"],
-    script:
-        "../workflow/scripts/extract_visit_codes.py"
+        concept="visit_codes",
+        tables=CONCEPTS["visit_codes"].table_names,
+        options=visit_options,
 
 
 rule extract_hospital_visits:
     """The visits of all patients, in the cohort or not: what the notebook learns its embedding from."""
     input:
-        admissions="results/tables/hosp/admissions/{shard}.parquet",
-        diagnoses_icd="results/tables/hosp/diagnoses_icd/{shard}.parquet",
-        procedures_icd="results/tables/hosp/procedures_icd/{shard}.parquet",
-        prescriptions="results/tables/hosp/prescriptions/{shard}.parquet",
+        tables=VISIT_TABLES,
         code=sources("concepts.extract", *concept("visit_codes")),
     output:
         "results/mortality/{protocol}/hospital/{shard}.parquet",
@@ -101,7 +100,8 @@ rule extract_hospital_visits:
         mem_mb=memory(4000),
         runtime="1h",
     params:
-        protocol=of_protocol("repeated_codes", "code_names"),
+        tables=CONCEPTS["visit_codes"].table_names,
+        options=of_protocol("repeated_codes", "code_names"),
     script:
         "../workflow/scripts/extract_hospital_visits.py"
 

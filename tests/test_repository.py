@@ -16,10 +16,32 @@ HASHED = ("requirements.lock", "profiles/kubernetes/requirements.txt", "tests/ku
 
 
 def rules_of(repository):
-    """Yield (rule, its text) of every rule."""
+    """Return rule -> (its adapter, its text); a variant of a rule (`use rule`) has its adapter."""
+    found, variants = {}, {}
     for file in (repository / "rules").glob("*.smk"):
-        for block in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
-            yield block.split(":")[0], block
+        for block in re.split(r"^ *(?=(?:use )?rule )", file.read_text(), flags=re.M)[1:]:
+            if variant := re.match(r"use rule (\w+) as (\w+) with:", block):
+                variants[variant[2]] = variant[1], block
+            else:
+                rule = re.match(r"rule (\w+):", block)[1]
+                found[rule] = re.search(r"scripts/(\w+)\.py", block)[1], block
+    return found | {rule: (found[base][0], block) for rule, (base, block) in variants.items()}
+
+
+def modules_of(repository, adapter):
+    """Return the modules of the package that an adapter imports."""
+    text = (repository / f"workflow/scripts/{adapter}.py").read_text()
+    return set(re.findall(r"^from mimicflow\.([\w.]+) import", text, re.M))
+
+
+def code_of(repository, block):
+    """Return what a rule names as its code, itself or in an input function."""
+    named = re.search(r"code=sources\((.*?)\),\n", block, re.S)
+    if named is None:
+        function = re.search(r"code=(\w+),\n", block)[1]
+        texts = "".join(file.read_text() for file in (repository / "rules").glob("*.smk"))
+        named = re.search(rf"def {function}\(.*?\n\n\n", texts, re.S)
+    return set(re.findall(r'"([\w./]+)"', named[0]))
 
 
 def requirements(file):
@@ -89,10 +111,11 @@ def test_environments_pin_what_the_lock_pins(repository, locked, environment):
 
 
 def test_each_rule_has_its_adapter_and_each_adapter_its_rule(repository):
-    rules = {rule for rule, _ in rules_of(repository)}
-    scripts = {file.stem for file in (repository / "workflow/scripts").glob("*.py")}
+    rules = rules_of(repository)
+    adapters = {file.stem for file in (repository / "workflow/scripts").glob("*.py")}
 
-    assert rules == scripts
+    assert {adapter for adapter, _ in rules.values()} == adapters
+    assert adapters <= set(rules)
 
 
 def test_adapters_hold_no_logic(repository):
@@ -114,17 +137,12 @@ def test_the_package_knows_nothing_of_snakemake(repository):
 
 def test_rules_name_the_code_that_their_adapter_uses(repository):
     """The modules that an adapter imports are among those that its rule's ``code=`` names."""
-    for file in (repository / "rules").glob("*.smk"):
-        for block in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
-            rule = block.split(":")[0]
-            script = (repository / f"workflow/scripts/{rule}.py").read_text()
-            used = set(re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)) - {
-                "running.rule_log"
-            }
-            named = set(
-                re.findall(r'"([\w./]+)"', re.search(r"code=sources\((.*?)\),\n", block, re.S)[1])
-            )
-            assert used <= named, f"{rule} uses {used - named} without naming it"
+    for rule, (adapter, block) in rules_of(repository).items():
+        used = modules_of(repository, adapter) - {"running.rule_log"}
+        if block.startswith("use ") and "    input:" not in block:
+            continue  # it has the inputs of the rule that it varies
+        named = code_of(repository, block)
+        assert used <= named, f"{rule} uses {used - named} without naming it"
 
 
 def test_files_stay_short(repository):
@@ -138,12 +156,10 @@ def test_files_stay_short(repository):
 def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
     """Imports at the head of a module run with it; those inside a function wait for its call."""
     checked = 0
-    for rule, block in rules_of(repository):
+    for rule, (adapter, block) in rules_of(repository).items():
         if "envs/cpu.yaml" not in block:
             continue
-        script = (repository / f"workflow/scripts/{rule}.py").read_text()
-        modules = re.findall(r"^from mimicflow\.([\w.]+) import", script, re.M)
-        for file in source_files(*modules):
+        for file in source_files(*modules_of(repository, adapter)):
             head = re.findall(r"^(?:from|import) (\w+)", (repository / file).read_text(), re.M)
             assert "torch" not in head, f"rule {rule} imports torch by {file}"
             checked += 1

@@ -56,7 +56,12 @@ def _rule(
 
 def _features(concept: str, driver: str) -> Stage:
     return _rule(
-        "admission", f"extract_{concept}", driver, f"features/{concept}/*.parquet", "shards"
+        "admission",
+        f"extract_concept {concept}",
+        driver,
+        f"features/{concept}/*.parquet",
+        "shards",
+        benchmark=f"extract_concept/{concept}_*.tsv",
     )
 
 

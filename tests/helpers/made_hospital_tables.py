@@ -14,9 +14,9 @@ import yaml
 
 from mimicflow.admission import drugs
 from mimicflow.admission.cohort import build_cohort
-from mimicflow.admission.vitals import assemble_vitals, build_vitals
-from mimicflow.concepts import extract as feature_module
 from mimicflow.concepts import has
+from mimicflow.concepts.catalogue import CONCEPTS
+from mimicflow.concepts.extract import extract_concept
 from mimicflow.concepts.groups import describe_groups
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.raw.tables import TABLES
@@ -41,9 +41,9 @@ OPTIONS: dict[str, Any] = {
 }
 """The default options of cohort, features, vitals and visits."""
 STATIC = [
-    concept
-    for concept in feature_module.TABLES
-    if concept not in ("vitalsigns", "home_medications", "visit_codes")
+    name
+    for name, concept in CONCEPTS.items()
+    if concept.rows in ("stay", "drug") and name != "home_medications"
 ]
 """The concepts of one row per stay that make the published static features."""
 
@@ -171,16 +171,12 @@ def extract(
         folder = Path(name)
         paths = {
             needed: write(typed(needed, tables.get(needed)), folder, needed)
-            for needed in feature_module.TABLES[concept]
+            for needed in CONCEPTS[concept].table_names
         }
         paths["spine"] = write(stays, folder, "spine")
         output = folder / "features.parquet"
         run = {**OPTIONS, **(options or {})}
-        if concept == "vitalsigns":
-            build_vitals(paths, run, folder / "shard.parquet", shard=shard, shards=shards)
-            assemble_vitals(folder / "shard.parquet", output)
-        else:
-            feature_module.extract(concept, paths, run, output, shard=shard, shards=shards)
+        extract_concept(concept, paths, run, output, shard=shard, shards=shards)
         if has(f"{concept}_classes"):  # one row per drug until here
             own = write(stays[stays["subject_id"] % shards == shard], folder, "shard")
             classes = gsn_etc(folder, dictionary, parts, options)

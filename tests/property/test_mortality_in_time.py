@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from made_hospital_tables import MORTALITY, extract, groups, icu_cohort
 
-from mimicflow.concepts.extract import TABLES
+from mimicflow.concepts.catalogue import CONCEPTS
 
 NOON = pd.Timestamp("2150-01-10 12:00")
 PATIENTS = (1, 2, 3)
@@ -143,7 +143,7 @@ def predicted(known, future, protocol=AUDITED):
         protocol, **{name: tables[name] for name in ("patients", "admissions", "icustays")}
     )
     tables["admissions"] = tables["admissions"][["subject_id", "hadm_id", "admittime", "dischtime"]]
-    read = {name: tables[name] for name in TABLES["visit_codes"]}
+    read = {name: tables[name] for name in CONCEPTS["visit_codes"].table_names}
     visits = extract("visit_codes", stays, protocol, **read)
     return (
         stays.drop(columns=["label", "dod"]),

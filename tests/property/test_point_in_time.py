@@ -29,7 +29,7 @@ from made_histories import (
 )
 from made_hospital_tables import PROTOCOLS, extract, groups, spine, table
 
-from mimicflow.concepts import extract as feature_module
+from mimicflow.concepts.catalogue import CONCEPTS
 
 DICTIONARY = table("""
     subject_id  stay_id  gsn     etc_rn  etccode   etcdescription
@@ -37,7 +37,10 @@ DICTIONARY = table("""
     9           99       000002  1       00005723  Opioids
     9           99       000003  1       00006450  Vitamins
 """)
-TABLES = {**feature_module.TABLES, "stay_groups": ("admissions",)}
+TABLES = {
+    **{name: concept.table_names for name, concept in CONCEPTS.items()},
+    "stay_groups": ("admissions",),
+}
 # No shrinking: an example takes seconds, and the failing table is named by the comparison.
 SETTINGS = settings(
     max_examples=5, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]

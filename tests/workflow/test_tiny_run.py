@@ -209,12 +209,10 @@ def test_changing_a_concept_reruns_it_and_what_follows(tiny_run, edited):
 
     planned = tiny_run.planned(*TINY)
 
-    assert planned["extract_ed_labs"] == 2  # shards
+    assert planned["extract_concept"] == 2  # shards of this concept, and of no other
     assert planned["train_model"] == 4
     assert {"assemble_static_features", "fit_random_forest", *SCORING} <= set(planned)
-    assert not {"ingest_table", "build_cohort", "pretrain_encoder", "extract_prior_stays"} & set(
-        planned
-    )
+    assert not {"ingest_table", "build_cohort", "pretrain_encoder"} & set(planned)
 
 
 def test_changing_one_models_key_reruns_that_model_and_what_follows(tiny_run):

@@ -34,7 +34,8 @@ def assemble_static_features(
     Parameters
     ----------
     features : mapping of str to path or paths
-        Concept -> its shards, written by `mimicflow.concepts.extract.extract`; one row per stay.
+        Concept -> its shards, written by `mimicflow.concepts.extract.extract_concept`; one row per
+        stay.
     stays, ecgs : path-like
         The cohort, written by `mimicflow.admission.cohort.build_cohort`.
     options : mapping

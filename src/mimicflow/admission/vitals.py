@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mimicflow.concepts import Paths, as_list
-from mimicflow.concepts.extract import extract
 from mimicflow.running.database import connect, read_parquet
 from mimicflow.running.writing import atomic_output
 
@@ -15,35 +12,20 @@ VITALS = ("temperature", "heartrate", "resprate", "o2sat", "sbp", "dbp")
 """The six vital signs, in the order of the published columns."""
 
 
-def build_vitals(
-    tables: Mapping[str, Paths],
-    options: Mapping[str, Any],
-    output: str | Path,
-    *,
-    shard: int = 0,
-    shards: int = 1,
-    memory_mb: int = 1000,
-) -> None:
-    """Write the readings of the stays of one shard, as `mimicflow.concepts.extract.extract` does.
+def assemble_vitals(shards: Paths, output: str | Path, memory_mb: int = 1000) -> None:
+    """Write ``vitals_long_cleaned.parquet``: the readings of all shards by stay and number.
 
     Parameters
     ----------
-    tables : mapping of str to path or paths
-        Parquet of ``spine``, ``triage`` and ``vitalsign``.
-    options : mapping
-        Section ``vitals`` of the configuration (ranges).
+    shards : path or paths
+        Parquet of the concept ``vitalsigns``.
     output : path-like
         Parquet, one row per reading: stay_id, source (1, 2, ...), charttime (none at triage), the
         ``VITALS`` (degF, /min, /min, %, mmHg, mmHg; NaN = missing), pain (0-10, -1 = no answer),
         sleeping, uta (unable to answer), real_pain and real_<vital> (0/1: measured).
-    shard, shards, memory_mb : int
-        As in `mimicflow.concepts.extract.extract`.
+    memory_mb : int
+        Limit of the database, in MB.
     """
-    extract("vitalsigns", tables, options, output, shard=shard, shards=shards, memory_mb=memory_mb)
-
-
-def assemble_vitals(shards: Paths, output: str | Path, memory_mb: int = 1000) -> None:
-    """Write ``vitals_long_cleaned.parquet``: the readings of all shards by stay and number."""
     with connect(memory_mb) as connection, atomic_output(output) as path:
         readings = read_parquet(connection, as_list(shards))
         readings.order("stay_id, source").write_parquet(str(path))

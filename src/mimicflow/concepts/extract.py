@@ -16,23 +16,8 @@ from mimicflow.running.writing import atomic_output
 
 _LOG = logging.getLogger(__name__)
 
-TABLES = {
-    "ed_stay": (),
-    "prior_stays": ("edstays",),
-    # One row per drug; their classes come when all is assembled, see mimicflow.admission.drugs.
-    "ed_medications": ("pyxis",),
-    "medication_history": ("prescriptions", "admissions"),
-    "diagnosis_history": ("diagnoses_icd", "admissions"),
-    "ed_labs": ("labevents",),
-    "home_medications": ("medrecon",),  # only with features.home_medications
-    "vitalsigns": ("triage", "vitalsign"),  # one row per reading, see mimicflow.admission.vitals
-    # One row per visit, of the mortality system: its spine holds first ICU stays.
-    "visit_codes": ("admissions", "diagnoses_icd", "procedures_icd", "prescriptions"),
-}
-"""Concept -> the tables it reads beside the spine."""
 
-
-def extract(
+def extract_concept(
     concept: str,
     tables: Mapping[str, Paths],
     options: Mapping[str, Any],
@@ -47,13 +32,12 @@ def extract(
     Parameters
     ----------
     concept : str
-        Key of ``TABLES``.
+        A line of ``concepts.csv``.
     tables : mapping of str to path or paths
-        Parquet of ``spine`` (all stays of the cohort) and of the concept's ``TABLES``, of this
-        shard.
+        Parquet of ``spine`` (all stays of the cohort) and of the concept's tables, of this shard.
     options : mapping
-        Sections ``cohort``, ``features`` and ``vitals`` of the configuration, merged; for
-        ``visit_codes``, ``mortality`` and its protocol.
+        Keys of the sections ``cohort``, ``features`` and ``vitals`` of the configuration; for
+        ``visit_codes``, of ``mortality`` and its protocol.
     output : path-like
         Parquet: one row for every stay of the shard, also those without events, by stay_id
         (``vitalsigns``: one per reading; ``visit_codes``: one per visit; drugs: one per drug).

@@ -115,6 +115,10 @@ class Scenarios:
             name = scenario.parent
         return ""
 
+    def own_keys(self, path: str) -> tuple[str, ...]:
+        """Return the configuration keys that a file depends on by itself, its inputs' left out."""
+        return self._stage(path).keys
+
     def stage_keys(self, path: str) -> set[str]:
         """Return the configuration keys that a file depends on, its inputs' included."""
         return self._keys(self._stage(path))

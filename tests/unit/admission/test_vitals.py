@@ -1,7 +1,8 @@
 import pandas as pd
 from made_hospital_tables import OPTIONS, spine, typed, write
 
-from mimicflow.admission.vitals import VITALS, assemble_vitals, build_vitals
+from mimicflow.admission.vitals import VITALS, assemble_vitals
+from mimicflow.concepts.extract import extract_concept
 from mimicflow.reference import reference
 
 
@@ -27,7 +28,7 @@ def test_shards_are_joined_by_stay_and_number(tmp_path):
     }
     outputs = [tmp_path / f"{shard}.parquet" for shard in range(2)]
     for shard, output in enumerate(outputs):
-        build_vitals(tables, OPTIONS, output, shard=shard, shards=2)
+        extract_concept("vitalsigns", tables, OPTIONS, output, shard=shard, shards=2)
     assemble_vitals(outputs, tmp_path / "all.parquet")
     joined = pd.read_parquet(tmp_path / "all.parquet")
     assert joined[["stay_id", "source"]].to_numpy().tolist() == [[30, 1], [30, 2], [31, 1], [31, 2]]

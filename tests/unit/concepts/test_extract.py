@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from made_hospital_tables import OPTIONS, STATIC, extract, spine, typed, write
 
-from mimicflow.concepts import extract as features
+from mimicflow.concepts.extract import extract_concept
 from mimicflow.reference import reference
 
 
@@ -40,7 +40,7 @@ def test_an_option_that_was_not_handed_over_is_an_error(tmp_path):
     options = {key: value for key, value in OPTIONS.items() if key != "availability"}
     output = tmp_path / "features.parquet"
     with pytest.raises(duckdb.InvalidInputException, match="option availability is missing"):
-        features.extract("ed_labs", tables, options, output)
+        extract_concept("ed_labs", tables, options, output)
     assert not output.exists()
 
 
@@ -48,5 +48,5 @@ def test_two_runs_write_the_same_bytes(tmp_path):
     tables = {"spine": write(spine(), tmp_path, "spine")}
     outputs = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
     for output in outputs:
-        features.extract("ed_stay", tables, OPTIONS, output)
+        extract_concept("ed_stay", tables, OPTIONS, output)
     assert outputs[0].read_bytes() == outputs[1].read_bytes()

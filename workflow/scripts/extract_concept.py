@@ -1,12 +1,13 @@
-"""Adapter of rule extract_ed_medications."""
+"""Adapter of rule extract_concept."""
 
-from mimicflow.concepts.extract import extract
+from mimicflow.concepts.extract import extract_concept
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    extract(
-        "ed_medications",
-        tables={"spine": snakemake.input.spine, "pyxis": snakemake.input.pyxis},
+    tables = dict(zip(snakemake.params.tables, snakemake.input.tables, strict=True))
+    extract_concept(
+        snakemake.params.concept,
+        tables={"spine": snakemake.input.spine, **tables},
         options=snakemake.params.options,
         output=snakemake.output[0],
         shard=int(snakemake.wildcards.shard),
