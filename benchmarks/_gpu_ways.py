@@ -47,10 +47,10 @@ class Size:
     records: int
     """WFDB records that the published way decodes, again and again."""
     steps: int
-    """Batches of an epoch; one epoch warms up, the second is timed."""
+    """Batches of a pass; one pass warms up, the second is timed."""
 
     def steps_of(self, way: Way) -> int:
-        """Return the batches of an epoch in one of the ways."""
+        """Return the batches of a pass in one of the ways."""
         return min(self.steps, MOST_STEPS_OF_PUBLISHED) if way == "published" else self.steps
 
 
@@ -99,7 +99,7 @@ class Stays(AdmissionInputs):
 
 
 class Clocked:
-    """A task that tells how long its last epoch took, and of how many ECGs; it never validates."""
+    """A task that keeps the time and the ECGs of its last pass; it never validates."""
 
     def __init__(self, task: Any, n_ecgs: Callable[[np.ndarray], int]) -> None:
         self.task, self.n_ecgs = task, n_ecgs
@@ -110,9 +110,9 @@ class Clocked:
         """Return the network."""
         return self.task.model
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
+    def batches(self, pass_number: int) -> list[np.ndarray]:
         """Return the batches, and start the clock."""
-        batches = self.task.batches(epoch)
+        batches = self.task.batches(pass_number)
         self.ecgs = sum(self.n_ecgs(rows) for rows in batches)
         wait(self.task.device)
         self.started = time.perf_counter()
@@ -152,7 +152,7 @@ class InOneProcess(Clocked):
 
 
 class OnDevice(Clocked):
-    """The limit: the batches of an epoch are a few that were loaded before the clock starts.
+    """The limit: the batches of a pass are a few that were loaded before the clock starts.
 
     What the frozen part of the encoder makes of them is computed at every step, as it is where the
     ECGs come from the store.
@@ -165,10 +165,10 @@ class OnDevice(Clocked):
         self.rows = [batches[step % HELD] for step in range(len(batches))]
         self.held = {int(rows[0]): task.load(rows) for rows in batches[:HELD]}
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
+    def batches(self, pass_number: int) -> list[np.ndarray]:
         """Return the few batches over and over, and start the clock."""
-        self.task.batches = lambda epoch: self.rows
-        return super().batches(epoch)
+        self.task.batches = lambda pass_number: self.rows
+        return super().batches(pass_number)
 
     def load(self, rows: np.ndarray) -> Any:
         """Return what lies on the device."""

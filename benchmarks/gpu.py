@@ -54,13 +54,13 @@ def measure(
     computing: Computing,
     threads: int,
 ) -> Figure:
-    """Train two epochs by the loop of the project and look at the second."""
+    """Train two passes by the loop of the project and look at the second."""
     with repeatable(0, threads, computing) as device:
         clocked, optimizer = make(device)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         with GpuWatch(device) as watch:
-            fit(clocked, optimizer, Training(epochs=2, score="score", maximise=False))
+            fit(clocked, optimizer, Training(passes=2, score="score", maximise=False))
         memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
     return Figure(clocked.ecgs / clocked.seconds, memory / 2**30, watch.told())
 

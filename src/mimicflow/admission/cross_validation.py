@@ -88,7 +88,7 @@ def write_fold(
     checkpoint, history : path-like
         As training wrote them.
     outputs : mapping of str to path-like
-        ``checkpoint``, ``metrics`` (CSV by epoch), ``loss`` (PNG).
+        ``checkpoint``, ``metrics`` (CSV by pass), ``loss`` (PNG).
     synthetic : bool
         Whether to stamp the figure as synthetic.
     """

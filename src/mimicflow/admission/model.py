@@ -60,14 +60,14 @@ class ModelConfig:
     learning_rate: dict[str, float]
     """Of head, adapter, layer4 to layer1 and stem."""
     learning_rate_decay: float
-    """Factor after each epoch."""
+    """Factor after each pass."""
     weight_decay: float
     pos_weight: Literal["none", "balanced"]
     """``balanced``: admissions weigh n_home / n_admitted."""
     batch_size: int
     epochs: int
     patience: int
-    """Epochs without a better validation AUROC."""
+    """Passes without a better validation AUROC."""
     calibration: Literal["temperature", "none"] = "temperature"
     """Fitted on the validation stays."""
 
@@ -189,7 +189,7 @@ class AdmissionModel(nn.Module):
 
     @property
     def first_changing_stage(self) -> str:
-        """The first stage whose output for an ECG differs between epochs.
+        """The first stage whose output for an ECG differs between passes.
 
         All before it can be computed once per ECG. ``"embedding"`` when no stage changes.
         """

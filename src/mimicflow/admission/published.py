@@ -112,7 +112,7 @@ def write_performance(
     name : str
         How the figures call the model.
     predictions, history, confusion, checkpoint : path-like
-        Predictions Parquet, epoch and confusion CSV, and weights, as training wrote them.
+        Predictions Parquet, history and confusion CSV, and weights, as training wrote them.
     outputs : mapping of str to path-like
         Any of ``checkpoint, curves, final_curves, metrics, confusion, loss, confusion_figure,
         roc, prc``. The release had ``curves`` a second time, as ``final_curves``.

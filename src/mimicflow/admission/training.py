@@ -52,15 +52,15 @@ class OutputFiles:
     predictions: str | Path
     """Parquet: stay_id, subject_id, split, label, probability of validation and test stays."""
     history: str | Path
-    """CSV, one row per epoch."""
+    """CSV, one row per pass."""
     confusion: str | Path
-    """CSV: validation confusion matrix per epoch."""
+    """CSV: validation confusion matrix per pass."""
     config: str | Path
     """YAML: every setting that led to the model."""
 
 
 class EcgSource:
-    """ECGs as they enter the first stage of the encoder that changes between epochs.
+    """ECGs as they enter the first stage of the encoder that changes between passes.
 
     What the stages before it make of an ECG never changes, hence is computed once and kept in
     memory, if it fits; else at each call.
@@ -122,7 +122,7 @@ class EcgSource:
 
 
 class AdmissionTask(BinaryTask):
-    """Binary cross-entropy of admission; the epoch is chosen by the validation patients' AUROC."""
+    """Binary cross-entropy of admission; the pass is chosen by the validation patients' AUROC."""
 
     model: AdmissionModel
 
@@ -198,13 +198,13 @@ def train(
         The same of both give the same bytes on a CPU.
     memory_mb : float
         Of the whole job, in MB. A quarter may hold what the frozen part of the encoder makes of
-        each ECG; when that is larger, it is computed anew in every epoch.
+        each ECG; when that is larger, it is computed anew in every pass.
     computing : mapping, optional
         Fields of `Computing`: speed and repeatability on a GPU.
     devices : int, optional
         GPUs, or processes where there is none; see `processes.use_devices`.
     save_minutes : float
-        Between the states from which an interrupted job goes on, besides one per epoch.
+        Between the states from which an interrupted job goes on, besides one per pass.
 
     Raises
     ------
@@ -265,7 +265,7 @@ def _check_calibration(name: str, config: ModelConfig, options: InputOptions) ->
 def _length(config: ModelConfig, state: StateFile) -> Training:
     """Return how long a variant is trained: validation patients stop it."""
     return Training(
-        epochs=config.epochs,
+        passes=config.epochs,
         score="val_auc",
         maximise=True,
         patience=config.patience,
@@ -334,7 +334,7 @@ def _write(
 
 
 def _confusion(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the validation confusion matrix per epoch with the scores derived from it."""
+    """Return the validation confusion matrix per pass with the scores derived from it."""
     table = history[["epoch", *COUNTS]].copy()
     table["precision"] = table["tp"] / (table["tp"] + table["fp"]).clip(lower=1)
     table["recall"] = table["tp"] / (table["tp"] + table["fn"]).clip(lower=1)

@@ -71,7 +71,7 @@ class PretrainingConfig:
     patients: Literal["without_test", "all"]
     """Whether test patients of the cohort are left out; ``all`` as published."""
     validation: float
-    """Share of patients that choose the epoch; 0: nobody, the last epoch is kept, as published."""
+    """Share of patients that choose the pass; 0: nobody, the last pass is kept, as published."""
     bool_loss_weight: float
     """Weight of the labels' loss; the measurements get the rest."""
     epochs: int
@@ -116,10 +116,10 @@ class PretrainingTask:
         self.network = processes.Replica(model)
         self.config, self.seed, self.device = config, seed, device
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
+    def batches(self, pass_number: int) -> list[np.ndarray]:
         """Return shuffled training rows."""
         size = self.config.batch_size
-        return shuffled_batches(self.targets.training_rows, size, self.seed, epoch)
+        return shuffled_batches(self.targets.training_rows, size, self.seed, pass_number)
 
     def load(self, rows: np.ndarray) -> tuple[Tensor, ...]:
         """Return waveforms, labels, measurements and which of these were observed."""
@@ -154,7 +154,7 @@ class PretrainingTask:
         return {f"val_{name}": total / len(rows) for name, total in sums.items()}
 
     def state(self) -> dict[str, Any]:
-        """Return nothing: no score is gathered over the epoch."""
+        """Return nothing: no score is gathered over the pass."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -178,7 +178,7 @@ def pretrain(
     devices: int | None = None,
     save_minutes: float = 10,
 ) -> None:
-    """Pretrain the encoder; keep the epoch with the lowest validation loss, or else the last.
+    """Pretrain the encoder; keep the pass with the lowest validation loss, or else the last.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def pretrain(
     devices : int, optional
         GPUs, or processes where there is none; see `processes.use_devices`.
     save_minutes : float
-        Between the states from which an interrupted job goes on, besides one per epoch.
+        Between the states from which an interrupted job goes on, besides one per pass.
 
     Raises
     ------
@@ -237,9 +237,9 @@ def pretrain(
         ),
         minutes=save_minutes,
     )
-    # Without validation patients the latest epoch counts as the best.
+    # Without validation patients the latest pass counts as the best.
     score = "val_loss" if len(frame.validation_rows) else "epoch"
-    training = Training(epochs=config.epochs, score=score, maximise=score == "epoch", state=state)
+    training = Training(passes=config.epochs, score=score, maximise=score == "epoch", state=state)
     with repeatable(seed, threads, modes) as device:
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
         compiled(model, device)

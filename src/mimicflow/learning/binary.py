@@ -31,7 +31,7 @@ class BinarySettings(Protocol):
 
 
 class BinaryTask:
-    """Binary cross-entropy of logits; scores of training rows are those seen during the epoch.
+    """Binary cross-entropy of logits; scores of training rows are those seen during the pass.
 
     A subclass says in :meth:`load` what a batch is made of, and in :meth:`logits` how the network
     is called.
@@ -45,7 +45,7 @@ class BinaryTask:
     labels : Tensor
         0 or 1 of every row, (rows,) float.
     training_rows, validation_rows : ndarray
-        Rows that are trained on, and those that are scored after every epoch.
+        Rows that are trained on, and those that are scored after every pass.
     threshold : float
         Of the confusion matrix, on the probability.
     seed : int
@@ -86,9 +86,9 @@ class BinaryTask:
         """Return the logits of what was loaded, (rows,), on the device."""
         raise NotImplementedError
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
+    def batches(self, pass_number: int) -> list[np.ndarray]:
         """Return the training rows in shuffled batches."""
-        return shuffled_batches(self.training_rows, self.batch_size, self.seed, epoch)
+        return shuffled_batches(self.training_rows, self.batch_size, self.seed, pass_number)
 
     def losses(self, rows: np.ndarray, loaded: Any) -> dict[str, Tensor]:
         """Return the loss of some rows, and remember their scores for the training AUROC."""
@@ -112,7 +112,7 @@ class BinaryTask:
         return torch.cat(logits).cpu().numpy()
 
     def validate(self) -> dict[str, float]:
-        """Return loss, scores and confusion matrix after an epoch."""
+        """Return loss, scores and confusion matrix after a pass."""
         rows, known = self.validation_rows, self.labels.numpy()
         logits, labels = self.predict(rows), known[rows]
         seen, scores = self._seen_rows()
@@ -129,7 +129,7 @@ class BinaryTask:
         }
 
     def _seen_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the training rows of the epoch so far, of all processes, and their logits."""
+        """Return the training rows of the pass so far, of all processes, and their logits."""
         rows = torch.from_numpy(np.concatenate([np.empty(0, int), *(r for r, _ in self._seen)]))
         logits = torch.cat([torch.empty(0, device=self.device), *(seen for _, seen in self._seen)])
         if processes.n_processes() > 1:
@@ -140,7 +140,7 @@ class BinaryTask:
         return rows.numpy(), logits.cpu().numpy()
 
     def state(self) -> dict[str, Any]:
-        """Return the training rows seen in the running epoch and their logits."""
+        """Return the training rows seen in the running pass and their logits."""
         rows, logits = self._seen_rows()
         return {"rows": torch.from_numpy(rows), "logits": torch.from_numpy(logits)}
 

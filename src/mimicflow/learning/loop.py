@@ -1,7 +1,9 @@
 """The one training loop of every network of the project.
 
-It knows epochs, the best weights, early stopping, resuming and how a batch is shared out. What a
-batch is, how a loss comes about and what is validated, the task knows.
+The loop knows passes over the training rows, the best weights, early stopping, resuming and how a
+batch is shared out. The task knows what a batch is, how a loss comes about and what is validated.
+Configuration and history call a pass an ``epoch``, as the published files do; elsewhere an epoch is
+five minutes of ECG.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ class Task(Protocol):
     def model(self) -> nn.Module:
         """Return the network that is trained."""
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
-        """Return the rows of each batch of this epoch, the same for the same epoch."""
+    def batches(self, pass_number: int) -> list[np.ndarray]:
+        """Return the rows of each batch of a pass, the same for the same number."""
 
     def load(self, rows: np.ndarray) -> Any:
         """Return the inputs of some rows on the device; in a thread of its own on a GPU."""
@@ -42,10 +44,10 @@ class Task(Protocol):
         """Return mean losses of some rows; ``loss`` is minimised, all are recorded."""
 
     def validate(self) -> dict[str, float]:
-        """Return the history columns measured after an epoch; the model is in eval mode."""
+        """Return the history columns measured after a pass; the model is in eval mode."""
 
     def state(self) -> dict[str, Any]:
-        """Return what it has gathered in the running epoch, as plain values and tensors."""
+        """Return what it has gathered in the running pass, as plain values and tensors."""
 
     def restore(self, state: dict[str, Any]) -> None:
         """Undo `state`."""
@@ -55,22 +57,22 @@ class Task(Protocol):
 class Training:
     """How long to train, what to keep."""
 
-    epochs: int
+    passes: int
     """At most so many passes over the training rows."""
     score: str
-    """The history column by which the best epoch is chosen."""
+    """The history column by which the best pass is chosen."""
     maximise: bool
     """Whether a greater score is better."""
     patience: int | None = None
-    """Stop after so many epochs without a better score; None: never."""
+    """Stop after so many passes without a better score; None: never."""
     decay: float = 1.0
-    """Factor of all learning rates after each epoch."""
+    """Factor of all learning rates after each pass."""
     state: StateFile | None = None
     """Where the state is kept, so that an interrupted job goes on; `discard_states` removes it."""
 
 
-def shuffled_batches(rows: np.ndarray, size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return rows in batches, in an order given by seed and epoch alone.
+def shuffled_batches(rows: np.ndarray, size: int, seed: int, pass_number: int) -> list[np.ndarray]:
+    """Return rows in batches, in an order given by seed and pass alone.
 
     Parameters
     ----------
@@ -78,20 +80,20 @@ def shuffled_batches(rows: np.ndarray, size: int, seed: int, epoch: int) -> list
         What to shuffle.
     size : int
         Rows of a batch; the last one may be smaller.
-    seed, epoch : int
+    seed, pass_number : int
         Of the order.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(rows)
+    order = np.random.default_rng([seed, pass_number]).permutation(rows)
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def length_sorted_batches(
-    rows: np.ndarray, lengths: np.ndarray, size: int, seed: int, epoch: int, pool: int = 8
+    rows: np.ndarray, lengths: np.ndarray, size: int, seed: int, pass_number: int, pool: int = 8
 ) -> list[np.ndarray]:
-    """Return shuffled rows in batches of about equal lengths, in an order by seed and epoch alone.
+    """Return shuffled rows in batches of about equal lengths, in an order by seed and pass alone.
 
     A batch of sequences takes as many steps as its longest. Rows are therefore sorted by length,
-    but only among ``pool`` batches drawn at random, so that batches differ from epoch to epoch.
+    but only among ``pool`` batches drawn at random, so that batches differ from pass to pass.
 
     Parameters
     ----------
@@ -101,12 +103,12 @@ def length_sorted_batches(
         Of the sequence of each row.
     size : int
         Rows of a batch; some may be smaller.
-    seed, epoch : int
+    seed, pass_number : int
         Of the order.
     pool : int
         Batches that are sorted together.
     """
-    generator = np.random.default_rng([seed, epoch])
+    generator = np.random.default_rng([seed, pass_number])
     order = generator.permutation(len(rows))
     batches = []
     for start in range(0, len(order), size * pool):
@@ -117,7 +119,7 @@ def length_sorted_batches(
 
 
 def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> list[dict[str, Any]]:
-    """Train ``task.model`` and leave it with the weights of its best epoch.
+    """Train ``task.model`` and leave it with the weights of its best pass.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
     Returns
     -------
     list of dict
-        One row per epoch: epoch (from 1), mean training losses, what the task measured, is_best.
+        One row per pass: epoch (from 1), mean training losses, what the task measured, is_best.
 
     Raises
     ------
@@ -141,11 +143,12 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, training.decay)
     keeper = Keeper(training.state, task.model, optimizer, schedule, task)
     progress = keeper.restored() or Progress()
-    for epoch in range(len(progress.history) + 1, training.epochs + 1):
+    for pass_number in range(len(progress.history) + 1, training.passes + 1):
         if training.patience is not None and progress.waited >= training.patience:
             break
         task.model.train()
-        row = {"epoch": epoch, **_one_epoch(task, optimizer, epoch, progress, keeper)}
+        losses = _one_pass(task, optimizer, pass_number, progress, keeper)
+        row = {"epoch": pass_number, **losses}
         schedule.step()
         task.model.eval()
         with torch.no_grad():
@@ -160,15 +163,19 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
     return progress.history
 
 
-def _one_epoch(
-    task: Task, optimizer: torch.optim.Optimizer, epoch: int, progress: Progress, keeper: Keeper
+def _one_pass(
+    task: Task,
+    optimizer: torch.optim.Optimizer,
+    pass_number: int,
+    progress: Progress,
+    keeper: Keeper,
 ) -> dict[str, float]:
     """Step through the batches that are left; return the mean losses over all rows."""
-    shares = [processes.share_of(rows) for rows in task.batches(epoch)[progress.n_batches :]]
+    shares = [processes.share_of(rows) for rows in task.batches(pass_number)[progress.n_batches :]]
     device = next(task.model.parameters()).device
     loaded = prefetched(lambda share: task.load(share.rows), shares, device)
     # A bar on a terminal, nothing elsewhere.
-    bar = tqdm(loaded, desc=f"epoch {epoch}", total=len(shares), leave=False, disable=None)
+    bar = tqdm(loaded, desc=f"pass {pass_number}", total=len(shares), leave=False, disable=None)
     for share, inputs in bar:
         optimizer.zero_grad(set_to_none=True)
         with processes.sharing(share):
@@ -181,7 +188,7 @@ def _one_epoch(
     progress.sums, progress.n_rows, progress.n_batches = {}, 0, 0
     if not math.isfinite(sums["loss"]):
         raise MimicflowError(
-            f"the loss is not finite in epoch {epoch}",
+            f"the loss is not finite in pass {pass_number}",
             remedy="lower the learning rates in config.yaml",
         )
     return {f"train_{name}": total / n_rows for name, total in sums.items()}
@@ -198,7 +205,7 @@ def _add(losses: dict[str, Tensor], share: processes.Share, progress: Progress) 
 
 
 def _judge(row: dict[str, Any], model: nn.Module, progress: Progress, training: Training) -> None:
-    """Record an epoch and keep its weights if it is the best so far."""
+    """Record a pass and keep its weights if it is the best so far."""
     score = row[training.score]
     gain = score - progress.best_score if training.maximise else progress.best_score - score
     row["is_best"] = not progress.history or gain > 0

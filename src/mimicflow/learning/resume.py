@@ -1,7 +1,7 @@
 """Keep the state of a training beside its output until the output is there.
 
 A job that is killed goes on from its last state, and on a CPU ends with the same bits as one that
-was not: weights, optimiser, random numbers, and how far it was within the epoch are all in it.
+was not: weights, optimiser, random numbers, and how far it was within the pass are all in it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Progress:
     """All that changes in training, beside the model and the optimiser."""
 
     history: list[dict[str, Any]] = field(default_factory=list)
-    """A row per finished epoch."""
+    """A row per finished pass."""
     best_score: float = math.nan
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     waited: int = 0
-    """Epochs since the best one."""
+    """Passes since the best one."""
     n_batches: int = 0
-    """Done of the epoch that is running."""
+    """Done of the pass that is running."""
     n_rows: int = 0
     """In these batches."""
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -52,13 +52,13 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class StateFile:
-    """Where the state is kept, whose it is, and how often it is written besides every epoch."""
+    """Where the state is kept, whose it is, and how often it is written besides every pass."""
 
     path: Path
     fingerprint: str
     """Of data and configuration; a state with another one is not resumed."""
     minutes: float = 10
-    """Between two states within an epoch."""
+    """Between two states within a pass."""
 
 
 def resume_path(output: str | Path) -> Path:
@@ -120,7 +120,7 @@ class Keeper:
     model, optimizer, schedule
         What is trained.
     task : object
-        Has ``state()``, plain values and tensors of what it has gathered in the running epoch, and
+        Has ``state()``, plain values and tensors of what it has gathered in the running pass, and
         ``restore(state)``.
     """
 
@@ -184,7 +184,7 @@ class Keeper:
         progress = Progress(**{**content["progress"], "sums": sums})
         self.task.restore(content["task"])
         log.info(
-            "resuming after %d epochs and %d batches", len(progress.history), progress.n_batches
+            "resuming after %d passes and %d batches", len(progress.history), progress.n_batches
         )
         return progress
 

@@ -48,7 +48,7 @@ def read_visits(paths: Paths, stay_ids: np.ndarray | None = None) -> pa.Table:
 
 
 class Sentences:
-    """The code lists of visits as gensim reads them, once per epoch, a few at a time.
+    """The code lists of visits as gensim reads them, once per pass, a few at a time.
 
     Parameters
     ----------

@@ -132,14 +132,14 @@ def draw_training(
     *,
     synthetic: bool = False,
 ) -> None:
-    """Draw loss, AUROC and AUPRC by epoch, on training and validation patients.
+    """Draw loss, AUROC and AUPRC by pass, on training and validation patients.
 
     Parameters
     ----------
     model, published_scores, synthetic
         As `write_mortality_results` takes them.
     history : path-like
-        CSV by epoch with the columns `HISTORY`.
+        CSV by pass with the columns `HISTORY`.
     figure : path-like
         PNG to write.
 

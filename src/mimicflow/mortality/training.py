@@ -36,7 +36,7 @@ HISTORY = [
     *("epoch", "train_loss", "val_loss", "train_auc", "val_auc", "train_ap", "val_ap"),
     "is_best",
 ]
-# The history column whose greatest value names the epoch that is kept.
+# The history column whose greatest value names the pass that is kept.
 _KEPT = {"best": "val_auc", "last": "epoch"}
 
 
@@ -47,7 +47,7 @@ class TrainingConfig:
     batch_size: int
     """Stays per step."""
     stopping: Literal["best", "last"]
-    """The epoch that is kept: the best on validation patients, or the last."""
+    """The pass that is kept: the best on validation patients, or the last."""
     epochs: int = 10
     """At most."""
     learning_rate: float = 1e-3
@@ -69,7 +69,7 @@ class FitFiles:
     timing: str | Path
     """JSON: train_seconds of each repeat, of this run (less when it was resumed)."""
     history: str | Path | None = None
-    """CSV, one row per epoch of the first repeat."""
+    """CSV, one row per pass of the first repeat."""
 
 
 class VisitTask(BinaryTask):
@@ -96,10 +96,12 @@ class VisitTask(BinaryTask):
             device=device,
         )
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
+    def batches(self, pass_number: int) -> list[np.ndarray]:
         """Return training stays in batches of about equally many visits."""
         lengths = self.inputs.sequences.lengths[self.inputs.visit_rows[self.training_rows]]
-        return length_sorted_batches(self.training_rows, lengths, self.batch_size, self.seed, epoch)
+        return length_sorted_batches(
+            self.training_rows, lengths, self.batch_size, self.seed, pass_number
+        )
 
     def load(self, rows: np.ndarray) -> PackedSequence:
         """Return the visits of some stays, packed."""
@@ -149,7 +151,7 @@ def train_network(
     devices : int, optional
         GPUs, or processes where there is none; see `processes.use_devices`.
     save_minutes : float
-        Between the states from which an interrupted job goes on, besides one per epoch.
+        Between the states from which an interrupted job goes on, besides one per pass.
 
     Raises
     ------
@@ -213,7 +215,7 @@ def _fit_once(
 ) -> tuple[VisitNetwork, list[dict[str, Any]], pd.DataFrame]:
     """Return the network, its history and its predictions for validation and test patients."""
     plan = Training(
-        epochs=settings.epochs, score=_KEPT[settings.stopping], maximise=True, state=state
+        passes=settings.epochs, score=_KEPT[settings.stopping], maximise=True, state=state
     )
     model = VisitNetwork(config, data.sequences.vectors.shape[1]).to(device)
     task = VisitTask(model, data, settings, seed, device)

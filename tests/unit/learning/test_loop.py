@@ -37,8 +37,8 @@ class Recall:
         self.dies_at = 0
         self.seen: list[float] = []
 
-    def batches(self, epoch: int) -> list[np.ndarray]:
-        return shuffled_batches(np.arange(5), 2, 0, epoch)
+    def batches(self, pass_number: int) -> list[np.ndarray]:
+        return shuffled_batches(np.arange(5), 2, 0, pass_number)
 
     def load(self, rows: np.ndarray) -> np.ndarray:
         return rows
@@ -65,7 +65,7 @@ class Recall:
 
 def train(task: Recall, **settings: object) -> list[dict]:
     optimizer = torch.optim.Adam(task.model.parameters(), 0.1)
-    training = Training(**{"epochs": 6, "score": "score", "maximise": True, **settings})
+    training = Training(**{"passes": 6, "score": "score", "maximise": True, **settings})
     return fit(task, optimizer, training)
 
 
@@ -83,15 +83,15 @@ def test_a_smaller_score_may_be_better() -> None:
     assert [row["is_best"] for row in history] == [True, True, False, True, False, False]
 
 
-def test_learning_rates_decay_by_epoch() -> None:
+def test_learning_rates_decay_by_pass() -> None:
     task = Recall([0.0] * 3)
     optimizer = torch.optim.Adam(task.model.parameters(), 0.1)
-    fit(task, optimizer, Training(epochs=3, score="score", maximise=True, decay=0.5))
+    fit(task, optimizer, Training(passes=3, score="score", maximise=True, decay=0.5))
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.0125)
 
 
 def test_batches_hold_every_row_once_in_an_order_of_their_own() -> None:
-    first, second = (shuffled_batches(np.arange(10), 4, 0, epoch) for epoch in (1, 2))
+    first, second = (shuffled_batches(np.arange(10), 4, 0, number) for number in (1, 2))
     assert [len(batch) for batch in first] == [4, 4, 2]
     assert sorted(np.concatenate(first)) == list(range(10))
     assert not np.array_equal(np.concatenate(first), np.concatenate(second))
@@ -100,7 +100,7 @@ def test_batches_hold_every_row_once_in_an_order_of_their_own() -> None:
 
 
 def test_a_loss_that_is_not_finite() -> None:
-    with pytest.raises(MimicflowError, match=r"not finite in epoch 1[\s\S]*learning rates"):
+    with pytest.raises(MimicflowError, match=r"not finite in pass 1[\s\S]*learning rates"):
         train(Recall([0.0], target=float("nan")))
 
 
@@ -108,7 +108,7 @@ SCORES = [0.1, 0.2, 0.3, 0.1, 0.1, 0.1]
 
 
 @pytest.mark.parametrize("minutes", [0, 10])
-@pytest.mark.parametrize("dies_at", range(1, 19))  # 6 epochs of 3 batches
+@pytest.mark.parametrize("dies_at", range(1, 19))  # 6 passes of 3 batches
 def test_a_training_that_was_killed_at_any_batch_ends_as_if_it_was_not(
     tmp_path: Path, minutes: float, dies_at: int
 ) -> None:
@@ -195,7 +195,7 @@ def test_length_sorted_batches_hold_every_row_once_and_waste_few_steps():
     rows = np.arange(1000, 1640)
     lengths = np.random.default_rng(0).geometric(0.25, len(rows))
 
-    batches = length_sorted_batches(rows, lengths, 64, seed=0, epoch=1, pool=5)
+    batches = length_sorted_batches(rows, lengths, 64, seed=0, pass_number=1, pool=5)
 
     assert sorted(np.concatenate(batches)) == rows.tolist()
     assert max(map(len, batches)) == 64
@@ -206,11 +206,11 @@ def test_length_sorted_batches_hold_every_row_once_and_waste_few_steps():
     assert steps(batches) < 0.7 * steps(shuffled_batches(rows, 64, 0, 1))
 
 
-def test_length_sorted_batches_follow_from_seed_and_epoch_alone():
+def test_length_sorted_batches_follow_from_seed_and_pass_alone():
     rows, lengths = np.arange(100), np.arange(100) % 7
 
-    def drawn(seed, epoch):
-        batches = length_sorted_batches(rows, lengths, 16, seed, epoch, pool=2)
+    def drawn(seed, number):
+        batches = length_sorted_batches(rows, lengths, 16, seed, number, pool=2)
         return [batch.tolist() for batch in batches]
 
     assert drawn(0, 1) == drawn(0, 1)

@@ -20,7 +20,7 @@ from mimicflow.evaluation.titles import SUBSETS
 
 
 def read_columns(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read the columns of a CSV that the training of a model wrote, for instance its epochs.
+    """Read the columns of a CSV that the training of a model wrote, for instance its history.
 
     Parameters
     ----------
@@ -166,13 +166,13 @@ def draw_confusion(
 
 
 def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title: str = "") -> None:
-    """Draw losses, AUROCs and, where both parts have them, AUPRCs by epoch, the kept one marked.
+    """Draw losses, AUROCs and, where both parts have them, AUPRCs by pass, the kept one marked.
 
     Parameters
     ----------
     history : pandas.DataFrame
         ``epoch, train_loss, val_loss, train_auc, val_auc, is_best``, and perhaps ``train_ap,
-        val_ap``; the last row with ``is_best`` is the epoch whose weights were kept.
+        val_ap``; the last row with ``is_best`` is the pass whose weights were kept.
     path : path-like
         PNG to write.
     synthetic : bool
