@@ -9,10 +9,21 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from vulture import Vulture
 
 from mimicflow.running.sources import source_files
 
 HASHED = ("requirements.lock", "profiles/kubernetes/requirements.txt", "tests/kubernetes.txt")
+
+USED_FROM_OUTSIDE = {
+    "_options": "Typer calls it",
+    "_check_params": "Boruta calls it",
+    "_add_shadows_get_imps": "Boruta calls it",
+    "n_jobs": "scikit-learn and LightGBM read it",
+    "__class__": "isinstance reads it",
+    "known_by": "read by name, with the other fields",
+    "score_ecg": "for programs, as docs/arrest.md says",
+}
 
 
 def rules_of(repository):
@@ -181,3 +192,18 @@ def test_jobs_of_continuous_integration_may_only_read_and_take_actions_by_their_
             assert "permissions" not in job
         for action in uses:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+){2}", action), action
+
+
+def test_nothing_in_the_package_is_unused(repository):
+    """Names that neither the package, its adapters, rules and templates nor a benchmark reads."""
+    finder = Vulture()
+    finder.scavenge([repository / "src", repository / "workflow", repository / "benchmarks"])
+    chapters = [repository / "Snakefile", *(repository / "rules").glob("*.smk")]
+    templates = (repository / "src").rglob("*.j2")
+    read = set(re.findall(r"\w+", " ".join(file.read_text() for file in [*chapters, *templates])))
+
+    unused = {
+        item.name for item in finder.get_unused_code() if "benchmarks" not in item.filename.parts
+    }
+
+    assert unused - read == set(USED_FROM_OUTSIDE)

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import expit, log_ndtr
 from scipy.stats import norm
 
-from mimicflow.synthetic.draws import stream, vocabulary
+from mimicflow.synthetic.draws import vocabulary
 
 RHYTHM = "atrial_fibrillation"
 RHYTHM_SHARE = 0.15
@@ -165,26 +165,3 @@ def draw_hidden(
         else:
             hidden[name] = term["loading"] * severity + np.sqrt(1 - term["loading"] ** 2) * own
     return pd.DataFrame(hidden)
-
-
-def draw_truths(n: int, seed: int) -> pd.DataFrame:
-    """Draw stays with their true probabilities and outcomes, without any table.
-
-    Parameters
-    ----------
-    n : int
-        Number of stays, each of another patient.
-    seed : int
-        Seed of the hospital.
-
-    Returns
-    -------
-    DataFrame
-        The terms, multiple, p_everything, p_ecg, p_tables, admitted.
-    """
-    rng = stream(seed, "truths")
-    parts = pd.DataFrame(rng.standard_normal((n, len(terms()))), columns=terms().index)
-    hidden = draw_hidden(rng, rng.standard_normal(n), parts)
-    multiple = rng.random(n) < MULTIPLE_SHARE
-    truths = hidden.assign(multiple=multiple, **probabilities(hidden, multiple))
-    return truths.assign(admitted=rng.random(n) < truths["p_everything"])

@@ -11,7 +11,8 @@ from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import integrated_calibration_index
 from mimicflow.evaluation.statistics.delong import auroc_interval
-from mimicflow.evaluation.statistics.metrics import operating_point, scores
+from mimicflow.evaluation.statistics.metrics import OPERATING_SCORES, scores
+from mimicflow.evaluation.statistics.weighted import plain_scores
 
 
 @pytest.fixture
@@ -74,7 +75,11 @@ def test_thresholds_of_the_folds_decide_together(predictions):
     thresholds = {fold: {"a": 0.3 + 0.1 * fold, "b": 0.5 if fold else np.nan} for fold in range(3)}
     found = assess(predictions, "model", draws=100, thresholds=thresholds)
     flagged = predictions["probability"] >= 0.3 + 0.1 * predictions["fold"]
-    for score, value in operating_point(predictions["label"], flagged).items():
+    expected = plain_scores(
+        *predictions[["label", "probability"]].to_numpy().T, flagged.to_numpy()[:, None]
+    )
+    for score in OPERATING_SCORES:
+        value = expected[score][0]
         estimate = found.decisions["a"][score]
         assert estimate.value == pytest.approx(value)
         assert estimate.low < value < estimate.high
@@ -89,9 +94,10 @@ def test_scores_of_each_fold(predictions):
     expected = scores(first["label"], first["probability"])
     for score, value in expected.items():
         assert table.at[(0, score, ""), "value"] == pytest.approx(value)
-    decisions = operating_point(first["label"], first["probability"] >= 0.4)
-    for score, value in decisions.items():
-        assert table.at[(0, score, "a"), "value"] == pytest.approx(value)
+    flagged = (first["probability"] >= 0.4).to_numpy()[:, None]
+    decisions = plain_scores(*first[["label", "probability"]].to_numpy().T, flagged)
+    for score in OPERATING_SCORES:
+        assert table.at[(0, score, "a"), "value"] == pytest.approx(decisions[score][0])
         assert np.isnan(table.at[(1, score, "a"), "value"])
     assert table.at[(0, "threshold", "a"), "value"] == 0.4
     assert table.loc[(0, "auroc", ""), ["patients", "n", "events"]].tolist() == [20, 100, 50]

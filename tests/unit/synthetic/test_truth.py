@@ -4,13 +4,18 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from mimicflow.synthetic import draw_truths
-from mimicflow.synthetic.truth import probabilities, terms
+from mimicflow.synthetic.truth import MULTIPLE_SHARE, draw_hidden, probabilities, terms
 
 
 @pytest.fixture(scope="module")
 def truths() -> pd.DataFrame:
-    return draw_truths(60_000, seed=5)
+    """Stays, each of another patient, with their true probabilities and outcomes."""
+    n, rng = 60_000, np.random.default_rng(5)
+    parts = pd.DataFrame(rng.standard_normal((n, len(terms()))), columns=terms().index)
+    hidden = draw_hidden(rng, rng.standard_normal(n), parts)
+    multiple = rng.random(n) < MULTIPLE_SHARE
+    drawn = hidden.assign(multiple=multiple, **probabilities(hidden, multiple))
+    return drawn.assign(admitted=rng.random(n) < drawn["p_everything"])
 
 
 @pytest.mark.parametrize(

@@ -121,27 +121,6 @@ def confusion(
     }
 
 
-def operating_point(label: np.ndarray, flagged: np.ndarray) -> dict[str, float]:
-    """Return sensitivity, specificity, PPV, NPV and F1 of decisions; NaN where undefined.
-
-    Parameters
-    ----------
-    label : numpy.ndarray of shape (n,)
-        0 or 1.
-    flagged : numpy.ndarray of bool, shape (n,)
-        Who is predicted to have label 1.
-    """
-    predicted = np.asarray(flagged).astype(int)
-    tn, fp, fn, tp = confusion_matrix(label, predicted, labels=[0, 1]).ravel().tolist()
-    return {
-        "sensitivity": _share(tp, tp + fn),
-        "specificity": _share(tn, tn + fp),
-        "ppv": _share(tp, tp + fp),
-        "npv": _share(tn, tn + fn),
-        "f1": _share(2 * tp, 2 * tp + fp + fn),
-    }
-
-
 def choose_thresholds(
     label: np.ndarray,
     probability: np.ndarray,
@@ -208,7 +187,3 @@ def _lowest(rate: np.ndarray, thresholds: np.ndarray, rule: str, value: float) -
         _LOG.warning("no threshold reaches a %s of %g; its scores stay empty", rule, value)
         return float("nan")
     return float(enough.min())
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")

@@ -51,7 +51,7 @@ def make_icu(
     seed : int
         Seed of every draw.
     dirt : float
-        Share of stays with each defect of ``icu_stays.DEFECTS``, 0 to 0.02; from 100 stays on each
+        Share of stays with each defect of ``stays.DEFECTS``, 0 to 0.02; from 100 stays on each
         is there at least once unless 0.
     permute_labels : bool
         Shuffle arrests over the stays, so that nothing can be predicted.

@@ -11,9 +11,9 @@ from mimicflow.evaluation.statistics.metrics import (
     choose_thresholds,
     confusion,
     curves,
-    operating_point,
     scores,
 )
+from mimicflow.evaluation.statistics.weighted import plain_scores
 
 LABEL = np.array([1, 0, 1, 1, 0])
 PROBABILITY = np.array([0.9, 0.8, 0.8, 0.4, 0.1])
@@ -63,20 +63,6 @@ def test_a_certain_error_costs_the_same_whatever_the_type():
     assert scores([0, 1], single)["log_loss"] == pytest.approx(expected)
 
 
-def test_operating_point_by_hand():
-    found = operating_point(LABEL, PROBABILITY >= 0.8)  # tp 2, fp 1, fn 1, tn 1
-    expected = {"sensitivity": 2 / 3, "specificity": 1 / 2, "ppv": 2 / 3, "npv": 1 / 2, "f1": 2 / 3}
-    assert found == pytest.approx(expected)
-
-
-def test_operating_point_where_nothing_is_flagged_or_one_class_is_there():
-    nobody = operating_point(LABEL, np.zeros(5, dtype=bool))
-    assert np.isnan(nobody["ppv"])
-    assert (nobody["sensitivity"], nobody["specificity"], nobody["f1"]) == (0, 1, 0)
-    assert np.isnan(operating_point([0, 0], [False, True])["sensitivity"])
-    assert np.isnan(operating_point([1, 1], [True, True])["npv"])
-
-
 # Threshold:     .9   .8   .7   .6   .5   .4   .3   .2   .1
 # Label:          1    0    1    1    0    1    0    0    0
 # Sensitivity:  1/4  1/4  2/4  3/4  3/4    1    1    1    1
@@ -116,10 +102,11 @@ def test_a_threshold_meets_its_own_rule():
     for rule, name in (("specificity", "specificity"), ("ppv", "ppv")):
         for value in (0.7, 0.8, 0.9):
             (threshold,) = choose_thresholds(label, probability, {rule: [value]}).values()
-            assert operating_point(label, probability >= threshold)[name] >= value - 1e-9
             lower = np.unique(probability[probability < threshold])
-            missed = [operating_point(label, probability >= p)[name] < value for p in lower]
-            assert all(missed)
+            flagged = probability[:, None] >= [threshold, *lower]
+            reached = plain_scores(label, probability, flagged)[name]
+            assert reached[0] >= value - 1e-9
+            assert (reached[1:] < value).all()
 
 
 def test_a_value_that_no_threshold_reaches(caplog):

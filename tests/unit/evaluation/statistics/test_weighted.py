@@ -23,7 +23,7 @@ from mimicflow.evaluation.statistics.calibration import (
     expected_calibration_error,
     quantile_bins,
 )
-from mimicflow.evaluation.statistics.metrics import operating_point, scores
+from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.weighted import WeightedScores, plain_scores
 
 
@@ -86,8 +86,20 @@ def test_plain_scores_are_those_of_unweighted_rows():
         "ece": expected_calibration_error(label, probability),
     }
     assert {name: float(plain[name]) for name in expected} == pytest.approx(expected, abs=1e-8)
-    for name, value in operating_point(label, flagged).items():
-        assert plain[name][0] == pytest.approx(value)
+
+
+def test_decisions_by_hand():
+    label, probability = np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.8, 0.8, 0.4, 0.1])
+    found = plain_scores(label, probability, (probability >= 0.8)[:, None])  # tp 2, fp fn tn 1
+    expected = {"sensitivity": 2 / 3, "specificity": 1 / 2, "ppv": 2 / 3, "npv": 1 / 2, "f1": 2 / 3}
+    assert {name: found[name][0] for name in expected} == pytest.approx(expected)
+
+
+def test_decisions_where_nobody_is_flagged():
+    label, probability = np.array([1, 0, 1, 1, 0]), np.array([0.9, 0.8, 0.8, 0.4, 0.1])
+    nobody = plain_scores(label, probability, np.zeros((5, 1), dtype=bool))
+    assert np.isnan(nobody["ppv"][0])
+    assert [nobody[name][0] for name in ("sensitivity", "specificity", "f1")] == [0, 1, 0]
 
 
 def test_probabilities_far_off_are_calibrated_all_the_same():
