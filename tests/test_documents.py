@@ -101,6 +101,21 @@ def test_every_path_in_the_repository_exists(documents, repository):
         assert any(repository.glob(pattern)), f"{name} tells {path}"
 
 
+def test_every_rule_that_is_named_exists(documents, repository):
+    """Whatever begins as rules do is one, or is listed here."""
+    files = [repository / "Snakefile", *(repository / "rules").glob("*.smk")]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    rules = set(re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)", text, re.M))
+    verbs = {rule.partition("_")[0] for rule in rules if "_" in rule}
+    others = {"price_of_defects", "label_clock", "label_days", "score_ecg"}
+    called = re.compile(rf"(?<![\w.-])(?:{'|'.join(verbs)})_\w+\b(?!\()")
+
+    asked = {(name, rule) for name, text in documents.items() for rule in called.findall(text)}
+
+    assert len({rule for _, rule in asked}) > 20
+    assert {(name, rule) for name, rule in asked if rule not in rules | others} == set()
+
+
 def test_every_link_between_documents_leads_somewhere(documents, repository):
     for name, text in documents.items():
         for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
