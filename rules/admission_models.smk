@@ -89,61 +89,45 @@ rule train_model:
         "../workflow/scripts/train_model.py"
 
 
-rule fit_random_forest:
-    """Random forest on the static features of the same patients."""
+rule fit_baseline:
+    """A random forest on the static features of the same patients."""
     input:
         final_ecgs=at("final_ecgs.parquet"),
         spine=at("cohort/spine.parquet"),
         code=sources("admission.baselines", "reference/static_features.csv"),
     output:
-        predictions="results/{scenario}admission/random_forest_{subset}/predictions.parquet",
-        importance="results/{scenario}admission/random_forest_{subset}/importance.csv",
-        config="results/{scenario}admission/random_forest_{subset}/config.yaml",
+        predictions="results/{scenario}admission/{kind}_{subset}/predictions.parquet",
+        importance="results/{scenario}admission/{kind}_{subset}/importance.csv",
+        config="results/{scenario}admission/{kind}_{subset}/config.yaml",
     log:
-        "results/{scenario}logs/fit_random_forest/{subset}.log",
+        "results/{scenario}logs/fit_baseline/{kind}_{subset}.log",
     benchmark:
-        "results/{scenario}benchmarks/fit_random_forest/{subset}.tsv"
+        "results/{scenario}benchmarks/fit_baseline/{kind}_{subset}.tsv"
+    wildcard_constraints:
+        kind="|".join(kind for kind in config["baselines"] if kind != "lightgbm"),
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        options=setting("baselines/random_forest"),
+        options=setting("baselines/{kind}"),
         acuity_median=setting("features/acuity_median"),
         split=chosen(split=["stopping", "multi"]),
         seed=config["seed"],
     script:
-        "../workflow/scripts/fit_random_forest.py"
+        "../workflow/scripts/fit_baseline.py"
 
 
-rule fit_lightgbm:
-    """LightGBM on the static features of the same patients."""
-    input:
-        final_ecgs=at("final_ecgs.parquet"),
-        spine=at("cohort/spine.parquet"),
-        code=sources("admission.baselines", "reference/static_features.csv"),
+# LightGBM has a format of text, so that the model is kept too.
+use rule fit_baseline as fit_lightgbm with:
     output:
-        predictions="results/{scenario}admission/lightgbm_{subset}/predictions.parquet",
-        importance="results/{scenario}admission/lightgbm_{subset}/importance.csv",
-        config="results/{scenario}admission/lightgbm_{subset}/config.yaml",
-        model="results/{scenario}admission/lightgbm_{subset}/model.txt",
-    log:
-        "results/{scenario}logs/fit_lightgbm/{subset}.log",
-    benchmark:
-        "results/{scenario}benchmarks/fit_lightgbm/{subset}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    params:
-        options=setting("baselines/lightgbm"),
-        acuity_median=setting("features/acuity_median"),
-        split=chosen(split=["stopping", "multi"]),
-        seed=config["seed"],
-    script:
-        "../workflow/scripts/fit_lightgbm.py"
+        predictions="results/{scenario}admission/{kind}_{subset}/predictions.parquet",
+        importance="results/{scenario}admission/{kind}_{subset}/importance.csv",
+        config="results/{scenario}admission/{kind}_{subset}/config.yaml",
+        model="results/{scenario}admission/{kind}_{subset}/model.txt",
+    wildcard_constraints:
+        kind="lightgbm",
 
 
 rule write_ecg_only_performance:

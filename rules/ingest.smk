@@ -55,34 +55,14 @@ rule ingest_table:
         "../workflow/scripts/ingest_table.py"
 
 
-rule ingest_dictionary:
-    """One table that explains codes; it belongs to no patient, so that it is one file."""
-    input:
-        raw=declared(table_files),
-        marks=marks(),
-        code=sources("raw.ingest", "raw/tables/versions.csv"),
+# A table that explains codes belongs to no patient, so that it is one file.
+use rule ingest_table as ingest_dictionary with:
     output:
-        table="results/tables/{module}/{table}/0.parquet",
+        shards=["results/tables/{module}/{table}/0.parquet"],
         rejects="results/tables/{module}/{table}/rejects.parquet",
         report="results/tables/{module}/{table}/report.json",
-    log:
-        "results/logs/ingest_dictionary/{module}_{table}.log",
-    benchmark:
-        "results/benchmarks/ingest_dictionary/{module}_{table}.tsv"
     wildcard_constraints:
         table="d_[a-z_]+",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 2
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        folder=raw_folder(),
-        raw=raw_content(table_files),
-        ingest=lookup("ingest", within=config),
-    script:
-        "../workflow/scripts/ingest_dictionary.py"
 
 
 rule build_manifest:

@@ -57,8 +57,8 @@ rule build_icu_cohort:
         "../workflow/scripts/build_icu_cohort.py"
 
 
-rule split_icu_patients:
-    """Training, validation and test patients, drawn once for all models and protocols."""
+# Drawn once for all models and protocols.
+use rule split_patients as split_icu_patients with:
     input:
         stays="results/mortality/stays.parquet",
         code=sources("learning.splits"),
@@ -68,15 +68,9 @@ rule split_icu_patients:
         "results/logs/split_icu_patients.log",
     benchmark:
         "results/benchmarks/split_icu_patients.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
     params:
         split=lookup("mortality/split", within=config),
-    script:
-        "../workflow/scripts/split_icu_patients.py"
+        seed=lookup("mortality/split/seed", within=config),
 
 
 rule label_deaths:

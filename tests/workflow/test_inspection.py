@@ -25,7 +25,7 @@ def test_the_main_job_needs_one_model_only(fresh):
     planned = fresh.planned("results/all_stays_model.pth")
 
     assert planned["train_model"] == 1
-    assert not {"fit_random_forest", "fit_lightgbm"} & set(planned)
+    assert not {"fit_baseline", "fit_lightgbm"} & set(planned)
 
 
 @pytest.mark.parametrize("option", ["--dag", "--rulegraph"])

@@ -211,7 +211,7 @@ def test_changing_a_concept_reruns_it_and_what_follows(tiny_run, edited):
 
     assert planned["extract_concept"] == 2  # shards of this concept, and of no other
     assert planned["train_model"] == 4
-    assert {"assemble_static_features", "fit_random_forest", *SCORING} <= set(planned)
+    assert {"assemble_static_features", "fit_baseline", *SCORING} <= set(planned)
     assert not {"ingest_table", "build_cohort", "pretrain_encoder"} & set(planned)
 
 

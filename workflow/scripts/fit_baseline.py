@@ -1,11 +1,11 @@
-"""Adapter of rule fit_lightgbm."""
+"""Adapter of rule fit_baseline."""
 
 from mimicflow.admission.baselines import fit_baseline
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     fit_baseline(
-        "lightgbm",
+        snakemake.wildcards.kind,
         snakemake.wildcards.subset,
         snakemake.input.final_ecgs,
         snakemake.input.spine,
