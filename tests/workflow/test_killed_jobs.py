@@ -104,8 +104,8 @@ JOBS = {
         },
     ),
     "hrv": Job(
-        "from mimicflow.arrest.hrv_features import measure_group\n",
-        """measure_group(
+        "from mimicflow.arrest.hrv_features import measure_hrv\n",
+        """measure_hrv(
             here / "arrest/epochs.parquet", here / "arrest/recordings/0.parquet",
             here / "synthetic/registry", config["arrest"]["preprocessing"], out / "0.parquet",
             group=0)""",

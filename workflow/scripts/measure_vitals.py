@@ -1,10 +1,10 @@
 """Adapter of rule measure_vitals."""
 
-from mimicflow.arrest.vital_features import measure_numerics
+from mimicflow.arrest.vital_features import measure_vitals
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    measure_numerics(
+    measure_vitals(
         snakemake.input.plan,
         snakemake.input.scanned,
         snakemake.params.waveforms,

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.hrv_features import EPOCH_REASONS
-from mimicflow.arrest.vital_features import clinical_features
+from mimicflow.arrest.vital_features import vital_features
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.hrv.measures import MEASURES
 from mimicflow.running.writing import write_csv, write_parquet
 
 log = logging.getLogger(__name__)
 
+HRV, VITAL = "hrv", "clinical"
+"""What a model sees; published files call the vital signs clinical."""
 KEYS = (
     *("epoch_id", "subject_id", "stay_id", "start", "end"),
     *("split", "fold", "label", "hours_to_arrest"),
@@ -32,7 +34,7 @@ def feature_names(kind: str, measures: str | Sequence[str] = "all") -> list[str]
     Parameters
     ----------
     kind : {"hrv", "clinical"}
-        What the model sees.
+        What the model sees: heart-rate variability or vital signs.
     measures : "all" or sequence of str
         The HRV measures to offer, in any order.
 
@@ -41,8 +43,8 @@ def feature_names(kind: str, measures: str | Sequence[str] = "all") -> list[str]
     ConfigError
         A measure that is not among the 43.
     """
-    if kind == "clinical":
-        return list(clinical_features())
+    if kind == VITAL:
+        return list(vital_features())
     unknown = [] if measures == "all" else sorted(set(measures) - set(MEASURES))
     if unknown:
         raise ConfigError(
@@ -119,7 +121,7 @@ def gather_features(
     """Write the features of the epochs that the quality of the ECG kept.
 
     The rows are the same for any kind of features, so that models are compared on the same epochs;
-    a clinical feature that is missing in such an epoch stays NaN.
+    a vital feature that is missing in such an epoch stays NaN.
 
     Parameters
     ----------

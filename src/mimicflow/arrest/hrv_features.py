@@ -31,7 +31,7 @@ _UNREAD = EpochMeasures(
 )
 
 
-def measure_group(
+def measure_hrv(
     plan: str | Path,
     scanned: str | Path,
     waveforms: str | Path,

@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.booster_text import checked_booster_text
-from mimicflow.arrest.features import finite
+from mimicflow.arrest.features import HRV, VITAL, finite
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.evaluation.statistics.recalibration import apply_beta
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
-KINDS = ("hrv", "clinical")
+KINDS = (HRV, VITAL)
 _LARGEST = 1e300  # an integer of JSON may be beyond any float
 _REMEDY = "run the rule that trains the model again"
 
@@ -35,7 +35,7 @@ class ArrestModel:
     Parameters
     ----------
     kind : str
-        ``hrv`` or ``clinical``: what its features are.
+        ``hrv``, or ``clinical`` for vital signs: what its features are.
     features : tuple of str
         Their names, in the model's order.
     epoch_minutes : float
@@ -46,7 +46,7 @@ class ArrestModel:
     horizon_h : tuple of float
         The least and the most hours to the arrest of the epochs that count as positive.
     threshold : float
-        Probability from which on there is an alarm.
+        Probability from which on an epoch is an exceedance.
     threshold_name : str
         How it was chosen, such as ``specificity_0.8``.
     synthetic : bool

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mimicflow.arrest.features import HRV
 from mimicflow.arrest.hrv_features import UNREADABLE
 from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.bedside.recording import Recording
@@ -184,9 +185,9 @@ def score_ecg(
     pandas.DataFrame
         One row per epoch: ``time_s`` (end of the epoch, s from the first sample), ``time``
         (the same as a time, NaT without ``start_time``), ``probability`` (of an arrest within the
-        model's horizon; NaN when the epoch is dropped), ``alarm`` (whether it reaches the model's
-        threshold), ``reason`` (why the epoch is dropped, "" when it is kept), ``n_beats``,
-        ``good_share``.
+        model's horizon; NaN when the epoch is dropped), ``alarm`` (an exceedance: whether it
+        reaches the model's threshold, without silence), ``reason`` (why the epoch is dropped, ""
+        when it is kept), ``n_beats``, ``good_share``.
 
     Raises
     ------
@@ -251,7 +252,7 @@ def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def _check_model(model: ArrestModel) -> None:
-    if model.kind != "hrv":
+    if model.kind != HRV:
         raise ConfigError(
             f"the model is of kind {model.kind}: it needs vital signs, not an ECG",
             remedy="give the folder of the HRV model, such as results/arrest/hrv",

@@ -58,9 +58,9 @@ def _draw_probability(
     # A dropped epoch is NaN, and breaks the line.
     probability = 100 * scores["probability"].to_numpy()
     axes.plot(end_h, probability, color=BLUE, marker="o", markersize=3, label="Probability")
-    alarm = scores["alarm"].to_numpy()
+    exceeding = scores["alarm"].to_numpy()
     axes.plot(
-        *(end_h[alarm], probability[alarm]),
+        *(end_h[exceeding], probability[exceeding]),
         color=VERMILION,
         marker="D",
         markersize=5,

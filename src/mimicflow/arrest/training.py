@@ -179,10 +179,10 @@ def _table(epochs: pd.DataFrame, split: str, probability: np.ndarray) -> pd.Data
 
 
 def _threshold(label: np.ndarray, probability: np.ndarray, specificity: float) -> dict[str, float]:
-    """Return the lowest threshold that leaves so many epochs without arrest unflagged.
+    """Return the lowest threshold that so many epochs without an arrest do not reach.
 
     Where no threshold does (a model with one probability for all, say), it is just above the
-    highest probability: nobody is flagged.
+    highest probability: there is no exceedance.
     """
     chosen = choose_thresholds(label, probability, {"specificity": [specificity]})
     above = float(np.nextafter(probability.max(), np.inf))

@@ -1,7 +1,8 @@
-"""The clinical features of the planned epochs: vital signs of the monitor, up to the epoch's end.
+"""Measure the vital features of planned epochs: the monitor's vital signs up to the epoch's end.
 
 ``reference/arrest_vitals.csv`` says which values a sensor can have measured,
-``reference/clinical_features.csv`` names the features. All look back at most 2 h from the end of
+``reference/clinical_features.csv`` names the features; the files of their model are called
+``clinical``. All look back at most 2 h from the end of
 the epoch, and at the medians of epochs of the same stay only.
 """
 
@@ -33,12 +34,12 @@ def vital_ranges() -> pd.DataFrame:
     return pd.read_csv(reference("arrest_vitals.csv")).set_index("vital")
 
 
-def clinical_features() -> tuple[str, ...]:
+def vital_features() -> tuple[str, ...]:
     """Return the names of the 43 features, in order."""
     return tuple(pd.read_csv(reference("clinical_features.csv"))["feature"])
 
 
-def measure_numerics(
+def measure_vitals(
     plan: str | Path,
     scanned: str | Path,
     waveforms: str | Path,
@@ -47,7 +48,7 @@ def measure_numerics(
     group: int,
     max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
 ) -> None:
-    """Write the clinical features of the epochs of one group.
+    """Write the vital features of the epochs of one group.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def features_of(
     Returns
     -------
     pandas.DataFrame
-        (n, 43) in the order of :func:`clinical_features`.
+        (n, 43) in the order of :func:`vital_features`.
     """
     vitals = list(vital_ranges().index)
     first = _first_of_last_hours(stay_id, start, end)
@@ -158,7 +159,7 @@ def features_of(
     for statistic, values in _last_hours(medians, first).items():
         columns |= {f"{vital}_{statistic}_2h": values[:, i] for i, vital in enumerate(vitals)}
     columns["shock_index"] = columns["hr"] / columns["sbp"]
-    return pd.DataFrame(columns)[list(clinical_features())]
+    return pd.DataFrame(columns)[list(vital_features())]
 
 
 def _first_of_last_hours(stay_id: pd.Series, start: pd.Series, end: pd.Series) -> np.ndarray:

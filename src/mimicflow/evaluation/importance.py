@@ -15,12 +15,12 @@ from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
 COLUMNS = ["model", "title", "feature", "group", "measure", "mean", "sd", "rank"]
-MEASURES = {
+KINDS = {
     "training": {"impurity": "Share of impurity decrease", "gain": "Share of gain"},
     "permutation": {"permutation": "Fall of AUROC when shuffled"},
     "shap": {"shap": "Mean |SHAP value|"},
 }
-"""Figure -> the measures that it shows, with the words on the axis."""
+"""Figure -> the kinds of importance that it shows, with the words on the axis."""
 
 _KEYS = ["feature", "group", "measure"]
 _LONGEST_LABEL = 40  # characters
@@ -41,7 +41,7 @@ def combine_importance(
     synthetic: bool,
     top: int = 20,
 ) -> None:
-    """Write mean and SD over folds of every measure, and draw the leading features.
+    """Write mean and SD over folds of every kind, and draw the leading features.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def combine_importance(
         Model -> its name for readers.
     output : path-like
         CSV: model, title, feature, group, measure, mean, sd, rank (1: largest mean of the model
-        and measure). With one fold there is no SD.
+        and kind of importance, which is the column ``measure``). With one fold there is no SD.
     figures : mapping of str to path-like
         ``training`` (impurity or gain), ``permutation`` and ``shap``, as many as wanted -> PNG.
     synthetic : bool
@@ -65,13 +65,13 @@ def combine_importance(
     ConfigError
         For a figure that does not exist.
     InputError
-        When the folds of a model do not hold the same features and measures.
+        When the folds of a model do not hold the same features and kinds.
     """
-    unknown = sorted(set(figures) - set(MEASURES))
+    unknown = sorted(set(figures) - set(KINDS))
     if unknown:
         raise ConfigError(
             f"no figure of importance is called {unknown[0]!r}",
-            remedy=f"use {', '.join(MEASURES)}",
+            remedy=f"use {', '.join(KINDS)}",
         )
     tables = [
         _over_folds(paths).assign(model=model, title=titles[model])
@@ -85,13 +85,13 @@ def combine_importance(
 
 
 def _over_folds(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """Mean, SD and rank of each feature and measure of one model."""
+    """Mean, SD and rank of each feature and kind of one model."""
     first, *others = (pd.read_csv(path) for path in paths)
     values = [first["value"]]
     for table, path in zip(others, paths[1:], strict=True):
         if not table[_KEYS].equals(first[_KEYS]):
             raise InputError(
-                f"other features or measures than in {paths[0]}",
+                f"other features or kinds than in {paths[0]}",
                 file=path,
                 remedy="explain all folds again, with the same table of features",
             )
@@ -129,7 +129,7 @@ def draw_importance(
     top : int
         Features per model.
     """
-    words = MEASURES[name]
+    words = KINDS[name]
     shown = table[table["measure"].isin(words)]
     models = shown["model"].unique()
     columns = min(2, len(models))
@@ -186,7 +186,7 @@ def compare_with_truth(importance: pd.DataFrame, truth: pd.DataFrame) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        One row per model and measure: signal_rank and noise_rank (median rank among all features,
+        One row per model and kind: signal_rank and noise_rank (median rank among all features,
         1 is first), first_noise_rank (of the leading noise feature), signal_first (share of the
         pairs in which the signal feature stands before the noise feature; ties count half).
 
@@ -203,7 +203,7 @@ def compare_with_truth(importance: pd.DataFrame, truth: pd.DataFrame) -> pd.Data
             remedy="list features of the table, some as signal and some as noise",
         )
     rows = []
-    for (model, measure), of_model in importance.groupby(["model", "measure"], sort=False):
+    for (model, kind), of_model in importance.groupby(["model", "measure"], sort=False):
         values = of_model.set_index("feature")["mean"]
         rank = values.rank(ascending=False)
         signal, noise = (roles.index[roles == role] for role in ("signal", "noise"))
@@ -211,7 +211,7 @@ def compare_with_truth(importance: pd.DataFrame, truth: pd.DataFrame) -> pd.Data
         rows.append(
             {
                 "model": model,
-                "measure": measure,
+                "measure": kind,
                 "signal_rank": rank[signal].median(),
                 "noise_rank": rank[noise].median(),
                 "first_noise_rank": rank[noise].min(),

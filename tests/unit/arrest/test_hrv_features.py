@@ -9,7 +9,7 @@ import wfdb
 from made_arrest_registry import beating, write_wfdb
 
 import mimicflow.arrest.hrv_features as module
-from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_group
+from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_hrv
 from mimicflow.errors import InputError, RecordError
 from mimicflow.hrv.epochs import EpochRule, measure_epoch
 from mimicflow.hrv.measures import MEASURES
@@ -34,7 +34,7 @@ def scanned(*records):
 def measure(folder, plan, recordings, *, options=OPTIONS, group=0):
     plan.to_parquet(folder / "plan.parquet")
     recordings.to_parquet(folder / "scanned.parquet")
-    measure_group(
+    measure_hrv(
         folder / "plan.parquet",
         folder / "scanned.parquet",
         folder,

@@ -1,4 +1,4 @@
-"""The 43 clinical features, against the same in plain Python, one epoch after the other."""
+"""The 43 vital features, against the same in plain Python, one epoch after the other."""
 
 import logging
 import math
@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from mimicflow.arrest.vital_features import (
-    clinical_features,
     epoch_medians,
     features_of,
-    measure_numerics,
+    measure_vitals,
+    vital_features,
     vital_ranges,
 )
 from mimicflow.errors import InputError
@@ -56,7 +56,7 @@ def measure(folder, plan, numerics, group=0):
     pd.DataFrame(rows).to_parquet(folder / "scanned.parquet")
     plan.to_parquet(folder / "plan.parquet")
     paths = folder / "plan.parquet", folder / "scanned.parquet", folder, folder / "out.parquet"
-    measure_numerics(*paths, group=group)
+    measure_vitals(*paths, group=group)
     return pd.read_parquet(paths[-1])
 
 
@@ -130,7 +130,7 @@ def test_all_features_are_those_of_plain_python(tmp_path):
 
 
 def test_there_are_43_and_their_table_tells_them():
-    names = clinical_features()
+    names = vital_features()
     assert len(names) == len(set(names)) == 43
     assert names[:6] == VITALS
     assert names[-1] == "shock_index"

@@ -11,7 +11,7 @@ from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation import importance
 from mimicflow.evaluation.importance import (
     COLUMNS,
-    MEASURES,
+    KINDS,
     combine_importance,
     compare_with_truth,
     feature_labels,
@@ -77,7 +77,7 @@ def test_figures_show_the_leading_features_by_readable_names(tmp_path, folds, mo
         panels.append(axes)
 
     monkeypatch.setattr(importance, "_panel", remembered)
-    figures = {name: tmp_path / f"{name}.png" for name in MEASURES}
+    figures = {name: tmp_path / f"{name}.png" for name in KINDS}
     combined(tmp_path, folds, figures=figures, top=3)
     assert all(path.stat().st_size > 5000 for path in figures.values())
     forest, boosted = panels[-2:]
@@ -106,7 +106,7 @@ def test_folds_that_do_not_fit_and_unknown_figures(tmp_path, folds):
     with pytest.raises(ConfigError, match="'lime'"):
         combined(tmp_path, folds, figures={"lime": tmp_path / "lime.png"})
     other = fold(tmp_path / "other", {"age": 1.0})
-    with pytest.raises(InputError, match="other features or measures"):
+    with pytest.raises(InputError, match="other features or kinds"):
         combined(tmp_path, {"forest": [folds["forest"][0], other]})
     assert not (tmp_path / "importance.csv").exists()
 

@@ -100,11 +100,11 @@ def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
 
 
 def _curve(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per threshold, the highest first: ``rule`` and value and interval by measure."""
+    """Return a row per threshold, the highest first: ``rule`` and value and interval by score."""
     wide = table.pivot(
         index=["threshold", "rule"], columns="measure", values=["value", "lower", "upper"]
     )
-    wide.columns = [f"{measure}_{end}" for end, measure in wide.columns]
+    wide.columns = [f"{score}_{end}" for end, score in wide.columns]
     return wide.sort_index(ascending=False).reset_index()
 
 
@@ -122,7 +122,7 @@ def _stays(table: pd.DataFrame, rule: str) -> str:
 
 
 def _mark(axes: Axes, point: pd.Series, x: str, y: str, colour: str, intervals: bool) -> None:
-    """Mark the chosen threshold, with the intervals of both measures if wanted."""
+    """Mark the chosen threshold, with the intervals of both scores if wanted."""
     errors = [
         np.abs(point[[f"{of}_lower", f"{of}_upper"]].to_numpy(dtype=float) - point[f"{of}_value"])
         if intervals

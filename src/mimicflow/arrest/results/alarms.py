@@ -1,7 +1,7 @@
 """Count alarms as a ward hears them: arrests announced, false alarms per day, time that is left.
 
-An alarm rings at the end of an epoch whose probability reaches the threshold, unless the last
-alarm of the stay that rang is less than the silence ago. Epochs that were dropped for their quality
+An epoch whose probability reaches the threshold is an exceedance. An alarm rings at the end of an
+exceedance, unless the last alarm of the stay rang less than the silence ago. Epochs that were dropped for their quality
 never ring, and do not count as monitored time. All stays are those of held-out patients.
 """
 
@@ -30,7 +30,7 @@ SWEEP = "sweep"
 """Rule of the thresholds that only make the curve."""
 POINTS = 40
 """Thresholds of the curve."""
-MEASURES = {
+ALARM_SCORES = {
     "event_sensitivity": ("", "event"),
     "lead_time_q25": ("h", "event"),
     "lead_time_median": ("h", "event"),
@@ -39,7 +39,7 @@ MEASURES = {
     "false_alarms_per_day": ("1/day", "control"),
     "control_stays_alarmed": ("", "control"),
 }
-"""Measure -> its unit, and the stays that it is of."""
+"""Score -> its unit, and the stays that it is of."""
 COLUMNS = [
     *("model", "title", "silence_min", "rule", "threshold", "measure", "unit"),
     *("stays", "patients", "days", "value", "lower", "upper", "suppressed", "data"),
@@ -78,7 +78,7 @@ def score_alarms(
     published : path-like
         CSV with the titles of the models.
     output : path-like
-        CSV to write: `COLUMNS`, a row per silence, threshold and measure of `MEASURES`:
+        CSV to write: `COLUMNS`, a row per silence, threshold and score of `ALARM_SCORES`:
 
         - ``event_sensitivity``: share of the event stays with at least one alarm,
         - ``lead_time_…``: from the first alarm to the arrest, of stays with an alarm,
@@ -87,7 +87,7 @@ def score_alarms(
         - ``control_stays_alarmed``: share of the control stays with at least one alarm.
 
         ``stays`` (those with at least one kept epoch; for the lead time, with an alarm),
-        ``patients`` and ``days`` (of kept epochs) are what the measure is made of. An event stay
+        ``patients`` and ``days`` (of kept epochs) are what the score is made of. An event stay
         is observed from 24 to 0.5 h before its arrest, a control stay in one window of 24 h, so
         that no precision of alarms follows from these numbers.
     figure : path-like
@@ -101,7 +101,7 @@ def score_alarms(
     synthetic : bool
         Whether the patients are synthetic.
     smallest : int
-        Unless they are, measures are suppressed where the stays with or without an alarm come
+        Unless they are, scores are suppressed where the stays with or without an alarm come
         from fewer patients.
 
     Raises
@@ -129,7 +129,7 @@ def score_alarms(
         {"silence_min": silence, "rule": name, "threshold": threshold} | row
         for silence in minutes
         for name, threshold in thresholds
-        for row in stays.measures(threshold, silence, weights, hidden)
+        for row in stays.scores(threshold, silence, weights, hidden)
     ]
     title = read_titles(published).get(model, model)
     table = pd.DataFrame(rows).assign(
@@ -174,7 +174,7 @@ def read_threshold(path: str | Path, rule: str) -> float:
     return threshold
 
 
-def ring(stay: np.ndarray, end: np.ndarray, flagged: np.ndarray, silence: float) -> np.ndarray:
+def ring(stay: np.ndarray, end: np.ndarray, exceeding: np.ndarray, silence: float) -> np.ndarray:
     """Return at the end of which epochs an alarm rings.
 
     Parameters
@@ -183,7 +183,7 @@ def ring(stay: np.ndarray, end: np.ndarray, flagged: np.ndarray, silence: float)
         Stay of each epoch; the epochs of a stay stand together, the earliest first.
     end : numpy.ndarray of datetime64, shape (n,)
         End of each epoch.
-    flagged : numpy.ndarray of bool, shape (n,)
+    exceeding : numpy.ndarray of bool, shape (n,)
         Whether its probability reaches the threshold.
     silence : float
         Minutes after an alarm that rang in which no other rings; one exactly then rings.
@@ -192,14 +192,14 @@ def ring(stay: np.ndarray, end: np.ndarray, flagged: np.ndarray, silence: float)
     -------
     numpy.ndarray of bool, shape (n,)
     """
-    candidates = np.flatnonzero(flagged)
+    exceedances = np.flatnonzero(exceeding)
     rings = np.zeros(len(stay), dtype=bool)
-    if not len(candidates):
+    if not len(exceedances):
         return rings
-    first = np.r_[True, stay[candidates][1:] != stay[candidates][:-1]]
+    first = np.r_[True, stay[exceedances][1:] != stay[exceedances][:-1]]
     # A clock that goes on from stay to stay, with more than the silence between two.
     gap = round(silence * _US_PER_MIN)
-    time = end[candidates].astype("datetime64[us]").astype(np.int64)
+    time = end[exceedances].astype("datetime64[us]").astype(np.int64)
     opening = time[first]
     closing = time[np.r_[np.flatnonzero(first)[1:], len(time)] - 1]
     length = closing - opening + gap + 1
@@ -209,7 +209,7 @@ def ring(stay: np.ndarray, end: np.ndarray, flagged: np.ndarray, silence: float)
     # The alarms of all stays together, the first of each, then the second …
     now = np.flatnonzero(first)
     while len(now):
-        rings[candidates[now]] = True
+        rings[exceedances[now]] = True
         then = following[now]  # of the last alarm of a stay, the first of the next stay
         inside = then < len(clock)
         now = then[inside][number[then[inside]] == number[now[inside]]]
@@ -253,10 +253,10 @@ class Stays:
         hours = self._lead(rings)[self._event]
         return pd.DataFrame({"patient": self._patient[self._event], "hours": hours})
 
-    def measures(
+    def scores(
         self, threshold: float, silence: float, weights: np.ndarray, smallest: int
     ) -> list[dict[str, object]]:
-        """Return a row per measure of `MEASURES`, with 95 % intervals.
+        """Return a row per score of `ALARM_SCORES`, with 95 % intervals.
 
         Parameters
         ----------
@@ -276,17 +276,17 @@ class Stays:
         values = self._values(alarms, lead, np.ones((1, weights.shape[1])))
         drawn = self._values(alarms, lead, weights)
         rows = []
-        for measure, (unit, name) in MEASURES.items():
-            of = parts[name] & (alarms > 0) if measure in _QUANTILES else parts[name]
-            value = float("nan") if hidden[name] else float(values[measure][0])
-            found = estimate(value, nothing if hidden[name] else drawn[measure])
+        for score, (unit, name) in ALARM_SCORES.items():
+            of = parts[name] & (alarms > 0) if score in _QUANTILES else parts[name]
+            value = float("nan") if hidden[name] else float(values[score][0])
+            found = estimate(value, nothing if hidden[name] else drawn[score])
             size = {
                 "stays": int(of.sum()),
                 "patients": len(np.unique(self._patient[of])),
                 "days": self._days[of].sum(),
             }
             rows.append(
-                {"measure": measure, "unit": unit}
+                {"measure": score, "unit": unit}
                 | (dict.fromkeys(size) if hidden[name] else size)
                 | dict(zip(("value", "lower", "upper"), found, strict=True))
                 | {"suppressed": hidden[name]}
@@ -308,7 +308,7 @@ class Stays:
     def _values(
         self, alarms: np.ndarray, lead: np.ndarray, weights: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Return every measure of every weighting of the patients, each of shape (draws,)."""
+        """Return every score of every weighting of the patients, each of shape (draws,)."""
 
         def total(values: np.ndarray) -> np.ndarray:
             return weights @ np.bincount(self._patient, weights=values, minlength=weights.shape[1])

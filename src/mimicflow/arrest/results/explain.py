@@ -19,6 +19,7 @@ from scipy.stats import spearmanr
 from mimicflow.reference import reference
 from mimicflow.arrest.results.explain_figures import MISSING, draw_dependence, draw_ranking
 from mimicflow.arrest.results.horizon_scores import EPOCH, draws_of_patients, estimate, quotient
+from mimicflow.arrest.features import HRV, VITAL
 from mimicflow.arrest.model_folder import ArrestModel, load_model
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.calibration import quantile_bins
@@ -42,8 +43,8 @@ ROWS = 20_000
 BINS = 20
 """Bins of a feature in its dependence, of equal numbers of epochs."""
 _REFERENCES = {
-    "hrv": ("hrv_measures.csv", "measure"),
-    "clinical": ("clinical_features.csv", "feature"),
+    HRV: ("hrv_measures.csv", "measure"),
+    VITAL: ("clinical_features.csv", "feature"),
 }
 
 

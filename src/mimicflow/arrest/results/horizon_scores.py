@@ -115,7 +115,7 @@ def estimate_scores(
     label, probability, patient : numpy.ndarray of shape (n,)
         0/1, probability of 1, and patient of each epoch.
     threshold : float
-        A probability of at least this is an alarm; NaN leaves the scores of decisions NaN.
+        A probability of at least this is an exceedance; NaN leaves the scores of decisions NaN.
     weights : numpy.ndarray of shape (draws, patients)
         As `draws_of_patients` returns them.
     level : float
@@ -212,19 +212,19 @@ def _operating(
     """Return the scores of the decisions at a threshold."""
     if np.isnan(threshold):
         return {score: np.full(len(weights), np.nan) for score in OPERATING}
-    flagged = probability >= threshold
+    exceeding = probability >= threshold
     event = label == 1
-    hits, alarms, events, total = (
+    hits, exceedances, events, total = (
         weights @ np.bincount(unit[rows], minlength=weights.shape[1])
-        for rows in (flagged & event, flagged, event, np.ones(len(label), dtype=bool))
+        for rows in (exceeding & event, exceeding, event, np.ones(len(label), dtype=bool))
     )
-    quiet = total - events - (alarms - hits)
+    quiet = total - events - (exceedances - hits)
     return {
         "sensitivity": quotient(hits, events),
         "specificity": quotient(quiet, total - events),
-        "precision": quotient(hits, alarms),
+        "precision": quotient(hits, exceedances),
         "accuracy": quotient(hits + quiet, total),
-        "f1": quotient(2 * hits, alarms + events),
+        "f1": quotient(2 * hits, exceedances + events),
     }
 
 
@@ -241,7 +241,7 @@ def published_of(path: str | Path, model: str) -> Mapping[tuple[float, str], flo
     path : path-like
         CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
     model : str
-        ``hrv`` or ``clinical``; of others nothing was published.
+        ``hrv`` or ``clinical`` (vital signs); of others nothing was published.
     """
     table = pd.read_csv(path)
     table = table[(table["model"] == model) & table["feature"].isna()]

@@ -108,7 +108,7 @@ class WeightedScores:
         }
         if self._flagged is not None:
             columns["hits"] = self._flagged * label[:, None]
-            columns["alarms"] = self._flagged
+            columns["flagged"] = self._flagged
         patients = int(self._row_patient.max()) + 1
         self._sums = {
             name: np.column_stack(
@@ -127,9 +127,12 @@ class WeightedScores:
         """Return AUROC and average precision."""
         positive = rows[:, : self._positives]
         hits = _running_sum(positive)
-        alarms = _running_sum(rows[:, self._positives :])
-        above, reached = alarms[:, self._negatives_above], alarms[:, self._negatives_reached]
-        positives, negatives = hits[:, -1], alarms[:, -1]
+        false_hits = _running_sum(rows[:, self._positives :])
+        above, reached = (
+            false_hits[:, self._negatives_above],
+            false_hits[:, self._negatives_reached],
+        )
+        positives, negatives = hits[:, -1], false_hits[:, -1]
         # A positive loses against the negatives above it, and half against those it is tied with.
         lost = np.einsum("ij,ij->i", positive, above + reached) / 2
         hits = hits[:, self._positives_reached]
@@ -148,14 +151,14 @@ class WeightedScores:
         found["ece"] = (np.abs(sums["excess"]) / total).sum(axis=1)
         if self._flagged is None:
             return found
-        hits, alarms = sums["hits"], sums["alarms"]
-        correct_rest = total - positives - (alarms - hits)
+        hits, flagged = sums["hits"], sums["flagged"]
+        correct_rest = total - positives - (flagged - hits)
         return found | {
             "sensitivity": _share(hits, positives),
             "specificity": _share(correct_rest, total - positives),
-            "ppv": _share(hits, alarms),
-            "npv": _share(correct_rest, total - alarms),
-            "f1": _share(2 * hits, alarms + positives),
+            "ppv": _share(hits, flagged),
+            "npv": _share(correct_rest, total - flagged),
+            "f1": _share(2 * hits, flagged + positives),
         }
 
     def _calibrate(self, counts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

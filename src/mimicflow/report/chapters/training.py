@@ -24,7 +24,7 @@ from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import Protocol, System, rule_title
 from mimicflow.report.inputs import label, read_table
 
-MEASURES, PARTS = ["loss", "auc", "ap"], ["train", "val"]
+SCORES, PARTS = ["loss", "auc", "ap"], ["train", "val"]
 CELLS = ["tn", "fp", "fn", "tp"]
 
 
@@ -34,12 +34,12 @@ def history(system: System) -> Section:
     texts: dict[str, str] = {}
     for protocol in system.protocols:
         for model, path in system.models_with(protocol, "history"):
-            columns = [f"{part}_{measure}" for measure in MEASURES for part in PARTS]
+            columns = [f"{part}_{score}" for score in SCORES for part in PARTS]
             frame = read_table(path, "epoch", "is_best", *columns)
             if model in blocks:
-                blocks[model].append(_epoch_table(protocol, frame, MEASURES, folded=True))
+                blocks[model].append(_epoch_table(protocol, frame, SCORES, folded=True))
                 continue
-            blocks[model] = [_epochs(protocol, frame, measure) for measure in MEASURES]
+            blocks[model] = [_epochs(protocol, frame, score) for score in SCORES]
             texts[model] = f"{protocol.marked_title}. {_kept_text(frame)}"
     parts = [
         Section(f"{system.name}-history-{model}", system.title(model), texts[model], found)
@@ -48,32 +48,32 @@ def history(system: System) -> Section:
     return section("history", sections=parts, system=system.name)
 
 
-def _epochs(protocol: Protocol, frame: pd.DataFrame, measure: str) -> Chart:
-    drawn = frame.rename(columns={f"{part}_{measure}": label("epoch", part) for part in PARTS})
+def _epochs(protocol: Protocol, frame: pd.DataFrame, score: str) -> Chart:
+    drawn = frame.rename(columns={f"{part}_{score}": label("epoch", part) for part in PARTS})
     drawn = drawn.melt("epoch", [label("epoch", part) for part in PARTS], "title").dropna().round(5)
-    name = label("epoch", measure)
+    name = label("epoch", score)
     description = f"{name} on training and validation patients by epoch."
     spec = charts.specification(grouped_charts.epochs(drawn, name, _kept(frame)), description)
-    data = _epoch_table(protocol, frame, [measure])
+    data = _epoch_table(protocol, frame, [score])
     return Chart(f"{name} by epoch.", description, spec, data, small=True)
 
 
 def _epoch_table(
-    protocol: Protocol, frame: pd.DataFrame, measures: list[str], folded: bool = False
+    protocol: Protocol, frame: pd.DataFrame, scores: list[str], folded: bool = False
 ) -> Table:
     columns = [("Epoch", True)]
-    for measure in measures:
+    for score in scores:
         names = [label("epoch", part) for part in PARTS]
-        if len(measures) > 1:
-            names = [f"{label('epoch', measure)}, {in_sentence(name)}" for name in names]
+        if len(scores) > 1:
+            names = [f"{label('epoch', score)}, {in_sentence(name)}" for name in names]
         columns += [(name, True) for name in names]
     kept = _kept(frame)
     rows = [
         [f"{row['epoch']:.0f}{' (kept)' if row['epoch'] == kept else ''}"]
-        + [number(row[f"{part}_{measure}"]) for measure in measures for part in PARTS]
+        + [number(row[f"{part}_{score}"]) for score in scores for part in PARTS]
         for _, row in frame.iterrows()
     ]
-    what = ", ".join(label("epoch", measure) for measure in measures)
+    what = ", ".join(label("epoch", score) for score in scores)
     caption = f"{protocol.title}, {in_sentence(what)} by epoch."
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=folded)
 

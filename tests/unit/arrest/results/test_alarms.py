@@ -11,7 +11,7 @@ import pytest
 
 from mimicflow.arrest.results.alarm_figures import joined
 from mimicflow.arrest.results.alarms import (
-    MEASURES,
+    ALARM_SCORES,
     SWEEP,
     Stays,
     read_threshold,
@@ -62,7 +62,7 @@ HAND = timeline(
 
 def measures(epochs, threshold=0.5, silence=30, smallest=0):
     everyone = np.ones((1, epochs["subject_id"].nunique()))
-    rows = Stays(epochs).measures(threshold, silence, everyone, smallest)
+    rows = Stays(epochs).scores(threshold, silence, everyone, smallest)
     return pd.DataFrame(rows).set_index("measure")
 
 
@@ -109,7 +109,7 @@ def test_measures_of_the_timeline():
     assert found["false_alarms_per_day"] == pytest.approx(3 / (5 * 5 / 1440))
     assert found["control_stays_alarmed"] == pytest.approx(2 / 3)
     sizes = measures(HAND)
-    assert sizes["stays"].to_dict() == dict(zip(MEASURES, [3, 2, 2, 2, 3, 3, 3], strict=True))
+    assert sizes["stays"].to_dict() == dict(zip(ALARM_SCORES, [3, 2, 2, 2, 3, 3, 3], strict=True))
     assert sizes.at["control_stays_alarmed", "patients"] == 2
     assert sizes.at["false_alarms_per_day", "days"] == pytest.approx(25 / 1440)
 
@@ -210,7 +210,7 @@ def test_curve_falls_from_all_stays_to_few(files):
 def test_real_stays_of_few_patients_are_suppressed(tmp_path, texts):
     files = Files(tmp_path, made.predictions(events=16))
     table = files.score(synthetic=False)  # eight held-out event stays
-    event = table["measure"].map(lambda measure: MEASURES[measure][1]) == "event"
+    event = table["measure"].map(lambda measure: ALARM_SCORES[measure][1]) == "event"
     assert table.loc[event, "suppressed"].all()
     assert table.loc[event, ["stays", "patients", "days", "value", "lower"]].isna().all(axis=None)
     shown = table[~table["suppressed"]]
