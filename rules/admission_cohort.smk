@@ -78,7 +78,7 @@ rule split_patients:
 rule describe_groups:
     """The groups in which performance is reported, from what was known on arrival."""
     input:
-        spine="results/cohort/stays.parquet",
+        stays="results/cohort/stays.parquet",
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
         code=sources("concepts.groups", *concept("stay_groups"), "reference/race_groups.csv"),
     output:

@@ -51,7 +51,7 @@ rule extract_concept:
     The SQL says which events there are and from when each was known; the time is cut in one place.
     """
     input:
-        spine=at("cohort/stays.parquet"),
+        stays=at("cohort/stays.parquet"),
         tables=tables_of_concept,
         code=code_of_concept,
     output:

@@ -153,7 +153,7 @@ rule split_arrest_patients:
 rule describe_arrest_groups:
     """The groups in which performance is reported: sex, age, unit and monitor."""
     input:
-        spine="results/arrest/stays.parquet",
+        stays="results/arrest/stays.parquet",
         code=sources("concepts.groups", *concept("arrest_stay_groups"), "reference/age_bands.csv"),
     output:
         "results/arrest/groups.parquet",

@@ -110,7 +110,7 @@ rule label_deaths:
 rule describe_icu_groups:
     """The groups in which performance is reported, as known at the index admission."""
     input:
-        spine="results/mortality/stays.parquet",
+        stays="results/mortality/stays.parquet",
         code=sources(
             "concepts.groups",
             *concept("icu_stay_groups"),

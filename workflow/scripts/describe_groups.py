@@ -5,7 +5,7 @@ from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     describe_groups(
-        snakemake.input.spine,
+        snakemake.input.stays,
         {"admissions": snakemake.input.admissions},
         snakemake.output[0],
         memory_mb=snakemake.resources.mem_mb,

@@ -7,7 +7,8 @@ with rule_log(snakemake.log[0]):
     tables = dict(zip(snakemake.params.tables, snakemake.input.tables, strict=True))
     extract_concept(
         snakemake.params.concept,
-        tables={"spine": snakemake.input.spine, **tables},
+        # What SQL calls spine: the predictions that a concept is asked about.
+        tables={"spine": snakemake.input.stays, **tables},
         options=snakemake.params.options,
         output=snakemake.output[0],
         shard=int(snakemake.wildcards.shard),

@@ -255,19 +255,19 @@ class AdmissionInputs:
     """
 
     def __init__(self, files: InputFiles, config: ModelConfig, options: InputOptions) -> None:
-        spine = stays_of_model(files.spine, config.stays, options.stopping, options.multi)
+        stays = stays_of_model(files.spine, config.stays, options.stopping, options.multi)
         self.branches, self.stopping = config.branches, options.stopping
-        self.stays = spine[["stay_id", "subject_id", "split", "label"]]
-        self.labels = torch.from_numpy(spine["label"].to_numpy(np.float32))
+        self.stays = stays[["stay_id", "subject_id", "split", "label"]]
+        self.labels = torch.from_numpy(stays["label"].to_numpy(np.float32))
         self._require_both_classes(files.spine)
         self._place_ecgs(files.cohort_ecgs)
         static = pd.read_parquet(files.final_ecgs)
         self.dictionary = read_dictionary(files.gsn_etc)
         require_dictionary(static, self.dictionary.attrs[DRUG_DICTIONARY], files.final_ecgs)
-        static = static.set_index("stay_id").reindex(spine["stay_id"]).reset_index()
-        raw = _raw_vitals(files.vitals, spine)
+        static = static.set_index("stay_id").reindex(stays["stay_id"]).reset_index()
+        raw = _raw_vitals(files.vitals, stays)
         place = np.repeat(np.arange(len(raw)), [len(rows) for rows in raw])
-        training = (spine["split"] == "train").to_numpy()
+        training = (stays["split"] == "train").to_numpy()
         self.preprocessor = Preprocessor.fit(
             static,
             training,
@@ -346,13 +346,13 @@ def _all_vitals(file: str | Path) -> np.ndarray:
     return table[list(VITALS)].to_numpy(np.float64)
 
 
-def _raw_vitals(file: str | Path, spine: pd.DataFrame) -> list[np.ndarray]:
-    """Return the raw rows of each stay of the spine, oldest first."""
-    times = spine[["stay_id", "intime", "prediction_time"]]
+def _raw_vitals(file: str | Path, stays: pd.DataFrame) -> list[np.ndarray]:
+    """Return the raw rows of each stay, oldest first."""
+    times = stays[["stay_id", "intime", "prediction_time"]]
     table = pd.read_parquet(file).merge(times, on="stay_id").sort_values(["stay_id", "source"])
     # The triage row has no time of its own.
     until = table["prediction_time"] - table["charttime"].fillna(table["intime"])
     table["hours"] = until.dt.total_seconds() / 3600
     values = table[list(RAW_VITALS)].to_numpy(np.float64)
-    counts = table.groupby("stay_id").size().reindex(spine["stay_id"], fill_value=0)
+    counts = table.groupby("stay_id").size().reindex(stays["stay_id"], fill_value=0)
     return np.split(values, np.cumsum(counts.to_numpy())[:-1])

@@ -1,9 +1,10 @@
 """What was known when? Clinical concepts in SQL, and the database in which they are read.
 
-Each ``<concept>.sql`` yields events with ``event_time`` and ``available_time``;
-``<concept>_features.sql`` turns those known at the prediction into one row per stay;
-``<concept>_counts.sql``, where there is one, counts what a reader of the log should know. Drugs
-have one row each until ``<concept>_classes.sql``, since their classes depend on the split.
+In SQL the predictions that a concept is asked about are the view ``spine``: one row each, with
+``prediction_time``. Each ``<concept>.sql`` yields events with ``event_time`` and
+``available_time``; ``<concept>_features.sql`` turns those known at the prediction into one row per
+stay; ``<concept>_counts.sql``, where there is one, counts what a reader of the log should know.
+Drugs have one row each until ``<concept>_classes.sql``, since their classes depend on the split.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def extract_concept(
     concept : str
         A line of ``concepts.csv``.
     tables : mapping of str to path or paths
-        Parquet of ``spine`` (all stays of the cohort) and of the concept's tables, of this shard.
+        Parquet of ``spine`` (all stays to predict) and of the concept's tables, of this shard.
     options : mapping
         Keys of the sections ``cohort``, ``features`` and ``vitals`` of the configuration; for
         ``visit_codes``, of ``mortality`` and its protocol.

@@ -18,7 +18,7 @@ _LISTS = {"race_groups.csv": "race", "arrivals.csv": "arrival_transport"}
 
 
 def describe_groups(
-    spine: str | Path,
+    stays: str | Path,
     tables: Mapping[str, Paths],
     output: str | Path,
     memory_mb: int = 1000,
@@ -28,7 +28,7 @@ def describe_groups(
 
     Parameters
     ----------
-    spine : path-like
+    stays : path-like
         Parquet, one row per stay of the cohort.
     tables : mapping of str to path or paths
         Parquet shards that the concept reads: ``admissions`` for ``stay_groups``.
@@ -42,7 +42,7 @@ def describe_groups(
         Of emergency stays, of first ICU stays, which have no arrival, or of stays with a bedside
         ECG, of which unit and monitor are known, but neither race nor insurance.
     """
-    with opened({**tables, "spine": str(spine)}, {}, memory_mb) as connection:
+    with opened({**tables, "spine": str(stays)}, {}, memory_mb) as connection:
         for file in (*_LISTS, "age_bands.csv"):
             table = read_csv(connection, reference(file), header=True)
             table.create_view(Path(file).stem)
