@@ -226,7 +226,14 @@ def fine_tuning(
 ) -> Callable[[torch.device], tuple[Clocked, torch.optim.Optimizer]]:
     """Return what makes the task of fine-tuning, in one of the three ways."""
     stays = Stays(config.batch_size * size.steps_of(way))
-    settings = EncoderConfig(width=size.width, depth=size.depth)
+    settings = EncoderConfig(
+        width=size.width,
+        depth=size.depth,
+        shortcuts="pretrained",
+        frozen_batchnorm="eval",
+        padding="packed",
+        stem="frozen",
+    )
 
     def make(device: torch.device) -> tuple[Clocked, torch.optim.Optimizer]:
         encoder = ResNet1d(size.width, size.depth)

@@ -111,7 +111,10 @@ def main() -> int:
     rows = np.arange(options.stays)
     shuffled = shuffled_batches(rows, 64, 0, 0)
     by_length = length_sorted_batches(rows, sequences.lengths, 64, 0, 0)
-    network = VisitNetwork(NetworkConfig(cell="lstm"), DIMENSIONS)
+    lstm = NetworkConfig(
+        cell="lstm", bidirectional=False, hidden=64, dropout=0.3, empty_visits="read"
+    )
+    network = VisitNetwork(lstm, DIMENSIONS)
     packed = seconds(lambda: packed_epoch(network, sequences, by_length), options.repeats)
     padded = seconds(lambda: padded_epoch(network, sequences, shuffled), options.repeats)
     print(f"an epoch of {options.stays} stays: packed {packed:.2f} s, padded {padded:.2f} s")

@@ -34,13 +34,13 @@ class EncoderConfig:
     """Channels of the stem."""
     depth: tuple[int, ...]
     """Residual blocks of the four stages."""
-    shortcuts: Literal["pretrained", "random"] = "pretrained"
+    shortcuts: Literal["pretrained", "random"]
     """``random``: the projections start anew, as if lost on loading."""
-    frozen_batchnorm: Literal["eval", "train"] = "eval"
+    frozen_batchnorm: Literal["eval", "train"]
     """``train``: batch normalisation drifts in layers that are not trained."""
-    padding: Literal["packed", "encoded"] = "packed"
+    padding: Literal["packed", "encoded"]
     """``encoded``: absent ECGs, up to the longest stay of the batch, pass the encoder as zeros."""
-    stem: Literal["frozen", "trained", "forgotten"] = "frozen"
+    stem: Literal["frozen", "trained", "forgotten"]
     """The stem when all layers are trained; ``forgotten``: unfrozen without an optimiser group."""
 
 
@@ -68,7 +68,7 @@ class ModelConfig:
     epochs: int
     patience: int
     """Passes without a better validation AUROC."""
-    calibration: Literal["temperature", "none"] = "temperature"
+    calibration: Literal["temperature", "none"]
     """Fitted on the validation stays."""
 
     def __post_init__(self) -> None:

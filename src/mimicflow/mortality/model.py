@@ -16,13 +16,13 @@ class NetworkConfig:
 
     cell: Literal["lstm", "gru"]
     """Kind of recurrent cell."""
-    bidirectional: bool = False
+    bidirectional: bool
     """Whether a second cell reads the visits from the last to the first."""
-    hidden: int = 64
+    hidden: int
     """Hidden units, each way."""
-    dropout: float = 0.3
+    dropout: float
     """Before the last layer."""
-    empty_visits: Literal["read", "skipped"] = "read"
+    empty_visits: Literal["read", "skipped"]
     """Whether a visit without any vector is a step of zeros, or none, as Keras' Masking(0.0)."""
 
 

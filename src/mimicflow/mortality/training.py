@@ -48,11 +48,11 @@ class TrainingConfig:
     """Stays per step."""
     stopping: Literal["best", "last"]
     """The pass that is kept: the best on validation patients, or the last."""
-    epochs: int = 10
+    epochs: int
     """At most."""
-    learning_rate: float = 1e-3
+    learning_rate: float
     """Of Adam."""
-    pos_weight: Literal["none", "balanced"] = "balanced"
+    pos_weight: Literal["none", "balanced"]
     """Weight of those who died; balanced: survivors per death."""
 
 

@@ -32,8 +32,16 @@ MODEL: dict[str, Any] = {
     "batch_size": 16,
     "epochs": 2,
     "patience": 2,
+    "calibration": "temperature",
 }
-ENCODER: dict[str, Any] = {"width": 4, "depth": [1, 1, 1, 1]}
+SIZE: dict[str, Any] = {"width": 4, "depth": [1, 1, 1, 1]}
+ENCODER: dict[str, Any] = {
+    **SIZE,
+    "shortcuts": "pretrained",
+    "frozen_batchnorm": "eval",
+    "padding": "packed",
+    "stem": "frozen",
+}
 
 
 @dataclass(frozen=True)
@@ -168,7 +176,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> Hosp
         folder / "labels.json",
         store,
         paths["spine"],
-        **ENCODER,
+        **SIZE,
         pretraining={
             "patients": "without_test",
             "validation": 0.1,

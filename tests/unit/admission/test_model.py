@@ -11,6 +11,8 @@ from mimicflow.ecg.resnet import ResNet1d
 from mimicflow.errors import ConfigError
 from mimicflow.learning.configs import parse
 
+from .conftest import ENCODER  # type: ignore[import-not-found]
+
 RATES = dict.fromkeys(["head", "adapter", "layer4", "layer3", "layer2", "layer1", "stem"], 1e-3)
 
 
@@ -23,7 +25,7 @@ def network(
     n_static: int = 5,
     **more: Any,
 ) -> AdmissionModel:
-    encoder = {"width": width, "depth": [2, 2, 2, 2]}
+    encoder = ENCODER | {"width": width, "depth": [2, 2, 2, 2]}
     encoder |= {k: v for k, v in more.items() if k in ("stem", "padding", "frozen_batchnorm")}
     model = {
         "stays": "all",
@@ -39,6 +41,7 @@ def network(
         "batch_size": 2,
         "epochs": 1,
         "patience": 1,
+        "calibration": "temperature",
     }
     settings = parse(EncoderConfig, encoder, "encoder")
     config = parse(ModelConfig, model, "model")

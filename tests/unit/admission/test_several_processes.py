@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from tests.unit.admission.conftest import ENCODER, MODEL
+from tests.unit.admission.conftest import ENCODER, MODEL, SIZE
 
 from mimicflow.learning.checkpoints import load_checkpoint
 
@@ -61,7 +61,7 @@ def pretraining(hospital: Any, folder: Path, **config: Any) -> dict[str, Any]:
         "vocabulary": source / "labels.json",
         "store": hospital.store,
         "spine": hospital.files.spine,
-        **ENCODER,
+        **SIZE,
         "pretraining": default | config,
         "seed": 0,
         "threads": 1,

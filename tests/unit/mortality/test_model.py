@@ -7,10 +7,11 @@ from torch.nn.utils.rnn import pack_sequence
 
 from mimicflow.mortality.model import NetworkConfig, VisitNetwork, n_parameters
 
+LSTM = NetworkConfig(cell="lstm", bidirectional=False, hidden=64, dropout=0.3, empty_visits="read")
 NETWORKS = {
-    "lstm": NetworkConfig(cell="lstm"),
-    "gru": NetworkConfig(cell="gru"),
-    "bilstm": NetworkConfig(cell="lstm", bidirectional=True),
+    "lstm": LSTM,
+    "gru": replace(LSTM, cell="gru"),
+    "bilstm": replace(LSTM, bidirectional=True),
 }
 
 

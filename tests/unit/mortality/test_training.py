@@ -21,8 +21,13 @@ from mimicflow.mortality.training import (
 
 from .conftest import READING, draw_visits
 
-NETWORK = {"cell": "gru", "hidden": 16, "dropout": 0.0}
-TRAINING = {"batch_size": 16, "stopping": "best", "epochs": 12, "learning_rate": 0.01}
+NETWORK = {
+    "cell": "gru", "bidirectional": False, "hidden": 16, "dropout": 0.0, "empty_visits": "read"
+}  # fmt: skip
+TRAINING = {
+    "batch_size": 16, "stopping": "best", "epochs": 12, "learning_rate": 0.01,
+    "pos_weight": "balanced",
+}  # fmt: skip
 
 
 def outputs(folder, **more):
@@ -151,13 +156,12 @@ def test_an_interrupted_training_goes_on_where_it_was(made, fitted, tmp_path, mo
 
 def test_deaths_weigh_as_much_as_survivals_when_balanced(made):
     inputs = MortalityInputs(made.spine, made.sequences)
-    model = VisitNetwork(NetworkConfig(cell="gru"), 12)
+    model = VisitNetwork(NetworkConfig(**NETWORK), 12)
     device = torch.device("cpu")
     balanced, plain = (
-        VisitTask(model, inputs, TrainingConfig(batch_size=8, stopping="best", pos_weight=weight),
-                  0, device)
+        VisitTask(model, inputs, TrainingConfig(**TRAINING | {"pos_weight": weight}), 0, device)
         for weight in ("balanced", "none")
-    )  # fmt: skip
+    )
 
     labels = inputs.labels[inputs.rows("train")]
     assert balanced.pos_weight.item() == pytest.approx((labels == 0).sum() / labels.sum())

@@ -165,3 +165,51 @@ def test_every_key_of_the_schema_has_a_value_in_config_yaml(repository, schema):
             if key != "network_defaults":
                 with pytest.raises(Exception, match=rf"'{section}' lacks {re.escape(key)}"):
                     complete(without, repository / SCHEMA)
+
+
+UNITS = {
+    "Hz": r"sampling_rate|powerline",
+    "Seconds": "seconds",
+    "Minutes": "minutes|.*_minutes|silence",
+    "Hours": ".*_h|.*_hours",
+    "Days": "horizon|.*_days",
+    "Years": "min_age",
+    "Share": ".*",  # 0 to 1
+    "Probability": ".*",  # 0 to 1
+    "Number of|Numbers of": ".*",  # a count, or which one
+    "Number from 0 to 1": "good_index",
+    "Step sizes? of|Factor of": "learning_rate|.*_decay|head|adapter|layer.|stem",
+    "Seed of": "seed",
+}
+"""How the description of a number starts: by its unit; and the names of keys that may have it."""
+
+
+def is_number(node: dict[str, Any], root: dict[str, Any]) -> bool:
+    if "$ref" in node:
+        return is_number(root["$defs"][node["$ref"].rpartition("/")[2]], root)
+    numbers = [value for value in node.get("enum", []) if isinstance(value, int | float)]
+    inner = [*node.get("anyOf", []), *([node["items"]] if "items" in node else [])]
+    return node.get("type") in {"integer", "number"} or bool(
+        numbers or [part for part in inner if is_number(part, root)]
+    )
+
+
+def test_the_description_of_a_number_starts_with_its_unit(schema):
+    numbers = [
+        (path.rpartition(".")[2], inner["description"])
+        for path, inner in parts(schema)
+        if is_number(inner, schema) and path != "$defs.learning_rate"
+    ]
+    assert len(numbers) > 90
+    assert [
+        (key, description)
+        for key, description in numbers
+        if not any(
+            re.match(rf"({unit})\b", description) and re.fullmatch(keys, key)
+            for unit, keys in UNITS.items()
+        )
+    ] == []
+    # And where the name of a key has a unit, the description has this one.
+    for unit in ("Seconds", "Minutes", "Hours", "Days"):
+        named = [text for key, text in numbers if re.fullmatch(UNITS[unit], key)]
+        assert named and all(text.startswith(unit) for text in named), unit

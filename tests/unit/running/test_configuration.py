@@ -68,7 +68,7 @@ WRONG = [
     (("seed",), -1, "'seed': -1 is less than the minimum of 0 (Seed of every random draw.)"),
     (("ingest", "shards"), 2.0, "'ingest.shards': 2.0 is not of type 'integer'"),
     (("seed",), 10**23, "'seed': 100000000000000000000000 is greater than the maximum"),
-    (("encoder", "depth"), [2, 2], "'encoder.depth': [2, 2] is too short (Blocks per stage.)"),
+    (("encoder", "depth"), [2, 2], "'encoder.depth': [2, 2] is too short (Number of blocks of"),
     (("cohort",), ["x" * 500], "'cohort': ['xxxxx"),
 ]
 
