@@ -23,7 +23,7 @@ from mimicflow.ecg.clean import clean_ecg, fit_length, resample
 from mimicflow.ecg.records import read_record
 from mimicflow.ecg.reports import vocabulary
 from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
-from mimicflow.ecg.store import WaveformStore, build_store
+from mimicflow.ecg.store import WaveformStore, build_ecg_store
 from mimicflow.ecg.targets import MEASUREMENTS
 
 SHARE_BAR, RATIO_BAR = 0.05, 50.0
@@ -39,7 +39,7 @@ def build(folder: Path, n: int, sampling_rate: int) -> WaveformStore:
     record_list = folder / "record_list.parquet"
     pd.DataFrame({**listed, "path": numbers.astype(str)}).to_parquet(record_list)
     outputs = [folder / name for name in ("0.npy", "0.parquet", "0.excluded.parquet")]
-    build_store(folder, record_list, *outputs, sampling_rate=sampling_rate, seconds=SECONDS)
+    build_ecg_store(folder, record_list, *outputs, sampling_rate=sampling_rate, seconds=SECONDS)
     return WaveformStore(outputs[:1], outputs[1:2])
 
 

@@ -25,10 +25,10 @@ BARS = {"gzip": 1.5, "memory_mb": 1024, "pandas": 2.0}
 # Run in a process of its own, so that its peak memory is its own.
 OURS = """
 import json, resource, sys, time
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 start = time.perf_counter()
-report = ingest({folder!r}, {table!r}, {output!r}, shards={shards}, memory_mb={memory}, threads=2,
-    max_reject_share=1.0)
+report = ingest_table({folder!r}, {table!r}, {output!r}, shards={shards}, memory_mb={memory},
+    threads=2, max_reject_share=1.0)
 print(json.dumps({{"seconds": time.perf_counter() - start, "rows": report["rows"],
     "kept": report["rows_kept"],
     "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}))

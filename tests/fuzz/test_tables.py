@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.raw.tables import TABLES
 
 from .damaged_files import (
@@ -112,7 +112,7 @@ def check(folder, path: str, content: bytes, share: float, packed: bytes = b"") 
         for old in place.glob(f"{table.name}.csv*"):
             old.unlink()
         (place / f"{table.name}.csv{'.gz' if packed else ''}").write_bytes(text)
-    report = attempt(ingest, raw, path, folder / "out", max_reject_share=share)
+    report = attempt(ingest_table, raw, path, folder / "out", max_reject_share=share)
     if is_refused(report):
         return
     rejected = pd.read_parquet(folder / "out" / "rejects.parquet")
@@ -223,7 +223,9 @@ def test_damaged_compression(tmp_path):
         parts = [text[a:b] for a, b in pairwise([0, *cuts, len(text)])]
         content = damage_members(parts, draw)
         (tmp_path / "patients.csv.gz").write_bytes(content)
-        report = attempt(ingest, tmp_path, "hosp/patients", tmp_path / "out", max_reject_share=1.0)
+        report = attempt(
+            ingest_table, tmp_path, "hosp/patients", tmp_path / "out", max_reject_share=1.0
+        )
         if is_refused(report):
             return
         read = gzip.decompress(content)
@@ -249,7 +251,7 @@ MEASURED = """
 import gzip, tempfile
 from pathlib import Path
 from mimicflow.errors import TableError
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.raw.tables import TABLES
 header = ",".join(column.name for column in TABLES["ed/vitalsign"].columns)
 with tempfile.TemporaryDirectory() as folder:
@@ -257,7 +259,7 @@ with tempfile.TemporaryDirectory() as folder:
         stream.write(header + "\\n")
         for i in range(300):
             stream.write(f"1,{i},soon,98,80,16,99,,,,a text rejected with its row\\n" * 1000)
-    ingest(folder, "ed/vitalsign", Path(folder, "out"), memory_mb=1000, max_reject_share=1.0)
+    ingest_table(folder, "ed/vitalsign", Path(folder, "out"), memory_mb=1000, max_reject_share=1.0)
 # What getrusage gives is at least the peak of the process that started this one.
 print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024)
 """
@@ -281,7 +283,7 @@ def test_a_value_that_would_be_changed_is_a_counted_rejection(tmp_path, column, 
     lines = [",".join(header), *(",".join(f'"{cell}"' if "," in cell else cell for cell in row)
                                  for row in rows)]  # fmt: skip
     (tmp_path / "patients.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    report = ingest(tmp_path, "hosp/patients", tmp_path / "out", max_reject_share=0.1)
+    report = ingest_table(tmp_path, "hosp/patients", tmp_path / "out", max_reject_share=0.1)
     rejected = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
     assert rejected[["line", "column", "reason"]].values.tolist() == [[9, column, reason]]
     assert report["rows_kept"] == 39
@@ -295,7 +297,7 @@ def test_a_measurement_that_is_no_number_is_a_counted_rejection(tmp_path, value)
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows([header, *rows])
     (tmp_path / "vitalsign.csv").write_text(stream.getvalue())
-    ingest(tmp_path, "ed/vitalsign", tmp_path / "out", max_reject_share=0.1)
+    ingest_table(tmp_path, "ed/vitalsign", tmp_path / "out", max_reject_share=0.1)
     rejected = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
     assert rejected[["line", "column", "reason"]].values.tolist() == [[5, "sbp", "not a number"]]
 

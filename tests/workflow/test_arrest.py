@@ -11,7 +11,7 @@ from checkouts import copy_repository
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.arrest.selection import select_features
-from mimicflow.arrest.training import fit_model
+from mimicflow.arrest.training import fit_arrest_model
 from mimicflow.evaluation.statistics.delong import auroc_interval
 
 MODELS = ("hrv", "clinical")
@@ -186,7 +186,7 @@ def test_with_permuted_labels_nothing_is_predicted(checkout, results, tmp_path):
     arrest = yaml.safe_load((checkout.folder / "config.yaml").read_text())["arrest"]
     names = ("model", "calibration", "description", "predictions", "rounds")
 
-    fit_model(
+    fit_arrest_model(
         tmp_path / "features.parquet",
         results / "hrv/selected_features.csv",
         results / "hrv/best_params.json",

@@ -87,13 +87,13 @@ JOBS = {
         },
     ),
     "ingest": Job(
-        "from mimicflow.raw.ingest import ingest\n",
-        'ingest(here / "synthetic/hosp", "hosp/labevents", out / "labs", **config["ingest"])',
+        "from mimicflow.raw.ingest import ingest_table\n",
+        'ingest_table(here / "synthetic/hosp", "hosp/labevents", out / "labs", **config["ingest"])',
         {f"labs/{name}": f"tables/hosp/labevents/{name}" for name in ("0.parquet", "report.json")},
     ),
     "store": Job(
-        "from mimicflow.ecg.store import build_store\n",
-        """build_store(
+        "from mimicflow.ecg.store import build_ecg_store\n",
+        """build_ecg_store(
             here / "synthetic/ecg", here / "tables/ecg/record_list/0.parquet", out / "0.npy",
             out / "0.parquet", out / "excluded.parquet",
             **{k: v for k, v in config["ecg"].items() if k != "max_damaged_share"})""",
@@ -112,10 +112,10 @@ JOBS = {
         {"0.parquet": "arrest/hrv_epochs/0.parquet"},
     ),
     "pretraining": Job(
-        "from mimicflow.ecg.pretraining import pretrain\n",
+        "from mimicflow.ecg.pretraining import pretrain_encoder\n",
         f"""stores = [[here / f"ecg/store/{{shard}}.{{kind}}" for shard in (0, 1)]
                   for kind in ("npy", "parquet")]
-        pretrain(
+        pretrain_encoder(
             here / "pretraining_ecgs.parquet", here / "ecg/report_labels.json", stores,
             here / "cohort/spine.parquet", width=config["encoder"]["width"],
             depth=config["encoder"]["depth"], pretraining=config["pretraining"],
@@ -126,12 +126,12 @@ JOBS = {
     ),
     "admission": Job(
         "from mimicflow.admission.inputs import InputFiles, InputOptions\n"
-        "from mimicflow.admission.training import OutputFiles, train\n",
+        "from mimicflow.admission.training import OutputFiles, train_model\n",
         f"""stores = [[here / f"ecg/store/{{shard}}.{{kind}}" for shard in (0, 1)]
                   for kind in ("npy", "parquet")]
         names = {{"weights": "model.pth", "predictions": "predictions.parquet",
                  "history": "history.csv", "confusion": "confusion.csv", "config": "c.yaml"}}
-        train(
+        train_model(
             "all_stays_model", model=config["models"]["all_stays_model"],
             encoder=config["encoder"],
             options=InputOptions(
@@ -155,11 +155,11 @@ JOBS = {
         resumes=True,
     ),
     "mortality": Job(
-        "from mimicflow.mortality.training import FitFiles, train_network\n",
+        "from mimicflow.mortality.training import FitFiles, train_visit_network\n",
         f"""protocol = config["mortality"]["protocols"]["audited"]
         names = {{"model": "lstm.pth", "predictions": "predictions.parquet",
                  "history": "history.csv", "repeats": "repeats.csv", "timing": "timing.json"}}
-        train_network(
+        train_visit_network(
             "lstm", network=config["mortality"]["networks"]["lstm"],
             training={{**config["mortality"]["training"], "stopping": protocol["stopping"],
                       "batch_size": protocol["batch_size"]["lstm"]}},

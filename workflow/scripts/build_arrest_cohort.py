@@ -1,10 +1,10 @@
 """Adapter of rule build_arrest_cohort."""
 
-from mimicflow.arrest.cohort import build_cohort
+from mimicflow.arrest.cohort import build_arrest_cohort
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    build_cohort(
+    build_arrest_cohort(
         snakemake.params.registry,
         snakemake.input.scanned,
         options={**snakemake.params.cohort, **snakemake.params.epochs},

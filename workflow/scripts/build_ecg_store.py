@@ -1,11 +1,11 @@
 """Adapter of rule build_ecg_store."""
 
-from mimicflow.ecg.store import build_store
+from mimicflow.ecg.store import build_ecg_store
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     options = snakemake.params.ecg
-    build_store(
+    build_ecg_store(
         snakemake.params.folder,
         snakemake.input.record_list,
         snakemake.output.store,

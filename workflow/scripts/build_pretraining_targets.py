@@ -1,10 +1,10 @@
 """Adapter of rule build_pretraining_targets."""
 
-from mimicflow.ecg.targets import build_targets
+from mimicflow.ecg.targets import build_pretraining_targets
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    build_targets(
+    build_pretraining_targets(
         snakemake.input.measurements,
         snakemake.input.records,
         snakemake.output.targets,

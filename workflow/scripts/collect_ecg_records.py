@@ -1,10 +1,10 @@
 """Adapter of rule collect_ecg_records."""
 
-from mimicflow.ecg.store import collect_records
+from mimicflow.ecg.store import collect_ecg_records
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    collect_records(
+    collect_ecg_records(
         snakemake.input.indices,
         snakemake.input.excluded,
         snakemake.output.records,

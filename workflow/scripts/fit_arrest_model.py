@@ -1,10 +1,10 @@
 """Adapter of rule fit_arrest_model."""
 
-from mimicflow.arrest.training import fit_model
+from mimicflow.arrest.training import fit_arrest_model
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    fit_model(
+    fit_arrest_model(
         snakemake.input.features,
         snakemake.input.selected,
         snakemake.input.best,

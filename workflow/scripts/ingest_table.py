@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     report = Path(snakemake.output.report)
-    ingest(
+    ingest_table(
         snakemake.params.folder,
         f"{snakemake.wildcards.module}/{snakemake.wildcards.table}",
         report.parent,

@@ -1,10 +1,10 @@
 """Adapter of rule pretrain_encoder."""
 
-from mimicflow.ecg.pretraining import pretrain
+from mimicflow.ecg.pretraining import pretrain_encoder
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    pretrain(
+    pretrain_encoder(
         snakemake.input.targets,
         snakemake.input.labels,
         (snakemake.input.stores, snakemake.input.indices),

@@ -1,14 +1,14 @@
 """Adapter of rule train_model."""
 
 from mimicflow.admission.inputs import InputFiles, InputOptions
-from mimicflow.admission.training import OutputFiles, train
+from mimicflow.admission.training import OutputFiles, train_model
 from mimicflow.running.rule_log import rule_log
 
 TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
 
 with rule_log(snakemake.log[0]):
     source, made, chosen = snakemake.input, snakemake.output, snakemake.params
-    train(
+    train_model(
         snakemake.wildcards.model,
         model=chosen.model,
         encoder=chosen.encoder,

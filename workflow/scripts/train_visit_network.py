@@ -1,10 +1,10 @@
 """Adapter of rule train_visit_network."""
 
-from mimicflow.mortality.training import FitFiles, train_network
+from mimicflow.mortality.training import FitFiles, train_visit_network
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    train_network(
+    train_visit_network(
         snakemake.wildcards.recurrent,
         network=snakemake.params.network,
         training=snakemake.params.training,

@@ -1,10 +1,10 @@
 """Adapter of rule tune_arrest_model."""
 
-from mimicflow.arrest.tuning import tune_model
+from mimicflow.arrest.tuning import tune_arrest_model
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    tune_model(
+    tune_arrest_model(
         snakemake.input.features,
         snakemake.input.selected,
         options=snakemake.params.tuning,

@@ -93,7 +93,7 @@ def explain_model(
     name : str
         Of the model, for the table.
     weights : path-like
-        Model file of `mimicflow.admission.training.train`.
+        Model file of `mimicflow.admission.training.train_model`.
     inputs, options : InputFiles, InputOptions
         As the model was trained with.
     store : tuple of sequences of path-like

@@ -122,7 +122,7 @@ def _place(ecgs: Sequence[np.ndarray], hours: Sequence[np.ndarray]) -> dict[str,
 
 
 def load_predictor(path: str | Path) -> Predictor:
-    """Read a model file of :func:`mimicflow.admission.training.train`.
+    """Read a model file of :func:`mimicflow.admission.training.train_model`.
 
     Raises
     ------

@@ -45,7 +45,7 @@ HISTORY = ["epoch", "train_loss", "val_loss", "train_auc", "val_auc", "val_ap", 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFiles:
-    """What :func:`train` writes."""
+    """What :func:`train_model` writes."""
 
     weights: str | Path
     """The model file (.pth), with all that is needed to predict from raw data."""
@@ -156,7 +156,7 @@ class AdmissionTask(BinaryTask):
         return self.network(loaded, self.model.first_changing_stage)
 
 
-def train(
+def train_model(
     name: str,
     *,
     model: Mapping[str, Any],
@@ -189,7 +189,7 @@ def train(
     inputs : InputFiles
         Tables of the cohort.
     pretrained : path-like
-        File of :func:`mimicflow.ecg.pretraining.pretrain`.
+        File of :func:`mimicflow.ecg.pretraining.pretrain_encoder`.
     store : tuple of sequences of path-like
         The store's waveform files (.npy) and index files (.parquet).
     outputs : OutputFiles

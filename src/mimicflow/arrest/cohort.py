@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-def build_cohort(
+def build_arrest_cohort(
     registry: str | Path,
     scanned: Sequence[str | Path],
     options: Mapping[str, Any],

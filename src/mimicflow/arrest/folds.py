@@ -16,7 +16,7 @@ NO_FOLD = -1
 """The fold of test patients, who are in none."""
 
 
-def split_stays(
+def split_arrest_patients(
     stays: str | Path, options: Mapping[str, Any], seed: int, output: str | Path
 ) -> None:
     """Write the spine: the stays, with the part and the fold of their patient.

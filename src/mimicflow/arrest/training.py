@@ -34,7 +34,7 @@ PREDICTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class FitFiles:
-    """What `fit_model` writes."""
+    """What `fit_arrest_model` writes."""
 
     model: str | Path
     """LightGBM text; its probabilities are not calibrated yet."""
@@ -48,7 +48,7 @@ class FitFiles:
     """CSV: ``fold``, ``best_iteration``, ``auprc``, ``used_iteration``."""
 
 
-def fit_model(
+def fit_arrest_model(
     features: str | Path,
     selected: str | Path,
     best: str | Path,

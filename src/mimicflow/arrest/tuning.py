@@ -110,7 +110,7 @@ class Space:
         return float(np.clip(value, low, high))  # rounding must not leave the bounds
 
 
-def tune_model(
+def tune_arrest_model(
     features: str | Path,
     selected: str | Path,
     options: Mapping[str, Any],
@@ -173,7 +173,7 @@ def tune_model(
 
 
 def read_best(best: str | Path) -> dict[str, Any]:
-    """Return the parameters that `tune_model` found.
+    """Return the parameters that `tune_arrest_model` found.
 
     Raises
     ------

@@ -161,7 +161,7 @@ class PretrainingTask:
         """Do nothing."""
 
 
-def pretrain(
+def pretrain_encoder(
     targets: str | Path,
     vocabulary: str | Path,
     store: tuple[Sequence[str | Path], Sequence[str | Path]],
@@ -253,7 +253,7 @@ def pretrain(
     discard_states(state)
 
 
-def initialise(
+def initialise_encoder(
     store: tuple[Sequence[str | Path], Sequence[str | Path]],
     *,
     width: int,
@@ -265,14 +265,14 @@ def initialise(
     """Save the encoder with random weights, for data that have nothing to pretrain on.
 
     The open ECG demo has waveforms but no machine measurements. The file is of the same kind as
-    that of :func:`pretrain`, and says under ``pretraining`` that there was none.
+    that of :func:`pretrain_encoder`, and says under ``pretraining`` that there was none.
 
     Parameters
     ----------
     store, width, depth, seed, output
-        As in :func:`pretrain`.
+        As in :func:`pretrain_encoder`.
     history : path-like
-        CSV with the columns of :func:`pretrain` and no epoch.
+        CSV with the columns of :func:`pretrain_encoder` and no epoch.
     """
     log.warning("no machine measurements: the encoder is not pretrained, its weights are random")
     labels = list(reports.vocabulary())
@@ -316,7 +316,7 @@ def load_encoder(
     Parameters
     ----------
     path : path-like
-        What :func:`pretrain` wrote.
+        What :func:`pretrain_encoder` wrote.
     width, depth : int, sequence of int, optional
         The size that is asked for.
 

@@ -54,7 +54,7 @@ _SIGNAL_KEY = b"mimicflow.signal"
 _LOG_EVERY = 5000  # records
 
 
-def build_store(
+def build_ecg_store(
     ecg_folder: str | Path,
     record_list: str | Path,
     output_store: str | Path,
@@ -188,7 +188,7 @@ def _write_records(
     return index, excluded
 
 
-def collect_records(
+def collect_ecg_records(
     indices: Sequence[str | Path],
     excluded: Sequence[str | Path],
     output_records: str | Path,
@@ -201,7 +201,7 @@ def collect_records(
     Parameters
     ----------
     indices, excluded : sequence of path-like
-        Of all shards, as written by `build_store`.
+        Of all shards, as written by `build_ecg_store`.
     output_records : path-like
         Parquet of the readable records: study_id, subject_id, ecg_time, path, lead_mask,
         n_samples, wrong_leads; by study_id.

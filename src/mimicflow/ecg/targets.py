@@ -61,7 +61,7 @@ def clean_measurements(raw: pd.DataFrame) -> pd.DataFrame:
     return values[list(MEASUREMENTS)]
 
 
-def build_targets(
+def build_pretraining_targets(
     machine_measurements: Sequence[str | Path],
     records: str | Path,
     output: str | Path,

@@ -112,7 +112,7 @@ class VisitTask(BinaryTask):
         return self.network(loaded)
 
 
-def train_network(
+def train_visit_network(
     name: str,
     *,
     network: Mapping[str, Any],

@@ -85,7 +85,7 @@ class _Reading:
         return [column.name for column in self.table.used if column.name not in self.header]
 
 
-def ingest(
+def ingest_table(
     source_folder: str | Path,
     table_path: str,
     output_folder: str | Path,

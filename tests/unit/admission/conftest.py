@@ -11,9 +11,9 @@ import pytest
 
 from mimicflow.admission.drugs import build_gsn_etc
 from mimicflow.admission.inputs import VITALS, InputFiles, InputOptions
-from mimicflow.admission.training import OutputFiles, train
+from mimicflow.admission.training import OutputFiles, train_model
 from mimicflow.concepts import static_features
-from mimicflow.ecg.pretraining import MEASUREMENTS, pretrain
+from mimicflow.ecg.pretraining import MEASUREMENTS, pretrain_encoder
 
 SAMPLES = 128
 RATES = {"head": 3e-3, "adapter": 3e-3, "layer4": 1e-3, "layer3": 1e-3, "layer2": 1e-3}
@@ -75,7 +75,7 @@ class Hospital:
             confusion=folder / "confusion.csv",
             config=folder / "config.yaml",
         )
-        train(
+        train_model(
             "tiny",
             model=MODEL | (model or {}),
             encoder=ENCODER | (encoder or {}),
@@ -171,7 +171,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> Hosp
     paths["gsn_etc"] = _dictionary(folder)
     (folder / "labels.json").write_text(json.dumps(["tall"]))
     store = write_store(folder, ecgs["study_id"].to_numpy(), waveforms)
-    pretrain(
+    pretrain_encoder(
         paths.pop("targets"),
         folder / "labels.json",
         store,

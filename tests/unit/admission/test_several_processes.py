@@ -22,15 +22,15 @@ JOB = """
 import json
 from pathlib import Path
 from mimicflow.admission.inputs import InputFiles, InputOptions
-from mimicflow.admission.training import OutputFiles, train
-from mimicflow.ecg.pretraining import pretrain
+from mimicflow.admission.training import OutputFiles, train_model
+from mimicflow.ecg.pretraining import pretrain_encoder
 
 job = json.loads(Path(__file__).with_suffix(".json").read_text())
 if "pretraining" in job:
-    pretrain(**job)
+    pretrain_encoder(**job)
 else:
     files = InputFiles(**job.pop("inputs")), OutputFiles(**job.pop("outputs"))
-    train(inputs=files[0], outputs=files[1], options=InputOptions(), **job)
+    train_model(inputs=files[0], outputs=files[1], options=InputOptions(), **job)
 """
 
 

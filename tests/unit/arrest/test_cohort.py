@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_arrest_registry import COHORT, EPOCHS, write_registry, write_scanned
 
-from mimicflow.arrest.cohort import COLUMNS, build_cohort
+from mimicflow.arrest.cohort import COLUMNS, build_arrest_cohort
 from mimicflow.arrest.epochs import plan_epochs
 from mimicflow.errors import CohortError, InputError
 
@@ -36,7 +36,7 @@ def build(folder, stays=(), recordings=(), arrests=(), found=None, options=OPTIO
 
 def build_from(registry, scanned, folder, options=OPTIONS):
     paths = [folder / name for name in ("stays.parquet", "attrition.csv", "exclusions.csv")]
-    build_cohort(registry, scanned, options, *paths)
+    build_arrest_cohort(registry, scanned, options, *paths)
     return pd.read_parquet(paths[0]), pd.read_csv(paths[1]), pd.read_csv(paths[2])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.arrest.folds import split_stays
+from mimicflow.arrest.folds import split_arrest_patients
 from mimicflow.errors import CohortError, ConfigError
 
 OPTIONS = {"test": 0.2, "folds": 5}
@@ -26,7 +26,9 @@ def stays(n_patients: int = 200) -> pd.DataFrame:
 
 def split(frame: pd.DataFrame, folder: Path, seed: int = 0, **options: float) -> pd.DataFrame:
     frame.to_parquet(folder / "stays.parquet")
-    split_stays(folder / "stays.parquet", {**OPTIONS, **options}, seed, folder / "spine.parquet")
+    split_arrest_patients(
+        folder / "stays.parquet", {**OPTIONS, **options}, seed, folder / "spine.parquet"
+    )
     return pd.read_parquet(folder / "spine.parquet")
 
 

@@ -11,8 +11,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from mimicflow.arrest.model_folder import load_model
 from mimicflow.arrest.selection import select_features
-from mimicflow.arrest.training import FitFiles, fit_model
-from mimicflow.arrest.tuning import tune_model
+from mimicflow.arrest.training import FitFiles, fit_arrest_model
+from mimicflow.arrest.tuning import tune_arrest_model
 from mimicflow.errors import CohortError
 from mimicflow.evaluation.predictions import read_predictions
 
@@ -39,7 +39,7 @@ SUFFIXES = {
 def fit(folder: Path, frame=None, best=None, accepted=SIGNAL, threads=1, **changed) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "best_params.json").write_text(json.dumps({**BEST, **(best or {})}))
-    fit_model(
+    fit_arrest_model(
         write_features(folder, frame),
         write_selected(folder, accepted),
         folder / "best_params.json",
@@ -238,8 +238,8 @@ def run_all(features: Path, folder: Path) -> None:
     selection = {"rounds": 15, "trees": 20, "shadow": "patient"}
     select_features(features, selection, 0, selected)
     tuning = {**TUNING, "max_rounds": 20, "patience": 10}
-    tune_model(features, selected, tuning, 0, best, folder / "trials.csv")
-    fit_model(
+    tune_arrest_model(features, selected, tuning, 0, best, folder / "trials.csv")
+    fit_arrest_model(
         features, selected, best, {**OPTIONS, "tuning": tuning},
         seed=0, synthetic=False, kind="clinical",
         outputs={name: folder / file for name, file in SUFFIXES.items()},

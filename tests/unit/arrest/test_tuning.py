@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from mimicflow.arrest.boosting import HeldOutFolds, repeatable, train_rounds
 from mimicflow.arrest.development import read_development
-from mimicflow.arrest.tuning import SPACE, Space, TuningConfig, read_best, tune_model
+from mimicflow.arrest.tuning import SPACE, Space, TuningConfig, read_best, tune_arrest_model
 from mimicflow.errors import CohortError, ConfigError, InputError
 
 OPTIONS = {"initial": 2, "further": 3, "max_rounds": 60, "patience": 30, "space": "wide"}
@@ -21,7 +21,7 @@ def tune(folder: Path, frame=None, threads=1, **changed) -> tuple[dict, pd.DataF
     features, selected = write_features(folder, frame), write_selected(folder)
     best, trials = folder / "best_params.json", folder / "trials.csv"
     options = {**OPTIONS, **changed}
-    tune_model(features, selected, options, 0, best, trials, threads=threads)
+    tune_arrest_model(features, selected, options, 0, best, trials, threads=threads)
     return json.loads(best.read_text()), pd.read_csv(trials)
 
 

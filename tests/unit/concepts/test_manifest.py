@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mimicflow.concepts.manifest import build_manifest
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 
 ADMISSIONS = (
     "subject_id,hadm_id,admittime,dischtime,deathtime,admission_type,admit_provider_id,"
@@ -34,7 +34,7 @@ def ingest_all(folder, shards=2):
     )
     reports = []
     for name in ("patients", "admissions", "diagnoses_icd"):
-        ingest(raw, f"hosp/{name}", folder / "tables" / name, shards=shards)
+        ingest_table(raw, f"hosp/{name}", folder / "tables" / name, shards=shards)
         reports.append(folder / "tables" / name / "report.json")
     return reports
 
@@ -84,7 +84,7 @@ def test_open_demo_fits_together(shared_data, tmp_path, shards):
     ):
         for name in names:
             out = tmp_path / module / name
-            ingest(shared_data / source / module, f"{module}/{name}", out, shards=shards)
+            ingest_table(shared_data / source / module, f"{module}/{name}", out, shards=shards)
             reports.append(out / "report.json")
     manifest = build_manifest(reports, tmp_path / "manifest.json")
     assert manifest["releases"]["hosp"] == ["MIMIC-IV demo 2.2", "unknown"]  # labevents is rebuilt

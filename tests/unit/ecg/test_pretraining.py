@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 import torch
 
-from mimicflow.ecg.pretraining import MEASUREMENTS, initialise, load_encoder, pretrain
+from mimicflow.ecg.pretraining import (
+    MEASUREMENTS,
+    initialise_encoder,
+    load_encoder,
+    pretrain_encoder,
+)
 from mimicflow.errors import CheckpointError, CohortError, InputError
 
 CONFIG: dict[str, Any] = {
@@ -50,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> dict[st
 
 
 def run(files: dict[str, Any], folder: Path, seed: int = 0, **config: Any) -> Path:
-    pretrain(
+    pretrain_encoder(
         **files,
         width=4,
         depth=[1, 1, 1, 1],
@@ -195,7 +200,7 @@ def test_without_anything_to_pretrain_on_the_weights_are_random_and_said_to_be(
 ) -> None:
     weights = []
     for seed in (0, 0, 1):
-        initialise(
+        initialise_encoder(
             files["store"],
             width=4,
             depth=[1, 1, 1, 1],

@@ -11,7 +11,7 @@ import pytest
 
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
 from mimicflow.ecg.records import LEADS, read_record
-from mimicflow.ecg.store import WaveformStore, build_store, collect_records
+from mimicflow.ecg.store import WaveformStore, build_ecg_store, collect_ecg_records
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.raw.awaited import count_arrivals
 
@@ -41,7 +41,7 @@ class Shards:
             }
         ).to_parquet(record_list)
         outputs = tuple(self.folder / f"{name}{end}" for end in (".npy", ".parquet", ".x.parquet"))
-        build_store(self.ecg, record_list, *outputs, **{"sampling_rate": 100, **options})
+        build_ecg_store(self.ecg, record_list, *outputs, **{"sampling_rate": 100, **options})
         return outputs
 
 
@@ -94,7 +94,7 @@ def test_the_log_counts_records_and_names_none(shards, caplog):
 
     assert [record.message for record in caplog.records] == ["4 of 4 records, 2 left out"]
     with pytest.raises(InputError) as error:
-        collect_records(
+        collect_ecg_records(
             *([index], [excluded], shards.folder / "records.parquet", shards.folder / "x.csv"),
             max_damaged_share=0,
         )
@@ -179,7 +179,7 @@ def test_collect_counts_and_lists(shards, caplog):
     b = shards.build("b", [2, 8, 1])
     outputs = shards.folder / "records.parquet", shards.folder / "excluded.csv"
     with caplog.at_level(logging.INFO):
-        collect_records([b[1], a[1]], [b[2], a[2]], *outputs, max_damaged_share=2 / 6)
+        collect_ecg_records([b[1], a[1]], [b[2], a[2]], *outputs, max_damaged_share=2 / 6)
     assert "6 records, 2 left out: path_missing 1, signal_missing 1" in caplog.text
     records = pd.read_parquet(outputs[0])
     assert records["study_id"].tolist() == [1, 2, 8, 9]
@@ -194,7 +194,7 @@ def test_collect_stops_when_too_many_are_damaged(shards, studies, limit):
     _, index, excluded = shards.build("a", studies)
     outputs = shards.folder / "records.parquet", shards.folder / "excluded.csv"
     with pytest.raises(InputError, match=f"of {len(studies)} ECG records cannot be used"):
-        collect_records([index], [excluded], *outputs, max_damaged_share=limit)
+        collect_ecg_records([index], [excluded], *outputs, max_damaged_share=limit)
     assert not any(path.exists() for path in outputs)
 
 
@@ -227,7 +227,7 @@ def test_leads_that_are_not_as_written_are_counted(shards, caplog):
     ]
     outputs = shards.folder / "records.parquet", shards.folder / "excluded.csv"
     with caplog.at_level(logging.INFO):
-        collect_records([index], [excluded], *outputs, max_damaged_share=0)
+        collect_ecg_records([index], [excluded], *outputs, max_damaged_share=0)
     assert "1 leads of 1 records left out: not as their headers say" in caplog.text
 
 
@@ -240,7 +240,7 @@ def test_links_that_lead_outside_are_told_as_such(shards):
     excluded = shards.build("a", [5])[2]
     assert pd.read_parquet(excluded)["reason"].tolist() == ["path_outside"]
     with pytest.raises(InputError, match="may not lead out"):
-        collect_records(
+        collect_ecg_records(
             *([index], [excluded], shards.folder / "records.parquet", shards.folder / "x.csv"),
             max_damaged_share=0,
         )
@@ -251,7 +251,7 @@ def test_open_hybrid_folder(shared_data, tmp_path):
     listed = pd.read_csv(folder / "record_list.csv", parse_dates=["ecg_time"])
     listed.to_parquet(tmp_path / "list.parquet")
     outputs = [tmp_path / name for name in ("0.npy", "0.parquet", "0.x.parquet")]
-    build_store(folder, tmp_path / "list.parquet", *outputs, sampling_rate=100)
+    build_ecg_store(folder, tmp_path / "list.parquet", *outputs, sampling_rate=100)
     store = WaveformStore(outputs[:1], outputs[1:2])
     assert len(store.study_ids) == 146
     assert pd.read_parquet(outputs[2])["study_id"].tolist() == [101779888, 103042653, 104821039]

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from mimicflow.ecg.reports import vocabulary
-from mimicflow.ecg.targets import MEASUREMENTS, REPORTS, build_targets, clean_measurements
+from mimicflow.ecg.targets import (
+    MEASUREMENTS,
+    REPORTS,
+    build_pretraining_targets,
+    clean_measurements,
+)
 
 RAW = ["rr_interval", "qrs_onset", "qrs_end", "t_end", "qrs_axis", "t_axis"]
 
@@ -67,7 +72,7 @@ def build(tmp_path):
         split = ["test" if study in tested else "train" for study in readable]
         spine = records[["subject_id"]].assign(**{"split": "train", parts: split})
         spine.to_parquet(tmp_path / "spine.parquet")
-        build_targets(
+        build_pretraining_targets(
             *(paths, tmp_path / "records.parquet", *outputs),
             spine=tmp_path / "spine.parquet",
             patients=patients,

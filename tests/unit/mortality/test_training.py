@@ -16,7 +16,7 @@ from mimicflow.mortality.training import (
     FitFiles,
     TrainingConfig,
     VisitTask,
-    train_network,
+    train_visit_network,
 )
 
 from .conftest import READING, draw_visits
@@ -44,7 +44,7 @@ def outputs(folder, **more):
 def run(made, folder, network=None, training=None, **changed):
     arguments = {"seeds": 2, "seed": 5, "threads": 1, "spine": made.spine, **changed}
     files = outputs(folder)
-    train_network(
+    train_visit_network(
         "gru",
         network={**NETWORK, **(network or {})},
         training={**TRAINING, **(training or {})},

@@ -7,7 +7,7 @@ import pytest
 from made_raw_tables import PATIENTS_HEADER, patients, write
 
 from mimicflow.errors import InputError, TableError
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 
 
 def corrupt(raw, content, name="patients.csv.gz"):
@@ -91,10 +91,10 @@ def test_bad_file_is_named_with_a_remedy_and_leaves_no_output(raw, out, case, ea
     corrupt(raw, content, name.removesuffix(".gz.plain"))
     if earlier:  # the result of an earlier, good run is neither touched nor mixed
         write(out.parent / "good", "patients.csv", patients())
-        ingest(out.parent / "good", "hosp/patients", out)
+        ingest_table(out.parent / "good", "hosp/patients", out)
     before = sorted(path.relative_to(out.parent) for path in out.parent.rglob("*"))
     with pytest.raises(TableError) as error:
-        ingest(raw, "hosp/patients", out, shards=2)
+        ingest_table(raw, "hosp/patients", out, shards=2)
     text = str(error.value)
     assert str(raw / "patients.csv") in text
     assert message in text
@@ -105,14 +105,14 @@ def test_bad_file_is_named_with_a_remedy_and_leaves_no_output(raw, out, case, ea
 
 def test_missing_file(raw, out, tmp_path):
     with pytest.raises(InputError, match="missing") as error:
-        ingest(raw, "hosp/patients", out)
+        ingest_table(raw, "hosp/patients", out)
     assert "no such folder: correct data.hosp" in str(error.value)
     raw.mkdir()
     with pytest.raises(InputError, match=r"put patients.csv.gz or patients.csv into the folder"):
-        ingest(raw, "hosp/patients", out)
+        ingest_table(raw, "hosp/patients", out)
     write(raw, "patients.csv", patients())
     with pytest.raises(InputError, match=r"set data.hosp in the config to .*/hosp$"):
-        ingest(tmp_path, "hosp/patients", out)
+        ingest_table(tmp_path, "hosp/patients", out)
     assert not out.parent.exists()
 
 
@@ -120,13 +120,13 @@ def test_two_files_of_one_table(raw, out):
     write(raw, "patients.csv", patients())
     write(raw, "patients.csv.gz", patients())
     with pytest.raises(InputError, match="both"):
-        ingest(raw, "hosp/patients", out)
+        ingest_table(raw, "hosp/patients", out)
 
 
 def test_table_of_which_nothing_is_used(raw, out):
     write(raw, "transfers.csv", ["1,2,3,4,5,6,7"], "subject_id,a,b,c,d,e,f")
     with pytest.raises(TableError, match="no column of hosp/transfers is in use"):
-        ingest(raw, "hosp/transfers", out)
+        ingest_table(raw, "hosp/transfers", out)
 
 
 def test_checksum_of_the_release(raw, out):
@@ -134,16 +134,16 @@ def test_checksum_of_the_release(raw, out):
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     sums = raw.parent / "SHA256SUMS.txt"
     sums.write_text(f"{'0' * 64} other.csv\n{digest} hosp/patients.csv\n")
-    assert ingest(raw, "hosp/patients", out)["sha256_verified"] is True
+    assert ingest_table(raw, "hosp/patients", out)["sha256_verified"] is True
     for encoding, blanks in (("utf-16", "  "), ("utf-8-sig", " *"), ("utf-8", "\t./")):
         text = f"{'0' * 64} other.csv\r\n{digest.upper()}{blanks}hosp/patients.csv\r\n"
         sums.write_text(text, encoding=encoding)
-        assert ingest(raw, "hosp/patients", out)["sha256_verified"] is True
+        assert ingest_table(raw, "hosp/patients", out)["sha256_verified"] is True
     sums.write_text("\n")
-    assert ingest(raw, "hosp/patients", out)["sha256_verified"] is False
+    assert ingest_table(raw, "hosp/patients", out)["sha256_verified"] is False
     sums.write_text(f"{'0' * 64}  hosp/patients.csv\n")
     with pytest.raises(TableError, match="differs from its entry in SHA256SUMS"):
-        ingest(raw, "hosp/patients", out.with_name("second"))
+        ingest_table(raw, "hosp/patients", out.with_name("second"))
     assert not out.with_name("second").exists()
 
 
@@ -161,7 +161,7 @@ def test_a_list_of_checksums_that_cannot_be_read_is_told(raw, out, content, mess
     write(raw, "patients.csv", patients())
     (raw / "SHA256SUMS.txt").write_bytes(content)
     with pytest.raises(InputError, match=message) as error:
-        ingest(raw, "hosp/patients", out)
+        ingest_table(raw, "hosp/patients", out)
     assert "SHA256SUMS.txt: the list of checksums" in str(error.value)
     assert "download it again, or remove it" in str(error.value)
     assert not out.exists()

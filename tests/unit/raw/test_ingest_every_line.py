@@ -13,7 +13,7 @@ from mimicflow.raw import files as raw_files
 from mimicflow.raw import ingest as ingesting
 from mimicflow.raw import records as raw_records
 from mimicflow.raw import stream as raw_stream
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 
 
 def rejected(out):
@@ -35,7 +35,7 @@ def test_a_quote_that_is_never_closed_costs_its_own_row(raw, out, name):
     lines = patients(600)
     lines[99] = lines[99].replace("2011", '"2011')
     write(raw, name, lines)
-    report = ingest(raw, "hosp/patients", out, max_reject_share=0.01)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=0.01)
     assert (report["rows"], report["rows_kept"], report["rows_rejected"]) == (600, 599, 1)
     assert rejected(out) == [[101, "", "unbalanced quotes"]]
     assert read(out, 1)["subject_id"].tolist() == [10000000 + i for i in range(600) if i != 99]
@@ -58,7 +58,7 @@ def test_quotes_of_two_rows_swallow_none_between(raw, out, first, second):
     lines[99] = lines[99].replace("2011 - 2013", first)
     lines[300] = lines[300].replace("2011 - 2013", second)
     write(raw, "patients.csv", lines)
-    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=0.1)
     assert report["rows"] == 400
     faulty = [101, 302] if '"' in second else [101]
     assert rejected(out) == [[line, "", "unbalanced quotes"] for line in faulty]
@@ -70,7 +70,7 @@ def test_a_line_break_within_quotes_belongs_to_its_row(raw, out):
     lines[10] = '10000010,F,30,2150,"2011,\n\n ""-"" 2013",'
     lines[20] = "10000020,F,old,2150,2011 - 2013,"
     write(raw, "patients.csv", lines)
-    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=0.1)
     assert (report["rows"], report["rows_kept"]) == (50, 49)
     assert report["warnings"] == ["2 lines go on with the row before, in quotes"]
     frame = read(out, 1).set_index("subject_id")
@@ -81,7 +81,7 @@ def test_a_line_break_within_quotes_belongs_to_its_row(raw, out):
 @pytest.mark.usefixtures("chunks")
 def test_empty_lines_are_told(raw, out):
     write(raw, "patients.csv", ["", *patients(3), "", *patients(9)[3:], ""])
-    report = ingest(raw, "hosp/patients", out)
+    report = ingest_table(raw, "hosp/patients", out)
     assert (report["rows"], report["warnings"]) == (9, ["3 empty lines are skipped"])
 
 
@@ -92,7 +92,7 @@ def test_a_line_without_end_is_a_rejected_row(raw, out, monkeypatch):
     lines[10] = f"10000010,F,30,2150,{'x' * 5000},"
     lines[20] = f"10000020,F,30,2150,{'x' * 950},"
     write(raw, "patients.csv", lines)
-    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=0.1)
     assert (report["rows"], report["rows_kept"]) == (60, 59)
     assert rejected(out) == [[12, "", "line too long"]]
 
@@ -104,7 +104,7 @@ def test_foreign_bytes_carriage_returns_and_zero_bytes_cost_their_own_rows(raw, 
     text = text.replace(b"10000013,M", b"10000013,M\0").replace(b"10000021,", b"100\x0000021,")
     raw.mkdir()
     (raw / "patients.csv").write_bytes(text.replace(b"10000011,M", "10000011,Ä".encode()))
-    report = ingest(raw, "hosp/patients", out, max_reject_share=0.1)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=0.1)
     assert (report["rows"], report["rows_kept"]) == (40, 36)
     assert rejected(out) == [
         [9, "", "not UTF-8"],
@@ -126,7 +126,7 @@ def test_records_that_are_no_rows_are_not_looked_for_without_end(raw, out, monke
     )
     good = ['1000,F,30,2150,"20\n11",'] * 30
     write(raw, "patients.csv", [*good, *(['"'] * 5000), *patients(5)])
-    report = ingest(raw, "hosp/patients", out, max_reject_share=1)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=1)
     assert len(looked_at) == 40
     assert (report["rows_kept"], report["lines_continued"], report["rows_duplicate"]) == (6, 40, 29)
 
@@ -150,13 +150,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused(raw, out, monkeypatch, 
 
     monkeypatch.setattr(place, step, changing)
     with pytest.raises(TableError, match="the file changed while it was read"):
-        ingest(raw, "hosp/patients", out, max_reject_share=0.5)
+        ingest_table(raw, "hosp/patients", out, max_reject_share=0.5)
     assert not out.exists()
 
 
 def test_the_bytes_of_a_report_are_those_read(raw, out):
     file = write(raw, "patients.csv.gz", patients(3000))
-    assert ingest(raw, "hosp/patients", out)["bytes"] == file.stat().st_size
+    assert ingest_table(raw, "hosp/patients", out)["bytes"] == file.stat().st_size
 
 
 def test_a_reader_that_loses_a_row_stops_the_run(raw, out, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_reader_that_loses_a_row_stops_the_run(raw, out, monkeypatch):
 
     monkeypatch.setattr(raw_records.RawRecords, "blocks", losing)
     with pytest.raises(TableError, match="201 lines, of which 200 were read"):
-        ingest(raw, "hosp/patients", out)
+        ingest_table(raw, "hosp/patients", out)
     assert not out.exists()
 
 
@@ -190,7 +190,7 @@ def test_blanks_before_all_fields_are_not_read_where_the_header_has_them(raw, ou
     monkeypatch.setattr("mimicflow.raw.records.MAX_RECORD_BYTES", 2000)
     header = PATIENTS_HEADER.replace(",", ", ").replace("gender", '"gender"')
     write(raw, "patients.csv", BLANKS, header)
-    report = ingest(raw, "hosp/patients", out, max_reject_share=1)
+    report = ingest_table(raw, "hosp/patients", out, max_reject_share=1)
     frame = read(out, 1)
     assert frame["subject_id"].tolist() == [1, 2, 6]
     assert frame["gender"].tolist() == ["F", "F", "M"]
@@ -207,7 +207,7 @@ def test_blanks_before_all_fields_are_not_read_where_the_header_has_them(raw, ou
 @pytest.mark.parametrize("header", [PATIENTS_HEADER, PATIENTS_HEADER.replace(",", ", ", 1)])
 def test_blanks_of_cells_stay_where_the_header_has_none_or_some(raw, out, header):
     write(raw, "patients.csv", ["1, F, 30, 2150, g,", '2, "F", 30, 2150, g,'], header)
-    ingest(raw, "hosp/patients", out, max_reject_share=1)
+    ingest_table(raw, "hosp/patients", out, max_reject_share=1)
     assert read(out, 1)["gender"].tolist() == [" F"]
     assert len(pd.read_parquet(out / "rejects.parquet")) == 1
 
@@ -232,7 +232,7 @@ def members(*parts):
 def test_members_and_padding_of_gzip_are_read(raw, out, content):
     raw.mkdir()
     (raw / "patients.csv.gz").write_bytes(content)
-    assert ingest(raw, "hosp/patients", out)["rows_kept"] == 3000
+    assert ingest_table(raw, "hosp/patients", out)["rows_kept"] == 3000
 
 
 def test_a_flipped_bit_in_any_member_is_found(raw, out):
@@ -246,7 +246,7 @@ def test_a_flipped_bit_in_any_member_is_found(raw, out):
         damaged[place] ^= 1 << int(draw.integers(8))
         (raw / "patients.csv.gz").write_bytes(damaged)
         with pytest.raises(TableError, match=r"damaged|ends too early|holds nothing") as error:
-            ingest(raw, "hosp/patients", out)
+            ingest_table(raw, "hosp/patients", out)
         assert "download the file again" in str(error.value)
         assert not out.exists()
 
@@ -256,4 +256,4 @@ def test_bytes_behind_the_compressed_text_are_refused(raw, out, behind):
     raw.mkdir()
     (raw / "patients.csv.gz").write_bytes(members(TEXT) + behind)
     with pytest.raises(TableError, match=r"bytes behind the compressed text|part 2"):
-        ingest(raw, "hosp/patients", out)
+        ingest_table(raw, "hosp/patients", out)

@@ -10,7 +10,7 @@ from made_raw_tables import patients, write
 import mimicflow.raw.tables
 from mimicflow.concepts.manifest import build_manifest
 from mimicflow.errors import InputError, TableError
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.raw.releases import releases_of, settle_releases
 from mimicflow.raw.tables import TABLES
 
@@ -72,7 +72,7 @@ def manifest_of(folder, strict):
     write(folder, "d_labitems.csv", ["51222,Hemoglobin,Blood,"], "itemid,label,fluid,category")
     paths = []
     for table, rows in (("hosp/patients", 100), ("hosp/d_labitems", 1621)):
-        report = ingest(folder, table, folder / "out" / table)
+        report = ingest_table(folder, table, folder / "out" / table)
         paths.append(folder / "out" / table / "report.json")
         paths[-1].write_text(json.dumps(report | reports({table: rows})[table]))
     return build_manifest(paths, folder / "manifest.json", strict=strict)
@@ -91,10 +91,10 @@ def test_a_misfit_is_a_warning_of_the_manifest_and_stops_a_strict_run(tmp_path):
 def test_a_last_line_without_end_is_a_warning_and_stops_a_strict_run(raw, out):
     file = write(raw, "patients.csv", patients(5))
     file.write_bytes(file.read_bytes()[:-1])
-    report = ingest(raw, "hosp/patients", out, strict=False)
+    report = ingest_table(raw, "hosp/patients", out, strict=False)
     assert report["warnings"] == ["the last line has no end: the file may have been cut off"]
     with pytest.raises(TableError, match="line 6: the last line has no end") as error:
-        ingest(raw, "hosp/patients", out.with_name("strict"), strict=True)
+        ingest_table(raw, "hosp/patients", out.with_name("strict"), strict=True)
     assert "ingest.strict to false" in str(error.value)
 
 

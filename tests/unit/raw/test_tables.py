@@ -8,7 +8,7 @@ import pytest
 from made_raw_tables import read, write
 
 from mimicflow.raw import tables
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.raw.releases import releases_of
 from mimicflow.raw.tables import TABLES
 
@@ -78,7 +78,7 @@ def test_a_code_of_another_version_than_icd_9_and_10_is_rejected(raw, out, table
     ]
     write(raw, f"{table}.csv", lines, ",".join(names))
 
-    ingest(raw, f"hosp/{table}", out, max_reject_share=0.5)
+    ingest_table(raw, f"hosp/{table}", out, max_reject_share=0.5)
 
     rejects = pd.read_parquet(out / "rejects.parquet")
     assert list(rejects[["line", "column", "reason"]].itertuples(index=False, name=None)) == [

@@ -9,7 +9,7 @@ from made_raw_tables import patients, read, write
 
 import mimicflow
 from mimicflow.concepts.manifest import build_manifest
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.running.database import connect, read_csv, read_parquet
 
 NAMES = [
@@ -54,7 +54,7 @@ def test_a_neighbouring_folder_is_not_read_in_place_of_one_with_brackets(tmp_pat
     for i, name in enumerate(("MIMIC 1", "MIMIC [1]")):
         write(tmp_path / name, "patients.csv", patients(10 + i))
         out = tmp_path / "results [1]" / name
-        assert ingest(tmp_path / name, "hosp/patients", out)["rows"] == 10 + i
+        assert ingest_table(tmp_path / name, "hosp/patients", out)["rows"] == 10 + i
         assert len(read(out, 1)) == 10 + i
         reports.append(out / "report.json")
     assert build_manifest(reports[1:], tmp_path / "manifest.json")["warnings"] == []

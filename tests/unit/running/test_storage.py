@@ -17,7 +17,7 @@ from small_disks import bound_by_rights, remount, small_disk
 from mimicflow.errors import InputError, StorageError
 from mimicflow.evaluation.figures.canvas import figure_file
 from mimicflow.learning.checkpoints import save_checkpoint
-from mimicflow.raw.ingest import ingest
+from mimicflow.raw.ingest import ingest_table
 from mimicflow.running.database import connect
 from mimicflow.running.leftovers import hidden_path
 from mimicflow.running.storage import check_place, check_writable, storage_error, storage_explained
@@ -169,20 +169,22 @@ def test_a_full_disk_under_ingest_keeps_the_old_table(tmp_path):
     write(tmp_path / "hosp", "patients.csv.gz", patients(200))
     with small_disk(tmp_path / "disk") as disk:
         out = disk / "tables/patients"
-        ingest(tmp_path / "hosp", "hosp/patients", out, shards=2)
+        ingest_table(tmp_path / "hosp", "hosp/patients", out, shards=2)
         before = {path: path.read_bytes() for path in out.iterdir()}
         write(tmp_path / "hosp", "patients.csv.gz", patients(60_000))
         (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - 40_000))
 
         with pytest.raises(StorageError, match="the disk is full"):
-            ingest(tmp_path / "hosp", "hosp/patients", out, shards=2)
+            ingest_table(tmp_path / "hosp", "hosp/patients", out, shards=2)
 
         assert {path: path.read_bytes() for path in out.iterdir()} == before
         assert names(out.parent) == ["patients"]
 
         (disk / "filler").unlink()
         remount(disk, "size=100m")
-        assert ingest(tmp_path / "hosp", "hosp/patients", out, shards=2)["rows_kept"] == 60_000
+        assert (
+            ingest_table(tmp_path / "hosp", "hosp/patients", out, shards=2)["rows_kept"] == 60_000
+        )
 
 
 def test_a_full_temporary_folder_is_told(tmp_path, monkeypatch):
