@@ -2,13 +2,13 @@
 
 INPUTS   data.registry: recordings.csv, stays.csv, arrests.csv; data.waveforms: the recordings
 OUTPUTS  results/arrest: recordings, cohort, exclusions, split, groups
-STEPS    registry -> recordings looked at, group by group -> cohort -> split
+STEPS    registry -> recordings looked at, shard by shard -> cohort -> split
 """
 
 
-def groups(path):
-    """The path for every group of recordings, other wildcards untouched."""
-    return [path.replace("{group}", str(group)) for group in range(config["arrest"]["groups"])]
+def recording_shards(path):
+    """The path for every shard of recordings, other wildcards untouched."""
+    return [path.replace("{shard}", str(shard)) for shard in range(config["arrest"]["groups"])]
 
 
 rule build_registry:
@@ -61,11 +61,11 @@ rule scan_recordings:
             "reference/ecg_leads.csv",
         ),
     output:
-        "results/arrest/recordings/{group}.parquet",
+        "results/arrest/recordings/{shard}.parquet",
     log:
-        "results/logs/scan_recordings/{group}.log",
+        "results/logs/scan_recordings/{shard}.log",
     benchmark:
-        "results/benchmarks/scan_recordings/{group}.tsv"
+        "results/benchmarks/scan_recordings/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -75,10 +75,10 @@ rule scan_recordings:
         registry=raw_folder("registry"),
         raw=raw_content(registry_files),
         waveforms=raw_folder("waveforms"),
-        groups=lookup("arrest/groups", within=config),
+        shards=lookup("arrest/groups", within=config),
         max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
-        awaited="results/.awaited/arrest/{group}.parquet",
-        arrivals=arrivals("results/.awaited/arrest/{group}.parquet"),
+        awaited="results/.awaited/arrest/{shard}.parquet",
+        arrivals=arrivals("results/.awaited/arrest/{shard}.parquet"),
     script:
         "../workflow/scripts/scan_recordings.py"
 
@@ -87,7 +87,7 @@ rule build_arrest_cohort:
     """Adults of medical and surgical ICUs with a usable ECG, and everything left out with its reason."""
     input:
         registry=declared(registry_files),
-        scanned=groups("results/arrest/recordings/{group}.parquet"),
+        scanned=recording_shards("results/arrest/recordings/{shard}.parquet"),
         code=sources(
             "arrest.cohort",
             "reference/arrest_attrition.csv",

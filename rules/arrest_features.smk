@@ -2,9 +2,9 @@
 
 INPUTS   results/arrest: cohort, recordings; data.waveforms: the recordings
 OUTPUTS  results/arrest: epochs, measures; results/arrest/{hrv,clinical}/features.parquet
-STEPS    epochs planned -> measured, group by group -> counted -> features
+STEPS    epochs planned -> measured, shard by shard -> counted -> features
 
-Nothing but the samples of an epoch (and, for the clinical model, the two hours before its end) is
+Nothing but the samples of an epoch (and, for the model of vital signs, the two hours before its end) is
 seen by a prediction.
 """
 
@@ -15,7 +15,6 @@ MAIN_MODEL["arrest"] = "hrv"
 
 
 wildcard_constraints:
-    group="[0-9]+",
     arrest_model="|".join(ARREST_MODELS),
 
 
@@ -31,7 +30,7 @@ rule plan_epochs:
     """Which five minutes of which recording are looked at: before the first arrest, or in one random day."""
     input:
         spine="results/arrest/spine.parquet",
-        scanned=groups("results/arrest/recordings/{group}.parquet"),
+        scanned=recording_shards("results/arrest/recordings/{shard}.parquet"),
         code=sources("arrest.epochs"),
     output:
         "results/arrest/epochs.parquet",
@@ -55,15 +54,15 @@ rule measure_hrv:
     """R peaks, quality and the 43 measures of every epoch of some patients."""
     input:
         plan="results/arrest/epochs.parquet",
-        scanned="results/arrest/recordings/{group}.parquet",
+        scanned="results/arrest/recordings/{shard}.parquet",
         files=records("waveforms", "records"),
         code=sources("arrest.hrv_features", "reference/hrv_measures.csv"),
     output:
-        "results/arrest/hrv_epochs/{group}.parquet",
+        "results/arrest/hrv_epochs/{shard}.parquet",
     log:
-        "results/logs/measure_hrv/{group}.log",
+        "results/logs/measure_hrv/{shard}.log",
     benchmark:
-        "results/benchmarks/measure_hrv/{group}.tsv"
+        "results/benchmarks/measure_hrv/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -77,10 +76,10 @@ rule measure_hrv:
 
 
 rule measure_vitals:
-    """The 43 clinical features of every epoch of some patients, from the monitor's numerics."""
+    """The 43 vital features of every epoch of some patients, from the monitor's numerics."""
     input:
         plan="results/arrest/epochs.parquet",
-        scanned="results/arrest/recordings/{group}.parquet",
+        scanned="results/arrest/recordings/{shard}.parquet",
         files=records("waveforms", "records"),
         code=sources(
             "arrest.vital_features",
@@ -90,11 +89,11 @@ rule measure_vitals:
             "reference/mimic_waveform_names.csv",
         ),
     output:
-        "results/arrest/clinical_epochs/{group}.parquet",
+        "results/arrest/clinical_epochs/{shard}.parquet",
     log:
-        "results/logs/measure_vitals/{group}.log",
+        "results/logs/measure_vitals/{shard}.log",
     benchmark:
-        "results/benchmarks/measure_vitals/{group}.tsv"
+        "results/benchmarks/measure_vitals/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -111,7 +110,7 @@ rule count_epochs:
     """Epochs kept and dropped, by reason."""
     input:
         plan="results/arrest/epochs.parquet",
-        measured=groups("results/arrest/hrv_epochs/{group}.parquet"),
+        measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
         code=sources("arrest.features"),
     output:
         report(
@@ -138,8 +137,8 @@ rule gather_features:
     input:
         plan="results/arrest/epochs.parquet",
         spine="results/arrest/spine.parquet",
-        measured=groups("results/arrest/hrv_epochs/{group}.parquet"),
-        values=groups("results/arrest/{arrest_model}_epochs/{group}.parquet"),
+        measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        values=recording_shards("results/arrest/{arrest_model}_epochs/{shard}.parquet"),
         code=sources("arrest.features", "reference/clinical_features.csv"),
     output:
         "results/arrest/{arrest_model}/features.parquet",

@@ -108,7 +108,7 @@ JOBS = {
         """measure_hrv(
             here / "arrest/epochs.parquet", here / "arrest/recordings/0.parquet",
             here / "synthetic/registry", config["arrest"]["preprocessing"], out / "0.parquet",
-            group=0)""",
+            shard=0)""",
         {"0.parquet": "arrest/hrv_epochs/0.parquet"},
     ),
     "pretraining": Job(

@@ -10,5 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.params.waveforms,
         options=snakemake.params.preprocessing,
         output=snakemake.output[0],
-        group=int(snakemake.wildcards.group),
+        shard=int(snakemake.wildcards.shard),
     )

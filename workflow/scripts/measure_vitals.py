@@ -9,6 +9,6 @@ with rule_log(snakemake.log[0]):
         snakemake.input.scanned,
         snakemake.params.waveforms,
         snakemake.output[0],
-        group=int(snakemake.wildcards.group),
+        shard=int(snakemake.wildcards.shard),
         max_wrong_checksums=snakemake.params.max_wrong_checksums,
     )

@@ -42,7 +42,7 @@ def build_arrest_cohort(
     registry : path-like
         Folder of recordings.csv, stays.csv and arrests.csv.
     scanned : sequence of path-like
-        Parquet of the scanned recordings, all groups.
+        Parquet of the scanned recordings, all shards.
     options : mapping
         ``min_age`` (years), ``icus``, and those of the epochs: ``minutes``, ``event_window_h``,
         ``control_window_h``.

@@ -43,7 +43,7 @@ def plan_epochs(
     spine : path-like
         Parquet of the cohort's stays: stay_id, subject_id, cpr_time, label.
     scanned : sequence of path-like
-        Parquet of the scanned recordings, one file per group, in the order of the groups.
+        Parquet of the scanned recordings, one file per shard, in their order.
     options : mapping
         ``minutes`` of an epoch, ``event_window_h`` (hours before the arrest, least and most),
         ``control_window_h`` (one random window per stay without arrest).
@@ -51,9 +51,9 @@ def plan_epochs(
         Of the random windows. A stay's window depends on no other stay.
     output : path-like
         Parquet to write, by subject_id, stay_id and start: epoch_id (from 0), subject_id, stay_id,
-        recording_id, group, start, end, first_sample and n_samples (at the recording's own rate:
-        those whose time is at or after the start and before the end), hours_to_arrest (from the end
-        of the epoch; NaN for controls), label.
+        recording_id, group (the shard of the recording), start, end, first_sample and n_samples (at
+        the recording's own rate: those whose time is at or after the start and before the end),
+        hours_to_arrest (from the end of the epoch; NaN for controls), label.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def plan_epochs(
 
 
 def _pieces(scanned: Sequence[str | Path], stays: pd.DataFrame) -> pd.DataFrame:
-    """Return the usable recordings of the stays, without overlap, with their group."""
-    parts = [pd.read_parquet(path).assign(group=group) for group, path in enumerate(scanned)]
+    """Return the usable recordings of the stays, without overlap; ``group`` is their shard."""
+    parts = [pd.read_parquet(path).assign(group=shard) for shard, path in enumerate(scanned)]
     # Concatenation with a part without rows would change types.
     recordings = pd.concat([part for part in parts if len(part)] or parts[:1])
     usable = recordings["reason"] == ""

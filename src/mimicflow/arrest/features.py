@@ -70,7 +70,7 @@ def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str |
     plan : path-like
         Parquet of the planned epochs.
     measured : sequence of path-like
-        Parquet of the measured epochs, all groups.
+        Parquet of the measured epochs, all shards.
     output : path-like
         CSV to write: stays (event or control), reason (``kept`` first), description, epochs,
         stays_with and patients (those with at least one such epoch). Reasons that no epoch has are
@@ -130,9 +130,9 @@ def gather_features(
     spine : path-like
         Parquet of the stays with split and fold.
     measured : sequence of path-like
-        Parquet of the measured epochs, all groups: their ``reason`` decides.
+        Parquet of the measured epochs, all shards: their ``reason`` decides.
     values : sequence of path-like
-        Parquet with the features by epoch_id, all groups.
+        Parquet with the features by epoch_id, all shards.
     names : sequence of str
         Columns of ``values`` to take, in order.
     output : path-like
@@ -162,7 +162,7 @@ def gather_features(
 
 
 def _read_all(paths: Sequence[str | Path], names: list[str], epoch_id: pd.Series) -> pd.DataFrame:
-    """Read columns of all groups, in the order of the plan's epochs, which they must match."""
+    """Read columns of all shards, in the order of the plan's epochs, which they must match."""
     parts = [pd.read_parquet(path, columns=["epoch_id", *names]) for path in paths]
     # Concatenation with a part without rows would change types.
     rows = pd.concat([part for part in parts if len(part)] or parts[:1])

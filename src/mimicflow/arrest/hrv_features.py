@@ -1,4 +1,4 @@
-"""Heart-rate variability of the planned epochs of one group of recordings."""
+"""Measure the heart-rate variability of the planned epochs of one shard of recordings."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def measure_hrv(
     options: Mapping[str, Any],
     output: str | Path,
     *,
-    group: int,
+    shard: int,
 ) -> None:
-    """Measure the epochs of one group; memory does not grow with the length of a recording.
+    """Measure the epochs of one shard; memory does not grow with the length of a recording.
 
     Epochs whose part of a recording cannot be read, such as those of a damaged segment, get the
     reason ``unreadable``, and the recording one warning.
@@ -50,7 +50,7 @@ def measure_hrv(
     plan : path-like
         Parquet of the planned epochs.
     scanned : path-like
-        Parquet of the scanned recordings of this group.
+        Parquet of the scanned recordings of this shard.
     waveforms : path-like
         Folder of the recordings.
     options : mapping
@@ -59,15 +59,15 @@ def measure_hrv(
     output : path-like
         Parquet to write, one row per epoch by epoch_id: epoch_id, reason ("" when kept),
         n_beats, good_share, then the 43 measures.
-    group : int
-        Number of the group.
+    shard : int
+        Number of the shard.
 
     Raises
     ------
     InputError
         When the plan names a recording that was not scanned.
     """
-    epochs = read_group(plan, group)
+    epochs = read_shard(plan, shard)
     recordings = scanned_of(epochs, scanned)
     rows: dict[str, np.ndarray] = {
         "epoch_id": epochs["epoch_id"].to_numpy(),
@@ -78,7 +78,7 @@ def measure_hrv(
     measures = np.full((len(epochs), len(MEASURES)), np.nan)
     rule = EpochRule(good_index=options["good_index"], good_share=options["good_share"])
     settings = {"powerline": options["powerline"], "target_rate": options["sampling_rate"]}
-    with tqdm(total=len(epochs), desc=f"group {group}", unit="epoch", disable=None) as progress:
+    with tqdm(total=len(epochs), desc=f"shard {shard}", unit="epoch", disable=None) as progress:
         for recording_id, part in epochs.groupby("recording_id", sort=True):
             for row, one in _measure_recording(
                 part, recordings.loc[recording_id], waveforms, rule, settings
@@ -89,13 +89,13 @@ def measure_hrv(
     table = pd.DataFrame(rows).astype({"reason": "str"})
     table = pd.concat([table, pd.DataFrame(measures, columns=list(MEASURES))], axis="columns")
     kept = int((table["reason"] == "").sum())
-    log.info("group %d: %d of %d epochs kept", group, kept, len(table))
+    log.info("shard %d: %d of %d epochs kept", shard, kept, len(table))
     write_parquet(table, output)
 
 
-def read_group(plan: str | Path, group: int) -> pd.DataFrame:
-    """Return the planned epochs of one group, numbered from 0, by epoch_id."""
-    epochs = pd.read_parquet(plan, filters=[("group", "==", group)])
+def read_shard(plan: str | Path, shard: int) -> pd.DataFrame:
+    """Return the planned epochs of one shard, numbered from 0, by epoch_id."""
+    epochs = pd.read_parquet(plan, filters=[("group", "==", shard)])
     return epochs.sort_values("epoch_id", ignore_index=True)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mimicflow.arrest.hrv_features import read_group, scanned_of
+from mimicflow.arrest.hrv_features import read_shard, scanned_of
 from mimicflow.bedside.numerics_files import read_numerics
 from mimicflow.errors import RecordError
 from mimicflow.raw.wfdb_headers import MAX_WRONG
@@ -45,24 +45,24 @@ def measure_vitals(
     waveforms: str | Path,
     output: str | Path,
     *,
-    group: int,
+    shard: int,
     max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
 ) -> None:
-    """Write the vital features of the epochs of one group.
+    """Write the vital features of the epochs of one shard.
 
     Parameters
     ----------
     plan : path-like
         Parquet of the planned epochs.
     scanned : path-like
-        Parquet of the scanned recordings of this group.
+        Parquet of the scanned recordings of this shard.
     waveforms : path-like
         Folder of the recordings and their numerics.
     output : path-like
         Parquet to write, one row per epoch by epoch_id: epoch_id, then the 43 features; NaN where
         the monitor wrote nothing that can be used.
-    group : int
-        Number of the group.
+    shard : int
+        Number of the shard.
     max_wrong_checksums
         See :func:`read_numerics`.
 
@@ -71,12 +71,12 @@ def measure_vitals(
     InputError
         When the plan names a recording that was not scanned.
     """
-    epochs = read_group(plan, group)
+    epochs = read_shard(plan, shard)
     recordings = scanned_of(epochs, scanned)
     medians = np.full((len(epochs), len(vital_ranges())), np.nan)
     impossible = 0
     parts = epochs.groupby("recording_id", sort=True)
-    for recording_id, part in tqdm(parts, desc=f"group {group}", unit="recording", disable=None):
+    for recording_id, part in tqdm(parts, desc=f"shard {shard}", unit="recording", disable=None):
         recording = recordings.loc[recording_id]
         if not recording["numerics"]:
             continue
@@ -90,8 +90,8 @@ def measure_vitals(
         impossible += int((numerics[possible.columns].notna() & ~possible).to_numpy().sum())
     values = features_of(medians, epochs["stay_id"], epochs["start"], epochs["end"])
     known = int(np.isfinite(medians).any(axis=1).sum())
-    log.info("group %d: %d of %d epochs with vital signs", group, known, len(epochs))
-    log.info("group %d: %d values that no sensor measures: missing", group, impossible)
+    log.info("shard %d: %d of %d epochs with vital signs", shard, known, len(epochs))
+    log.info("shard %d: %d values that no sensor measures: missing", shard, impossible)
     write_parquet(pd.concat([epochs[["epoch_id"]], values], axis="columns"), output)
 
 

@@ -95,9 +95,9 @@ def read_registry(folder: str | Path) -> Registry:
     return Registry(**{name: table.drop(columns=_LINE) for name, table in tables.items()})
 
 
-def patient_group(patient_id: str, groups: int) -> int:
-    """Return the group (0 to ``groups - 1``) of a patient's recordings, the same on any machine."""
-    return int(hashlib.sha256(patient_id.encode()).hexdigest(), 16) % groups
+def shard_of_patient(patient_id: str, shards: int) -> int:
+    """Return the shard (0 to ``shards - 1``) of a patient's recordings, the same on any machine."""
+    return int(hashlib.sha256(patient_id.encode()).hexdigest(), 16) % shards
 
 
 def _columns(table: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mimicflow.bedside.numerics_files import find_numerics, places_of_numerics
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import end_of
-from mimicflow.bedside.registry import TIME_DTYPE, patient_group, read_registry
+from mimicflow.bedside.registry import TIME_DTYPE, read_registry, shard_of_patient
 from mimicflow.errors import ConfigError, RecordError
 from mimicflow.raw.awaited import write_awaited
 from mimicflow.raw.wfdb_headers import CHECKSUM, MAX_WRONG
@@ -44,13 +44,13 @@ def scan_recordings(
     waveforms: str | Path,
     output: str | Path,
     *,
-    group: int,
-    groups: int,
+    shard: int,
+    shards: int,
     max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
     awaited: str | Path | None = None,
     arrivals: int = 0,
 ) -> None:
-    """Open the recordings of one group of patients, and compare leads with their checksums.
+    """Open the recordings of one shard of patients, and compare leads with their checksums.
 
     Parameters
     ----------
@@ -59,15 +59,15 @@ def scan_recordings(
     waveforms : path-like
         Folder of the recordings.
     output : path-like
-        Parquet to write, one row per recording of the group in the order of the registry:
+        Parquet to write, one row per recording of the shard in the order of the registry:
         recording_id, subject_id, stay_id, record, numerics ("" when there are none), lead, monitor,
         sampling_rate (Hz), n_samples, wrong_segments (numbers of those that are not as their
         headers say, "3 7"), lost_share (of the samples: in segments that are missing, damaged or
         wrong), start, end (naive local time), reason. ``reason`` is "" for a usable recording,
         else a key of ``reference/recording_reasons.csv``, and what is not known then is "", NaN, 0
         or NaT.
-    group, groups : int
-        Number of the group, from 0, and how many there are. All recordings of a patient are in one.
+    shard, shards : int
+        Number of the shard, from 0, and how many there are. All recordings of a patient are in one.
     max_wrong_checksums : float or "none"
         Share of the samples that can be read which may lie in wrong segments: these are left out.
         "none": no samples are read, and nothing is compared.
@@ -82,33 +82,33 @@ def scan_recordings(
     TableError
         When the registry breaks its form.
     ConfigError
-        When there is no such group, or no waveform folder.
+        When there is no such shard, or no waveform folder.
     """
-    if not 0 <= group < groups:
-        raise ConfigError(f"no group {group} of {groups}", remedy="count groups from 0")
+    if not 0 <= shard < shards:
+        raise ConfigError(f"no shard {shard} of {shards}", remedy="count shards from 0")
     if not Path(waveforms).is_dir():
         raise ConfigError(
             f"no waveform folder {waveforms}", remedy="correct data.waveforms in config.yaml"
         )
     listed = read_registry(registry).recordings
-    of_group = listed["patient_id"].map(lambda patient: patient_group(patient, groups)) == group
-    listed = listed[of_group]
+    of_shard = listed["patient_id"].map(lambda patient: shard_of_patient(patient, shards)) == shard
+    listed = listed[of_shard]
     missed: list[Path] = []
     rows = [
         _scan(recording, waveforms, max_wrong_checksums, missed)
         for recording in tqdm(
-            listed.to_dict("records"), desc=f"group {group}", unit="recording", disable=None
+            listed.to_dict("records"), desc=f"shard {shard}", unit="recording", disable=None
         )
     ]
     if awaited is not None:
         write_awaited(missed, waveforms, arrivals, awaited)
     table = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     usable = int((table["reason"] == "").sum())
-    log.info("group %d: %d of %d recordings can be used", group, usable, len(table))
+    log.info("shard %d: %d of %d recordings can be used", shard, usable, len(table))
     wrong = table["wrong_segments"].str.split().str.len()
     log.info(
-        "group %d: %d segments of %d recordings left out: not as their headers say",
-        *(group, wrong.sum(), (wrong > 0).sum()),
+        "shard %d: %d segments of %d recordings left out: not as their headers say",
+        *(shard, wrong.sum(), (wrong > 0).sum()),
     )
     write_parquet(table, output)
 

@@ -1,4 +1,4 @@
-"""Epochs of a group, measured from WFDB records written here."""
+"""Epochs of a shard, measured from WFDB records written here."""
 
 import logging
 
@@ -31,7 +31,7 @@ def scanned(*records):
     return table.assign(wrong_segments="")
 
 
-def measure(folder, plan, recordings, *, options=OPTIONS, group=0):
+def measure(folder, plan, recordings, *, options=OPTIONS, shard=0):
     plan.to_parquet(folder / "plan.parquet")
     recordings.to_parquet(folder / "scanned.parquet")
     measure_hrv(
@@ -40,7 +40,7 @@ def measure(folder, plan, recordings, *, options=OPTIONS, group=0):
         folder,
         options,
         folder / "hrv.parquet",
-        group=group,
+        shard=shard,
     )
     return pd.read_parquet(folder / "hrv.parquet")
 
@@ -180,7 +180,7 @@ def test_rows_are_those_of_the_group_by_epoch(tmp_path, ecg):
     """Epochs of two recordings of one stay alternate in time, as their ids do."""
     write_wfdb(tmp_path, "r", ecg, RATE)
     plan = planned((0, 0, 1, 0), (1, 1, 0, 0), (2, 0, 1, EPOCH), (3, 2, 1, 3 * EPOCH), (4, 0, 1, 0))
-    table = measure(tmp_path, plan, scanned("r", "x", "r"), group=1)
+    table = measure(tmp_path, plan, scanned("r", "x", "r"), shard=1)
 
     assert table["epoch_id"].tolist() == [0, 2, 3, 4]
     assert table["reason"].tolist() == ["", "flat", "", ""]
@@ -192,7 +192,7 @@ def test_a_group_without_epochs_has_the_columns_all_the_same(tmp_path, ecg):
     write_wfdb(tmp_path, "r", ecg, RATE)
     plan = planned((0, 0, 0, 0))
     full = measure(tmp_path, plan, scanned("r"))
-    empty = measure(tmp_path, plan, scanned("r").iloc[:0], group=1)
+    empty = measure(tmp_path, plan, scanned("r").iloc[:0], shard=1)
 
     assert len(empty) == 0
     assert list(empty.columns) == list(full.columns)

@@ -45,7 +45,7 @@ def values_of(rows, **changed):
     return table.assign(**{name: NORMAL[name] for name in VITALS[1:]} | changed)
 
 
-def measure(folder, plan, numerics, group=0):
+def measure(folder, plan, numerics, shard=0):
     """Measure with the numerics of each recording, as table or as the name of what is there."""
     rows = []
     for i, table in enumerate(numerics):
@@ -56,7 +56,7 @@ def measure(folder, plan, numerics, group=0):
     pd.DataFrame(rows).to_parquet(folder / "scanned.parquet")
     plan.to_parquet(folder / "plan.parquet")
     paths = folder / "plan.parquet", folder / "scanned.parquet", folder, folder / "out.parquet"
-    measure_vitals(*paths, group=group)
+    measure_vitals(*paths, shard=shard)
     return pd.read_parquet(paths[-1])
 
 
@@ -210,7 +210,7 @@ def test_recordings_without_numerics_have_no_values(tmp_path, caplog):
 def test_an_empty_group_has_the_columns_all_the_same(tmp_path):
     plan = planned(("A", 0, 0))
     full = measure(tmp_path, plan, [values_of([(1, 70.0)])])
-    empty = measure(tmp_path, plan, [values_of([(1, 70.0)])], group=1)
+    empty = measure(tmp_path, plan, [values_of([(1, 70.0)])], shard=1)
 
     assert len(empty) == 0
     assert empty.dtypes.equals(full.dtypes)

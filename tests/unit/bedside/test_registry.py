@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_arrest_registry import write_registry
 
-from mimicflow.bedside.registry import patient_group, read_registry
+from mimicflow.bedside.registry import read_registry, shard_of_patient
 from mimicflow.errors import TableError
 
 RECORDINGS = [
@@ -290,5 +290,5 @@ def test_unbalanced_quotes_are_refused(folder):
 
 def test_groups_of_patients_are_the_same_everywhere():
     # sha256 of the text, as sha256sum gives it, modulo 4.
-    assert [patient_group(patient, 4) for patient in ("007", "12", "A")] == [3, 0, 1]
-    assert {patient_group(str(i), 3) for i in range(60)} == {0, 1, 2}
+    assert [shard_of_patient(patient, 4) for patient in ("007", "12", "A")] == [3, 0, 1]
+    assert {shard_of_patient(str(i), 3) for i in range(60)} == {0, 1, 2}

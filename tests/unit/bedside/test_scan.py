@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.bedside.registry import patient_group
+from mimicflow.bedside.registry import shard_of_patient
 from mimicflow.bedside.scan import DTYPES, scan_recordings
 from mimicflow.errors import ConfigError
 from mimicflow.raw.awaited import count_arrivals
@@ -38,14 +38,14 @@ def waves(write_record, write_vital, tmp_path):
     return folder
 
 
-def scan(tmp_path, waves, lines, groups=1) -> pd.DataFrame:
+def scan(tmp_path, waves, lines, shards=1) -> pd.DataFrame:
     registry = made_arrest_registry.write_registry(
         tmp_path / "registry", lines, STAYS, headers=HEADER
     )
     parts = []
-    for group in range(groups):
-        output = tmp_path / f"{group}.parquet"
-        scan_recordings(registry, waves, output, group=group, groups=groups)
+    for shard in range(shards):
+        output = tmp_path / f"{shard}.parquet"
+        scan_recordings(registry, waves, output, shard=shard, shards=shards)
         parts.append(pd.read_parquet(output))
     return pd.concat(parts).sort_values("recording_id", ignore_index=True)
 
@@ -120,7 +120,7 @@ def test_segments_that_are_not_as_written_are_left_out_up_to_a_share(tmp_path, w
         awaited = tmp_path / "awaited.parquet"
         scan_recordings(
             *(registry, waves, tmp_path / "s.parquet"),
-            group=0, groups=1, max_wrong_checksums=most, awaited=awaited,
+            shard=0, shards=1, max_wrong_checksums=most, awaited=awaited,
         )  # fmt: skip
         return pd.read_parquet(tmp_path / "s.parquet").iloc[0], awaited
 
@@ -159,7 +159,7 @@ def test_links_that_led_outside_are_awaited(tmp_path, waves, linked):
 
     def scanned(arrivals):
         scan_recordings(
-            *(registry, waves, output), group=0, groups=1, awaited=awaited, arrivals=arrivals
+            *(registry, waves, output), shard=0, shards=1, awaited=awaited, arrivals=arrivals
         )
         return pd.read_parquet(output).iloc[0]
 
@@ -184,11 +184,11 @@ def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):
     registry = made_arrest_registry.write_registry(tmp_path / "r", lines, STAYS, headers=HEADER)
     awaited = tmp_path / "awaited.parquet"
     output = tmp_path / "s.parquet"
-    scan_recordings(registry, waves, output, group=0, groups=1, awaited=awaited)
+    scan_recordings(registry, waves, output, shard=0, shards=1, awaited=awaited)
     assert count_arrivals(awaited) == 0
     (waves / "plain.numerics.parquet").touch()
     assert count_arrivals(awaited) == 1
-    scan_recordings(registry, waves, output, group=0, groups=1, awaited=awaited, arrivals=1)
+    scan_recordings(registry, waves, output, shard=0, shards=1, awaited=awaited, arrivals=1)
     assert count_arrivals(awaited) == 1
     for suffix in (".hea", ".dat"):
         (waves / f"gone{suffix}").write_bytes((waves / f"plain{suffix}").read_bytes())
@@ -198,12 +198,12 @@ def test_recordings_and_numerics_that_come_later_are_awaited(tmp_path, waves):
 def test_groups_hold_each_recording_once_and_patients_whole(tmp_path, waves):
     lines = [f"p{i},t{i},plain{i},2150-01-01 00:00:00,,M," for i in range(20)] * 2
 
-    table = scan(tmp_path, waves, lines, groups=3)
+    table = scan(tmp_path, waves, lines, shards=3)
 
     assert table["recording_id"].tolist() == list(range(40))
-    for group in range(3):
-        part = pd.read_parquet(tmp_path / f"{group}.parquet")
-        assert {patient_group(patient, 3) for patient in part["subject_id"]} == {group}
+    for shard in range(3):
+        part = pd.read_parquet(tmp_path / f"{shard}.parquet")
+        assert {shard_of_patient(patient, 3) for patient in part["subject_id"]} == {shard}
         assert part["recording_id"].is_monotonic_increasing
 
 
@@ -211,9 +211,9 @@ def test_a_group_without_patients_has_the_same_columns_and_types(tmp_path, waves
     registry = made_arrest_registry.write_registry(
         tmp_path / "registry", ["p1,s1,timed,,,M,"], STAYS, headers=HEADER
     )
-    empty = next(group for group in range(5) if group != patient_group("p1", 5))
-    for name, group in (("empty", empty), ("full", patient_group("p1", 5))):
-        scan_recordings(registry, waves, tmp_path / f"{name}.parquet", group=group, groups=5)
+    empty = next(shard for shard in range(5) if shard != shard_of_patient("p1", 5))
+    for name, shard in (("empty", empty), ("full", shard_of_patient("p1", 5))):
+        scan_recordings(registry, waves, tmp_path / f"{name}.parquet", shard=shard, shards=5)
 
     tables = [pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("empty", "full")]
 
@@ -222,8 +222,8 @@ def test_a_group_without_patients_has_the_same_columns_and_types(tmp_path, waves
 
 
 def test_wrong_groups_and_folders_are_told(tmp_path, waves):
-    for group, groups in ((2, 2), (-1, 2), (0, 0)):
-        with pytest.raises(ConfigError, match="group"):
-            scan_recordings(tmp_path, waves, tmp_path / "a", group=group, groups=groups)
+    for shard, shards in ((2, 2), (-1, 2), (0, 0)):
+        with pytest.raises(ConfigError, match="shard"):
+            scan_recordings(tmp_path, waves, tmp_path / "a", shard=shard, shards=shards)
     with pytest.raises(ConfigError, match=r"data\.waveforms"):
-        scan_recordings(tmp_path, tmp_path / "no", tmp_path / "a", group=0, groups=1)
+        scan_recordings(tmp_path, tmp_path / "no", tmp_path / "a", shard=0, shards=1)

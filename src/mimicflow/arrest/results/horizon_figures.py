@@ -175,13 +175,13 @@ def _lines(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
     """Give every horizon a heading and every model a line, counted from the top."""
     rows: dict[int, pd.Series] = {}
     headings: dict[int, str] = {}
-    for hours, group in table.groupby("horizon_h", sort=False):
-        first = group.iloc[0]
+    for hours, of_horizon in table.groupby("horizon_h", sort=False):
+        first = of_horizon.iloc[0]
         counts = f"n = {first['n']:,} epochs"
         if pd.notna(first["events"]):
             counts += f", {first['events']:,} events in {first['event_stays']:,} stays"
         headings[len(rows) + len(headings)] = f"Within {hours:g} h ({counts})"
-        for _, row in group.iterrows():
+        for _, row in of_horizon.iterrows():
             rows[len(rows) + len(headings)] = row
     return rows, headings
 
