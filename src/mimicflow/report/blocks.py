@@ -141,11 +141,11 @@ def with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:
     return f"{number(value, digits)} ({number(low, digits)}{between}{number(high, digits)})"
 
 
-def with_spread(mean: Any, sd: Any, digits: int = 3) -> str:
+def with_spread(mean: Any, sd: Any) -> str:
     """Write ``0.911 ± 0.003``."""
     if pd.isna(mean):
         return ""
-    return number(mean, digits) if pd.isna(sd) else f"{number(mean, digits)} ± {number(sd, digits)}"
+    return number(mean, 3) if pd.isna(sd) else f"{number(mean, 3)} ± {number(sd, 3)}"
 
 
 def count(value: Any, mask: bool = False) -> str:

@@ -209,7 +209,7 @@ def forest(
     return chart.add_params(chosen) if chosen else chart
 
 
-def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> Drawing:
+def bars(frame: pd.DataFrame, value: str) -> Drawing:
     """Draw the leading features of a chosen model as bars.
 
     Parameters
@@ -219,10 +219,8 @@ def bars(frame: pd.DataFrame, value: str, default: str | None = None) -> Drawing
         optionally ``low`` and ``high``; the largest first.
     value : str
         Title of the axis.
-    default : str, optional
-        The first choice shown.
     """
-    chosen, pick = choice(frame, "of", "Model ", default)
+    chosen, pick = choice(frame, "of", "Model ")
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
     y = alt.Y(
         "feature:N",

@@ -35,12 +35,10 @@ def make_waveforms(
     dirt: float = 0.01,
     permute_labels: bool = False,
     processes: int = 1,
-    shard: int = 0,
-    shards: int = 1,
 ) -> int:
     """Write the WFDB records of the hospital's ECGs below ``folder/ecg/files``.
 
-    A record depends on the seed and its own id only: chunks, shards and processes change nothing.
+    A record depends on the seed and its own id only: chunks and processes change nothing.
 
     Parameters
     ----------
@@ -50,8 +48,6 @@ def make_waveforms(
         As given to ``make_hospital``.
     processes : int
         Chunks of patients written at the same time.
-    shard, shards : int
-        Write only patients with ``subject_id % shards == shard``.
 
     Returns
     -------
@@ -65,8 +61,7 @@ def make_waveforms(
     """
     files = Path(folder) / "ecg" / "files"
     starts = range(0, n_patients, PATIENTS_PER_CHUNK)
-    write = partial(_write_chunk, Path(folder), n_patients, seed, dirt, permute_labels,
-                    shard, shards)  # fmt: skip
+    write = partial(_write_chunk, Path(folder), n_patients, seed, dirt, permute_labels)
     with storage_explained(files):
         files.mkdir(parents=True, exist_ok=True)
         if processes == 1:
@@ -79,17 +74,13 @@ def make_waveforms(
 
 
 def _write_chunk(
-    folder: Path, n_patients: int, seed: int, dirt: float, permute_labels: bool,
-    shard: int, shards: int, start: int,
-) -> int:  # fmt: skip
+    folder: Path, n_patients: int, seed: int, dirt: float, permute_labels: bool, start: int
+) -> int:
     n = min(PATIENTS_PER_CHUNK, n_patients - start)
     chunk = draw_chunk(seed, start // PATIENTS_PER_CHUNK, n, permute_labels)
     visits = draw_visits(chunk)
     parameters = ecg_parameters(chunk, visits, draw_moments(chunk))
     defects = draw_defects(parameters["study_id"].to_numpy(), seed, dirt)
-    mine = (parameters["subject_id"] % shards == shard).to_numpy()
-    parameters = parameters[mine].reset_index(drop=True)
-    defects = defects[mine]
     paths = record_path(parameters["subject_id"], parameters["study_id"])
     for ecg, path, defect in zip(parameters.itertuples(index=False), paths, defects, strict=True):
         rng = stream(seed, "waveform", int(ecg.study_id))
