@@ -1,4 +1,4 @@
-"""What the driver tells of a GPU while something runs on it, and of the machine around it."""
+"""Watch a GPU by its driver while something runs on it, and name the machine around it."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class GpuWatch:
             answers, _ = self._process.communicate()
             self.samples = [int(line) for line in answers.split() if line.isdigit()]
 
-    def told(self) -> str:
+    def busy(self) -> str:
         """Return the mean of the second half, which is the timed epoch, in percent."""
         late = self.samples[len(self.samples) // 2 :]
-        return f"{sum(late) / len(late):.0f} %" if late else "not told"
+        return f"{sum(late) / len(late):.0f} %" if late else "unknown"
 
 
 def hardware(device: torch.device) -> str:
@@ -60,7 +60,7 @@ def hardware(device: torch.device) -> str:
         driver = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
         lines.append(
             f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB; "
-            f"driver {driver[0] if driver else 'not told'}; CUDA {torch.version.cuda}, "
+            f"driver {driver[0] if driver else 'unknown'}; CUDA {torch.version.cuda}, "
             f"cuDNN {torch.backends.cudnn.version()}"
         )
     return "\n".join(lines)

@@ -55,7 +55,7 @@ class Size:
 
 
 def wait(device: torch.device) -> None:
-    """Wait until the GPU has done what it was told."""
+    """Wait until the GPU has done its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -72,7 +72,7 @@ def _held(process: psutil.Process) -> int:
 
 
 def verdict(what: str, value: float, bar: float, unit: str = "") -> bool:
-    """Print a figure beside its bar and tell whether it is met."""
+    """Print a figure beside its bar and return whether it is met."""
     met = value <= bar
     print(f"{what:<58} {value:8.3f} {unit:<4} bar {bar:g}  {'met' if met else 'MISSED'}")
     return met

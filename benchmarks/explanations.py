@@ -1,4 +1,4 @@
-"""Whether explanations tell the truth, which only synthetic patients can say.
+"""Whether explanations are true, which only synthetic patients can show.
 
 python benchmarks/explanations.py results    the results folder of a run on the synthetic hospital
 
@@ -24,7 +24,7 @@ FIRST = 5
 # 10.1186/1471-2105-8-25).
 LEAST_SIGNAL_FIRST = {"shap": 0.85, "integrated gradients": 0.75}
 LEAST_OTHERWISE = 0.65
-# Shuffling one of several features that tell the same changes nothing, so most signal features
+# Shuffling one of several features that say the same changes nothing, so most signal features
 # tie with noise around 0 and ranks say little. The size does: noise has a small share of the best.
 LARGEST_NOISE = {"permutation": 0.2}
 

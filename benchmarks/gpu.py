@@ -46,7 +46,7 @@ class Figure:
     memory_gib: float
     """Most memory that tensors held on the GPU at once."""
     utilisation: str
-    """Share of the time in which the GPU had something to do, as its driver tells it."""
+    """Share of the time in which the GPU had something to do, as its driver reports it."""
 
 
 def measure(
@@ -62,7 +62,7 @@ def measure(
         with GpuWatch(device) as watch:
             fit(clocked, optimizer, Training(passes=2, score="score", maximise=False))
         memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    return Figure(clocked.ecgs / clocked.seconds, memory / 2**30, watch.told())
+    return Figure(clocked.ecgs / clocked.seconds, memory / 2**30, watch.busy())
 
 
 def configuration() -> dict[str, Any]:
@@ -96,15 +96,15 @@ def workloads(
     return made
 
 
-def tell(name: str, figures: dict[Way, Figure]) -> bool:
+def report(name: str, figures: dict[Way, Figure]) -> bool:
     """Print a workload and return whether both bars are met."""
     print(name)
-    told: dict[Way, str] = {
+    titles: dict[Way, str] = {
         "store": "mimicflow, from the store",
         "published": "published way, one process",
         "limit": "tensors already there",
     }
-    for way, text in told.items():
+    for way, text in titles.items():
         figure = figures[way]
         print(
             f"  {text:<27}{figure.ecgs_per_second:10.1f} ECGs/s"
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> bool:
                 )
                 for way in ways
             }
-            met.append(tell(name, figures))
+            met.append(report(name, figures))
     return all(met)
 
 

@@ -9,7 +9,7 @@ again, and a run that was interrupted goes on. ``--fit-only`` prints the tables 
 The ECG lists of the larger hospitals name the records of the default one again and again: each is
 decoded, cleaned and stored for itself, but the files take the place of one hospital. So do bedside
 recordings; at 100 times the default the epochs of two groups are measured, and those of the others
-get their values. Networks are trained for one epoch, told apart from what comes before and after
+get their values. Networks are trained for one pass, separated from what comes before and after
 it by the times in the log.
 """
 
@@ -34,7 +34,7 @@ from _scaling.stages import STAGES, Stage
 
 ALL_GROUPS = 10  # times the default: up to here the epochs of all groups are measured
 SOME_GROUPS = 2  # beyond
-WATCHED = 2  # seconds; of what takes less, three samples a second tell too little
+WATCHED = 2  # seconds; of what takes less, three samples a second are too few
 TARGETS = {
     "admission": [
         "results/all_stays_model.pth",
@@ -125,7 +125,7 @@ def _disk(results: Path, stage: Stage, jobs: Iterable[str]) -> float:
 def _by_epoch(
     row: dict[str, Any], stage: Stage, logs: Path, samples: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """Tell epochs, or points of a search, apart from what comes before and after, by the log."""
+    """Separate passes, or points of a search, from what comes before and after, by the log."""
     lines = [
         (datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S,%f").timestamp(), line)
         for line in (logs / stage.log).read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""How near the models come to the best that is possible, which only synthetic patients tell.
+"""How near the models come to the best possible scores, which only synthetic patients have.
 
 python benchmarks/synthetic_scores.py                    default size and permuted labels
 python benchmarks/synthetic_scores.py --patients 30000   ten times the patients

@@ -5,7 +5,7 @@ admissions, 6.4 million diagnosis, 0.9 million procedure and 20.3 million prescr
 MIMIC-IV 3.1 are made up, then Snakemake builds ``sequences.npz`` of both protocols on 2 cores,
 ingestion included, with the embedding and the shards of ``presets/mimic-iv.yaml``. Every patient
 has an ICU stay in the last admission, so that every admission is a visit of a sequence: more work
-than MIMIC-IV asks for. With several shares, the growth of the time is told.
+than MIMIC-IV asks for. With several shares, the growth of the time is printed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the documents tell a reader to type or to open is there."""
+"""What the documents ask a reader to type or to open is there."""
 
 import importlib
 import os
@@ -38,8 +38,8 @@ def documents(repository):
     return {file.relative_to(repository): file.read_text(encoding="utf-8") for file in files}
 
 
-def told(documents, kind):
-    """Return what is told of a kind, in code spans and blocks: (document, text)."""
+def named(documents, kind):
+    """Return what is named of a kind, in code spans and blocks: (document, text)."""
     found = set()
     for name, text in documents.items():
         spans = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", text, re.S)
@@ -51,14 +51,14 @@ def told(documents, kind):
 def test_every_target_of_make_exists(documents):
     targets = set(re.findall(r"^([\w./-]+):(?!=)", documents[next(
         name for name in documents if name.name == "Makefile")], re.M))  # fmt: skip
-    asked = told(documents, "make")
+    asked = named(documents, "make")
 
     assert {"run", "test", "report"} <= {target for _, target in asked}
     assert {(name, target) for name, target in asked if target not in targets} == set()
 
 
 def test_every_command_of_mimicflow_exists(documents):
-    asked = told(documents, "mimicflow")
+    asked = named(documents, "mimicflow")
 
     assert any(words.startswith("arrest score") for _, words in asked)
     for name, words in asked:
@@ -66,13 +66,13 @@ def test_every_command_of_mimicflow_exists(documents):
         for word in words.split():
             if not hasattr(command, "commands"):
                 break  # an argument
-            assert word in command.commands, f"{name} tells mimicflow {words}"
+            assert word in command.commands, f"{name} names mimicflow {words}"
             command = command.commands[word]
 
 
 @pytest.mark.parametrize("kind", ["module", "name"])
 def test_every_name_in_the_package_exists(documents, kind):
-    asked = told(documents, kind)
+    asked = named(documents, kind)
 
     assert len(asked) >= (1 if kind == "module" else 4)
     for name, dotted in asked:
@@ -84,21 +84,21 @@ def test_every_name_in_the_package_exists(documents, kind):
             except ModuleNotFoundError:
                 module, _, attribute = module.rpartition(".")
                 rest.insert(0, attribute)
-                assert module, f"{name} tells {dotted}"
+                assert module, f"{name} names {dotted}"
         for attribute in rest:
-            assert hasattr(place, attribute), f"{name} tells {dotted}"
+            assert hasattr(place, attribute), f"{name} names {dotted}"
             place = getattr(place, attribute)
 
 
 def test_every_path_in_the_repository_exists(documents, repository):
-    asked = told(documents, "path")
+    asked = named(documents, "path")
 
     assert len(asked) > 40
     for name, path in asked:
         if "..." in path or name.name == "Makefile":
             continue
         pattern = re.sub(r"\{[^}]*\}|<[^>]*>", "*", path).rstrip("/.")
-        assert any(repository.glob(pattern)), f"{name} tells {path}"
+        assert any(repository.glob(pattern)), f"{name} names {path}"
 
 
 def test_every_rule_that_is_named_exists(documents, repository):

@@ -1,4 +1,4 @@
-"""docs/limits.md says where a run tells each share; it must be told there."""
+"""docs/limits.md says where a run counts each share; it must be counted there."""
 
 import re
 
@@ -46,11 +46,11 @@ NO_HISTORY = {
 def test_a_concept_of_history_says_which_rows_are_of_the_own_admission():
     """So that no new one forgets it: whoever reads a table of admissions uses the macro."""
     read = r"(FROM|JOIN) (prescriptions|diagnoses_icd|procedures_icd|admissions|edstays)\b"
-    told = r"\b(own_admission|visit_of)\(|hadm_id IS DISTINCT FROM spine.hadm_id"
+    found = r"\b(own_admission|visit_of)\(|hadm_id IS DISTINCT FROM spine.hadm_id"
     concepts = {file.stem: file.read_text(encoding="utf-8") for file in FOLDER.rglob("*.sql")}
     readers = {
         name
         for name, text in concepts.items()
         if re.search(read, text) and not name.endswith("_counts")
     }
-    assert {name for name in readers if not re.search(told, concepts[name])} == set(NO_HISTORY)
+    assert {name for name in readers if not re.search(found, concepts[name])} == set(NO_HISTORY)

@@ -1,4 +1,4 @@
-"""Facts that are told in more than one place agree."""
+"""Facts that stand in more than one place agree."""
 
 import ast
 import importlib.metadata

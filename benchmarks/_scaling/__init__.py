@@ -129,14 +129,14 @@ class Fitted:
         part = last["jobs"] / (self.definition.repeats * last["shards"])
         self.disk_per_count = last["disk_mb"] / part / last["count"]
 
-    def told(self, row: pd.Series) -> str:
+    def shown(self, row: pd.Series) -> str:
         """Return the CPU seconds of a size, and of how many of its jobs if not of all."""
         jobs = self.definition.repeats * row["shards"]
         part = "" if row["jobs"] == jobs else f" ({row['jobs']} of {jobs} jobs)"
         return f"{row['cpu_s']:.1f}{part}"
 
     def at(self, count: float, shards: int) -> Forecast:
-        """Foretell the cost at a count, in so many shards if the stage has any."""
+        """Forecast the cost at a count, in so many shards if the stage has any."""
         shards = shards if self.split else 1
         job_s = self.seconds(count / shards)
         jobs = self.definition.repeats * shards
@@ -202,7 +202,7 @@ def _measured_table(fitted: Sequence[Fitted]) -> str:
     scales = [1.0, 10.0, 100.0]
     rows = []
     for stage in fitted:
-        found = {row["scale"]: stage.told(row) for _, row in stage.rows.iterrows()}
+        found = {row["scale"]: stage.shown(row) for _, row in stage.rows.iterrows()}
         last = stage.largest
         rows.append(
             [
@@ -260,7 +260,7 @@ def _chosen(fitted: Sequence[Fitted], times: float) -> dict[str, int]:
 
 
 def _forecast(fitted: Sequence[Fitted], times: float) -> str:
-    """Tell what each stage costs with the shards to choose, and the sums."""
+    """Return what each stage costs with the shards to choose, and the sums."""
     chosen = _chosen(fitted, times)
     rows: list[list[str]] = []
     disk: dict[str, float] = {}

@@ -207,7 +207,7 @@ STAGES = (
 
 
 # What MIMIC-IV has: rows of hosp and icu 3.1, ed 2.2, ecg 1.0. Assumed, since only a run on the
-# data can tell: stays are the 30,421 published patients times the 2.07 stays that a patient has
+# data can count: stays are the 30,421 published patients times the 2.07 stays that a patient has
 # in the department, with 1.6 ECGs; nine in ten of 65,366 ICU patients survive. Of bedside
 # recordings MIMIC-IV has released 200 only: those of arrest are as many as the published hospital
 # had (6,982 stays, 774,059 kept epochs), with 288 epochs planned for each stay.

@@ -77,7 +77,7 @@ NUMBERS = (
 
 
 def by_wfdb(folder: Path, record: str, n_samples: int) -> wfdb.Record:
-    """Read a record with wfdb, which needs to be told the length where the header has 0 for it."""
+    """Read a record with wfdb, which needs the length where the header has 0 for it."""
     try:
         return wfdb.rdrecord(str(folder / record))
     except Exception:  # noqa: BLE001 - whatever it is, with the length it must go
@@ -133,8 +133,8 @@ def run_cases(reader: str, case: Callable[[np.random.Generator], None]) -> None:
             failed.append(f"{reader} {seed}: {type(error).__name__}: {str(error)[:600]}\n{place}")
         done += 1
     assert done == CASES[reader]
-    told = f"{len(failed)} of {done} cases failed (FUZZ_CASES={TOTAL} FUZZ_SEED={SEED})\n"
-    assert not failed, told + "\n".join(failed[:8])
+    summary = f"{len(failed)} of {done} cases failed (FUZZ_CASES={TOTAL} FUZZ_SEED={SEED})\n"
+    assert not failed, summary + "\n".join(failed[:8])
 
 
 @contextmanager

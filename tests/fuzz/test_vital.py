@@ -128,7 +128,7 @@ def test_damage_of_the_compression(whole, tmp_path):
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.9, 0.999])
 def test_a_file_that_ends_inside_a_packet_is_refused(whole, tmp_path, kept):
-    """The compression may be whole: then only the packets tell."""
+    """The compression may be whole: then only the packets show it."""
     content = whole[: int(len(whole) * kept)]
     assert packets(content) is None
     (tmp_path / "a.vital").write_bytes(gzip.compress(content))

@@ -103,9 +103,9 @@ def test_a_result_is_not_known_before_it_was_drawn(caplog):
         )
     assert features["tropT_missing"] == 1
     assert features["creat_first"] == 1.10
-    told = [line for line in caplog.text.splitlines() if "stored before" in line]
-    assert len(told) == 1
-    assert told[0].endswith(" 1 results of creat stored before they were drawn: known when drawn")
+    seen = [line for line in caplog.text.splitlines() if "stored before" in line]
+    assert len(seen) == 1
+    assert seen[0].endswith(" 1 results of creat stored before they were drawn: known when drawn")
 
 
 def test_blood_drawn_before_arrival_belongs_to_no_window():
@@ -335,12 +335,12 @@ def test_a_limit_is_converted_before_it_is_checked():
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [("<6", "below the limit of the method"), (">6", "above the limit of the method"),
      ("HEMOLYZED", "without a number")],
 )  # fmt: skip
-def test_results_without_a_number_are_counted_by_kind(value, told, caplog):
+def test_results_without_a_number_are_counted_by_kind(value, text, caplog):
     with caplog.at_level(logging.INFO):
         one_result(PROBNP, value=value, unit="pg/mL")
-    assert f"1 results of bnp {told}" in caplog.text
+    assert f"1 results of bnp {text}" in caplog.text
     assert caplog.text.count("results of bnp") == 1

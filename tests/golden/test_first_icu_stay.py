@@ -75,7 +75,7 @@ def test_published_predicts_and_counts_from_the_end_of_the_icu_stay():
     ("dod", "label"),
     [
         ("2150-03-09", None),  # recorded before the discharge
-        ("2150-03-10", None),  # the day of the discharge: before or after cannot be told
+        ("2150-03-10", None),  # the day of the discharge: before or after is not known
         ("2150-03-11", 1),
         ("2151-03-10", 1),  # 365 days
         ("2151-03-11", 0),  # 366 days
@@ -201,7 +201,7 @@ def test_a_discharge_half_a_day_early_is_out_of_order_within_the_icu_stay_too():
     ("sign", "value"),
     [("hospital_expire_flag", 1), ("discharge_location", "Died ")],
 )
-def test_a_death_in_the_admission_is_told_by_any_sign(sign, value):
+def test_a_death_in_the_admission_is_known_by_any_sign(sign, value):
     died = ADMISSIONS.assign(**{sign: [value, None]})
 
     stays, attrition = built(admissions=died)
@@ -209,8 +209,8 @@ def test_a_death_in_the_admission_is_told_by_any_sign(sign, value):
     assert stays["subject_id"].tolist() == [2]
     assert attrition.loc["left_alive", "dropped"] == 1
     name = {"hospital_expire_flag": "expire_flag", "discharge_location": "died_location"}[sign]
-    told = attrition.filter(regex="lost_(expire|died_loc|dod)", axis=0)["patients"]
-    assert told.to_dict() == {step: int(step == f"lost_{name}") for step in told.index}
+    seen = attrition.filter(regex="lost_(expire|died_loc|dod)", axis=0)["patients"]
+    assert seen.to_dict() == {step: int(step == f"lost_{name}") for step in seen.index}
     for survivors in ("deathtime", "any_icu_deathtime"):
         assert len(built(admissions=died, survivors=survivors)[0]) == 2
 

@@ -243,7 +243,7 @@ def histories(draw):
 
 
 def following(own, cohort):
-    """Return own admissions; one that its stay does not name is told by its beginning alone."""
+    """Return own admissions; one that its stay does not name is known by its beginning alone."""
     unnamed = cohort[cohort["hadm_id"].isna() & (cohort["stay_id"] != LATER_STAY)]
     times, stays = own["admissions"], own["edstays"]
     first = times["subject_id"].map(unnamed.set_index("subject_id")["intime"])

@@ -1,4 +1,4 @@
-"""Whether two runs wrote the same results, byte for byte, but for what tells of the run itself.
+"""Whether two runs wrote the same results, byte for byte, but for what describes the run itself.
 
 ``python tests/helpers/same_results.py BEFORE AFTER [--renamed CSV]`` compares two folders
 ``results/`` and lists every file that only one of them has, or that differs. What is left aside:
@@ -23,7 +23,7 @@ NAMING_IT = {".json", ".md", ".csv", ".html"}
 
 
 def results(folder: Path) -> set[str]:
-    """Return the paths of all results, without what tells of the run itself."""
+    """Return the paths of all results, without what describes the run itself."""
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {file for file in files if not OF_THE_RUN.search(file)}
 
@@ -41,10 +41,10 @@ def content(file: Path) -> bytes | object:
         text = re.sub(
             r'(</th><td class="number">[^<]+</td>)<td class="number">[\d.]+<', r"\1<", text
         )
-        told, run, cost = text.partition('aria-labelledby="run"')
+        seen, run, cost = text.partition('aria-labelledby="run"')
         # Rules stand by their cost.
         cost = re.sub(r"<td class=\"number\">[^<]*|[\d.]+ minutes", "", cost)
-        return told + run, sorted(cost.splitlines())
+        return seen + run, sorted(cost.splitlines())
     return whole
 
 

@@ -67,17 +67,17 @@ def predicted(table):
 def test_who_died_in_the_admission_by_any_signs_is_not_predicted_and_all_others_are(
     table, before, afterwards, location
 ):
-    told = pd.DataFrame(product([False, True], repeat=len(SIGNS)), columns=SIGNS)
+    found = pd.DataFrame(product([False, True], repeat=len(SIGNS)), columns=SIGNS)
     discharge = table["dischtime"]
     later = None if afterwards is None else discharge + pd.Timedelta(days=afterwards)
     table = table.assign(
-        deathtime=discharge.where(told["deathtime"]),
-        hospital_expire_flag=told["hospital_expire_flag"].astype(int),
-        discharge_location=told["discharge_location"].map({True: location, False: "HOME"}),
-        dod=(discharge - pd.Timedelta(days=before)).where(told["dod"], later).dt.normalize(),
+        deathtime=discharge.where(found["deathtime"]),
+        hospital_expire_flag=found["hospital_expire_flag"].astype(int),
+        discharge_location=found["discharge_location"].map({True: location, False: "HOME"}),
+        dod=(discharge - pd.Timedelta(days=before)).where(found["dod"], later).dt.normalize(),
     )
 
-    assert predicted(table) == table["subject_id"][~told.any(axis=1)].tolist()
+    assert predicted(table) == table["subject_id"][~found.any(axis=1)].tolist()
 
 
 @SETTINGS

@@ -3,7 +3,7 @@
 Three patients leave the hospital at noon, the prediction; a fourth left, it says, a year before he
 came. What became known afterwards is drawn twice in every raw table: later admissions, ICU stays
 and deaths, ends that lie before their beginnings, orders and procedures of earlier admissions that
-are dated after noon. Only the label may tell them apart.
+are dated after noon. Only the label may differ.
 """
 
 import numpy as np

@@ -50,7 +50,7 @@ SETTINGS = settings(
 def as_read(concept, tables, cohort):
     """Return tables and cohort as the concept's system has them."""
     if concept == "stay_groups":
-        # Who was in hospital at arrival had told his insurance then; codes come at the end.
+        # Who was in hospital at arrival had given his insurance then; codes come at the end.
         visits = tables["admissions"]
         in_hospital = (visits["hadm_id"] >= AHEAD) & (
             visits["admittime"] < arrival(visits["subject_id"])

@@ -114,7 +114,7 @@ class Cluster:
         return sorted(set(found) - {os.getpid()})
 
     def _has(self, process: Path) -> bool:
-        """Tell it by the mark, or, for those that hide their environment, by an open log."""
+        """Return whether a process is ours: by the mark, or by an open log if it hides that."""
         with suppress(OSError):  # it is gone by now, or a zombie
             if f"{MARK}={self.folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
                 return True
@@ -125,7 +125,7 @@ class Cluster:
 
 
 def missing() -> str | None:
-    """Tell why there can be no cluster here, or None when there can."""
+    """Return why there can be no cluster here, or None when there can."""
     absent = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
     if absent:
         return f"no Slurm here: {', '.join(absent)} not found (Debian: slurm-wlm, munge)"
@@ -169,7 +169,7 @@ def running(cpus: int, memory: int) -> Iterator[Cluster]:
         if folder:
             yield Cluster(Path(folder))
     finally:
-        _, said = keeper.communicate(timeout=120)  # closes its input, which tells it to stop
+        _, said = keeper.communicate(timeout=120)  # closes its input, on which it stops
         if keeper.returncode:
             raise RuntimeError(f"the Slurm of the tests failed:\n{said}")
 

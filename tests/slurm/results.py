@@ -1,4 +1,4 @@
-"""What two runs of the workflow made, compared byte by byte, but for what tells the time."""
+"""What two runs of the workflow made, compared byte by byte, but for times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-# In a log: the time of a line, what gensim tells of times, and the process in a hidden name.
+# In a log: the time of a line, what gensim writes of times, and the process in a hidden name.
 TIMES = re.compile(
     r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2},\d{3} "
     r"|'datetime': '[^']+'"
@@ -22,7 +22,7 @@ TIMES = re.compile(
 
 
 def _lines(file: Path) -> list[str]:
-    """Return a log without times; gensim tells of its progress once a second."""
+    """Return a log without times; gensim writes its progress once a second."""
     lines = TIMES.sub("", file.read_text()).splitlines()
     return [line for line in lines if " PROGRESS: " not in line]
 
@@ -44,7 +44,7 @@ def _untimed(file: Path) -> list[list[str]]:
     return [list(table.columns), *table.drop(columns="train_seconds").to_numpy().tolist()]
 
 
-# All files that tell the time, and what is compared of them.
+# All files that hold times, and what is compared of them.
 TELLS_TIME: dict[str, Callable[[Path], Any]] = {
     "logs/*.log": _lines,
     "benchmarks/*.tsv": _measures,

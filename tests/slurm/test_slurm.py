@@ -246,7 +246,7 @@ def test_every_result_is_that_of_a_local_run(runs):
 
     assert len(names) > 2000
     assert files(on_slurm.folder / "results") == names
-    # The logs of the two jobs that were killed may tell of it; all else is the same.
+    # The logs of the two jobs that were killed may mention it; all else is the same.
     logs = {"logs/make_icu.log", "logs/pretrain_encoder.log"}
     assert logs < names
     assert different(on_slurm.folder / "results", local, names - logs) == []

@@ -132,7 +132,7 @@ class Cluster:
 
         class Handler(BaseHTTPRequestHandler):
             def log_message(self, *arguments: Any) -> None:
-                """Say nothing: the test tells what it saw."""
+                """Say nothing: the test says what it saw."""
 
             def answer(self, code: int, content: Any) -> None:
                 text = content if isinstance(content, str) else json.dumps(content)
@@ -164,7 +164,7 @@ class Cluster:
 
 
 def _target(body: Body) -> str:
-    """Return which job of the workflow this is; the attempt is told apart in the same command."""
+    """Return which job of the workflow this is; its attempt stands elsewhere in the command."""
     command = body["spec"]["template"]["spec"]["containers"][0]["args"][1]
     return re.search(r"--target-jobs (\S+)", command)[1]  # type: ignore[index]
 

@@ -31,7 +31,7 @@ def checkout(repository, tmp_path) -> Checkout:
 
 
 def results_of(folder: Path) -> set[Path]:
-    """Return the files of a run, without those that tell times."""
+    """Return the files of a run, without those that hold times."""
     return {
         path.relative_to(folder)
         for path in folder.rglob("*")

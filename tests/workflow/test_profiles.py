@@ -191,9 +191,9 @@ def test_pods_have_what_their_rules_ask_for_and_more_memory_each_time(volume, st
         bodies = sorted(
             (body for body in cluster.jobs.values() if rule_of(body) == rule), key=attempt_of
         )
-        told = re.search(rf"rule {rule}:.*?resources: ([^\n]+)", text, re.S)[1]
+        found = re.search(rf"rule {rule}:.*?resources: ([^\n]+)", text, re.S)[1]
         threads = re.search(rf"rule {rule}:(?:(?!\nrule ).)*?threads: (\d+)", text, re.S)
-        memory = int(re.search(r"mem_mb=(\d+)", told)[1])
+        memory = int(re.search(r"mem_mb=(\d+)", found)[1])
         asked = [container_of(body)["resources"] for body in bodies]
 
         assert [attempt_of(body) for body in bodies] == [1, 2, 3]
@@ -202,7 +202,7 @@ def test_pods_have_what_their_rules_ask_for_and_more_memory_each_time(volume, st
         ]
         assert asked[0]["limits"]["memory"] == f"{memory}M"
         assert asked[0]["limits"]["cpu"] == f"{1000 * int(threads[1] if threads else 1)}m"
-        assert asked[0]["limits"].get("nvidia.com/gpu") == ("1" if "gpu=1" in told else None)
+        assert asked[0]["limits"].get("nvidia.com/gpu") == ("1" if "gpu=1" in found else None)
         assert asked[0]["limits"].get("nvidia.com/gpu") == asked[0]["requests"].get(
             "nvidia.com/gpu"
         )
@@ -254,8 +254,8 @@ def test_a_run_survives_a_lost_pod_gives_the_same_bytes_and_asks_for_nothing_it_
             assert content.replace(linked, b"") == (here.folder / name).read_bytes(), name
     assert Path(target) in made
     # What is read is linked, not copied: the store of a whole cohort would not fit on a node.
-    told = "".join(cluster.logs.values())
-    assert 0 < told.count("Retrieving from storage") == told.count("Creating symlink")
+    found = "".join(cluster.logs.values())
+    assert 0 < found.count("Retrieving from storage") == found.count("Creating symlink")
     assert cluster.paths == {"mimicflow"}
     assert asked_for(cluster) <= allowed(repository)
 

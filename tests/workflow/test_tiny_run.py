@@ -24,7 +24,7 @@ MODELS = (
 )
 # What follows any change of a score.
 SCORING = {"all", "compare_models"}
-# Logs and benchmarks tell times.
+# Logs and benchmarks hold times.
 TELLS_TIME = {"logs", "benchmarks", ".awaited"}
 
 

@@ -1,4 +1,4 @@
-"""The groups of patients by which scores are told apart, and the order of their levels."""
+"""The groups of patients in tables of scores, and the order of their levels."""
 
 GROUPS = ("sex", "age_band", "race", "arrival", "insurance", "icu", "monitor")
 """The columns of ``groups.parquet`` beside ``stay_id``; a system may lack some."""

@@ -184,7 +184,7 @@ def test_features_that_carry_no_signal_rank_last(tables, kind):
     assert (honest["signal_rank"] <= 3).all()
     assert (honest["noise_rank"] > honest["signal_rank"]).all()
     assert (honest["first_noise_rank"] >= 3).all()  # the first two are signal
-    # LightGBM asks for one of the two ways of arrival, which tell the same.
+    # LightGBM asks for one of the two ways of arrival, which say the same.
     assert (honest["signal_first"] >= 0.85).all()
 
 

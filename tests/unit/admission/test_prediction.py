@@ -93,8 +93,8 @@ def test_the_file_holds_the_dictionary_that_its_features_were_made_with(
     dictionary = pd.read_parquet(hospital.files.gsn_etc)
     pd.testing.assert_frame_equal(predictor.dictionary, dictionary)
     assert predictor.dictionary.attrs == dictionary.attrs
-    told = yaml.safe_load(Path(fitted.config).read_text())["drug_dictionary"]
-    assert told == dictionary.attrs["drug_dictionary"] == hash_of(dictionary)
+    found = yaml.safe_load(Path(fitted.config).read_text())["drug_dictionary"]
+    assert found == dictionary.attrs["drug_dictionary"] == hash_of(dictionary)
 
 
 def test_features_of_another_dictionary_are_refused_and_of_an_unknown_one_told(

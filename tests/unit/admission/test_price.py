@@ -75,7 +75,7 @@ def test_a_rule_that_does_not_touch_a_model_has_no_figures(table):
 
 
 def test_all_rows_together_are_the_published_preset(repository):
-    """One truth on how the published pipeline is brought back, told twice."""
+    """One truth on how the published pipeline is brought back, written twice."""
     preset = yaml.safe_load((repository / "presets/published.yaml").read_text())
     table = protocols.defects().set_index("row")
     rows = {}

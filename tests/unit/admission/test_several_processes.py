@@ -48,8 +48,8 @@ def start(folder: Path, devices: int, job: dict[str, Any]) -> subprocess.Popen[s
 def run(folder: Path, devices: int, job: dict[str, Any]) -> None:
     """Run a job to its end."""
     process = start(folder, devices, job)
-    told, _ = process.communicate()
-    assert process.returncode == 0, told
+    found, _ = process.communicate()
+    assert process.returncode == 0, found
 
 
 def pretraining(hospital: Any, folder: Path, **config: Any) -> dict[str, Any]:

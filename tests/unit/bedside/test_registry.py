@@ -207,9 +207,9 @@ def test_a_last_line_without_end_is_told_since_it_may_be_cut_off(folder, end, ca
     (folder / "arrests.csv").write_text(text + end, newline="")
 
     assert read_registry(folder).arrests["stay_id"].tolist() == ["0200"]
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == (end == "")
-    assert all("arrests.csv: the last line has no end" in message for message in told)
+    found = [record.getMessage() for record in caplog.records]
+    assert len(found) == (end == "")
+    assert all("arrests.csv: the last line has no end" in message for message in found)
 
 
 def test_names_of_columns_may_be_in_capitals(folder, caplog):

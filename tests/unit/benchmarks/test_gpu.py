@@ -63,10 +63,10 @@ def test_each_workload_is_measured_in_three_ways(benchmark, monkeypatch, capsys)
 
     assert benchmark.main(["--device", "cpu", "--small", "--batch-size", "2"]) == 0
 
-    told = figures(capsys.readouterr().out)
+    seen = figures(capsys.readouterr().out)
     size = benchmark.SMALL
-    assert told.shape == (3, 3)
-    assert (told > 0).all()
+    assert seen.shape == (3, 3)
+    assert (seen > 0).all()
     assert read["timed"] == 3 * size.steps
     assert read["decoded"] >= 2 * size.steps * 2 * 3  # epochs, batches of two, workloads
     assert torch.get_num_threads() >= 1
@@ -75,12 +75,12 @@ def test_each_workload_is_measured_in_three_ways(benchmark, monkeypatch, capsys)
 def test_a_missed_bar_is_an_error_on_a_gpu_only(benchmark, capsys):
     fast, slow = (benchmark.Figure(rate, 0, "") for rate in (100.0, 10.0))
 
-    assert benchmark.tell("x", {"store": fast, "published": slow, "limit": fast}) is False
-    assert benchmark.tell("x", {"store": fast, "published": fast, "limit": fast}) is False
+    assert benchmark.report("x", {"store": fast, "published": slow, "limit": fast}) is False
+    assert benchmark.report("x", {"store": fast, "published": fast, "limit": fast}) is False
     very_slow = benchmark.Figure(3.0, 0, "")
-    assert benchmark.tell("x", {"store": fast, "published": very_slow, "limit": fast}) is True
+    assert benchmark.report("x", {"store": fast, "published": very_slow, "limit": fast}) is True
     beyond = benchmark.Figure(120.0, 0, "")
-    assert benchmark.tell("x", {"store": fast, "published": very_slow, "limit": beyond}) is False
+    assert benchmark.report("x", {"store": fast, "published": very_slow, "limit": beyond}) is False
     assert "33.3 x" in capsys.readouterr().out
 
 

@@ -74,7 +74,7 @@ def test_the_least_shards_keep_all_limits(scaling):
 def test_a_size_of_which_some_jobs_ran_says_so(scaling):
     measured = scaling.report(scaling.TABLE_FILE).partition("## Growth")[0]
 
-    told = {line.split(" | ")[0]: line for line in measured.splitlines()}
+    found = {line.split(" | ")[0]: line for line in measured.splitlines()}
 
-    assert "(2 of 32 jobs)" in told["| measure_hrv"]
-    assert " jobs)" not in told["| build_ecg_store"]
+    assert "(2 of 32 jobs)" in found["| measure_hrv"]
+    assert " jobs)" not in found["| build_ecg_store"]

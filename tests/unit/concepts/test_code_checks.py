@@ -1,4 +1,4 @@
-"""A table whose codes match nothing, or have lost their zeros, is told of; no other is."""
+"""A table whose codes match nothing, or have lost their zeros, is warned about; no other is."""
 
 import json
 

@@ -134,8 +134,8 @@ def test_attribution_goes_up_toward_admission_and_down_toward_discharge(tmp_path
     up, down = extents[height > 0]
     assert (up[1], up[3]) == pytest.approx((first_row, first_row + paper._TALL))
     assert (down[1], down[3]) == pytest.approx((third_row - paper._TALL, third_row))
-    told = [text for text in words(axes) if "log-odds" in text]
-    assert told == ["8 mm: 1 log-odds from 40 ms; cut at 12 mm"]
+    written = [text for text in words(axes) if "log-odds" in text]
+    assert written == ["8 mm: 1 log-odds from 40 ms; cut at 12 mm"]
 
 
 def test_bars_sum_40_ms_at_every_rate():

@@ -182,7 +182,7 @@ def test_without_validation_patients_and_folds(tmp_path):
 def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
     path = tmp_path / "m.parquet"
     frame = write_predictions(path)
-    frame.loc[frame["fold"] == 0, "probability"] = 0.5  # nothing can be told apart there
+    frame.loc[frame["fold"] == 0, "probability"] = 0.5  # no two rows differ there
     frame.to_parquet(path)
     tables = score(({"m": path}, {"m": "all"}), tmp_path / "out", rules={"ppv": [0.7]})
     decided = tables["scores"].query("threshold_rule == 'ppv_0.7'")

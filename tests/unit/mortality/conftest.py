@@ -1,4 +1,4 @@
-"""Made-up visits whose last one tells the outcome, whatever came before."""
+"""Made-up visits whose last one reveals the outcome, whatever came before."""
 
 from __future__ import annotations
 

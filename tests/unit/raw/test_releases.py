@@ -1,4 +1,4 @@
-"""The release of a table is told by all tables of its module, and a table that does not fit too."""
+"""The release of a table is known by all tables of its module; a table that does not fit counts."""
 
 import json
 from pathlib import Path

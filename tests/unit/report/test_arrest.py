@@ -119,7 +119,7 @@ def test_real_reasons_give_no_small_group_away(real_arrest: Element):
     [flow] = tables(real_arrest, "What is left after each step")
     assert rows_of(flow)[-1][2:] == ["hidden", "hidden", "<10"]
     [reasons] = tables(real_arrest, "What was left out by reason")
-    # 4 patients lack an age; those who are too young would tell it with the step of both.
+    # 4 patients lack an age; those who are too young would reveal it with the step of both.
     assert rows_of(reasons)[:2] == [
         ["Age not recorded", "<10", "<10", "hidden"],
         ["Younger than arrest.cohort.min_age", "hidden", "hidden", "hidden"],
@@ -198,7 +198,7 @@ def test_a_real_horizon_of_few_patients_has_no_figures(real_arrest: Element, rea
     rows = rows_of(table)
     assert rows[-3] == ["Within 1 h: too few patients to be shown"]
     assert [row[1:] for row in rows[-2:]] == [["–"] * 4] * 2
-    # One event stay less than at 18 h would be told.
+    # One event stay less than at 18 h would be shown.
     assert rows[6] == ["Within 12 h: arrests follow 322 epochs (1.6 %) of hidden stays"]
     [difference] = tables(real_arrest, "Difference of AUROC with DeLong")
     assert [row[0] for row in rows_of(difference)][-1] == "Within 3 h"

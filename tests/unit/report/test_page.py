@@ -206,7 +206,7 @@ def test_small_counts_of_real_data_are_hidden(real_page: str):
     assert rows_of(left_out) == [["signal truncated", "31"], ["missing file", "<10"]]
     [flow] = tables(chapter(page, "Hospital admission"), "What is left after each step")
     assert rows_of(flow)[-2:] == [
-        # 16 and 11 patients would tell that 5 are in one and not in the other
+        # 16 and 11 patients would show that 5 are in one and not in the other
         ["ECGs in more than one stay", "<10", "14", "16"],
         ["ECGs of a patient without a row", "40", "40", "hidden"],
     ]

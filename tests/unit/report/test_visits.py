@@ -1,4 +1,4 @@
-"""How many visits the patients have, as the page tells it."""
+"""How many visits the patients have, as the page shows it."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_small_numbers_of_real_visits_are_hidden(real_page: str, real: Element):
     assert "Bars of fewer than 10 patients are not drawn" in table.text
     cells = [cell.replace("\u202f", "") for row in rows for cell in row[1:]]
     assert min(int(cell) for cell in cells if cell.isdigit() and cell != "0") >= 10
-    # 13 to 17 visits have few patients: one row, which does not tell the largest number.
+    # 13 to 17 visits have few patients: one row, which does not show the largest number.
     assert [row for row in rows if row[0] in ("10", "11")] == [
         ["10", "12", "43"],
         ["11", "<10", "21"],

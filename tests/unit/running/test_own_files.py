@@ -119,7 +119,7 @@ def test_a_registry_that_the_workflow_made_is_its_own_and_not_raw(tmp_path, monk
         file.write_text("patient_id,stay_id\np1,s1\n")
     check_whole(scripting._inputs())
 
-    Path(mine).write_text("patient_id,stay_id\np1")  # its own reader tells
+    Path(mine).write_text("patient_id,stay_id\np1")  # its own reader says so
     check_whole(scripting._inputs())
     for file in inputs[:2]:
         whole = Path(file).read_bytes()

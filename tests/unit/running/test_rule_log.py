@@ -50,11 +50,11 @@ def test_what_the_machine_refuses_is_told_without_a_traceback(tmp_path, capsys, 
         raise error
 
     assert ended.value.code == 1
-    told = capsys.readouterr().err
-    assert said in told
-    assert "run the same command again" in told
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "run the same command again" in printed
     assert "run the same command again" in log.read_text()
-    assert "Traceback" not in told + log.read_text()
+    assert "Traceback" not in printed + log.read_text()
 
 
 def test_a_log_that_cannot_be_written_is_told_once(tmp_path, capsys):
@@ -65,9 +65,9 @@ def test_a_log_that_cannot_be_written_is_told_once(tmp_path, capsys):
         with contextlib.suppress(OSError):  # as logging does at the end of the process
             logging.getLogger().handlers.pop().close()
 
-    told = capsys.readouterr().err
-    assert told.count("rule.log cannot be written: [Errno 28] No space left on device") == 1
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert printed.count("rule.log cannot be written: [Errno 28] No space left on device") == 1
+    assert "Traceback" not in printed
 
 
 def test_a_log_without_a_place_is_told(tmp_path, capsys):

@@ -88,11 +88,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, name):
         path = disk / name
         (disk / "filler").write_bytes(bytes(700_000))
 
-        with pytest.raises(StorageError) as told:
+        with pytest.raises(StorageError) as caught:
             WRITERS[name](path)
 
-        assert str(told.value).startswith(f"{path}: the disk is full")
-        assert "free space" in str(told.value)
+        assert str(caught.value).startswith(f"{path}: the disk is full")
+        assert "free space" in str(caught.value)
         assert names(disk) == ["filler"]
 
         (disk / "filler").unlink()
@@ -108,10 +108,10 @@ def test_a_read_only_disk_is_told_and_keeps_the_old_file(tmp_path, name):
         path.write_text("old")
         remount(disk, "ro")
 
-        with pytest.raises(StorageError) as told:
+        with pytest.raises(StorageError) as caught:
             WRITERS[name](path)
 
-        assert str(told.value).startswith(f"{path}: the disk is read-only")
+        assert str(caught.value).startswith(f"{path}: the disk is read-only")
         assert path.read_text() == "old"
 
 
@@ -148,11 +148,11 @@ def test_a_full_disk_under_a_step_of_many_files(tmp_path, step):
     with small_disk(tmp_path / "disk") as disk:
         (disk / "filler").write_bytes(bytes(2**20 - STEPS[step]))
 
-        with pytest.raises(StorageError, match="the disk is full") as told:
+        with pytest.raises(StorageError, match="the disk is full") as caught:
             step(disk / "made")
 
-        assert Path(told.value.file).is_relative_to(disk / "made")
-        assert ".partial" not in str(told.value)
+        assert Path(caught.value.file).is_relative_to(disk / "made")
+        assert ".partial" not in str(caught.value)
         assert not list(disk.rglob(".*"))
 
         (disk / "filler").unlink()
@@ -191,13 +191,13 @@ def test_a_full_temporary_folder_is_told(tmp_path, monkeypatch):
     with small_disk(tmp_path / "disk") as disk:
         monkeypatch.setattr("tempfile.tempdir", str(disk))
 
-        with pytest.raises(StorageError) as told, connect(memory_mb=60) as connection:
+        with pytest.raises(StorageError) as caught, connect(memory_mb=60) as connection:
             connection.execute(
                 "CREATE TABLE t AS SELECT random() AS a, random() AS b FROM range(6_000_000)"
             )
 
-        assert str(told.value).startswith(f"{disk}: neither the memory of the step")
-        assert "TMPDIR" in str(told.value)
+        assert str(caught.value).startswith(f"{disk}: neither the memory of the step")
+        assert "TMPDIR" in str(caught.value)
         assert names(disk) == []
 
 
@@ -250,10 +250,10 @@ def test_errors_are_known_by_number_or_by_text(number):
         OSError(number, os.strerror(number)),
         RuntimeError(f"writing failed: {os.strerror(number)}"),
     ):
-        told = storage_error(error, "results/a.csv")
-        assert told is not None
-        assert str(told).startswith("results/a.csv: ")
-        assert "run the same command again" in str(told)
+        caught = storage_error(error, "results/a.csv")
+        assert caught is not None
+        assert str(caught).startswith("results/a.csv: ")
+        assert "run the same command again" in str(caught)
 
 
 def test_the_final_name_is_told_not_the_hidden_one(tmp_path):
@@ -292,9 +292,9 @@ def test_a_folder_is_tried_before_work_begins(tmp_path):
     (tmp_path / "file").touch()
     with small_disk(tmp_path / "disk") as disk:
         remount(disk, "ro")
-        with pytest.raises(StorageError) as told:
+        with pytest.raises(StorageError) as caught:
             check_writable(disk)
-        assert str(told.value).startswith(f"{disk}: the disk is read-only")
+        assert str(caught.value).startswith(f"{disk}: the disk is read-only")
 
 
 def test_the_place_is_a_path():

@@ -179,15 +179,19 @@ def test_the_length_of_a_record_does_not_tell_the_course(records):
 @pytest.mark.parametrize("name", ["diagnoses", "procedures", "drugs"])
 def test_telling_entries_are_graded_and_clean(name):
     entries = vocabulary(name, KEYS[name])
-    telling = entries[entries["course"].notna()]
-    assert telling["course"].min() < -1.9 and telling["course"].max() > 1.9
-    assert telling["course"].between(-0.4, 0.4).any()
+    revealing = entries[entries["course"].notna()]
+    assert revealing["course"].min() < -1.9 and revealing["course"].max() > 1.9
+    assert revealing["course"].between(-0.4, 0.4).any()
     words = ["drug", "gsn"] if name == "drugs" else ["icd9", "icd10", "title9", "title10"]
     for word in words:
-        assert (telling[word] == telling[word].str.strip()).all() and (telling[word] != "").all()
+        assert (revealing[word] == revealing[word].str.strip()).all() and (
+            revealing[word] != ""
+        ).all()
     if name == "drugs":
-        assert telling["drug"].str.contains("%").any() and telling["drug"].str.contains(" ").any()
-        assert telling["drug"].str.contains("[A-Z]{3}[a-z]").any()
+        assert (
+            revealing["drug"].str.contains("%").any() and revealing["drug"].str.contains(" ").any()
+        )
+        assert revealing["drug"].str.contains("[A-Z]{3}[a-z]").any()
 
 
 def test_telling_diagnoses_are_in_both_classifications():

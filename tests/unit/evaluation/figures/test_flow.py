@@ -93,7 +93,7 @@ def test_a_difference_that_tells_of_a_few_is_not_shown(attrition):
     assert [stage.title for stage in found][-2:] == ["Stays with a cardiac complaint", "Cohort"]
     assert found[-1].left_out[0] == ("<10", "No readable ECG")
     hidden = [n for n, _ in found[-1].left_out]
-    assert hidden.count("hidden") == 1  # else the total would tell
+    assert hidden.count("hidden") == 1  # else the total would give it away
     assert found[-1].left_out_stays == "500"
     assert len(stages(few, synthetic=True)) == 5
 

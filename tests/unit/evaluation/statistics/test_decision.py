@@ -98,7 +98,7 @@ def test_the_interval_is_that_of_patients(inputs, tmp_path):
         row = pd.read_csv(tmp_path / "d.csv").iloc[0]
         widths.append(row["high"] - row["low"])
         inputs["predictions"] |= write(tmp_path, {"b": frame})
-    assert widths[0] == pytest.approx(widths[1])  # copies of a patient's stays tell nothing new
+    assert widths[0] == pytest.approx(widths[1])  # copies of a patient's stays say nothing new
 
 
 @pytest.mark.parametrize("thresholds", [[], [0.0, 0.5], [0.5, 1.0], [float("nan")]])

@@ -49,7 +49,7 @@ def epochs():
         ("HTI", -0.95, -0.5),
         ("TINN", -0.95, -0.45),
         ("IALS", 0.5, 0.9),
-        # The series is the same forwards and backwards, so that asymmetry tells nothing.
+        # The series is the same forwards and backwards, so that asymmetry says nothing.
         ("PI", -0.2, 0.2),
         ("GI", -0.2, 0.2),
     ],
