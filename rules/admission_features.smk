@@ -22,14 +22,15 @@ wildcard_constraints:
 
 
 def tables_of_concept(wildcards):
-    """The shards of the raw tables that a concept reads."""
+    """The stays that a concept is asked about, and the shards of the raw tables that it reads."""
     tables = CONCEPTS[wildcards.concept].tables
-    return [f"results/tables/{table}/{wildcards.shard}.parquet" for table in tables]
+    read = [f"results/tables/{table}/{wildcards.shard}.parquet" for table in tables]
+    return [at("cohort/stays.parquet")(wildcards), *read]
 
 
 def names_of_tables(wildcards):
-    """A parameter: what these tables are called in the concept's SQL."""
-    return CONCEPTS[wildcards.concept].table_names
+    """A parameter: what these tables are called in SQL; the stays are its spine."""
+    return ["spine", *CONCEPTS[wildcards.concept].table_names]
 
 
 def code_of_concept(wildcards):
@@ -51,7 +52,6 @@ rule extract_concept:
     The SQL says which events there are and from when each was known; the time is cut in one place.
     """
     input:
-        stays=at("cohort/stays.parquet"),
         tables=tables_of_concept,
         code=code_of_concept,
     output:

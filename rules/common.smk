@@ -45,15 +45,17 @@ def rerun_by_content(rules):
     """Give each rule its code as a parameter: `touch` changes nothing, an older time hides nothing."""
     for changing in rules:
         if changing.script:
-            changing.set_params(code=code_content(changing.script))
+            changing.set_params(code=code_content(changing.script, changing.input.code))
 
 
-def code_content(script):
+def code_content(script, code):
     """A parameter: one hash of a rule's adapter and of what it names as its code."""
     adapter = Path(workflow.basedir, "workflow/scripts", script.rpartition("/")[2])
 
-    def content_of_code(wildcards, input):
-        return content_of([adapter, *map(package_file, input.code)])
+    # A function of the inputs themselves would rerun nothing: Snakemake leaves what follows from them aside.
+    def content_of_code(wildcards):
+        files = code(wildcards) if callable(code) else code
+        return content_of([adapter, *map(package_file, files)])
 
     return content_of_code
 

@@ -65,8 +65,7 @@ def network_training(wildcards):
 # Every visit with its diagnoses, procedures and drugs, as far as known at the prediction.
 use rule extract_concept as extract_visit_codes with:
     input:
-        spine="results/mortality/{protocol}/spine.parquet",
-        tables=VISIT_TABLES,
+        tables=["results/mortality/{protocol}/spine.parquet", *VISIT_TABLES],
         code=sources("concepts.extract", *concept("visit_codes")),
     output:
         "results/mortality/{protocol}/visits/{shard}.parquet",
@@ -79,7 +78,7 @@ use rule extract_concept as extract_visit_codes with:
         runtime="1h",
     params:
         concept="visit_codes",
-        tables=CONCEPTS["visit_codes"].table_names,
+        tables=["spine", *CONCEPTS["visit_codes"].table_names],
         options=visit_options,
 
 
