@@ -7,7 +7,7 @@ FUZZ_CASES ?= 10000
 FUZZ_SEED ?= $(shell date +%s)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run all test test-long lint bench report dag drawings demo-data clean
+.PHONY: help run all test test-fast test-long lint bench report dag drawings demo-data clean
 
 .venv/installed: requirements.lock torch.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -15,6 +15,9 @@ export OMP_NUM_THREADS ?= 1
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement torch.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 run: .venv/installed ## The main job, on the synthetic hospital
 	$(SNAKEMAKE) results/all_stays_model.pth
@@ -24,13 +27,16 @@ run: .venv/installed ## The main job, on the synthetic hospital
 all: .venv/installed ## All four models, the baselines, figures and the comparison
 	$(SNAKEMAKE)
 
-test: .venv/installed lint
+test: .venv/installed lint ## Everything that must hold before a change lands
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --cov --cov-report=term --cov-fail-under=90 tests
+
+test-fast: .venv/installed lint ## What answers within minutes: lint, unit and golden tests
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope -m "not slow" tests/unit tests/golden tests/test_*.py
 
 test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before; a failure names its seed
 	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest --numprocesses $(CORES) tests/fuzz
 
-lint: .venv/installed
+lint: .venv/installed ## Style, layers of the rooms, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
@@ -38,7 +44,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
-bench: .venv/installed
+bench: .venv/installed ## Ours beside the alternative, with the ratio
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
 
 report: .venv/installed ## Cross-validation, explanations, price of defects; one page that opens offline
@@ -61,6 +67,6 @@ docs/images/%.svg: docs/images/%.dot
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.raw.demo_data data
 
-clean:
+clean: ## Removes results and .venv
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -path results/README.md -delete

@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from tests.unit.admission.conftest import ENCODER, MODEL, SIZE
 
 from mimicflow.learning.checkpoints import load_checkpoint
+
+from .conftest import ENCODER, MODEL, SIZE
+
+pytestmark = pytest.mark.slow  # programs that start PyTorch again, several at a time
 
 TOLERANCE = 1e-5
 JOB = """
