@@ -68,6 +68,17 @@ def test_every_rule_and_file_of_the_ways_exists(repository, drawing):
     assert [file for file in files if not (PACKAGE / file).is_file()] == []
 
 
+def test_every_result_of_the_ways_is_made_by_a_rule(repository, drawing):
+    chapters = "".join(file.read_text() for file in (repository / "rules").glob("*.smk"))
+    made = [re.sub(r"\\{\w+\\}", r"[^/]+", re.escape(path.replace("{scenario}", "")))
+            for path in re.findall(r'"results/([^"]+\.\w+)"', chapters)]  # fmt: skip
+    plain = " ".join(re.findall(r'label="([^"]+)"', drawing("ways.dot"))).replace("\\n", " ")
+    results = re.findall(r"[\w/{}]+\.(?:parquet|npy|pth|csv|txt|html)", plain)
+
+    assert len(results) > 10
+    assert [path for path in results if not any(re.fullmatch(rule, path) for rule in made)] == []
+
+
 @pytest.mark.parametrize("name", ["rooms", "ways"])
 def test_a_drawing_is_made_of_its_source_as_it_stands(drawing, name):
     source, drawn = drawing(f"{name}.dot"), drawing(f"{name}.svg")
