@@ -22,10 +22,7 @@ rule build_cohort:
         manifest="results/manifest.json",
         code=sources(
             "admission.cohort",
-            *concept("admission.cohort"),
-            "reference/complaints.csv",
-            "reference/attrition.csv",
-            "reference/vital_ranges.csv",
+            *concept("cohort"),
         ),
     output:
         stays="results/{scenario}cohort/stays.parquet",
@@ -80,7 +77,7 @@ rule describe_groups:
     input:
         stays="results/cohort/stays.parquet",
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
-        code=sources("concepts.groups", *concept("stay_groups"), "reference/race_groups.csv"),
+        code=sources("concepts.groups", *concept("stay_groups")),
     output:
         "results/admission/groups.parquet",
     log:
@@ -104,7 +101,7 @@ rule write_table_one:
         final_ecgs="results/final_ecgs.parquet",
         vitals="results/vitals_long_cleaned.parquet",
         groups="results/admission/groups.parquet",
-        code=sources("evaluation.table_one", "reference/table_one.csv"),
+        code=sources("evaluation.table_one"),
     output:
         report(
             "results/admission/table_one.csv",
@@ -134,7 +131,7 @@ rule draw_flow:
         attrition="results/cohort/attrition.csv",
         spine="results/cohort/spine.parquet",
         folds="results/admission/nested/all_stays_model/predictions.parquet",
-        code=sources("evaluation.figures.flow", "reference/flow.csv"),
+        code=sources("evaluation.figures.flow"),
     output:
         svg="results/cohort/flow.svg",
         png=report(

@@ -22,7 +22,7 @@ rule explain_baseline:
     input:
         final_ecgs=at("final_ecgs.parquet"),
         spine=at("cohort/spine.parquet"),
-        code=sources("admission.explain_baselines", "reference/static_features.csv"),
+        code=sources("admission.explain_baselines"),
     output:
         "results/{scenario}admission/explanations/{kind}_{subset}.csv",
     log:
@@ -57,7 +57,7 @@ rule combine_importance:
         },
         marks=marks("admission"),
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.importance", "evaluation.titles", "reference/feature_labels.csv"),
+        code=sources("evaluation.importance", "evaluation.titles"),
     output:
         table="results/admission/explanations/importance.csv",
         training=report(
@@ -106,7 +106,7 @@ rule explain_model:
         spine="results/cohort/spine.parquet",
         stores=shards("results/ecg/store/{shard}.npy"),
         indices=shards("results/ecg/store/{shard}.parquet"),
-        code=sources("admission.explanation", "admission.inputs", "reference/static_features.csv"),
+        code=sources("admission.explanation", "admission.inputs"),
     output:
         attributions="results/admission/explanations/attributions.csv",
         true_positive="results/admission/explanations/ecg_true_positive.png",
@@ -181,7 +181,7 @@ rule price_defects:
         marks=marks("admission"),
         predictions=[path for pair in PRICED.values() for path in pair],
         published="src/mimicflow/reference/published_scores.csv",
-        code=sources("admission.price", "reference/defects.csv"),
+        code=sources("admission.price"),
     output:
         report(
             "results/admission/price_of_defects.csv",

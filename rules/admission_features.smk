@@ -34,9 +34,8 @@ def names_of_tables(wildcards):
 
 
 def code_of_concept(wildcards):
-    """The code, the SQL and the reference tables of a concept, so that no other is rerun by them."""
-    read = collect("reference/{name}.csv", name=CONCEPTS[wildcards.concept].reference)
-    return sources("concepts.extract", *concept(wildcards.concept), *read)
+    """The code and the SQL of a concept, so that no other is rerun by them."""
+    return sources("concepts.extract", *concept(wildcards.concept))
 
 
 def options_of_concept(wildcards):
@@ -115,7 +114,6 @@ rule assemble_static_features:
             *concept("drug_classes"),
             *concept("ed_medications"),
             *concept("medication_history"),
-            "reference/static_features.csv",
         ),
     output:
         "results/{scenario}final_ecgs.parquet",

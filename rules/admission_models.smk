@@ -55,7 +55,7 @@ rule train_model:
         stores=at(shards("ecg/store/{shard}.npy")),
         indices=at(shards("ecg/store/{shard}.parquet")),
         pretrained=at("pretrained_model.pth"),
-        code=sources("admission.training", "admission.inputs", "reference/static_features.csv"),
+        code=sources("admission.training", "admission.inputs"),
     output:
         weights="results/{scenario}{model}.pth",
         predictions="results/{scenario}admission/{model}/predictions.parquet",
@@ -94,7 +94,7 @@ rule fit_baseline:
     input:
         final_ecgs=at("final_ecgs.parquet"),
         spine=at("cohort/spine.parquet"),
-        code=sources("admission.baselines", "reference/static_features.csv"),
+        code=sources("admission.baselines"),
     output:
         predictions="results/{scenario}admission/{kind}_{subset}/predictions.parquet",
         importance="results/{scenario}admission/{kind}_{subset}/importance.csv",
@@ -138,7 +138,7 @@ rule write_ecg_only_performance:
         predictions="results/admission/{subset}_stays_ECGonly/predictions.parquet",
         history="results/admission/{subset}_stays_ECGonly/history.csv",
         confusion="results/admission/{subset}_stays_ECGonly/confusion.csv",
-        code=sources("admission.published", "reference/published_scores.csv"),
+        code=sources("admission.published"),
     output:
         checkpoint="results/outputs/gru/{subset}_performance/{subset}_stays_best.pth",
         curves="results/outputs/gru/{subset}_performance/{subset}_stays_roc_prc.npz",
@@ -175,7 +175,7 @@ rule write_multimodal_performance:
         predictions=multimodal("results/admission/{model}/predictions.parquet"),
         history=multimodal("results/admission/{model}/history.csv"),
         confusion=multimodal("results/admission/{model}/confusion.csv"),
-        code=sources("admission.published", "reference/published_scores.csv"),
+        code=sources("admission.published"),
     output:
         checkpoint="results/{subset}_performance/{subset}_stays_best_model.pth",
         curves="results/{subset}_performance/{subset}_stays_roc_prc_data.npz",

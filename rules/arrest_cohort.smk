@@ -23,10 +23,6 @@ rule build_registry:
             "bedside.mimic_registry",
             *concept("cardiac_arrest"),
             *concept("icu_registry"),
-            "reference/arrest_codes.csv",
-            "reference/careunits.csv",
-            "reference/ecg_leads.csv",
-            "reference/mimic_waveform_names.csv",
         ),
     output:
         recordings="results/arrest/registry/recordings.csv",
@@ -56,9 +52,6 @@ rule scan_recordings:
         files=records("waveforms", "records"),
         code=sources(
             "bedside.scan",
-            "reference/recording_reasons.csv",
-            "reference/registry.csv",
-            "reference/ecg_leads.csv",
         ),
     output:
         "results/arrest/recordings/{shard}.parquet",
@@ -90,10 +83,6 @@ rule build_arrest_cohort:
         scanned=recording_shards("results/arrest/recordings/{shard}.parquet"),
         code=sources(
             "arrest.cohort",
-            "reference/arrest_attrition.csv",
-            "reference/vital_ranges.csv",
-            "reference/arrest_exclusions.csv",
-            "reference/registry.csv",
         ),
     output:
         stays="results/arrest/stays.parquet",
@@ -154,7 +143,7 @@ rule describe_arrest_groups:
     """The groups in which performance is reported: sex, age, unit and monitor."""
     input:
         stays="results/arrest/stays.parquet",
-        code=sources("concepts.groups", *concept("arrest_stay_groups"), "reference/age_bands.csv"),
+        code=sources("concepts.groups", *concept("arrest_stay_groups")),
     output:
         "results/arrest/groups.parquet",
     log:

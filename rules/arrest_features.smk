@@ -56,7 +56,7 @@ rule measure_hrv:
         plan="results/arrest/epochs.parquet",
         scanned="results/arrest/recordings/{shard}.parquet",
         files=records("waveforms", "records"),
-        code=sources("arrest.hrv_features", "reference/hrv_measures.csv"),
+        code=sources("arrest.hrv_features"),
     output:
         "results/arrest/hrv_epochs/{shard}.parquet",
     log:
@@ -83,10 +83,6 @@ rule measure_vitals:
         files=records("waveforms", "records"),
         code=sources(
             "arrest.vital_features",
-            "reference/clinical_features.csv",
-            "reference/arrest_vitals.csv",
-            "reference/numerics_names.csv",
-            "reference/mimic_waveform_names.csv",
         ),
     output:
         "results/arrest/clinical_epochs/{shard}.parquet",
@@ -139,7 +135,7 @@ rule gather_features:
         spine="results/arrest/spine.parquet",
         measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
         values=recording_shards("results/arrest/{arrest_model}_epochs/{shard}.parquet"),
-        code=sources("arrest.features", "reference/clinical_features.csv"),
+        code=sources("arrest.features"),
     output:
         "results/arrest/{arrest_model}/features.parquet",
     log:

@@ -53,7 +53,7 @@ rule tune_arrest_model:
     input:
         features="results/arrest/{arrest_model}/features.parquet",
         selected="results/arrest/{arrest_model}/selected_features.csv",
-        code=sources("arrest.tuning", "reference/tuning_space.csv"),
+        code=sources("arrest.tuning"),
     output:
         best="results/arrest/{arrest_model}/best_params.json",
         trials="results/arrest/{arrest_model}/trials.csv",

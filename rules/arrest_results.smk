@@ -138,6 +138,7 @@ rule explain_arrest_model:
         features="results/arrest/{arrest_model}/features.parquet",
         model="results/arrest/{arrest_model}/model.txt",
         description="results/arrest/{arrest_model}/model.json",
+        calibration="results/arrest/{arrest_model}/calibration.json",
         published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results.explain"),
     output:

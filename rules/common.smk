@@ -37,7 +37,7 @@ def memory(mb):
 
 
 def sources(*names):
-    """The package's files behind modules and data files: inputs, so that changed code reruns."""
+    """The package's files behind modules and SQL: inputs, so that changed code reruns."""
     return source_files(*names)
 
 
@@ -61,18 +61,9 @@ def code_content(script, code):
 
 
 def concept(name):
-    """The SQL files of a clinical concept, and those that all concepts share."""
+    """The SQL files of a clinical concept, and what all concepts share."""
     own = Path(workflow.basedir, "src/mimicflow/concepts").glob(f"*/{name}*.sql")
-    return [f"concepts/{file.parent.name}/{file.name}" for file in sorted(own)] + [
-        "concepts/macros.sql",
-        "concepts/reference.sql",
-    ]
-
-
-def texts(folder):
-    """The tables and templates in a folder of the package."""
-    files = Path(workflow.basedir, "src/mimicflow", folder).iterdir()
-    return sorted(f"{folder}/{file.name}" for file in files if file.suffix not in {".py", ""})
+    return ["concepts/macros.sql", *(f"concepts/{file.parent.name}/{file.name}" for file in own)]
 
 
 def shards(path):

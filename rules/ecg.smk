@@ -82,7 +82,7 @@ if PRETRAINING:
             measurements=shards("results/tables/ecg/machine_measurements/{shard}.parquet"),
             records=at("ecg/records.parquet"),
             spine=at("cohort/spine.parquet"),
-            code=sources("ecg.targets", "reference/ecg_report_labels.csv"),
+            code=sources("ecg.targets"),
         output:
             targets="results/{scenario}pretraining_ecgs.parquet",
             labels="results/{scenario}ecg/report_labels.json",
@@ -139,7 +139,7 @@ else:
         input:
             stores=at(shards("ecg/store/{shard}.npy")),
             indices=at(shards("ecg/store/{shard}.parquet")),
-            code=sources("ecg.pretraining", "reference/ecg_report_labels.csv"),
+            code=sources("ecg.pretraining"),
         output:
             model="results/{scenario}pretrained_model.pth",
             history="results/{scenario}loss_history.csv",

@@ -30,7 +30,7 @@ rule ingest_table:
     input:
         raw=declared(table_files),
         marks=marks(),
-        code=sources("raw.ingest", "reference/labs.csv", "raw/tables/versions.csv"),
+        code=sources("raw.ingest"),
     output:
         shards=shards("results/tables/{module}/{table}/{shard}.parquet"),
         rejects="results/tables/{module}/{table}/rejects.parquet",
@@ -72,13 +72,8 @@ rule build_manifest:
         shards=tables_read(shards("results/tables/{table}/{shard}.parquet")),
         code=sources(
             "concepts.manifest",
-            "raw/tables/versions.csv",
             "concepts/macros.sql",
-            "concepts/reference.sql",
-            *collect(
-                "reference/{name}.csv",
-                name=["labs", "lab_ranges", "race_groups", "arrivals", "careunits"],
-            ),
+            "concepts/laboratory.sql",
         ),
     output:
         "results/{read}manifest.json",

@@ -36,8 +36,6 @@ rule build_icu_cohort:
         code=sources(
             "mortality.cohort",
             *concept("first_icu_stay"),
-            "reference/icu_attrition.csv",
-            "reference/vital_ranges.csv",
         ),
     output:
         stays="results/mortality/stays.parquet",
@@ -114,8 +112,6 @@ rule describe_icu_groups:
         code=sources(
             "concepts.groups",
             *concept("icu_stay_groups"),
-            "reference/race_groups.csv",
-            "reference/age_bands.csv",
         ),
     output:
         "results/mortality/groups.parquet",

@@ -157,9 +157,7 @@ rule describe_icu_cohort:
         marks=marks("mortality"),
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
-        code=sources(
-            "mortality.description", "reference/table_one.csv", "reference/race_groups.csv"
-        ),
+        code=sources("mortality.description"),
     output:
         report(
             "results/mortality/{protocol}/table_one.csv",

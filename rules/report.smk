@@ -137,8 +137,6 @@ rule write_model_card:
         models=collect("results/{model}.pth", model=config["models"]),
         code=sources(
             "evaluation.documents.model_card",
-            *texts("reference"),
-            *texts("evaluation/documents/templates"),
         ),
     output:
         report(
@@ -171,8 +169,6 @@ rule write_checklist:
         models=collect("results/{model}.pth", model=config["models"]),
         code=sources(
             "evaluation.documents.checklist",
-            *texts("reference"),
-            *texts("evaluation/documents/templates"),
         ),
     output:
         text=report(
@@ -207,13 +203,6 @@ rule build_report:
         code=sources(
             "report.page",
             "report.inputs",
-            "reference/published_context.csv",
-            "reference/published_arrest.csv",
-            "reference/arrest_exclusions.csv",
-            "reference/hrv_measures.csv",
-            "reference/clinical_features.csv",
-            *texts("report"),
-            *texts("report/templates"),
         ),
     output:
         report(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_hospital_tables import extract, spine, table
 
-from mimicflow import reference
+from mimicflow import concepts
 
 
 def ed_labs(labs, stays=None, **options):
@@ -82,11 +82,11 @@ def test_on_request_a_result_without_storetime_is_known_when_drawn(options):
 
 
 def test_on_request_the_delay_of_its_group_is_added_to_the_drawing(tmp_path, monkeypatch):
-    folder = shutil.copytree(reference.FOLDER, tmp_path / "reference")
+    folder = shutil.copytree(concepts.REFERENCE, tmp_path / "reference")
     ranges = pd.read_csv(folder / "lab_ranges.csv")
     assert (ranges["delay_minutes"] == 0).all()
     ranges.assign(delay_minutes=30).to_csv(folder / "lab_ranges.csv", index=False)
-    monkeypatch.setattr(reference, "FOLDER", folder)
+    monkeypatch.setattr(concepts, "REFERENCE", folder)
     features = ed_labs(WITHOUT_STORETIME, missing_storetime="charttime")
     assert features["tropT_peak"] == 0.40  # known at 11:30
     assert features["creat_missing"] == 1  # known at 12:30

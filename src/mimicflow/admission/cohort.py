@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mimicflow.concepts import Paths, opened, sql
+from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError, ConfigError
 from mimicflow.reference import reference
@@ -69,7 +69,8 @@ def build_cohort(
             f"{options['max_ecgs']} ECGs",
             remedy="raise cohort.max_ecgs or predict at an earlier ECG",
         )
-    with opened({**tables, "records": records}, {**options, "seed": seed}, memory_mb) as connection:
+    tables, options = {**tables, "records": records}, {**options, "seed": seed}
+    with opened(tables, options, memory_mb, uses=used_by("cohort")) as connection:
         connection.execute(sql("cohort"))
         counts = _attrition(connection)
         stay_rows = connection.sql(f"SELECT {STAY_COLUMNS} FROM cohort ORDER BY stay_id").df()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from mimicflow.concepts import Paths, opened, sql
+from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.errors import InputError
 from mimicflow.learning.splits import patients_tested
 from mimicflow.running.writing import write_parquet
@@ -141,7 +141,7 @@ def classed_drugs(
         Limit of the database, in MB.
     """
     tables = {"spine": stays, "known_drugs": drugs, "gsn_etc": dictionary}
-    with opened(tables, {}, memory_mb) as connection:
+    with opened(tables, {}, memory_mb, uses=used_by("drug_classes")) as connection:
         connection.execute(f"CREATE TEMP TABLE drugs AS {sql('drug_classes')}")
         for what, n in connection.execute(sql("drug_classes_counts")).fetchall():
             _LOG.info("%s: %d %s", concept, n, what)

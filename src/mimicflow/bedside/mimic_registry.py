@@ -48,6 +48,7 @@ SEVERAL_STAYS = "several_stays"
 _RECORDINGS = (
     *("patient_id", "stay_id", "record", "start_time", "ecg_lead", "monitor", "numerics"),
 )
+_LISTS = (reference("arrest_codes.csv"), reference("careunits.csv"))
 _STAYS = ("patient_id", "stay_id", "age", "sex", "icu", "intime", "outtime")
 
 
@@ -88,9 +89,8 @@ def build_registry(
     views = {Path(name).name: tables[name] for name in TABLES}
     with opened(views, {}, memory_mb) as connection:
         _check_tables(connection, tables)
-        for file in ("arrest_codes.csv", "careunits.csv"):
-            text = pd.read_csv(reference(file), dtype=str)
-            connection.register(Path(file).stem, text)
+        for file in _LISTS:
+            connection.register(file.stem, pd.read_csv(file, dtype=str))
         stays = connection.sql(sql("icu_registry")).df()
         arrests = connection.sql(sql("cardiac_arrest")).df()
         listed = _with_headers(list_records(waveforms), waveforms, set(stays["patient_id"]))

@@ -5,12 +5,17 @@ In SQL the predictions that a concept is asked about are the view ``spine``: one
 ``available_time``; ``<concept>_features.sql`` turns those known at the prediction into one row per
 stay; ``<concept>_counts.sql``, where there is one, counts what a reader of the log should know.
 Drugs have one row each until ``<concept>_classes.sql``, since their classes depend on the split.
+
+What concepts share lies in this folder: ``macros.sql`` for all, and a file for each subject that
+has reference tables, which a concept names in a line ``-- uses complaints.sql``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import glob
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +23,11 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from mimicflow.reference import FOLDER as REFERENCE
 from mimicflow.reference import reference
-from mimicflow.running.database import connect, read_csv, read_parquet
+from mimicflow.running.database import connect, read_parquet
 
 FOLDER = Path(__file__).parent
-
-# Read as text; reference.sql gives them their types. Each rule names those that its concept uses.
-_REFERENCE_TABLES = (
-    *("complaints", "lab_ranges", "lab_units", "labs", "static_features", "vital_ranges"),
-)
 
 # A file of one table, or its shards.
 Paths = str | Path | Sequence[str | Path]
@@ -40,6 +41,11 @@ def sql(name: str) -> str:
 def has(name: str) -> bool:
     """Return whether there is a ``<name>.sql``."""
     return name in _files()
+
+
+def used_by(concept: str) -> list[str]:
+    """Return the names of the shared SQL that a concept says it uses."""
+    return re.findall(r"^-- uses (\w+)\.sql$", sql(concept), re.MULTILINE)
 
 
 @functools.cache
@@ -60,9 +66,13 @@ def as_list(paths: Paths) -> list[str]:
 
 @contextlib.contextmanager
 def opened(
-    tables: Mapping[str, Paths], options: Mapping[str, Any], memory_mb: int, threads: int = 1
+    tables: Mapping[str, Paths],
+    options: Mapping[str, Any],
+    memory_mb: int,
+    threads: int = 1,
+    uses: Sequence[str] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database that knows the tables, the options, the reference tables and the macros.
+    """Open a database that knows the tables, the options and the macros.
 
     Parameters
     ----------
@@ -74,6 +84,8 @@ def opened(
         Limit of DuckDB's buffers, in MB.
     threads : int
         Worker threads.
+    uses : sequence of str
+        Shared SQL with reference tables, most often `used_by` a concept.
 
     Yields
     ------
@@ -84,9 +96,7 @@ def opened(
             read_parquet(connection, as_list(paths)).create_view(name)
         for key, value in options.items():
             connection.execute(f'SET VARIABLE "{key}" = ?', [value])
-        for name in _REFERENCE_TABLES:
-            text = read_csv(connection, reference(f"{name}.csv"), header=True, all_varchar=True)
-            text.create_view(f"reference_{name}")
-        connection.execute(sql("reference"))
-        connection.execute(sql("macros"))
+        connection.execute("SET VARIABLE reference_folder = ?", [glob.escape(str(REFERENCE))])
+        for name in ("macros", *uses):
+            connection.execute(sql(name))
         yield connection

@@ -7,9 +7,8 @@ that are there. Which keys of the configuration a concept reads is in ``referenc
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import NamedTuple
-
-from mimicflow.concepts import FOLDER
 
 
 class Concept(NamedTuple):
@@ -19,8 +18,6 @@ class Concept(NamedTuple):
     """What there is one row of: ``stay``, ``drug``, ``reading`` or ``visit``."""
     tables: tuple[str, ...]
     """Raw tables that it reads beside the spine: ``"ed/edstays"``."""
-    reference: tuple[str, ...]
-    """Files below ``reference/`` that its SQL reads, without their ending."""
 
     @property
     def table_names(self) -> tuple[str, ...]:
@@ -29,11 +26,9 @@ class Concept(NamedTuple):
 
 
 def _read() -> dict[str, Concept]:
-    with (FOLDER / "concepts.csv").open(encoding="utf-8", newline="") as file:
+    with (Path(__file__).parent / "concepts.csv").open(encoding="utf-8", newline="") as file:
         return {
-            line["concept"]: Concept(
-                line["rows"], tuple(line["tables"].split()), tuple(line["reference"].split())
-            )
+            line["concept"]: Concept(line["rows"], tuple(line["tables"].split()))
             for line in csv.DictReader(file)
         }
 

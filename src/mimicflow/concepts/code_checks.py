@@ -19,6 +19,8 @@ from mimicflow.concepts import Paths, opened
 from mimicflow.concepts.icd_bins import icd_bins
 from mimicflow.reference import reference
 
+_LISTS = (reference("race_groups.csv"), reference("arrivals.csv"), reference("careunits.csv"))
+
 FEWEST_ROWS = 20
 """A table with fewer rows is not warned about."""
 MANY_ROWS = 1000
@@ -131,8 +133,8 @@ def check_codes(
     views = {name.rpartition("/")[2]: paths for name, paths in tables.items()}
     with opened(views, {}, memory_mb, threads) as connection:
         connection.register("icd_bins", icd_bins())
-        for file in ("race_groups.csv", "arrivals.csv", "careunits.csv"):
-            connection.register(Path(file).stem, pd.read_csv(reference(file), dtype=str))
+        for file in _LISTS:
+            connection.register(file.stem, pd.read_csv(file, dtype=str))
         if "medrecon" in views:
             connection.execute(
                 "CREATE VIEW gsn_etc AS SELECT DISTINCT zero_padded(gsn, 6) AS gsn, "
@@ -190,7 +192,8 @@ def check_laboratory(labevents: Paths, memory_mb: int = 1000, threads: int = 1) 
     memory_mb, threads : int
         Of the database.
     """
-    with opened({"labevents": labevents}, {}, memory_mb, threads) as connection:
+    uses = ["laboratory"]
+    with opened({"labevents": labevents}, {}, memory_mb, threads, uses) as connection:
         [(rows, unstored)] = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE storetime IS NULL) FROM labevents"
         ).fetchall()

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from mimicflow.concepts import Paths, has, opened, sql
+from mimicflow.concepts import Paths, has, opened, sql, used_by
 from mimicflow.concepts.icd_bins import icd_bins
 from mimicflow.concepts.point_in_time import keep_known_events, left_out
 from mimicflow.running.writing import atomic_output
@@ -46,7 +46,7 @@ def extract_concept(
     memory_mb : int
         Limit of the database, in MB.
     """
-    with opened(tables, options, memory_mb) as connection:
+    with opened(tables, options, memory_mb, uses=used_by(concept)) as connection:
         connection.execute(
             "CREATE TEMP TABLE patients_stays AS FROM spine WHERE subject_id % ? = ?",
             [shards, shard],

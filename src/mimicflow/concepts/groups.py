@@ -14,7 +14,11 @@ from mimicflow.running.writing import atomic_output
 _LOG = logging.getLogger(__name__)
 
 # What the raw value of a stay is looked up in.
-_LISTS = {"race_groups.csv": "race", "arrivals.csv": "arrival_transport"}
+_LISTS = {
+    "race": reference("race_groups.csv"),
+    "arrival_transport": reference("arrivals.csv"),
+}
+_AGE_BANDS = reference("age_bands.csv")
 
 
 def describe_groups(
@@ -43,20 +47,19 @@ def describe_groups(
         ECG, of which unit and monitor are known, but neither race nor insurance.
     """
     with opened({**tables, "spine": str(stays)}, {}, memory_mb) as connection:
-        for file in (*_LISTS, "age_bands.csv"):
-            table = read_csv(connection, reference(file), header=True)
-            table.create_view(Path(file).stem)
+        for file in (*_LISTS.values(), _AGE_BANDS):
+            read_csv(connection, file, header=True).create_view(file.stem)
         known = connection.table("spine").columns
-        for file, column in _LISTS.items():
+        for column, file in _LISTS.items():
             if column not in known:
                 continue
             unlisted = connection.execute(
                 f"SELECT {column}, count(*) FROM spine WHERE upper(trim({column})) NOT IN "
-                f"(SELECT {column} FROM {Path(file).stem}) GROUP BY ALL ORDER BY {column}"
+                f"(SELECT {column} FROM {file.stem}) GROUP BY ALL ORDER BY {column}"
             ).fetchall()
             for value, n in unlisted:
                 _LOG.warning(
-                    "%s %r of %d stays is not in reference/%s: Other", column, value, n, file
+                    "%s %r of %d stays is not in reference/%s: Other", column, value, n, file.name
                 )
         with atomic_output(output) as path:
             connection.sql(sql(concept)).write_parquet(str(path))

@@ -1,4 +1,8 @@
--- Words that the concepts share: how options, texts, codes and complaints are read.
+-- Words that the concepts share: how options, texts, codes and numbers are read.
+
+-- A table of reference/, as text.
+CREATE MACRO reference(file) AS TABLE
+    FROM read_csv(getvariable('reference_folder') || '/' || file, header = TRUE, all_varchar = TRUE);
 
 -- A key of the configuration; one that was not handed over is an error, not a NULL.
 CREATE MACRO option(key) AS coalesce(getvariable(key), error('option ' || key || ' is missing'));
@@ -122,37 +126,6 @@ CREATE MACRO etc_of_gsn(source) AS TABLE
     JOIN gsn_etc USING (gsn)
     QUALIFY row_number() OVER (PARTITION BY field ORDER BY position) = 1;
 
--- Complaints ------------------------------------------------------------------------------------
-
-CREATE MACRO as_word(complaint, term) AS
-    regexp_matches(clean_text(complaint), '(^|[^a-z0-9])' || regexp_escape(term) || '($|[^a-z0-9])');
-
-CREATE MACRO mentions(complaint, term, matching) AS CASE
-    WHEN 'word' IN (matching, option('complaint_match')) THEN as_word(complaint, term)
-    ELSE contains(clean_text(complaint), term)
-END;
-
--- The terms in use: those of an option only when it is on.
-CREATE MACRO complaint_terms() AS TABLE
-    FROM complaints WHERE option IS NULL OR (option = 'complaint_sob' AND option('complaint_sob'));
-
-CREATE MACRO complains_of(complaint, wanted) AS (
-    SELECT bool_or(mentions(complaint, term, match))
-    FROM complaint_terms()
-    WHERE feature = wanted
-);
-
--- Plausible ranges ------------------------------------------------------------------------------
-
--- Of a vital sign or a laboratory group, in its own unit.
-CREATE MACRO within_range(measured, wanted) AS
-    measured BETWEEN (SELECT low FROM plausible_ranges WHERE quantity = wanted)
-             AND (SELECT high FROM plausible_ranges WHERE quantity = wanted);
-
-CREATE MACRO plausible(measured, wanted, ranges) AS CASE
-    WHEN ranges = 'none' OR within_range(measured, wanted) THEN measured
-END;
-
 -- Laboratory results ----------------------------------------------------------------------------
 
 -- The number in '<0.01', 'less than 0.01 ng/mL' or '>70,000'. A unit may follow, but nothing that
@@ -196,12 +169,6 @@ CREATE MACRO unit_text(field) AS translate(replace(clean_text(field), ' ', ''), 
 
 -- Vital signs -----------------------------------------------------------------------------------
 
-CREATE MACRO in_fahrenheit(temperature) AS CASE
-    WHEN option('ranges') <> 'none' AND within_range(temperature, 'temperature_celsius')
-    THEN temperature * 1.8 + 32
-    ELSE temperature
-END;
-
 CREATE MACRO pain_asleep(pain) AS contains(clean_text(pain), 'sleep');
 CREATE MACRO pain_unable(pain) AS regexp_matches(clean_text(pain), '\b(unable|uta|ua)\b');
 CREATE MACRO pain_range(pain) AS
@@ -218,4 +185,3 @@ CREATE MACRO pain_number(pain) AS CASE
         number_in(pain)
     )
 END;
-CREATE MACRO pain_score(pain) AS coalesce(plausible(pain_number(pain), 'pain', option('ranges')), -1.0);

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mimicflow.concepts import Paths, opened, sql
+from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError
 from mimicflow.reference import reference
@@ -56,7 +56,7 @@ def build_icu_cohort(
     CohortError
         When nobody is left.
     """
-    with opened(tables, options, memory_mb) as connection:
+    with opened(tables, options, memory_mb, uses=used_by("first_icu_stay")) as connection:
         connection.execute(sql("first_icu_stay"))
         counts = _attrition(connection)
         rows = connection.sql("FROM stays ORDER BY stay_id").df()

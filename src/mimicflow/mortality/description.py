@@ -13,13 +13,14 @@ import pandas as pd
 import pyarrow as pa
 from matplotlib.ticker import MaxNLocator
 
-from mimicflow.concepts import Paths, opened
+from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CohortError, InputError
 from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, INK, VERMILION, figure_file
 from mimicflow.evaluation.table_one import table_one
 from mimicflow.raw.code_texts import key_text
 from mimicflow.reference import reference
+from mimicflow.running.database import connect, read_parquet
 from mimicflow.running.writing import write_csv
 
 OUTCOMES = ("alive", "died")
@@ -182,7 +183,8 @@ def _opened(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database with the visits of the cohort, as ``visit``."""
     try:
-        with opened({"visits": visits}, {}, memory_mb) as connection:
+        with connect(memory_mb) as connection:
+            read_parquet(connection, as_list(visits)).create_view("visits")
             connection.register("cohort", stays.reset_index()[["stay_id"]])
             connection.execute(
                 "CREATE TEMP VIEW visit AS SELECT * FROM visits SEMI JOIN cohort USING (stay_id)"

@@ -48,6 +48,7 @@ DUCKDB_TYPES = {
 
 _ROW_GROUP_ROWS = 122_880  # DuckDB's default: shards stay readable in parallel
 _INSERTED_ROWS = 50_000  # at least, at a time
+_ITEMS = {"labs": reference("labs.csv")}
 _EXAMPLES = 3
 
 
@@ -294,7 +295,7 @@ def _account(reading: _Reading, records: RawRecords) -> None:
 def _items(table: Table) -> list[int]:
     if table.only_items is None:
         return []
-    items = pd.read_csv(reference(f"{table.only_items}.csv"))["itemid"]
+    items = pd.read_csv(_ITEMS[table.only_items])["itemid"]
     return sorted(set(items.astype(int)))
 
 

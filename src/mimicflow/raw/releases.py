@@ -27,7 +27,7 @@ def releases_of(table_path: str, rows: int) -> list[str]:
 
 @cache
 def _known() -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).parent / "tables" / "versions.csv")
+    return pd.read_csv(Path(__file__).parent / "tables/versions.csv")
 
 
 def as_text(releases: list[str]) -> str:

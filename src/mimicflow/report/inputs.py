@@ -12,7 +12,13 @@ import pandas as pd
 
 from mimicflow.errors import InputError
 
-FOLDER = Path(__file__).parent
+# The report's own texts.
+TEXTS = {
+    "systems": Path(__file__).parent / "systems.csv",
+    "protocols": Path(__file__).parent / "protocols.csv",
+    "sections": Path(__file__).parent / "sections.csv",
+    "labels": Path(__file__).parent / "labels.csv",
+}
 # Fields that are no table of the folder.
 _PLACED_OTHERWISE = {"protocols", "models", "flow", "times", "ecgs"}
 
@@ -132,22 +138,22 @@ def sort_files(
                 shared = replace(shared, **_item(path))
             case ("ecg", "excluded.csv"):
                 shared = replace(shared, excluded=path)
-            case ("benchmarks", system, "times.csv") if system in reference("systems").index:
+            case ("benchmarks", system, "times.csv") if system in texts_of("systems").index:
                 systems[system] = replace(systems.get(system, SystemFiles()), times=path)
             case (cohort, "flow.svg" | "attrition.csv"):
                 system = _system_of_cohort(cohort, path)
                 known = systems.get(system, SystemFiles())
                 systems[system] = replace(known, **_item(path))
-            case (system, *middle, _) if system in reference("systems").index:
+            case (system, *middle, _) if system in texts_of("systems").index:
                 known = systems.get(system, SystemFiles())
                 systems[system] = _with_file(system, known, tuple(middle), path)
             case _:
                 raise _misplaced(path)
-    return {name: systems[name] for name in reference("systems").index if name in systems}, shared
+    return {name: systems[name] for name in texts_of("systems").index if name in systems}, shared
 
 
 def _with_file(system: str, known: SystemFiles, middle: tuple[str, ...], path: Path) -> SystemFiles:
-    protocols = reference("protocols").index
+    protocols = texts_of("protocols").index
     match middle:
         case ("explanations",) if path.name in _ecg_names():
             return replace(known, ecgs=(*known.ecgs, path))
@@ -168,7 +174,7 @@ def _with_file(system: str, known: SystemFiles, middle: tuple[str, ...], path: P
 
 
 def _is_model(name: str) -> bool:
-    return name != "explanations" and name not in reference("protocols").index
+    return name != "explanations" and name not in texts_of("protocols").index
 
 
 def _with_protocol(known: SystemFiles, protocol: str, files: ProtocolFiles) -> SystemFiles:
@@ -189,11 +195,11 @@ def _item(path: Path) -> dict[str, Any]:
 
 
 def _ecg_names() -> set[str]:
-    return {f"ecg_{kind}.png" for kind in reference("labels").loc["ecg", "key"]}
+    return {f"ecg_{kind}.png" for kind in texts_of("labels").loc["ecg", "key"]}
 
 
 def _system_of_cohort(cohort: str, path: Path) -> str:
-    systems = reference("systems")
+    systems = texts_of("systems")
     found = systems.index[systems["cohort"] == cohort]
     if len(found) != 1:
         raise _misplaced(path)
@@ -209,15 +215,14 @@ def _misplaced(path: Path) -> InputError:
 
 
 @cache
-def reference(name: str) -> pd.DataFrame:
+def texts_of(name: str) -> pd.DataFrame:
     """Return one of the report's own tables of texts, indexed by its first column, as text."""
-    path = FOLDER / f"{name}.csv"
-    return pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
+    return pd.read_csv(TEXTS[name], index_col=0, dtype=str, keep_default_na=False)
 
 
 def words(name: str, key: str, system: str = "") -> pd.Series:
     """Return a row of a table of texts with a column ``system``: its own, or else that of all."""
-    rows = reference(name).loc[[key]]
+    rows = texts_of(name).loc[[key]]
     own = rows["system"] == system
     return rows[own if own.any() else rows["system"] == ""].iloc[0]
 
@@ -225,7 +230,7 @@ def words(name: str, key: str, system: str = "") -> pd.Series:
 @cache
 def label(kind: str, key: object) -> str:
     """Return the words for a key of a table; an unlisted key keeps its own, without underscores."""
-    labels = reference("labels")
+    labels = texts_of("labels")
     found = labels.loc[(labels.index == kind) & (labels["key"] == str(key)), "label"]
     return str(found.iloc[0]) if len(found) else str(key).replace("_", " ")
 

@@ -34,10 +34,11 @@ from mimicflow.report.chapters import (
     visits,
 )
 from mimicflow.report.chapters.models import System
-from mimicflow.report.inputs import FOLDER, SharedFiles, SystemFiles, reference
+from mimicflow.report.inputs import TEXTS, SharedFiles, SystemFiles, texts_of
 from mimicflow.running.writing import atomic_output
 
 LIMIT = 5_000_000  # bytes
+_TEMPLATES = Path(__file__).parent / "templates"
 log = logging.getLogger(__name__)
 
 COMPARISONS = {"mortality": sequences.comparison, "arrest": horizons.comparison}
@@ -76,11 +77,11 @@ def build_report(
     InputError
         A file that is missing or not what it should be.
     """
-    unknown = sorted(set(systems) - set(reference("systems").index))
+    unknown = sorted(set(systems) - set(texts_of("systems").index))
     if unknown:
         raise ConfigError(
             f"the report has no words for {', '.join(unknown)}",
-            file=FOLDER / "systems.csv",
+            file=TEXTS["systems"],
             remedy="add a row that says what is predicted, for whom and when",
         )
     known = [System(name, files, mask=not synthetic) for name, files in systems.items()]
@@ -167,7 +168,7 @@ def _render(
     synthetic: bool,
 ) -> str:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -190,7 +191,7 @@ def _render(
 
 
 def _template(name: str) -> str:
-    return (FOLDER / "templates" / name).read_text(encoding="utf-8")
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 @cache

@@ -1,21 +1,25 @@
-"""Find the source files a result depends on, so that a change of code reruns what it touches.
+"""Which source files a result depends on, so that a change of code reruns what it touches.
 
-Snakemake does not see changes in imported modules; rules therefore name them as inputs.
-They are found by following the imports, because a list kept by hand is soon wrong. So are the
-tables and templates that a module reads: it names them by their file name, or the folder beside
-it that holds them. Only SQL, and the tables that SQL reads, are chosen rule by rule.
+Snakemake does not see changes in imported modules; rules therefore name them as inputs. The rest
+is followed, because a list kept by hand is soon wrong:
+
+- in Python imports, ``reference("labs.csv")``, and ``Path(__file__).parent / "templates"``, a file
+  or folder beside the module;
+- in SQL ``reference('labs.csv')``, and a line ``-- uses complaints.sql``.
+
+Names are written out where they are read. SQL is chosen rule by rule.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-DATA = frozenset({".csv", ".j2", ".js", ".css"})
 # These report and log what happens, and clean up; no result can depend on them.
 WITHOUT_EFFECT = frozenset(
     {
@@ -35,14 +39,14 @@ WITHOUT_EFFECT = frozenset(
 
 
 def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:
-    """Return the files behind modules or data files of the package, with all that they read.
+    """Return the files behind modules or files of the package, with all that they read.
 
     Parameters
     ----------
     *names : str
-        Modules (``"ecg.store"``) or files inside the package (``"reference/labs.csv"``).
+        Modules (``"ecg.store"``) or files inside the package (``"concepts/macros.sql"``).
     relative_to : path-like
-        Folder that the paths are relative to.
+        Folder from which the paths lead.
 
     Returns
     -------
@@ -53,15 +57,10 @@ def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:
     ------
     FileNotFoundError
         A name that is neither a module nor a file of the package.
+    ValueError
+        A module reads a reference table whose name is not written out.
     """
-    files: set[Path] = set()
-    for name in names:
-        if "/" in name:
-            if not (PACKAGE / name).is_file():
-                raise FileNotFoundError(PACKAGE / name)
-            files.add(PACKAGE / name)
-        else:
-            files |= _closure(name)
+    files = frozenset[Path]().union(*map(_closure, names))
     root = Path(relative_to).resolve()
     return sorted(
         str(file.relative_to(root) if file.is_relative_to(root) else file) for file in files
@@ -90,17 +89,17 @@ def _content(file: Path) -> str:
 
 
 @cache
-def _closure(module: str) -> frozenset[Path]:
+def _closure(name: str) -> frozenset[Path]:
+    start = PACKAGE / name if "/" in name else _module_file(name)
+    if start is None or not start.is_file():
+        raise FileNotFoundError(f"neither a module nor a file of mimicflow: {name}")
     found: set[Path] = set()
-    waiting = [module]
+    waiting = [start]
     while waiting:
-        file = _module_file(waiting.pop())
-        if file is None:
-            raise FileNotFoundError(f"no module mimicflow.{module}")
+        file = waiting.pop()
         if file not in found:
-            modules, data = _named_in(file)
-            found |= {file, *data}
-            waiting.extend(modules)
+            found.add(file)
+            waiting.extend(_named_in(file))
     return frozenset(found)
 
 
@@ -113,36 +112,44 @@ def _module_file(module: str) -> Path | None:
 
 
 @cache
-def _named_in(file: Path) -> tuple[tuple[str, ...], frozenset[Path]]:
-    """Return what a file names: modules that it imports, without the package's prefix, and data."""
-    modules: list[str] = []
-    data: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            data |= _data_files().get(node.value, frozenset())
-            if node.value.isidentifier():
-                data |= _data_files().get(str(file.parent / node.value), frozenset())
-            continue
-        if isinstance(node, ast.Import):
-            candidates = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+def _named_in(file: Path) -> frozenset[Path]:
+    """Return the files of the package that a file names."""
+    match file.suffix:
+        case ".py":
+            tree = ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file)))
+            return frozenset(named for node in tree for named in _named_by(node, file))
+        case ".sql":
+            text = file.read_text(encoding="utf-8")
+            tables = re.findall(r"\breference\('([^']+)'\)", text)
+            used = re.findall(r"^-- uses (\w+\.sql)$", text, re.MULTILINE)
+            return frozenset(
+                [PACKAGE / "reference" / name for name in tables]
+                + [PACKAGE / "concepts" / name for name in used]
+            )
+    return frozenset()
+
+
+def _named_by(node: ast.AST, file: Path) -> list[Path]:
+    match node:
+        case ast.Import(names=imported):
+            return _modules(alias.name for alias in imported)
+        case ast.ImportFrom(module=str(module), names=imported):
             # `from mimicflow.ecg import store` names a module, `from ... import build` a function.
-            candidates = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in candidates:
-            inner = name.removeprefix("mimicflow.")
-            if inner != name and inner not in WITHOUT_EFFECT and _module_file(inner):
-                modules.append(inner)
-    return tuple(modules), frozenset(data)
+            return _modules([module, *(f"{module}.{alias.name}" for alias in imported)])
+        case ast.Call(func=ast.Name(id="reference"), args=arguments):
+            match arguments:
+                case [ast.Constant(value=str(name))]:
+                    return [PACKAGE / "reference" / name]
+            raise ValueError(f"{file}:{node.lineno}: reference() needs a name that is written out")
+        case ast.BinOp(left=left, right=ast.Constant(value=str(name))):
+            if ast.unparse(left) == "Path(__file__).parent":
+                beside = file.parent / name
+                return sorted(beside.iterdir()) if beside.is_dir() else [beside]
+    return []
 
 
-@cache
-def _data_files() -> dict[str, frozenset[Path]]:
-    """Return the tables and templates of the package by file name, and by the path of a folder."""
-    found: dict[str, set[Path]] = {}
-    for file in PACKAGE.rglob("*"):
-        if file.suffix in DATA:
-            for name in (file.name, str(file.parent)):
-                found.setdefault(name, set()).add(file)
-    return {name: frozenset(files) for name, files in found.items()}
+def _modules(names: Iterable[str]) -> list[Path]:
+    """Return the files of those names that are modules of the package with an effect."""
+    inner = (name.removeprefix("mimicflow.") for name in names if name.startswith("mimicflow."))
+    files = (_module_file(name) for name in inner if name not in WITHOUT_EFFECT)
+    return [file for file in files if file is not None]

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import pytest
 from made_hospital_tables import CONFIG
@@ -23,12 +22,10 @@ def sql_of(concept: str) -> str:
 
 
 @pytest.mark.parametrize("concept", CONCEPTS)
-def test_a_concept_has_its_sql_and_reads_raw_tables_and_reference_tables_that_there_are(concept):
+def test_a_concept_has_its_sql_and_reads_raw_tables_that_there_are(concept):
     for name in (concept, f"{concept}_features"):
         assert len(list(FOLDER.rglob(f"{name}.sql"))) == 1
     assert set(CONCEPTS[concept].tables) <= set(TABLES)
-    for name in CONCEPTS[concept].reference:
-        assert Path(FOLDER.parent, "reference", f"{name}.csv").is_file()
 
 
 @pytest.mark.parametrize("concept", CONCEPTS)

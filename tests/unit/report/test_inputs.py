@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mimicflow.errors import InputError
-from mimicflow.report.inputs import label, read_table, reference, sort_files, words
+from mimicflow.report.inputs import label, read_table, sort_files, texts_of, words
 
 
 def test_files_are_known_by_their_place():
@@ -118,6 +118,6 @@ def test_only_an_empty_cell_is_missing(tmp_path: Path):
 
 
 def test_every_system_says_what_it_predicts_for_whom_and_when():
-    needed = reference("systems")[["title", "question", "who", "prediction_time", "positive_class"]]
+    needed = texts_of("systems")[["title", "question", "who", "prediction_time", "positive_class"]]
     assert (needed != "").all(axis=None)
-    assert set(reference("protocols")["optimistic"]) == {"yes", "no"}
+    assert set(texts_of("protocols")["optimistic"]) == {"yes", "no"}

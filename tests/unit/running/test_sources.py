@@ -14,9 +14,9 @@ def test_a_module_brings_all_that_it_imports():
     assert "resnet.py" not in files
 
 
-def test_modules_that_only_tell_are_left_out():
+def test_modules_without_an_effect_are_left_out():
     assert not any(
-        file.endswith(("errors.py", "scripting.py")) for file in source_files("raw.ingest")
+        file.endswith(("errors.py", "rule_log.py")) for file in source_files("raw.ingest")
     )
 
 
@@ -25,35 +25,54 @@ def test_modules_that_only_tell_are_left_out():
     [
         ("synthetic", "synthetic/vocabulary/dirt.csv"),
         ("synthetic.waveforms", "synthetic/vocabulary/leads.csv"),
+        ("raw.ingest", "raw/tables/versions.csv"),
         ("mortality.cohort", "reference/icu_attrition.csv"),
         ("concepts.groups", "reference/arrivals.csv"),
         ("arrest.training", "reference/hrv_measures.csv"),
         ("evaluation.documents.checklist", "evaluation/documents/templates/tripod_ai.md.j2"),
+        ("report", "report/sections.csv"),
         ("report", "report/templates/style.css"),
+        ("concepts/stays/cohort.sql", "concepts/complaints.sql"),
+        ("concepts/stays/cohort.sql", "reference/complaints.csv"),
     ],
 )
-def test_a_module_brings_the_tables_and_templates_that_it_reads(repository, module, read):
+def test_what_a_file_reads_is_followed(repository, module, read):
     assert f"src/mimicflow/{read}" in source_files(module, relative_to=repository)
 
 
 def test_a_module_brings_no_table_that_it_does_not_name():
     found = {Path(file).name for file in source_files("raw.ingest")}
 
-    assert not {"labs.csv", "dirt.csv", "complaints.csv"} & found
+    assert not {"lab_units.csv", "dirt.csv", "complaints.csv"} & found
 
 
-def test_tables_are_opened_by_names_that_can_be_followed():
-    """Those that are not are listed by the rules: SQL's, the report's texts, one of ingestion's."""
-    made = {
+@pytest.mark.parametrize("argument", ["name", 'f"{name}.csv"', '"labs" + ending', ""])
+def test_a_reference_table_whose_name_is_not_written_out_is_refused(
+    tmp_path, monkeypatch, argument
+):
+    (tmp_path / "module.py").write_text(f"import pandas\nTABLE = reference({argument})\n")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+
+    with pytest.raises(ValueError, match=r"module\.py:2: reference\(\) needs a name"):
+        source_files("module")
+
+
+def test_a_module_asks_for_its_place_only_where_it_is_followed():
+    """But for SQL, which rules choose, and for folders of which it reads no file."""
+    followed = r'Path\(__file__\)\.parent / "[\w./]+"'
+    asking = {
         str(file.relative_to(provenance.PACKAGE))
         for file in provenance.PACKAGE.rglob("*.py")
-        if re.search(r'(reference\(|FOLDER|parent|__file__).*f"[\w./]*\{.*\.csv"', file.read_text())
+        if "__file__" in re.sub(followed, "", file.read_text())
     }
 
-    assert made == {"concepts/__init__.py", "report/inputs.py", "raw/ingest.py"}
+    assert asking == {
+        *("concepts/__init__.py", "reference/__init__.py"),
+        *("report/run_manifest.py", "running/sources.py"),
+    }
 
 
-def test_data_files_are_named_by_their_place(repository):
+def test_files_are_named_by_their_place(repository):
     assert source_files("reference/labs.csv", relative_to=repository) == [
         "src/mimicflow/reference/labs.csv"
     ]

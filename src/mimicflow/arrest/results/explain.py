@@ -43,8 +43,8 @@ ROWS = 20_000
 BINS = 20
 """Bins of a feature in its dependence, of equal numbers of epochs."""
 _REFERENCES = {
-    HRV: ("hrv_measures.csv", "measure"),
-    VITAL: ("clinical_features.csv", "feature"),
+    HRV: (reference("hrv_measures.csv"), "measure"),
+    VITAL: (reference("clinical_features.csv"), "feature"),
 }
 
 
@@ -294,7 +294,7 @@ def _direction(value: np.ndarray, shap: np.ndarray) -> float:
 
 def _units(kind: str) -> pd.Series:
     file, name = _REFERENCES[kind]
-    return pd.read_csv(reference(file)).set_index(name)["unit"].fillna("")
+    return pd.read_csv(file).set_index(name)["unit"].fillna("")
 
 
 def _published_ranks(path: str | Path, kind: str) -> dict[str, int]:

@@ -5,6 +5,7 @@
 -- A text that two codes of the lookup share has the bin of the first one listed, ICD-9 before ICD-10:
 -- padding makes such texts, and so does a lookup without the version.
 -- Source: diagnoses_icd, admissions; icd_bins from HCUP.
+-- uses feature_columns.sql
 WITH spelled AS (
     SELECT
         CASE option('icd_padding') WHEN 'five' THEN zero_padded(icd_code, 5) ELSE icd_code END AS icd_code,

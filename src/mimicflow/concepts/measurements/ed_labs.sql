@@ -5,11 +5,14 @@
 -- delay of its group; availability: charttime does so with every result, without delay).
 -- Units are converted by lab_units.csv (an empty one is the official one, one that it lacks makes the
 -- result missing); then values outside lab_ranges.csv are missing. Source: labevents.
+-- uses laboratory.sql
 WITH results AS (
     SELECT
         spine.stay_id,
         lab_items.lab,
         lab_items.delay,
+        lab_items.low,
+        lab_items.high,
         labevents.charttime,
         labevents.storetime,
         result_number(labevents.value, labevents.valuenum)      AS number,
@@ -48,7 +51,7 @@ SELECT
     coalesce(storetime < charttime, FALSE)                      AS stored_early,
     CASE
         WHEN number IS NULL AND option('lab_text') = 'zero' THEN 0.0
-        ELSE plausible(measured, lab, option('lab_ranges'))
+        WHEN option('lab_ranges') = 'none' OR measured BETWEEN low AND high THEN measured
     END                                                         AS value,
     number, measured, unit, beyond_limit, nothing_written, abnormal
 FROM converted

@@ -3,6 +3,7 @@
 -- Window: the stay's own rows, from shortly before arrival (before_arrival_hours). The triage row bears
 -- no time: it is known at arrival, or triage_delay_minutes later.
 -- Units: degF, /min, /min, %, mmHg, mmHg, pain as text. Source: triage, vitalsign.
+-- uses ranges.sql
 SELECT
     stay_id, 'arrival' AS origin, CAST(NULL AS TIMESTAMP) AS charttime,
     spine.intime AS event_time, spine.intime AS available_time, NULL AS left_out,

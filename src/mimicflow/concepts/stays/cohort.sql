@@ -2,6 +2,8 @@
 -- the ECGs from which each is predicted. One table per step, counted in the attrition table.
 -- Grain: stay and ECG until ecg_sequence, stay from candidates on. Source: MIMIC-IV-ED, MIMIC-IV-ECG.
 -- Every choice ends its order in an id, so that equal times never leave it to chance.
+-- uses complaints.sql
+-- uses ranges.sql
 
 CREATE TEMP TABLE ed_stays AS
 SELECT * REPLACE (

@@ -2,6 +2,8 @@
 -- Grain: stay and moment. Window: written down on arrival; acuity at triage, which bears no time
 -- (triage_delay_minutes after arrival). The complaint is what the patient came with: it makes the cohort.
 -- Source: the cohort, made of edstays, triage, patients and the list of ECGs.
+-- uses complaints.sql
+-- uses ranges.sql
 SELECT
     stay_id,
     intime AS event_time,

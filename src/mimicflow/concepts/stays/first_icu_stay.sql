@@ -2,6 +2,7 @@
 -- One table per step, counted in the attrition table; the index date is the end of the ICU stay.
 -- Grain: admission, then ICU stay, then patient. Source: patients, admissions, icustays of MIMIC-IV.
 -- Every choice ends its order in an id, so that equal times never leave it to chance.
+-- uses ranges.sql
 
 -- Clocks of ward and ICU differ by hours (open demo: at most 2.1): how far an ICU stay may reach out of
 -- its admission, on either side. What reaches further is a slip of half a day, or of the date.

@@ -65,7 +65,7 @@ class Table:
         Column -> ``module/table`` whose column of the same name should hold it;
         checked as a warning.
     only_items : str or None
-        Reference table (``reference/<only_items>.csv``) whose ``itemid`` are the only ones kept.
+        Reference table (of `mimicflow.raw.ingest`) whose ``itemid`` are the only ones kept.
     compressed : bool
         Whether the official file ends in ``.csv.gz`` (both are accepted on reading).
     """

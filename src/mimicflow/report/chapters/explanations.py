@@ -23,7 +23,7 @@ from mimicflow.report.blocks import (
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import SCORES, System, difference
 from mimicflow.report.images import data_uri
-from mimicflow.report.inputs import label, read_table, reference
+from mimicflow.report.inputs import label, read_table, texts_of
 
 LEADING = 20  # features shown of each model
 _DRAWN = ["of", "feature", "group", "value", "low", "high"]
@@ -130,7 +130,7 @@ def _ablation_chart(system: System, frame: pd.DataFrame, name: str, data: Table)
 def ecgs(system: System) -> Section:
     """Return the chosen ECGs."""
     pictures = []
-    order = [f"ecg_{kind}" for kind in reference("labels").loc["ecg", "key"]]
+    order = [f"ecg_{kind}" for kind in texts_of("labels").loc["ecg", "key"]]
     for path in sorted(system.files.ecgs, key=lambda path: order.index(path.stem)):
         kind = label("ecg", path.stem.removeprefix("ecg_"))
         description = f"Twelve-lead ECG of a {in_sentence(kind)} with the attribution in colour."

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.report.blocks import Cell, count, in_sentence
-from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, reference, words
+from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, texts_of, words
 
 SCORES = ["auroc", "auprc", "brier", "log_loss", "calibration_intercept", "calibration_slope"]
 SCORES += ["ece", "ici"]
@@ -58,7 +58,7 @@ class System:
     @property
     def words(self) -> pd.Series:
         """The row of ``systems.csv``."""
-        return reference("systems").loc[self.name]
+        return texts_of("systems").loc[self.name]
 
     @cached_property
     def protocols(self) -> list[Protocol]:
@@ -67,7 +67,7 @@ class System:
 
     def protocols_of(self, names: Collection[str]) -> list[Protocol]:
         """Return the protocols of these names in this system's words and in the same order."""
-        known = dict.fromkeys(map(str, reference("protocols").index))
+        known = dict.fromkeys(map(str, texts_of("protocols").index))
         return [self._protocol(name) for name in known if name in names]
 
     def _protocol(self, name: str) -> Protocol:

@@ -32,14 +32,15 @@ LEADING = 20  # features drawn of each model
 DECISIONS = {"accepted": BLUE, "tentative": ORANGE, "rejected": GREY}
 DIRECTIONS = {"up": VERMILION, "down": BLUE, "": GREY}
 _DIGITS = 4
-_DESCRIBED = {"hrv_measures.csv": "measure", "clinical_features.csv": "feature"}
+_DESCRIBED = {
+    "measure": reference("hrv_measures.csv"),
+    "feature": reference("clinical_features.csv"),
+}
 
 
 def feature_texts() -> pd.Series:
     """Return what each measure and clinical feature is, indexed by its name."""
-    tables = [
-        pd.read_csv(reference(file)).set_index(name)["text"] for file, name in _DESCRIBED.items()
-    ]
+    tables = [pd.read_csv(file).set_index(name)["text"] for name, file in _DESCRIBED.items()]
     return pd.concat(tables)
 
 
