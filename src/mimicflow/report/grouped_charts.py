@@ -125,8 +125,8 @@ def grouped_bars(frame: pd.DataFrame, x: str, y: str) -> Drawing:
     return alt.layer(chart).properties(height=HEIGHT)
 
 
-def epochs(frame: pd.DataFrame, value: str, kept: int | None) -> Drawing:
-    """Draw a score by epoch of training, with a vertical line at the epoch that was kept.
+def passes(frame: pd.DataFrame, value: str, kept: int | None) -> Drawing:
+    """Draw a score by pass of the training, with a vertical line at the pass that was kept.
 
     Parameters
     ----------

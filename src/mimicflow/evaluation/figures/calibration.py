@@ -50,21 +50,21 @@ def draw_reliability(
     smallest : int
         Unless they are, bars of fewer patients are left out of the histograms.
     """
-    kinds: dict[str, list[str]] = {}
+    by_subset: dict[str, list[str]] = {}
     for model in probabilities:
-        kinds.setdefault(subsets[model], []).append(model)
-    columns = max(len(models) for models in kinds.values())
-    size = (max(5.0, 2.75 * columns + 0.5), 4.35 * len(kinds) + 0.6)
+        by_subset.setdefault(subsets[model], []).append(model)
+    columns = max(len(models) for models in by_subset.values())
+    size = (max(5.0, 2.75 * columns + 0.5), 4.35 * len(by_subset) + 0.6)
     with figure_file(path, synthetic, size) as figure:
         grid = figure.subplots(
-            2 * len(kinds),
+            2 * len(by_subset),
             columns,
             squeeze=False,
-            height_ratios=[3.2, 1] * len(kinds),
+            height_ratios=[3.2, 1] * len(by_subset),
             sharex=True,
             sharey="row",
         )
-        for place, (kind, models) in enumerate(kinds.items()):
+        for place, (subset, models) in enumerate(by_subset.items()):
             for column, axes in enumerate(grid[2 * place : 2 * place + 2].T):
                 if column >= len(models):
                     for unused in axes:
@@ -74,7 +74,7 @@ def draw_reliability(
                 _diagram(axes[0], _of(bins, model), _of(measured, model))
                 _histogram(axes[1], probabilities[model], 0 if synthetic else smallest)
                 if column == 0:
-                    axes[0].set_ylabel(f"{SUBSETS.get(kind, kind)}\nObserved share")
+                    axes[0].set_ylabel(f"{SUBSETS.get(subset, subset)}\nObserved share")
                     axes[1].set_ylabel("Share of\nstays")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(

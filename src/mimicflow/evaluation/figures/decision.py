@@ -25,13 +25,13 @@ def draw_decision_curves(table: pd.DataFrame, path: str | Path, *, synthetic: bo
     synthetic : bool
         Whether to stamp the figure as synthetic.
     """
-    kinds = list(table["stays"].unique())
+    subsets = list(table["stays"].unique())
     styles = _styles(table)
-    with figure_file(path, synthetic, (5.2 * len(kinds) + 0.3, 4.9)) as figure:
-        panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-        for axes, kind in zip(panels, kinds, strict=True):
-            _panel(axes, table[table["stays"] == kind], styles)
-            axes.set_title(SUBSETS.get(kind, kind))
+    with figure_file(path, synthetic, (5.2 * len(subsets) + 0.3, 4.9)) as figure:
+        panels = figure.subplots(1, len(subsets), sharey=True, squeeze=False)[0]
+        for axes, subset in zip(panels, subsets, strict=True):
+            _panel(axes, table[table["stays"] == subset], styles)
+            axes.set_title(SUBSETS.get(subset, subset))
         panels[0].set_ylabel("Net benefit (true positives per stay)")
         # Treat all falls without limit: what matters lies above a little below nothing.
         highest = table["high"].max()

@@ -118,7 +118,7 @@ class System:
         """What is predicted for: ``stays`` or ``epochs``, or ``patients`` where each has one."""
         return str(self.words["unit"])
 
-    def group(self, subset: str) -> str:
+    def subset_words(self, subset: str) -> str:
         """Return the words for a subset, such as ``All stays``; ``""`` for none."""
         return label(self.unit, subset) if subset else ""
 
@@ -139,7 +139,7 @@ class System:
         """Return the title of a model with its subset, if there are several."""
         if self.names["stays"].nunique() < 2 or model not in self.names.index:
             return self.title(model)
-        return f"{self.title(model)}, {in_sentence(self.group(self.subset(model)))}"
+        return f"{self.title(model)}, {in_sentence(self.subset_words(self.subset(model)))}"
 
     @property
     def main_models(self) -> list[str]:
@@ -154,7 +154,7 @@ def by_subset(system: System, frame: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
     """
     subsets = frame["stays"] if "stays" in frame else frame["model"].map(system.subset)
     for subset in dict.fromkeys(subsets):
-        yield system.group(subset), frame[subsets == subset]
+        yield system.subset_words(subset), frame[subsets == subset]
 
 
 def rule_title(rule: str) -> str:

@@ -29,7 +29,7 @@ def _rows(system: System) -> Iterator[list[str]]:
             found = auroc.loc[model]
             yield [
                 system.words["title"],
-                system.group(found["stays"]),
+                system.subset_words(found["stays"]),
                 protocol.marked_title,
                 system.title(model),
                 *(count(found[name], system.mask) for name in ("patients", "n", "events")),

@@ -29,7 +29,7 @@ CELLS = ["tn", "fp", "fn", "tp"]
 
 
 def history(system: System) -> Section:
-    """Return the scores by epoch: charts of the protocol to judge by, tables of the others."""
+    """Return the scores by pass: charts of the protocol to judge by, tables of the others."""
     blocks: dict[str, list[Block]] = {}
     texts: dict[str, str] = {}
     for protocol in system.protocols:
@@ -37,9 +37,9 @@ def history(system: System) -> Section:
             columns = [f"{part}_{score}" for score in SCORES for part in PARTS]
             frame = read_table(path, "epoch", "is_best", *columns)
             if model in blocks:
-                blocks[model].append(_epoch_table(protocol, frame, SCORES, folded=True))
+                blocks[model].append(_pass_table(protocol, frame, SCORES, folded=True))
                 continue
-            blocks[model] = [_epochs(protocol, frame, score) for score in SCORES]
+            blocks[model] = [_passes(protocol, frame, score) for score in SCORES]
             texts[model] = f"{protocol.marked_title}. {_kept_text(frame)}"
     parts = [
         Section(f"{system.name}-history-{model}", system.title(model), texts[model], found)
@@ -48,17 +48,17 @@ def history(system: System) -> Section:
     return section("history", sections=parts, system=system.name)
 
 
-def _epochs(protocol: Protocol, frame: pd.DataFrame, score: str) -> Chart:
+def _passes(protocol: Protocol, frame: pd.DataFrame, score: str) -> Chart:
     drawn = frame.rename(columns={f"{part}_{score}": label("epoch", part) for part in PARTS})
     drawn = drawn.melt("epoch", [label("epoch", part) for part in PARTS], "title").dropna().round(5)
     name = label("epoch", score)
     description = f"{name} on training and validation patients by epoch."
-    spec = charts.specification(grouped_charts.epochs(drawn, name, _kept(frame)), description)
-    data = _epoch_table(protocol, frame, [score])
+    spec = charts.specification(grouped_charts.passes(drawn, name, _kept(frame)), description)
+    data = _pass_table(protocol, frame, [score])
     return Chart(f"{name} by epoch.", description, spec, data, small=True)
 
 
-def _epoch_table(
+def _pass_table(
     protocol: Protocol, frame: pd.DataFrame, scores: list[str], folded: bool = False
 ) -> Table:
     columns = [("Epoch", True)]
@@ -79,7 +79,7 @@ def _epoch_table(
 
 
 def _kept(frame: pd.DataFrame) -> int | None:
-    """Return the epoch whose weights were kept: the last that was the best so far."""
+    """Return the pass whose weights were kept: the last that was the best so far."""
     best = frame.loc[frame["is_best"].astype(bool), "epoch"]
     return None if best.empty else int(best.iloc[-1])
 
