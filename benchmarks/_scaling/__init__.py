@@ -59,7 +59,7 @@ def fit(n: Sequence[float], cost: Sequence[float]) -> Law:
 
     A straight line with a fixed part, where it is within 15 % everywhere. Else the exponent between
     0.5 and 2 that fits best; below 1 the straight line through the largest sizes is taken instead,
-    the careful side when larger data are foretold. One size alone is taken to be all growth.
+    the careful side when larger data are forecast. One size alone is taken to be all growth.
     """
     x, y = np.asarray(n, float), np.asarray(cost, float)
     if len(x) == 1:

@@ -123,7 +123,7 @@ def test_a_choice_changes_the_chart(view):
     assert figure.locator("svg").inner_html() != before
 
 
-def test_a_point_tells_its_value(view):
+def test_a_point_shows_its_value(view):
     view.locator(".chart").first.locator("svg .mark-symbol path").first.hover()
     view.wait_for_selector("#vg-tooltip-element.visible")
     assert "AUROC" in view.inner_text("#vg-tooltip-element")

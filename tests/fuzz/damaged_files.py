@@ -89,7 +89,7 @@ def by_wfdb(folder: Path, record: str, n_samples: int) -> wfdb.Record:
         return wfdb.rdrecord(str(folder / record))
 
 
-def check_as_the_sum_tells(found: np.ndarray, sound: np.ndarray, *, gain: float, gap: int) -> None:
+def check_against_the_sum(found: np.ndarray, sound: np.ndarray, *, gain: float, gap: int) -> None:
     """Require the sound values of a signal that passed the checksum of its header.
 
     WFDB's checksum is a sum of 16 bits: changes that make up for each other stay unseen.

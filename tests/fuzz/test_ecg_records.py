@@ -13,7 +13,7 @@ from mimicflow.errors import RecordError
 from .damaged_files import (
     attempt,
     by_wfdb,
-    check_as_the_sum_tells,
+    check_against_the_sum,
     damage_bytes,
     damage_encoding,
     damage_words,
@@ -100,7 +100,7 @@ def test_damaged_signals_never_give_another_value(copied, twelve_leads):
             return
         gap = {"r": -(2**15), "c": -(2**11)}[name]  # as 16 and 12 bits write it
         for lead in np.flatnonzero(found.lead_mask):
-            check_as_the_sum_tells(found.signals[lead], sound[name][lead], gain=200, gap=gap)
+            check_against_the_sum(found.signals[lead], sound[name][lead], gain=200, gap=gap)
 
     run_cases("ecg_signals", case)
 

@@ -18,7 +18,7 @@ from .damaged_files import (
     CELLS,
     attempt,
     by_wfdb,
-    check_as_the_sum_tells,
+    check_against_the_sum,
     damage_bytes,
     damage_encoding,
     damage_lines,
@@ -163,7 +163,7 @@ def test_damaged_wfdb_numerics(monitor, tmp_path):
             if not found[vital].isna().all():  # else left out: not as the header says
                 np.testing.assert_allclose(found[vital], values, rtol=1e-12)
             if name == "rn.dat" and not found[vital].isna().all():
-                check_as_the_sum_tells(found[vital], sound[vital], gain=10, gap=-(2**15))
+                check_against_the_sum(found[vital], sound[vital], gain=10, gap=-(2**15))
 
     sound = read_numerics(monitor, "rn")
     run_cases("numerics_wfdb", case)

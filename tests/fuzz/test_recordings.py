@@ -14,7 +14,7 @@ from mimicflow.errors import RecordError
 
 from .damaged_files import (
     attempt,
-    check_as_the_sum_tells,
+    check_against_the_sum,
     damage_bytes,
     damage_encoding,
     damage_words,
@@ -106,7 +106,7 @@ def check_never_another_value(folder, sound, record: str) -> None:
         read = attempt(opened.read, first, 1000)
         if not is_refused(read):
             gap = -(2**11) if record == "b" else -(2**15)  # as 12 and 16 bits write it
-            check_as_the_sum_tells(read, expected[first : first + 1000], gain=200, gap=gap)
+            check_against_the_sum(read, expected[first : first + 1000], gain=200, gap=gap)
 
 
 def test_the_recordings_are_sound(bedside):

@@ -112,7 +112,7 @@ def test_a_diagnosis_has_one_bin_also_where_two_codes_of_the_lookup_share_its_te
     assert features["n_pmh_rows"] == 1
 
 
-def test_codes_without_bin_and_bins_without_column_are_told(caplog):
+def test_codes_without_bin_and_bins_without_column_are_reported(caplog):
     with caplog.at_level(logging.INFO):
         diagnosis_history(
             table("""
@@ -158,7 +158,7 @@ def test_diagnoses_of_the_own_admission_are_no_history_whatever_its_times(caplog
     assert "1 rows left out: of the stay's own admission" in caplog.text
 
 
-def test_how_fresh_the_codes_are_is_told(caplog):
+def test_how_fresh_the_codes_are_is_reported(caplog):
     diagnoses = table("""
         subject_id  hadm_id  seq_num  icd_code  icd_version
         1           20       1        4280      9     # discharged eight months ago

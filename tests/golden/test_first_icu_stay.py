@@ -366,13 +366,13 @@ def test_without_a_discharge_there_is_no_prediction():
     assert len(built(admissions=admissions, protocol="published")[0]) == 2
 
 
-def test_an_empty_cohort_is_told_with_its_steps():
+def test_an_empty_cohort_is_reported_with_its_steps():
     with pytest.raises(CohortError, match="adult_admissions") as error:
         built(min_age=90)
     assert "mortality.min_age" in str(error.value)
 
 
-def test_a_cohort_that_the_label_empties_is_told():
+def test_a_cohort_that_the_label_empties_is_reported():
     admissions, icustays = of_patients(1)
     with pytest.raises(CohortError, match="lost_died_before"):
         built(with_dod("2150-03-05"), admissions, icustays)

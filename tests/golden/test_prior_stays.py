@@ -30,7 +30,7 @@ def test_without_earlier_stay_it_is_the_first():
     ) == [0, 0, 0, 1]
 
 
-def test_the_latest_earlier_stay_tells_how_it_ended_and_all_are_counted():
+def test_the_latest_earlier_stay_says_how_it_ended_and_all_are_counted():
     assert prior_stays(
         table("""
         subject_id  stay_id  intime            outtime           disposition

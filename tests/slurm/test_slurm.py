@@ -279,7 +279,7 @@ def test_the_comparison_of_results_sees_a_difference(tmp_path):
     assert times in different(tmp_path / "ours", tmp_path / "theirs", {times})
 
 
-def test_what_tells_the_time_is_there_and_nothing_else_is_left_out(runs):
+def test_what_holds_the_time_is_there_and_nothing_else_is_left_out(runs):
     local, _ = runs
     names = files(local)
 

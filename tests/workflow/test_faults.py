@@ -105,7 +105,7 @@ def test_a_full_disk_that_also_holds_snakemakes_own_records(repository, tmp_path
         assert_as_in(clean_results, checkout)
 
 
-def test_a_read_only_results_folder_is_told_before_any_job(checkout, clean_results):
+def test_a_read_only_results_folder_is_reported_before_any_job(checkout, clean_results):
     results = checkout.folder / "results"
     with small_disk(results, 100):
         assert checkout.snakemake(*TINY, "--", HOSPITAL).returncode == 0
@@ -164,7 +164,7 @@ def real(repository, tmp_path_factory, clean_results) -> Checkout:
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.__name__)
-def test_an_input_that_cannot_be_read_is_told_and_works_afterwards(real, cause):
+def test_an_input_that_cannot_be_read_is_reported_and_works_afterwards(real, cause):
     target = "results/mortality/manifest.json"
     arguments = (*TINY, "real.yaml", "--", target)
     shutil.rmtree(real.folder / "results", ignore_errors=True)

@@ -245,7 +245,7 @@ def test_the_leaks_are_priced_on_the_patients_of_either_protocol(results):
     assert sizes == [[17, 18, 17]]
 
 
-def test_what_was_read_is_told_and_nothing_else_is_needed(checkout, results):
+def test_what_was_read_is_reported_and_nothing_else_is_needed(checkout, results):
     tables = json.loads((results / "manifest.json").read_text())["tables"]
 
     assert {path: tables[path]["rows"] for path in tables} == {
@@ -295,7 +295,7 @@ def test_the_price_of_one_leak_is_that_of_one_network_more(checkout):
     assert not {"fit_bag_of_codes", "compare_protocols", "build_icu_cohort"} & set(planned)
 
 
-def test_the_log_of_the_visits_tells_how_many_have_no_codes(checkout):
+def test_the_log_of_the_visits_says_how_many_have_no_codes(checkout):
     logs = checkout.folder / "results/logs/extract_visit_codes"
     text = "".join(file.read_text() for file in logs.glob("audited_*.log"))
 

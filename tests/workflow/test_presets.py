@@ -37,7 +37,7 @@ def test_published_fills_leave_nothing_missing(results):
     assert (table["path_5"] == "0").any()
 
 
-def test_the_switches_are_told_beside_the_model(results):
+def test_the_switches_are_reported_beside_the_model(results):
     config = yaml.safe_load((results / "admission/all_stays_ECGonly/config.yaml").read_text())
 
     assert config["encoder"]["stem"] == "forgotten"

@@ -40,7 +40,7 @@ def test_exactly_the_broken_records_are_excluded_with_their_reasons(results):
     assert dict(zip(excluded["study_id"], excluded["reason"], strict=True)) == BROKEN
 
 
-def test_the_manifest_tells_what_was_read(results, shared_data):
+def test_the_manifest_says_what_was_read(results, shared_data):
     tables = json.loads((results / "manifest.json").read_text())["tables"]
 
     assert {path: tables[path]["rows"] for path in tables} == {

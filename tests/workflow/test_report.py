@@ -167,7 +167,7 @@ def test_the_page_needs_nothing_from_outside(results):
     assert len(text.encode()) < 5_000_000
 
 
-def test_the_page_tells_mortality_with_the_figures_of_its_tables(results):
+def test_the_page_shows_mortality_with_the_figures_of_its_tables(results):
     text = (results / "report.html").read_text()
     comparison = pd.read_csv(results / "mortality/comparison.csv")
 

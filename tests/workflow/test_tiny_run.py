@@ -91,7 +91,7 @@ def test_no_patient_is_on_two_sides(results):
     assert set(spine["split"]) == {"train", "validation", "test"}
 
 
-def test_the_manifest_tells_every_table_and_calls_it_synthetic(results):
+def test_the_manifest_names_every_table_and_calls_it_synthetic(results):
     manifest = json.loads((results / "manifest.json").read_text())
 
     tables = manifest["tables"]

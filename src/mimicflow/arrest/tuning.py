@@ -164,7 +164,7 @@ def tune_arrest_model(
         point = _drawn(search) if phase == "initial" else _proposed(search)
         row = {"number": number, "phase": phase, **_trial(folds, space.parameters(point))}
         search.register(params=point, target=row["auprc"])
-        log.info("point %d (%s): AUPRC %.4f, %s", number, phase, row["auprc"], _told(space, row))
+        log.info("point %d (%s): AUPRC %.4f, %s", number, phase, row["auprc"], _written(space, row))
         rows.append(row)
     table = pd.DataFrame(rows)
     winner = rows[int(table["auprc"].to_numpy().argmax())]
@@ -211,5 +211,5 @@ def _proposed(search: BayesianOptimization) -> dict[str, float]:
     return _drawn(search) if search.space.params_to_array(point) in search.space else point
 
 
-def _told(space: Space, row: Mapping[str, Any]) -> str:
+def _written(space: Space, row: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {row[key]:.4g}" for key in space.free)

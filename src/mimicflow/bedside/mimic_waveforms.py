@@ -160,7 +160,7 @@ def _paths(root: Path, folder: PurePosixPath) -> Iterator[PurePosixPath]:
 
 
 def _outside(root: Path, file: Path, line: int) -> InputError:
-    """Return the error; folders below the first have the number of a patient, and stay untold."""
+    """Return the error; folders below the first have the number of a patient, and are not named."""
     remedy = "download the file again, or remove it: the folder is then searched"
     if file.parent == root:
         return InputError(

@@ -104,10 +104,10 @@ def _write_known(connection: duckdb.DuckDBPyConnection, concept: str, output: st
     connection.execute(f"CREATE TEMP TABLE events AS {sql(concept)}")
     keep_known_events(connection)
     _write_ordered(connection, connection.sql(sql(f"{concept}_features")), output)
-    _tell_counts(connection, concept)
+    _log_counts(connection, concept)
 
 
-def _tell_counts(connection: duckdb.DuckDBPyConnection, concept: str) -> None:
+def _log_counts(connection: duckdb.DuckDBPyConnection, concept: str) -> None:
     """Write to the log what was left out, and what else a concept counts."""
     for reason, n in left_out(connection):
         _LOG.info("%s: %d rows left out: %s", concept, n, reason)

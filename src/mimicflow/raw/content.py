@@ -21,7 +21,7 @@ from mimicflow.running.writing import sha256, write_json
 MEMORY = Path("results/.raw_content.json")
 """File path -> size in bytes, time in ns, SHA-256 in hex."""
 
-_TOLD_BYTES = 500_000_000  # takes a second or more
+_LOGGED_BYTES = 500_000_000  # takes a second or more
 _turn = threading.Lock()  # Snakemake plans in one thread and starts jobs in others
 
 
@@ -48,7 +48,7 @@ def raw_sha256(file: str | Path, memory: Path = MEMORY) -> str:
         now = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
         if isinstance(entry, dict) and now.items() <= entry.items() and "sha256" in entry:
             return str(entry["sha256"])
-        if status.st_size >= _TOLD_BYTES:
+        if status.st_size >= _LOGGED_BYTES:
             print(f"Reading {file} once ({status.st_size / 1e9:.1f} GB) ...", file=sys.stderr)
         digest = sha256(file)
     # Looking is allowed where nothing can be written.

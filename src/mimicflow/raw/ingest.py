@@ -217,7 +217,7 @@ def _check_columns(reading: _Reading) -> None:
     if required:
         raise TableError(
             f"column{'s' * (len(required) > 1)} {', '.join(required)} missing; "
-            f"the header has: {_told(header, table)}",
+            f"the header has: {_shown(header, table)}",
             file=reading.file,
             row=1,
             remedy=f"use the official {table.path} file, with its header line",
@@ -229,7 +229,7 @@ def _check_columns(reading: _Reading) -> None:
     ]
 
 
-def _told(header: Sequence[str], table: Table) -> str:
+def _shown(header: Sequence[str], table: Table) -> str:
     """Return the fields of the header, unless it may be a row: without any of the columns."""
     if not {column.name for column in table.columns} & set(header):
         return f"{len(header)} fields, none of them a column of this table"

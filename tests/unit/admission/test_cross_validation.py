@@ -22,7 +22,7 @@ def pooled(tmp_path):
     return frame
 
 
-def test_the_pooled_files_tell_folds_and_all_together(pooled, tmp_path):
+def test_the_pooled_files_hold_folds_and_all_together(pooled, tmp_path):
     names = {"summary": "s.csv", "predictions": "p.csv", "curves": "c.npz", "roc": "r", "prc": "q"}
     outputs = {name: tmp_path / file for name, file in names.items()}
 

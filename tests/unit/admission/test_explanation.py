@@ -166,7 +166,7 @@ def test_a_case_that_no_stay_is_gets_a_figure_that_says_so(
     assert "no ECG to draw for the case false negative" in caplog.text
 
 
-def test_nothing_on_a_figure_tells_who_the_patient_is(hospital, fitted, tmp_path, monkeypatch):
+def test_nothing_on_a_figure_shows_who_the_patient_is(hospital, fitted, tmp_path, monkeypatch):
     texts = []
     monkeypatch.setattr(
         explain, "draw_paper", lambda *_, title, note, **__: texts.append(title + note)

@@ -97,7 +97,7 @@ def test_the_file_holds_the_dictionary_that_its_features_were_made_with(
     assert found == dictionary.attrs["drug_dictionary"] == hash_of(dictionary)
 
 
-def test_features_of_another_dictionary_are_refused_and_of_an_unknown_one_told(
+def test_features_of_another_dictionary_are_refused_and_of_an_unknown_one_reported(
     hospital: Any, predictor: Predictor, caplog: pytest.LogCaptureFixture
 ) -> None:
     inputs = raw_inputs(hospital, [30_064])

@@ -88,7 +88,9 @@ def test_a_record_without_a_usable_epoch_says_so(write_record, model_folder, tmp
         (("..",), "leads outside"),
     ],
 )
-def test_errors_are_told_without_a_traceback(record, model_folder, monkeypatch, arguments, message):
+def test_errors_are_reported_without_a_traceback(
+    record, model_folder, monkeypatch, arguments, message
+):
     monkeypatch.chdir(record.parent)
     if "--model" not in arguments:
         arguments = (*arguments, "--model", model_folder)

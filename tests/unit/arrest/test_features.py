@@ -73,7 +73,7 @@ def test_epochs_are_counted_by_reason(files, tmp_path):
     assert list(table.columns) == [*columns[:2], "description", *columns[2:]]
 
 
-def test_a_class_without_kept_epochs_is_told(tmp_path):
+def test_a_class_without_kept_epochs_is_reported(tmp_path):
     none_kept = [(*row[:5], "unreadable", *row[6:]) for row in EPOCHS if row[3] == 1]
     files = write(tmp_path, [(i, *row[1:]) for i, row in enumerate(none_kept)])
     count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv")

@@ -80,7 +80,7 @@ def test_permuted_labels_leave_nothing(tmp_path, seed):
     assert not (tmp_path / "selected_features.csv").exists()
 
 
-def test_the_table_tells_how_it_was_decided(usual):
+def test_the_table_says_how_it_was_decided(usual):
     assert usual["importance"].is_monotonic_decreasing
     assert (usual["hits"] <= usual["rounds"]).all()
     kept = usual["decision"] == "accepted"

@@ -134,7 +134,7 @@ def test_the_final_model_has_the_mean_number_of_rounds(fitted):
     assert model.feature_name() == description["features"] == list(SIGNAL)
 
 
-def test_the_description_tells_what_a_scorer_needs(fitted):
+def test_the_description_says_what_a_scorer_needs(fitted):
     description = json.loads((fitted / "model.json").read_text())
     calibration = json.loads((fitted / "calibration.json").read_text())
     train = make_features().query("split == 'train'")
@@ -176,7 +176,7 @@ def test_calibration_mends_probabilities_that_are_too_timid(tmp_path):
                                   np.argsort(epochs["probability"], kind="stable"))  # fmt: skip
 
 
-def test_permuted_labels_tell_nothing(tmp_path):
+def test_permuted_labels_say_nothing(tmp_path):
     frame = make_features(n_patients=120)
     train = frame["split"] == "train"
     labels = frame[train].groupby("subject_id")[["label", "fold"]].max()
@@ -190,7 +190,7 @@ def test_permuted_labels_tell_nothing(tmp_path):
     assert 0.32 < roc_auc_score(epochs["label"], epochs["probability"]) < 0.68
 
 
-def test_a_model_that_tells_nothing_apart_flags_nobody(tmp_path):
+def test_a_model_that_separates_nothing_flags_nobody(tmp_path):
     frame = make_features().assign(constant_0=1.0)
     folder = fit(tmp_path, frame, accepted=("constant_0",))
 

@@ -129,7 +129,7 @@ def test_all_features_are_those_of_plain_python(tmp_path):
     assert known.between(0.5, 0.99).all()  # both values and missing ones are compared
 
 
-def test_there_are_43_and_their_table_tells_them():
+def test_there_are_43_and_their_table_names_them():
     names = vital_features()
     assert len(names) == len(set(names)) == 43
     assert names[:6] == VITALS

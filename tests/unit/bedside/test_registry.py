@@ -202,7 +202,7 @@ def test_a_note_of_several_lines_is_one_field(folder):
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_last_line_without_end_is_told_since_it_may_be_cut_off(folder, end, caplog):
+def test_a_last_line_without_end_is_reported_since_it_may_be_cut_off(folder, end, caplog):
     text = "stay_id,cpr_time\n0200,2150-02-02 09:00"
     (folder / "arrests.csv").write_text(text + end, newline="")
 

@@ -221,7 +221,7 @@ def test_a_group_without_patients_has_the_same_columns_and_types(tmp_path, waves
     assert tables[0].dtypes.to_dict() == tables[1].dtypes.to_dict()
 
 
-def test_wrong_groups_and_folders_are_told(tmp_path, waves):
+def test_wrong_shards_and_folders_are_reported(tmp_path, waves):
     for shard, shards in ((2, 2), (-1, 2), (0, 0)):
         with pytest.raises(ConfigError, match="shard"):
             scan_recordings(tmp_path, waves, tmp_path / "a", shard=shard, shards=shards)

@@ -1,4 +1,4 @@
-"""What docs/scaling.md foretells follows from docs/scaling.csv by laws that are right."""
+"""What docs/scaling.md forecasts follows from docs/scaling.csv by laws that are right."""
 
 import importlib
 import math
@@ -42,7 +42,7 @@ def test_a_law_is_found_again(scaling, exponent):
     assert law.exponent == pytest.approx(exponent, abs=0.01)
 
 
-def test_what_grows_slower_is_foretold_by_its_last_two_sizes(scaling):
+def test_what_grows_slower_is_forecast_by_its_last_two_sizes(scaling):
     law = scaling.fit([1e2, 1e4, 1e6], [10.0, 100.0, 1000.0])
 
     assert law.growth == "slower"

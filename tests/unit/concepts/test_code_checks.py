@@ -69,7 +69,7 @@ def test_codes_as_the_hospital_writes_them_are_known(checked):
     assert counts["ed/pyxis", "gsn"]["rows"] == 40
 
 
-def test_zeros_that_a_spreadsheet_took_are_told_by_the_table(checked):
+def test_zeros_that_a_spreadsheet_took_are_reported_by_the_table(checked):
     lost = [code.lstrip("0") for code in listed(2 * MANY_ROWS)]
     counts, warnings = checked(diagnoses_icd=ninth(lost))
     row = counts["hosp/diagnoses_icd", "icd_code"]
@@ -110,7 +110,7 @@ def test_codes_of_which_half_match_nothing_are_a_warning_and_a_line_of_the_attri
     assert with_unknown_codes(steps, manifest) is steps
 
 
-def test_a_group_of_which_half_is_in_unknown_units_is_told(tmp_path):
+def test_a_group_of_which_half_is_in_unknown_units_is_reported(tmp_path):
     units = ["foo"] * 15 + ["mg/dL"] * 15
     results = pd.DataFrame(
         {"subject_id": 1, "itemid": 50912, "storetime": "2150-01-01 10:00", "valueuom": units}
@@ -124,7 +124,7 @@ def test_a_group_of_which_half_is_in_unknown_units_is_told(tmp_path):
     assert check_laboratory(write(typed("labevents", fewer), tmp_path, "fewer")) == []
 
 
-def test_groups_without_a_result_and_missing_storetimes_are_told(tmp_path):
+def test_groups_without_a_result_and_missing_storetimes_are_reported(tmp_path):
     items = [51003, 50813, 51222, 50912, 50963, 50971, 50960, 51301, 50889]
     results = pd.DataFrame(
         {"subject_id": 1, "itemid": items * 200, "storetime": "2150-01-01 10:00"}

@@ -67,7 +67,7 @@ def test_every_published_bin_can_be_reached(bins):
     assert len(listed) == 253
 
 
-def test_a_warning_tells_of_the_translation(caplog):
+def test_a_warning_names_the_translation(caplog):
     icd_bins.__wrapped__()
     assert "ccs_legacy_map.csv" in caplog.text
 

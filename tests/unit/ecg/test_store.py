@@ -231,7 +231,7 @@ def test_leads_that_are_not_as_written_are_counted(shards, caplog):
     assert "1 leads of 1 records left out: not as their headers say" in caplog.text
 
 
-def test_links_that_lead_outside_are_told_as_such(shards):
+def test_links_that_lead_outside_are_reported_as_such(shards):
     (shards.ecg / "5").mkdir()
     (shards.ecg / "5/files").mkdir()
     (shards.ecg / "5/files/p1").symlink_to(shards.folder)

@@ -20,7 +20,7 @@ def test_models_of_the_same_stays_stand_together_in_their_order():
         by_subset(["z", "v", "w"], stays)
 
 
-def test_full_titles_tell_the_stays(tmp_path):
+def test_full_titles_name_the_subset(tmp_path):
     assert read_full_titles(
         write_titles(tmp_path), {"a": "all", "b": "multi", "c": "first_icu"}
     ) == {

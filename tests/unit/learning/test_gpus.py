@@ -123,7 +123,7 @@ def test_more_gpus_than_there_are(machine: Machine, monkeypatch: pytest.MonkeyPa
     assert gpus.claim_gpus(3) == [], "an empty choice means the CPU"
 
 
-def test_a_driver_that_does_not_answer_is_told(
+def test_a_driver_that_does_not_answer_is_reported(
     machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     machine(0)

@@ -117,6 +117,6 @@ def test_the_model_file_says_what_it_is(made, tmp_path):
     assert len(content["vocabulary_hash"]) == 64
 
 
-def test_an_unknown_baseline_is_told(made, tmp_path):
+def test_an_unknown_baseline_is_reported(made, tmp_path):
     with pytest.raises(ConfigError, match="unknown baseline 'svm'"):
         run("svm", made, tmp_path, options={})

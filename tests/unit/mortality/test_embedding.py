@@ -103,7 +103,7 @@ def test_any_reader_of_word2vec_files_reads_it(made):
     assert "DRUG:docusate%20sodium" in plain
 
 
-def test_the_hash_tells_other_codes_and_other_vectors(made):
+def test_the_hash_differs_for_other_codes_and_other_vectors(made):
     vectors = load_embedding(made.embedding)
     changed = load_embedding(made.embedding)
     changed.vectors[0, 0] += 1e-3
@@ -133,13 +133,13 @@ def test_a_damaged_embedding_is_refused(made, tmp_path, damage):
         load_embedding(file)
 
 
-def test_an_absent_embedding_is_told(tmp_path):
+def test_an_absent_embedding_is_reported(tmp_path):
     with pytest.raises(CheckpointError, match="no such file"):
         load_embedding(tmp_path / "med2vec.kv")
 
 
 @pytest.mark.parametrize("options", [{"min_count": 10_000}, {}])
-def test_nothing_to_embed_is_told_and_leaves_no_file(made, tmp_path, options):
+def test_nothing_to_embed_is_reported_and_leaves_no_file(made, tmp_path, options):
     spine = pd.read_parquet(made.spine)
     if not options:  # nobody trains
         spine["split"] = "test"

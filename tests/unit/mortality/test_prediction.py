@@ -66,7 +66,7 @@ def test_unknown_codes_are_left_out_with_a_warning_that_gives_their_share(made, 
     assert found[0] == pytest.approx(predictor.predict([[["ICD10:I10"]]])[0], abs=1e-6)
 
 
-def test_a_patient_none_of_whose_codes_are_known_is_told(made, models):
+def test_a_patient_none_of_whose_codes_are_known_is_reported(made, models):
     predictor = load_predictor(models["gru"].model, made.embedding)
 
     with pytest.raises(InputError, match="none of the 2 codes of patient 1") as error:
@@ -77,7 +77,7 @@ def test_a_patient_none_of_whose_codes_are_known_is_told(made, models):
 @pytest.mark.parametrize(
     "code", ["4280", "I10", "furosemide", "ICD:I10", "ICD11:I10", "ICD10:", ""]
 )
-def test_a_code_that_does_not_say_what_it_is_is_told_with_the_form(made, models, code):
+def test_a_code_that_does_not_say_what_it_is_is_reported_with_the_form(made, models, code):
     predictor = load_predictor(models["gru"].model, made.embedding)
 
     with pytest.raises(InputError, match="not of the form") as error:
@@ -173,7 +173,7 @@ def test_dots_case_and_blanks_of_a_code_do_not_matter(made, models):
 
 
 @pytest.mark.parametrize("visits", [[], [[["ICD10:I10"]], []]])
-def test_a_patient_without_a_visit_is_told(made, models, visits):
+def test_a_patient_without_a_visit_is_reported(made, models, visits):
     with pytest.raises(InputError, match="without a visit"):
         load_predictor(models["gru"].model, made.embedding).predict(visits)
 

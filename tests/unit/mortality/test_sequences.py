@@ -107,19 +107,19 @@ def test_packed_sequences_hold_the_visits_and_nothing_else(sequences):
         assert torch.equal(padded[place, : lengths[place]], own)
 
 
-def test_a_stay_without_visits_is_told(made, sequences):
+def test_a_stay_without_visits_is_reported(made, sequences):
     with pytest.raises(InputError, match="2 of 3 stays of the cohort have no visits\n"):
         sequences.rows_of(np.array([3000, 1, 999_999]), made.sequences)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 but no archive", b"\x93NUMPY"])
-def test_a_damaged_file_is_told(tmp_path, content):
+def test_a_damaged_file_is_reported(tmp_path, content):
     (tmp_path / "sequences.npz").write_bytes(content)
     with pytest.raises(InputError, match="not a readable file of visit sequences"):
         VisitSequences.read(tmp_path / "sequences.npz")
 
 
-def test_a_file_with_an_array_too_few_is_told(tmp_path, sequences):
+def test_a_file_with_an_array_too_few_is_reported(tmp_path, sequences):
     np.savez(tmp_path / "sequences.npz", stay_id=sequences.stay_id)
     with pytest.raises(InputError, match="KeyError"):
         VisitSequences.read(tmp_path / "sequences.npz")

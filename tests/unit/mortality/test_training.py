@@ -114,7 +114,7 @@ def test_the_model_file_carries_what_it_was_fitted_on(fitted, made):
     assert load_checkpoint(KIND, fitted.model)["name"] == "gru"
 
 
-def test_train_times_are_told_per_repeat(fitted):
+def test_train_times_are_reported_per_repeat(fitted):
     seconds = json.loads(fitted.timing.read_text())["train_seconds"]
 
     assert len(seconds) == 2 and min(seconds) > 0
@@ -178,13 +178,13 @@ def test_deaths_weigh_as_much_as_survivals_when_balanced(made):
         ({}, {"stopping": "never"}, "mortality.training.stopping"),
     ],
 )
-def test_wrong_settings_are_told(made, tmp_path, network, training, message):
+def test_wrong_settings_are_reported(made, tmp_path, network, training, message):
     with pytest.raises(ConfigError, match=message):
         run(made, tmp_path, network, training)
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_a_part_of_one_class_is_told_and_leaves_nothing(made, tmp_path, part):
+def test_a_part_of_one_class_is_reported_and_leaves_nothing(made, tmp_path, part):
     spine = pd.read_parquet(made.spine)
     spine.loc[spine["split"] == part, "label"] = 0
     spine.to_parquet(tmp_path / "spine.parquet")
@@ -194,14 +194,14 @@ def test_a_part_of_one_class_is_told_and_leaves_nothing(made, tmp_path, part):
     assert [file.name for file in tmp_path.iterdir()] == ["spine.parquet"]
 
 
-def test_an_empty_cohort_is_told(made, tmp_path):
+def test_an_empty_cohort_is_reported(made, tmp_path):
     pd.read_parquet(made.spine).head(0).to_parquet(tmp_path / "spine.parquet")
 
     with pytest.raises(CohortError, match=r"no stays to learn from[\s\S]*attrition\.csv"):
         run(made, tmp_path, spine=tmp_path / "spine.parquet")
 
 
-def test_stays_without_visits_are_told(made, tmp_path):
+def test_stays_without_visits_are_reported(made, tmp_path):
     spine, _ = draw_visits(310)
     spine.to_parquet(tmp_path / "spine.parquet")
 

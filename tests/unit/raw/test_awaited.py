@@ -44,7 +44,7 @@ def test_a_touched_file_has_not_changed_but_one_of_the_same_length_has(tmp_path)
     assert count_arrivals(listed) == 0
 
 
-def test_a_damaged_list_is_told(tmp_path):
+def test_a_damaged_list_is_reported(tmp_path):
     listed = tmp_path / "list.parquet"
     listed.write_bytes(b"half a list")
     with pytest.raises(InputError, match="delete it and run again"):

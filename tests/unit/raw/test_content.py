@@ -75,12 +75,12 @@ def test_where_nothing_can_be_written_the_file_is_hashed_each_time(tmp_path, fil
 
 
 def test_a_large_file_is_announced(tmp_path, file, capsys, monkeypatch):
-    monkeypatch.setattr(raw_content, "_TOLD_BYTES", 1)
+    monkeypatch.setattr(raw_content, "_LOGGED_BYTES", 1)
     raw_sha256(file, tmp_path / "memory.json")
 
     assert "labevents.csv.gz once" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_a_file_that_cannot_be_read_is_reported(tmp_path):
     with pytest.raises(StorageError, match="a folder has the name of a file"):
         raw_sha256(tmp_path, tmp_path / "memory.json")

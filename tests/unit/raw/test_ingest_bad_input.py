@@ -157,7 +157,7 @@ def test_checksum_of_the_release(raw, out):
         (f"{'0' * 63}  hosp/patients.csv\n".encode(), "has no line with 64 hexadecimal digits"),
     ],
 )
-def test_a_list_of_checksums_that_cannot_be_read_is_told(raw, out, content, message):
+def test_a_list_of_checksums_that_cannot_be_read_is_reported(raw, out, content, message):
     write(raw, "patients.csv", patients())
     (raw / "SHA256SUMS.txt").write_bytes(content)
     with pytest.raises(InputError, match=message) as error:

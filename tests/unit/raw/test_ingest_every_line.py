@@ -79,7 +79,7 @@ def test_a_line_break_within_quotes_belongs_to_its_row(raw, out):
 
 
 @pytest.mark.usefixtures("chunks")
-def test_empty_lines_are_told(raw, out):
+def test_empty_lines_are_reported(raw, out):
     write(raw, "patients.csv", ["", *patients(3), "", *patients(9)[3:], ""])
     report = ingest_table(raw, "hosp/patients", out)
     assert (report["rows"], report["warnings"]) == (9, ["3 empty lines are skipped"])

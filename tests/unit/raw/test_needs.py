@@ -38,7 +38,7 @@ def test_what_is_there_is_enough_and_what_rules_make_is_not_looked_at(data):
     check_raw({**data, **origin.BUILT}, tables_of("arrest", CONFIG), SECTIONS["arrest"])
 
 
-def test_all_that_is_missing_is_told_at_once_with_remedies(data, tmp_path):
+def test_all_that_is_missing_is_reported_at_once_with_remedies(data, tmp_path):
     (tmp_path / "hosp/admissions.csv.gz").unlink()
     (tmp_path / "ed/pyxis.csv.gz").write_bytes(b"<!DOCTYPE html><html>Please log in</html>")
     data["ecg"] = str(tmp_path / "nowhere")

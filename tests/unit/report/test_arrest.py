@@ -100,7 +100,7 @@ def test_epochs_are_said_to_depend_on_patients(arrest: Element):
     assert [row[2] for row in rows_of(main)] == ["0.881", "0.735"]
 
 
-def test_the_flow_counts_recordings_and_tells_why_stays_were_left_out(arrest: Element):
+def test_the_flow_counts_recordings_and_says_why_stays_were_left_out(arrest: Element):
     [flow] = tables(arrest, "What is left after each step")
     assert headings(flow) == ["Step", "Recordings", "Stays", "Patients", "Patients lost"]
     assert rows_of(flow)[1] == [
@@ -137,7 +137,7 @@ def test_epochs_are_counted_by_reason_and_outcome(arrest: Element):
     assert [row[1] for row in rows] == [f"89{THIN}310", "310"]
 
 
-def test_real_epochs_of_few_patients_are_hidden_with_what_tells_them(real_arrest: Element):
+def test_real_epochs_of_few_patients_are_hidden_with_what_reveals_them(real_arrest: Element):
     [table] = tables(real_arrest, "Epochs kept and dropped by reason.")
     kept, flat, quality, gaps = of_model(table, "Stays with an arrest")
     assert kept[1:] == [f"2{THIN}710", "87.1 %", "105", "103"]
@@ -172,7 +172,7 @@ def test_scores_by_horizon_are_drawn_with_the_published_ones(html: str):
     assert [point["beside"] for point in points[:3]] == [0.881, 0.735, None]
 
 
-def test_both_tests_of_the_difference_are_told(arrest: Element, html: str):
+def test_both_tests_of_the_difference_are_reported(arrest: Element, html: str):
     [table] = tables(arrest, "Difference of AUROC with DeLong's 95 % interval")
     assert "Heart-rate variability less vital signs" in table.text
     rows = rows_of(table)
@@ -219,7 +219,7 @@ def test_decisions_at_the_threshold_stand_beside_published_ones(results: Path, a
     assert not any("published" in row[0] for row in of_model(table, "Vital signs"))
 
 
-def test_alarms_are_told_by_silence(results: Path, arrest: Element):
+def test_alarms_are_reported_by_silence(results: Path, arrest: Element):
     file = pd.read_csv(results / "arrest/hrv/alarms.csv")
     chosen = file[(file["rule"] != "sweep") & (file["silence_min"] == 60)].set_index("measure")
     [table] = tables(arrest, "Alarms at the threshold of each model")
@@ -316,7 +316,7 @@ def test_the_shap_ranking_stands_beside_the_published_one(arrest: Element, html:
     assert notes[:4] == ["published: 1", "published: 2", "published: 3", ""]
 
 
-def test_the_course_of_each_measure_is_drawn_and_told(arrest: Element, html: str):
+def test_the_course_of_each_measure_is_drawn_and_reported(arrest: Element, html: str):
     small = [
         figure for figure in arrest.all("figure") if "small" in figure.attributes["class"].split()
     ]

@@ -103,7 +103,7 @@ def test_the_status_is_said_to_be_known(mortality: Element):
     assert "the one-year status is known for every patient of the cohort" in mortality.text
 
 
-def test_the_flow_tells_who_was_lost(mortality: Element):
+def test_the_flow_says_who_was_lost(mortality: Element):
     [flow] = tables(mortality, "Audited protocol, what is left after each step")
     assert rows_of(flow)[-3:] == [
         ["Not dead on or before the day of the index", *["42\u202f060"] * 3, "3\u202f240"],
@@ -192,7 +192,7 @@ def test_a_classification_report_is_that_of_the_file(results: Path, mortality: E
         assert row == ["LSTM", "0.500", names[entry["class"]], *scores, size]
 
 
-def test_small_cells_of_a_real_confusion_are_hidden_with_what_tells_them(real: Element):
+def test_small_cells_of_a_real_confusion_are_hidden_with_what_reveals_them(real: Element):
     [table] = tables(real, "Audited protocol, patients by prediction and outcome")
     found = [row[2:] for row in rows_of(table) if row[0] == "GRU"]
     assert "hidden" not in found[0]
@@ -256,7 +256,7 @@ def test_no_small_count_of_real_data_is_in_a_table_of_counts(real: Element):
                 assert not small or row[0] in ("Median",), row
 
 
-def test_tables_read_by_both_systems_are_told_once(page: Element):
+def test_tables_read_by_both_systems_are_reported_once(page: Element):
     [raw] = tables(page, "Rows of each raw table")
     names = [row[0] for row in rows_of(raw)]
     assert names.count("hosp/labevents") == 1

@@ -221,7 +221,7 @@ def test_synthetic_counts_are_shown_with_their_total(page: Element):
     assert rows_of(left_out)[-1] == ["All", "43"]
 
 
-def test_the_run_is_told(page: Element):
+def test_the_run_is_reported(page: Element):
     [rules] = tables(page, "Work of each rule")
     assert rows_of(rules)[0] == ["train_model", "40", "2460.0", "3530.0", "812"]
     assert "53 jobs of 3 rules" in page.text

@@ -82,7 +82,7 @@ def test_the_run_is_written_without_names_of_host_user_or_folder(tmp_path: Path)
     assert str(Path.home()) not in text
 
 
-def test_only_direct_requirements_are_told():
+def test_only_direct_requirements_are_reported():
     packages = package_versions("mimicflow")
     assert packages["numpy"]
     assert "pytest" not in packages  # of the extra for developers
@@ -102,7 +102,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_commit_and_its_changes_are_told(tmp_path: Path):
+def test_the_commit_and_its_changes_are_reported(tmp_path: Path):
     git(tmp_path, "init", "-q")
     (tmp_path / "a.py").write_text("1\n")
     assert commit(tmp_path) == {"commit": None, "changed": None}  # not tracked

@@ -74,7 +74,7 @@ def test_statistics_of_few_patients_stay_hidden(tmp_path: Path):
     assert [row[1] for row in rows_of(table)] == ["<10", "hidden", "<10", "hidden"]
 
 
-def test_the_ends_of_visits_are_hidden_where_nothing_tells_how_many_have_them(
+def test_the_ends_of_visits_are_hidden_where_nothing_says_how_many_have_them(
     results: Path, tmp_path: Path
 ):
     page = build_mortality(tmp_path, results, "audited/visits_summary.csv", synthetic=False)

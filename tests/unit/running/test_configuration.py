@@ -48,7 +48,7 @@ def config(repository):
         (("gru_hidden",), "did you mean 'model_defaults.gru_hidden' or 'models.*.gru_hidden'?"),
     ],
 )
-def test_an_unknown_key_is_told_with_the_nearest_valid_one(config, schema, path, expected):
+def test_an_unknown_key_is_reported_with_the_nearest_valid_one(config, schema, path, expected):
     place = config
     for key in path[:-1]:
         place = place[key]
@@ -74,7 +74,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "value", "expected"), WRONG)
-def test_a_wrong_value_is_told_in_one_short_sentence(config, schema, path, value, expected):
+def test_a_wrong_value_is_reported_in_one_short_sentence(config, schema, path, value, expected):
     place = config
     for key in path[:-1]:
         place = place[key]
@@ -99,7 +99,7 @@ def test_a_wrong_value_is_told_in_one_short_sentence(config, schema, path, value
         (("mortality", "networks", "gru"), "'mortality.networks' lacks gru"),
     ],
 )
-def test_a_key_without_a_value_is_told(config, schema, path, expected):
+def test_a_key_without_a_value_is_reported(config, schema, path, expected):
     *parents, key = path
     place = config
     for parent in parents:
@@ -178,7 +178,7 @@ CONTRARY = {
 
 
 @pytest.mark.parametrize("case", CONTRARY)
-def test_values_that_do_not_agree_are_told_in_one_sentence(config, case):
+def test_values_that_do_not_agree_are_reported_in_one_sentence(config, case):
     overlay, expected = CONTRARY[case]
     check_agreement(config, *SYSTEMS)
 

@@ -108,7 +108,7 @@ def test_folders_that_another_process_removes_first_are_no_error(tmp_path, here,
     assert names(tmp_path) == []
 
 
-def test_hidden_names_tell_their_result():
+def test_hidden_names_show_their_result():
     for name in ("table.csv", "patients.csv.gz", "registry", ".all_stays_model.resume.pth"):
         path = Path("results") / name
         hidden = hidden_path(path)
@@ -251,7 +251,7 @@ def test_a_process_that_nobody_has_announced_itself_to_is_not_abandoned(monkeypa
     assert not identity.is_abandoned()
 
 
-def test_who_has_started_it_is_told_by_more_than_a_number(monkeypatch):
+def test_who_has_started_it_is_reported_by_more_than_a_number(monkeypatch):
     monkeypatch.setenv("MIMICFLOW_STARTED_BY", "")
     identity.announce()
     assert not identity.is_abandoned()

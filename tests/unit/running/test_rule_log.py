@@ -43,7 +43,7 @@ def test_an_unexpected_error_keeps_its_traceback(tmp_path):
         (BrokenProcessPool("terminated abruptly"), "a process of this step was killed"),
     ],
 )
-def test_what_the_machine_refuses_is_told_without_a_traceback(tmp_path, capsys, error, said):
+def test_what_the_machine_refuses_is_reported_without_a_traceback(tmp_path, capsys, error, said):
     log = tmp_path / "rule.log"
 
     with pytest.raises(SystemExit) as ended, rule_log(str(log)):
@@ -57,7 +57,7 @@ def test_what_the_machine_refuses_is_told_without_a_traceback(tmp_path, capsys, 
     assert "Traceback" not in printed + log.read_text()
 
 
-def test_a_log_that_cannot_be_written_is_told_once(tmp_path, capsys):
+def test_a_log_that_cannot_be_written_is_reported_once(tmp_path, capsys):
     with small_disk(tmp_path / "disk") as disk, rule_log(str(disk / "rule.log")):
         (disk / "filler").write_bytes(bytes(2**20 - 4096))
         for _ in range(200):
@@ -70,7 +70,7 @@ def test_a_log_that_cannot_be_written_is_told_once(tmp_path, capsys):
     assert "Traceback" not in printed
 
 
-def test_a_log_without_a_place_is_told(tmp_path, capsys):
+def test_a_log_without_a_place_is_reported(tmp_path, capsys):
     (tmp_path / "rule.log").mkdir()
 
     with pytest.raises(SystemExit), rule_log(str(tmp_path / "rule.log")):
@@ -117,7 +117,7 @@ def test_a_finished_script_of_snakemake_skips_a_crash_of_the_teardown(tmp_path):
     assert run("").returncode == 11
 
 
-def test_errors_tell_what_they_know():
+def test_errors_say_what_they_know():
     assert str(InputError("empty", file="a.csv")) == "a.csv: empty"
     assert str(InputError("empty")) == "empty"
     assert RecordError("gone", reason="signal_missing", file="x.dat").reason == "signal_missing"

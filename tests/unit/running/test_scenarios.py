@@ -79,7 +79,7 @@ def test_names_must_be_known_and_single(listed: list[Scenario]) -> None:
         Scenarios(CONFIG, listed)
 
 
-def test_an_unknown_scenario_is_told_with_the_known_ones() -> None:
+def test_an_unknown_scenario_is_reported_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="choose one of: a"):
         Scenarios(CONFIG, [Scenario("a")]).config("b")
 

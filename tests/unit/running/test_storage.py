@@ -83,7 +83,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, name):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, name):
     with small_disk(tmp_path / "disk") as disk:
         path = disk / name
         (disk / "filler").write_bytes(bytes(700_000))
@@ -102,7 +102,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_read_only_disk_is_told_and_keeps_the_old_file(tmp_path, name):
+def test_a_read_only_disk_is_reported_and_keeps_the_old_file(tmp_path, name):
     with small_disk(tmp_path / "disk", 100) as disk:
         path = disk / name
         path.write_text("old")
@@ -187,7 +187,7 @@ def test_a_full_disk_under_ingest_keeps_the_old_table(tmp_path):
         )
 
 
-def test_a_full_temporary_folder_is_told(tmp_path, monkeypatch):
+def test_a_full_temporary_folder_is_reported(tmp_path, monkeypatch):
     with small_disk(tmp_path / "disk") as disk:
         monkeypatch.setattr("tempfile.tempdir", str(disk))
 
@@ -213,7 +213,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_missing_rights_are_told(tmp_path, place):
+def test_missing_rights_are_reported(tmp_path, place):
     file = tmp_path / "folder" / "table.parquet"
     file.parent.mkdir()
     pd.DataFrame({"a": [1]}).to_parquet(file)
@@ -233,7 +233,7 @@ def test_missing_rights_are_told(tmp_path, place):
     assert last.startswith(f"mimicflow.errors.StorageError: {file}: no permission")
 
 
-def test_a_folder_in_place_of_a_file_is_told(tmp_path):
+def test_a_folder_in_place_of_a_file_is_reported(tmp_path):
     (tmp_path / "table.csv").mkdir()
 
     with pytest.raises(StorageError, match=r"table\.csv: a folder has the name of a file"):
@@ -256,7 +256,7 @@ def test_errors_are_known_by_number_or_by_text(number):
         assert "run the same command again" in str(caught)
 
 
-def test_the_final_name_is_told_not_the_hidden_one(tmp_path):
+def test_the_final_name_is_reported_not_the_hidden_one(tmp_path):
     hidden = hidden_path(tmp_path / "table.csv")
     error = OSError(errno.ENOSPC, "full", str(hidden))
 

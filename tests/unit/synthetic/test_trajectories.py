@@ -116,7 +116,7 @@ def test_courses_are_standard_normal_with_the_stated_correlation():
     assert (1 + (n - 1) * rebound(n) > 0).all() and (rebound(n)[5:] > -0.2).all()
 
 
-def test_the_course_tells_nothing_of_admission():
+def test_the_course_says_nothing_of_admission():
     chunk = draw_chunk(4, 0, 1000)
     admissions = draw_visits(chunk).admissions
     emergency = admissions[admissions["stay"] >= 0]
@@ -170,14 +170,14 @@ def test_codes_of_one_visit_reveal_its_course(records):
         assert np.corrcoef(found[group], course[group])[0, 1] > 0.85
 
 
-def test_the_length_of_a_record_does_not_tell_the_course(records):
+def test_the_length_of_a_record_does_not_reveal_the_course(records):
     admissions, counts = records
     length = np.asarray(counts.sum(axis=1)).ravel()
     assert abs(np.corrcoef(length, admissions["course"])[0, 1]) < 0.04
 
 
 @pytest.mark.parametrize("name", ["diagnoses", "procedures", "drugs"])
-def test_telling_entries_are_graded_and_clean(name):
+def test_revealing_entries_are_graded_and_clean(name):
     entries = vocabulary(name, KEYS[name])
     revealing = entries[entries["course"].notna()]
     assert revealing["course"].min() < -1.9 and revealing["course"].max() > 1.9
@@ -194,7 +194,7 @@ def test_telling_entries_are_graded_and_clean(name):
         assert revealing["drug"].str.contains("[A-Z]{3}[a-z]").any()
 
 
-def test_telling_diagnoses_are_in_both_classifications():
+def test_revealing_diagnoses_are_in_both_classifications():
     codes = vocabulary("diagnoses", KEYS["diagnoses"])
     codes = codes[codes["course"].notna()]
     assert pd.notna(pd.Series(ICD9toCCS().map(codes["icd9"]))).all()

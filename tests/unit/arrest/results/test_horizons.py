@@ -139,7 +139,7 @@ def test_permuted_predictions_are_worth_a_coin(tmp_path):
     assert found[found["score"] == "auroc"]["value"].to_list() == pytest.approx([0.5] * 2, abs=0.03)
 
 
-def test_a_horizon_without_events_is_told_and_no_crash(tmp_path, table, caplog):
+def test_a_horizon_without_events_is_reported_and_no_crash(tmp_path, table, caplog):
     late = table[~(table["hours_to_arrest"] <= 2)]
     found = scored(tmp_path, late)
     last = found[found["horizon_h"] == 1]

@@ -314,7 +314,7 @@ def test_the_checklist_has_every_item_of_tripod_ai(run, documents):
     assert all(f"| {item} |" in page for item in items)
 
 
-def test_unknown_systems_and_files_are_told(run):
+def test_unknown_systems_and_files_are_reported(run):
     with pytest.raises(ConfigError, match="nothing is written down"):
         gather("weather", {}, synthetic=True)
     with pytest.raises(ConfigError, match="no facts come from horoscope"):

@@ -86,7 +86,7 @@ def test_facts_counted_beside_the_way_are_no_boxes(attrition):
     assert beside.str.startswith(("of_which_", "lost_", "shared_")).all()
 
 
-def test_a_difference_that_tells_of_a_few_is_not_shown(attrition):
+def test_a_difference_that_gives_a_few_away_is_not_shown(attrition):
     # Five patients without a readable ECG: their box gives way.
     few = attrition(with_record=(2000, 1700), readable_ecgs=(1994, 1695), ecg_sequence=(1994, 1695))
     found = stages(few, synthetic=False)
@@ -111,14 +111,14 @@ def test_small_cohorts_read_as_small(attrition):
     assert {stage.stays for stage in stages(small, synthetic=False)} == {"<10"}
 
 
-def test_a_missing_step_is_told(attrition, tmp_path):
+def test_a_missing_step_is_reported(attrition, tmp_path):
     path = attrition()
     pd.read_csv(path).query("step != 'chosen'").to_csv(path, index=False)
     with pytest.raises(InputError, match="lacks the steps chosen"):
         stages(path, synthetic=True)
 
 
-def test_parts_tell_their_outcomes(spine):
+def test_parts_have_their_outcomes(spine):
     training, validation, test = parts(spine(), synthetic=False)
     assert (training.title, training.stays, training.patients) == ("Training", "1,100", "1,100")
     assert training.outcomes == (("Home", "600"), ("Admitted", "500"))
