@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import re
 import sys
@@ -26,6 +27,14 @@ def results(folder: Path) -> set[str]:
     """Return the paths of all results, without what describes the run itself."""
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {file for file in files if not OF_THE_RUN.search(file)}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digest of each result, by its path."""
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in sorted(results(folder))
+    }
 
 
 def content(file: Path) -> bytes | object:

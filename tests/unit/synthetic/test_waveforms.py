@@ -1,10 +1,10 @@
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import wfdb
+from same_results import digests
 
 from mimicflow.synthetic import make_hospital, make_waveforms
 from mimicflow.synthetic.cardiology import ecg_parameters
@@ -33,14 +33,6 @@ def records(tmp_path_factory):
 
 def read(record):
     return wfdb.rdrecord(str(record.path))
-
-
-def digests(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_wfdb_reads_the_record_and_its_checksums_are_right(records):

@@ -1,11 +1,10 @@
 """The registry that `make_icu` writes: whole, the same every time, and readable."""
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 import pytest
 import wfdb
+from same_results import digests
 
 from mimicflow.bedside.registry import read_registry
 from mimicflow.errors import ConfigError
@@ -34,14 +33,6 @@ def recordings(made):
 @pytest.fixture(scope="module")
 def stays():
     return draw_stays(N, SEED, 0, False)
-
-
-def digests(folder):
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_bytes_do_not_depend_on_processes_or_on_the_other_patients(tmp_path, made):
