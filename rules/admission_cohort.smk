@@ -96,7 +96,6 @@ rule describe_groups:
 rule write_table_one:
     """The cohort by outcome."""
     input:
-        marks=marks("admission"),
         spine="results/cohort/spine.parquet",
         final_ecgs="results/final_ecgs.parquet",
         vitals="results/vitals_long_cleaned.parquet",
@@ -119,7 +118,7 @@ rule write_table_one:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study("admission", draws=False),
     script:
         "../workflow/scripts/write_table_one.py"
 
@@ -127,7 +126,6 @@ rule write_table_one:
 rule draw_flow:
     """The flow of patients, from all stays to the folds."""
     input:
-        marks=marks("admission"),
         attrition="results/cohort/attrition.csv",
         spine="results/cohort/spine.parquet",
         folds="results/admission/nested/all_stays_model/predictions.parquet",
@@ -150,6 +148,6 @@ rule draw_flow:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study("admission", draws=False),
     script:
         "../workflow/scripts/draw_flow.py"

@@ -55,9 +55,7 @@ rule combine_importance:
             )
             for name in BASELINES
         },
-        marks=marks("admission"),
-        published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.importance", "evaluation.titles"),
+        code=sources("evaluation.importance"),
     output:
         table="results/admission/explanations/importance.csv",
         training=report(
@@ -89,7 +87,7 @@ rule combine_importance:
         runtime="30m",
     params:
         subsets={name: COMPARED[name] for name in BASELINES},
-        synthetic=is_synthetic,
+        study=study("admission", draws=False),
     script:
         "../workflow/scripts/combine_importance.py"
 
@@ -97,7 +95,6 @@ rule combine_importance:
 rule explain_model:
     """Integrated gradients of the multimodal model: static features, and four ECGs on paper."""
     input:
-        marks=marks("admission"),
         weights="results/all_stays_model.pth",
         final_ecgs="results/final_ecgs.parquet",
         gsn_etc="results/features/gsn_etc.parquet",
@@ -132,7 +129,7 @@ rule explain_model:
         rows=lookup("explanations/attribution_rows", within=config),
         steps=lookup("explanations/attribution_steps", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=is_synthetic,
+        study=study("admission", draws=False),
         seed=config["seed"],
     script:
         "../workflow/scripts/explain_model.py"
@@ -141,14 +138,12 @@ rule explain_model:
 rule ablate_branches:
     """The multimodal model trained anew without ECGs, vital signs or static features."""
     input:
-        marks=marks("admission"),
         full="results/admission/all_stays_model/predictions.parquet",
         removed=collect(
             "results/scenarios/{name}/admission/all_stays_model/predictions.parquet",
             name=ABLATIONS.values(),
         ),
-        published="src/mimicflow/reference/published_scores.csv",
-        code=sources("admission.ablation", "evaluation.titles"),
+        code=sources("admission.ablation"),
     output:
         table="results/admission/explanations/ablation.csv",
         figure=report(
@@ -168,9 +163,7 @@ rule ablate_branches:
         runtime="30m",
     params:
         branches=list(ABLATIONS),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/ablate_branches.py"
 
@@ -178,9 +171,7 @@ rule ablate_branches:
 rule price_defects:
     """What each known defect of the published pipeline is worth, our rule beside the published."""
     input:
-        marks=marks("admission"),
         predictions=[path for pair in PRICED.values() for path in pair],
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("admission.price"),
     output:
         report(
@@ -200,8 +191,6 @@ rule price_defects:
         runtime="1h",
     params:
         predictions=PRICED,
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/price_defects.py"

@@ -43,7 +43,7 @@ rule pool_folds:
     """The predictions of all folds of a protocol: each stay out of fold, once."""
     input:
         predictions=predictions_of_folds,
-        code=sources("evaluation.statistics.pooling"),
+        code=sources("evaluation.pooling"),
     output:
         "results/admission/{protocol}/{member}/predictions.parquet",
     log:
@@ -64,7 +64,7 @@ rule fuse_models:
     input:
         multimodal=multimodal("results/admission/{protocol}/{model}/predictions.parquet"),
         forest="results/admission/{protocol}/random_forest_{subset}/predictions.parquet",
-        code=sources("evaluation.statistics.pooling"),
+        code=sources("evaluation.pooling"),
     output:
         "results/admission/{protocol}/late_fusion_{subset}/predictions.parquet",
     log:
@@ -83,7 +83,6 @@ rule fuse_models:
 rule write_cross_validation:
     """The pooled files of the published five-fold code, of nested folds."""
     input:
-        marks=marks("admission"),
         predictions=published_member("results/admission/nested/{member}/predictions.parquet"),
         code=sources("admission.cross_validation"),
     output:
@@ -102,9 +101,7 @@ rule write_cross_validation:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/write_cross_validation.py"
 
@@ -112,7 +109,6 @@ rule write_cross_validation:
 rule write_fold:
     """Weights, epochs and loss of one nested fold, under their published names."""
     input:
-        marks=marks("admission"),
         checkpoint=published_member("results/scenarios/nested_{fold}/{member}.pth"),
         history=published_member("results/scenarios/nested_{fold}/admission/{member}/history.csv"),
         code=sources("admission.cross_validation"),
@@ -130,6 +126,6 @@ rule write_fold:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study("admission", draws=False),
     script:
         "../workflow/scripts/write_fold.py"

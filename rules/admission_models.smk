@@ -133,7 +133,6 @@ use rule fit_baseline as fit_lightgbm with:
 rule write_ecg_only_performance:
     """The published result files of the ECG-only models: weights, curves, epochs, confusion, figures."""
     input:
-        marks=marks("admission"),
         checkpoint="results/{subset}_stays_ECGonly.pth",
         predictions="results/admission/{subset}_stays_ECGonly/predictions.parquet",
         history="results/admission/{subset}_stays_ECGonly/history.csv",
@@ -159,10 +158,9 @@ rule write_ecg_only_performance:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        evaluation=lookup("evaluation", within=config),
+        threshold=lookup("evaluation/threshold", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/write_ecg_only_performance.py"
 
@@ -170,7 +168,6 @@ rule write_ecg_only_performance:
 rule write_multimodal_performance:
     """The published result files of the multimodal models: weights, curves, epochs, confusion, figures."""
     input:
-        marks=marks("admission"),
         checkpoint=multimodal("results/{model}.pth"),
         predictions=multimodal("results/admission/{model}/predictions.parquet"),
         history=multimodal("results/admission/{model}/history.csv"),
@@ -195,10 +192,9 @@ rule write_multimodal_performance:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        evaluation=lookup("evaluation", within=config),
+        threshold=lookup("evaluation/threshold", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/write_multimodal_performance.py"
 
@@ -206,7 +202,6 @@ rule write_multimodal_performance:
 rule combine_ecg_only_performance:
     """Both ECG-only models in one figure and one file of curves."""
     input:
-        marks=marks("admission"),
         all_stays="results/admission/all_stays_ECGonly/predictions.parquet",
         multi_stays="results/admission/multi_stays_ECGonly/predictions.parquet",
         code=sources("admission.published"),
@@ -234,9 +229,7 @@ rule combine_ecg_only_performance:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        evaluation=lookup("evaluation", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/combine_ecg_only_performance.py"
 
@@ -244,7 +237,6 @@ rule combine_ecg_only_performance:
 rule combine_multimodal_performance:
     """Both multimodal models in one figure and one file of curves."""
     input:
-        marks=marks("admission"),
         all_stays="results/admission/all_stays_model/predictions.parquet",
         multi_stays="results/admission/multiple_ECG_stays_model/predictions.parquet",
         code=sources("admission.published"),
@@ -273,9 +265,7 @@ rule combine_multimodal_performance:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        evaluation=lookup("evaluation", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("admission"),
     script:
         "../workflow/scripts/combine_multimodal_performance.py"
 
@@ -283,9 +273,7 @@ rule combine_multimodal_performance:
 rule compare_models:
     """All models and baselines on their test patients, beside the published scores."""
     input:
-        marks=marks("admission"),
         predictions=collect("results/admission/{name}/predictions.parquet", name=COMPARED),
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.comparison"),
     output:
         table=report(
@@ -311,8 +299,7 @@ rule compare_models:
         runtime="30m",
     params:
         subsets=COMPARED,
-        evaluation=lookup("evaluation", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        threshold=lookup("evaluation/threshold", within=config),
+        study=study("admission"),
     script:
         "../workflow/scripts/compare_models.py"

@@ -11,6 +11,7 @@ seen by a prediction.
 # The models of arrest: one from five minutes of ECG, one from the vital signs.
 ARREST_MODELS = ["hrv", "clinical"]
 EVALUATED["arrest"] = {model: "all" for model in ARREST_MODELS}
+ROW["arrest"] = "epoch_id"
 MAIN_MODEL["arrest"] = "hrv"
 
 

@@ -19,9 +19,7 @@ ARREST_FILES = [
 rule score_horizons:
     """Scores of a model for arrests within 24, 18, 12, 6, 3 and 1 h, at the threshold chosen out of fold."""
     input:
-        marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
-        published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results.horizons"),
     output:
         metrics=report(
@@ -33,14 +31,14 @@ rule score_horizons:
         ),
         roc=report(
             "results/arrest/{arrest_model}/roc.png",
-            caption="../workflow/report/arrest/roc.rst",
+            caption="../workflow/report/arrest/arrest_roc.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "ROC curves"},
         ),
         prc=report(
             "results/arrest/{arrest_model}/prc.png",
-            caption="../workflow/report/arrest/prc.rst",
+            caption="../workflow/report/arrest/arrest_prc.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "precision-recall curves"},
@@ -56,9 +54,7 @@ rule score_horizons:
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("arrest"),
     script:
         "../workflow/scripts/score_horizons.py"
 
@@ -66,15 +62,13 @@ rule score_horizons:
 rule calibrate_epochs:
     """Predicted probability against the observed share of epochs, with intervals by patient."""
     input:
-        marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
-        published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results.calibration"),
     output:
         table="results/arrest/{arrest_model}/calibration.csv",
         figure=report(
             "results/arrest/{arrest_model}/calibration.png",
-            caption="../workflow/report/arrest/calibration.rst",
+            caption="../workflow/report/arrest/arrest_calibration.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "calibration"},
@@ -89,9 +83,7 @@ rule calibrate_epochs:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("arrest"),
     script:
         "../workflow/scripts/calibrate_epochs.py"
 
@@ -99,16 +91,14 @@ rule calibrate_epochs:
 rule score_alarms:
     """What a ward would hear: arrests announced, false alarms per patient-day, lead time."""
     input:
-        marks=marks("arrest"),
         predictions="results/arrest/{arrest_model}/predictions.parquet",
         description="results/arrest/{arrest_model}/model.json",
-        published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results.alarms"),
     output:
         alarms="results/arrest/{arrest_model}/alarms.csv",
         figure=report(
             "results/arrest/{arrest_model}/alarms.png",
-            caption="../workflow/report/arrest/alarms.rst",
+            caption="../workflow/report/arrest/arrest_alarms.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "alarms"},
@@ -124,9 +114,7 @@ rule score_alarms:
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("arrest"),
     script:
         "../workflow/scripts/score_alarms.py"
 
@@ -134,25 +122,23 @@ rule score_alarms:
 rule explain_arrest_model:
     """Which features move the prediction of held-out epochs, and how: exact SHAP values."""
     input:
-        marks=marks("arrest"),
         features="results/arrest/{arrest_model}/features.parquet",
         model="results/arrest/{arrest_model}/model.txt",
         description="results/arrest/{arrest_model}/model.json",
         calibration="results/arrest/{arrest_model}/calibration.json",
-        published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results.explain"),
     output:
         shap="results/arrest/{arrest_model}/shap.csv",
         ranking_figure=report(
             "results/arrest/{arrest_model}/shap.png",
-            caption="../workflow/report/arrest/shap.rst",
+            caption="../workflow/report/arrest/arrest_shap.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP ranking"},
         ),
         dependence_figure=report(
             "results/arrest/{arrest_model}/dependence.png",
-            caption="../workflow/report/arrest/dependence.rst",
+            caption="../workflow/report/arrest/arrest_dependence.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP dependence"},
@@ -168,9 +154,7 @@ rule explain_arrest_model:
         mem_mb=memory(4000),
         runtime="2h",
     params:
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("arrest"),
     script:
         "../workflow/scripts/explain_arrest_model.py"
 
@@ -178,7 +162,6 @@ rule explain_arrest_model:
 rule describe_hrv_over_time:
     """How the measures that matter most change from 24 hours to half an hour before the arrest."""
     input:
-        marks=marks("arrest"),
         features="results/arrest/hrv/features.parquet",
         importance="results/arrest/hrv/shap.csv",
         code=sources("arrest.results.over_time"),
@@ -186,7 +169,7 @@ rule describe_hrv_over_time:
         table="results/arrest/hrv_over_time.csv",
         figure=report(
             "results/arrest/hrv_over_time.png",
-            caption="../workflow/report/arrest/over_time.rst",
+            caption="../workflow/report/arrest/arrest_over_time.rst",
             category="arrest",
             labels={"figure": "measures before the arrest"},
         ),
@@ -201,9 +184,7 @@ rule describe_hrv_over_time:
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("arrest"),
     script:
         "../workflow/scripts/describe_hrv_over_time.py"
 
@@ -211,23 +192,21 @@ rule describe_hrv_over_time:
 rule compare_arrest_models:
     """Heart-rate variability beside the vital signs, on the same epochs, with DeLong's test."""
     input:
-        marks=marks("arrest"),
         predictions=collect(
             "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
         ),
         metrics=collect("results/arrest/{arrest_model}/metrics.csv", arrest_model=ARREST_MODELS),
-        published="src/mimicflow/reference/published_arrest.csv",
         code=sources("arrest.results.comparison"),
     output:
         table=report(
             "results/arrest/comparison.csv",
-            caption="../workflow/report/arrest/comparison.rst",
+            caption="../workflow/report/arrest/arrest_comparison.rst",
             category="arrest",
             labels={"table": "both models by horizon"},
         ),
         figure=report(
             "results/arrest/comparison.png",
-            caption="../workflow/report/arrest/comparison.rst",
+            caption="../workflow/report/arrest/arrest_comparison.rst",
             category="arrest",
             labels={"figure": "both models by horizon"},
         ),
@@ -243,8 +222,6 @@ rule compare_arrest_models:
     params:
         models=ARREST_MODELS,
         options=lookup("arrest/evaluation", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("arrest"),
     script:
         "../workflow/scripts/compare_arrest_models.py"

@@ -16,8 +16,9 @@ COMPUTING = {
 }
 # Folds, defects brought back, ablations: the same rules under results/scenarios/{name}/.
 SCENARIOS = Scenarios(config, protocols.scenarios(config))
-# What a system evaluates, and which of its models is explained: each says so in its own chapter.
-EVALUATED, MAIN_MODEL = {}, {}
+# What a system evaluates, which of its models is explained, and what names a row of its predictions
+# where that is no stay: each says so in its own chapter.
+EVALUATED, MAIN_MODEL, ROW = {}, {}, {}
 
 
 wildcard_constraints:
@@ -104,6 +105,22 @@ def chosen(**sections):
         return {key: whole[section][key] for section, keys in sections.items() for key in keys}
 
     return keys_of_scenario
+
+
+def study(*names, draws=True):
+    """A parameter: the `Study` of a rule, of the raw data of these systems; its own unless named.
+
+    A function of `input` would not do: Snakemake sees no change in what such a function returns.
+    """
+
+    def study_of_rule(wildcards):
+        synthetic = bool(marks(*names)(wildcards))
+        shared = {"synthetic": synthetic, "key": ROW.get(wildcards.get("system"), "stay_id")}
+        if draws:
+            shared |= {"draws": config["evaluation"]["bootstrap_draws"], "seed": config["seed"]}
+        return shared
+
+    return study_of_rule
 
 
 def scenario_of(wildcards):

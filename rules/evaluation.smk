@@ -8,9 +8,6 @@ STEPS    one table and one figure per question
 single `seed` split stop on the patients that are reported, as the paper and its first release did.
 """
 
-# What a row of the predictions is.
-ROW = {"admission": "stay_id", "mortality": "stay_id", "arrest": "epoch_id"}
-
 
 wildcard_constraints:
     system="|".join(EVALUATED),
@@ -45,17 +42,10 @@ def is_optimistic(wildcards):
     return wildcards.protocol in protocols.OPTIMISTIC
 
 
-def row_of(wildcards):
-    """The column that names a row of the predictions of a system."""
-    return ROW[wildcards.system]
-
-
 rule score_models:
     """Every score of every model, with intervals by patient, over folds and pooled."""
     input:
-        marks=marks(),
         predictions=pooled_predictions,
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.scores"),
     output:
         scores=report(
@@ -78,12 +68,9 @@ rule score_models:
         runtime="1h",
     params:
         subsets=evaluated,
-        key=row_of,
         rules=lookup("evaluation/thresholds", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
         optimistic=is_optimistic,
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study(),
     script:
         "../workflow/scripts/score_models.py"
 
@@ -91,9 +78,7 @@ rule score_models:
 rule compare_pairs:
     """DeLong's test between all models of the same subset of stays, plain and clustered by patient."""
     input:
-        marks=marks(),
         predictions=pooled_predictions,
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.scores"),
     output:
         report(
@@ -114,8 +99,7 @@ rule compare_pairs:
         runtime="30m",
     params:
         subsets=evaluated,
-        key=row_of,
-        synthetic=is_synthetic,
+        study=study(draws=False),
     script:
         "../workflow/scripts/compare_pairs.py"
 
@@ -123,9 +107,7 @@ rule compare_pairs:
 rule calibrate_models:
     """Calibration as it is and recalibrated on inner predictions: temperature, isotonic, beta."""
     input:
-        marks=marks(),
         predictions=pooled_predictions,
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.calibration_table"),
     output:
         calibration="results/{system}/{protocol}/calibration.csv",
@@ -148,10 +130,7 @@ rule calibrate_models:
         runtime="1h",
     params:
         subsets=evaluated,
-        key=row_of,
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study(),
     script:
         "../workflow/scripts/calibrate_models.py"
 
@@ -159,10 +138,8 @@ rule calibrate_models:
 rule weigh_decisions:
     """Net benefit of acting on a prediction, over the thresholds at which one might act."""
     input:
-        marks=marks(),
         predictions=pooled_predictions,
-        published="src/mimicflow/reference/published_scores.csv",
-        code=sources("evaluation.statistics.decision"),
+        code=sources("evaluation.decisions"),
     output:
         decision="results/{system}/{protocol}/decision.csv",
         figure=report(
@@ -183,11 +160,8 @@ rule weigh_decisions:
         runtime="30m",
     params:
         subsets=evaluated,
-        key=row_of,
         net_benefit=lookup("evaluation/net_benefit", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study(),
     script:
         "../workflow/scripts/weigh_decisions.py"
 
@@ -195,10 +169,8 @@ rule weigh_decisions:
 rule score_subgroups:
     """Discrimination and calibration by sex, age, race, arrival and insurance."""
     input:
-        marks=marks(),
         predictions=pooled_predictions,
         groups="results/{system}/groups.parquet",
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("evaluation.subgroups"),
     output:
         subgroups="results/{system}/{protocol}/subgroups.csv",
@@ -220,10 +192,7 @@ rule score_subgroups:
         runtime="1h",
     params:
         subsets=evaluated,
-        key=row_of,
         drawn=main_model,
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study(),
     script:
         "../workflow/scripts/score_subgroups.py"

@@ -43,7 +43,7 @@ rule describe_neighbours:
     output:
         report(
             "results/mortality/{protocol}/neighbours.csv",
-            caption="../workflow/report/mortality/neighbours.rst",
+            caption="../workflow/report/mortality/mortality_neighbours.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"table": "embedding neighbours"},
@@ -64,9 +64,7 @@ rule describe_neighbours:
 rule write_mortality_results:
     """Curves, confusion, classification report and calibration of one model on its test patients."""
     input:
-        marks=marks("mortality"),
         predictions="results/mortality/{protocol}/{visit_model}/predictions.parquet",
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("mortality.model_results"),
     output:
         curves="results/mortality/{protocol}/{visit_model}/curves.npz",
@@ -76,28 +74,28 @@ rule write_mortality_results:
         reliability="results/mortality/{protocol}/{visit_model}/reliability.csv",
         roc=report(
             "results/mortality/{protocol}/{visit_model}/roc.png",
-            caption="../workflow/report/mortality/roc.rst",
+            caption="../workflow/report/mortality/mortality_roc.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "ROC curve", "model": "{visit_model}"},
         ),
         prc=report(
             "results/mortality/{protocol}/{visit_model}/prc.png",
-            caption="../workflow/report/mortality/prc.rst",
+            caption="../workflow/report/mortality/mortality_prc.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "precision-recall curve", "model": "{visit_model}"},
         ),
         confusion_figure=report(
             "results/mortality/{protocol}/{visit_model}/confusion.png",
-            caption="../workflow/report/mortality/confusion.rst",
+            caption="../workflow/report/mortality/mortality_confusion.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "confusion matrix", "model": "{visit_model}"},
         ),
         reliability_figure=report(
             "results/mortality/{protocol}/{visit_model}/reliability.png",
-            caption="../workflow/report/mortality/reliability.rst",
+            caption="../workflow/report/mortality/mortality_reliability.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "calibration", "model": "{visit_model}"},
@@ -113,10 +111,8 @@ rule write_mortality_results:
         runtime="30m",
     params:
         rules=lookup("evaluation/thresholds", within=config),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
         threshold=lookup("evaluation/threshold", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("mortality"),
     script:
         "../workflow/scripts/write_mortality_results.py"
 
@@ -124,14 +120,12 @@ rule write_mortality_results:
 rule draw_visit_training:
     """Loss, AUROC and AUPRC of a network by epoch, on training and validation patients."""
     input:
-        marks=marks("mortality"),
         history="results/mortality/{protocol}/{recurrent}/history.csv",
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("mortality.model_results"),
     output:
         report(
             "results/mortality/{protocol}/{recurrent}/history.png",
-            caption="../workflow/report/mortality/history.rst",
+            caption="../workflow/report/mortality/mortality_history.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "training history", "model": "{recurrent}"},
@@ -146,7 +140,7 @@ rule draw_visit_training:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study("mortality", draws=False),
     script:
         "../workflow/scripts/draw_visit_training.py"
 
@@ -154,14 +148,13 @@ rule draw_visit_training:
 rule describe_icu_cohort:
     """The cohort by outcome: age, sex, visits, intensive care, the most frequent codes."""
     input:
-        marks=marks("mortality"),
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
         code=sources("mortality.description"),
     output:
         report(
             "results/mortality/{protocol}/table_one.csv",
-            caption="../workflow/report/mortality/table_one.rst",
+            caption="../workflow/report/mortality/mortality_table_one.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"table": "cohort by outcome"},
@@ -176,7 +169,7 @@ rule describe_icu_cohort:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study("mortality", draws=False),
     script:
         "../workflow/scripts/describe_icu_cohort.py"
 
@@ -184,7 +177,6 @@ rule describe_icu_cohort:
 rule describe_visits:
     """How many visits the patients have, before sequences are cut to the latest."""
     input:
-        marks=marks("mortality"),
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
         code=sources("mortality.description"),
@@ -193,7 +185,7 @@ rule describe_visits:
         summary="results/mortality/{protocol}/visits_summary.csv",
         figure=report(
             "results/mortality/{protocol}/visits.png",
-            caption="../workflow/report/mortality/visits.rst",
+            caption="../workflow/report/mortality/mortality_visits.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "visits per patient"},
@@ -208,7 +200,7 @@ rule describe_visits:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study("mortality", draws=False),
     script:
         "../workflow/scripts/describe_visits.py"
 
@@ -216,7 +208,6 @@ rule describe_visits:
 rule compare_protocols:
     """All models under all protocols side by side."""
     input:
-        marks=marks("mortality"),
         predictions=[
             f"results/mortality/{protocol}/{model}/predictions.parquet"
             for protocol, model in MORTALITY_RUNS
@@ -229,19 +220,17 @@ rule compare_protocols:
             f"results/benchmarks/mortality/{protocol}/{model}.json"
             for protocol, model in MORTALITY_RUNS
         ],
-        published="src/mimicflow/reference/published_scores.csv",
-        context="src/mimicflow/reference/published_context.csv",
         code=sources("mortality.comparison"),
     output:
         table=report(
             "results/mortality/comparison.csv",
-            caption="../workflow/report/mortality/comparison.rst",
+            caption="../workflow/report/mortality/mortality_comparison.rst",
             category="mortality",
             labels={"table": "comparison of all models"},
         ),
         figure=report(
             "results/mortality/comparison.png",
-            caption="../workflow/report/mortality/comparison.rst",
+            caption="../workflow/report/mortality/mortality_comparison.rst",
             category="mortality",
             labels={"figure": "comparison of all models"},
         ),
@@ -258,10 +247,8 @@ rule compare_protocols:
     params:
         runs=MORTALITY_RUNS,
         optimistic=sorted(OPTIMISTIC_MORTALITY.intersection(MORTALITY_PROTOCOLS)),
-        draws=lookup("evaluation/bootstrap_draws", within=config),
         threshold=lookup("evaluation/threshold", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("mortality"),
     script:
         "../workflow/scripts/compare_protocols.py"
 
@@ -273,13 +260,11 @@ rule price_leaks:
             f"results/mortality/{protocol}/{model}/predictions.parquet"
             for protocol, model in LEAK_RUNS
         ],
-        marks=marks("mortality"),
-        published="src/mimicflow/reference/published_scores.csv",
         code=sources("mortality.leaks"),
     output:
         report(
             "results/mortality/leak.csv",
-            caption="../workflow/report/mortality/leak.rst",
+            caption="../workflow/report/mortality/mortality_leak.rst",
             category="mortality",
             labels={"table": "what the leaks are worth"},
         ),
@@ -295,8 +280,6 @@ rule price_leaks:
     params:
         runs=LEAK_RUNS,
         priced=PRICED_KEYS,
-        draws=lookup("evaluation/bootstrap_draws", within=config),
-        synthetic=is_synthetic,
-        seed=config["seed"],
+        study=study("mortality"),
     script:
         "../workflow/scripts/price_leaks.py"

@@ -133,7 +133,6 @@ rule write_model_card:
     """Intended use, data, performance, subgroups and limits, from the files of the run."""
     input:
         **DOCUMENTED,
-        marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
         code=sources(
             "evaluation.documents.model_card",
@@ -156,7 +155,7 @@ rule write_model_card:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        synthetic=is_synthetic,
+        study=study(draws=False),
     script:
         "../workflow/scripts/write_model_card.py"
 
@@ -165,7 +164,6 @@ rule write_checklist:
     """TRIPOD+AI: each item filled from the run, or open for the author."""
     input:
         **DOCUMENTED,
-        marks=marks(),
         models=collect("results/{model}.pth", model=config["models"]),
         code=sources(
             "evaluation.documents.checklist",
@@ -189,7 +187,7 @@ rule write_checklist:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        synthetic=is_synthetic,
+        study=study(draws=False),
     script:
         "../workflow/scripts/write_checklist.py"
 
@@ -197,7 +195,6 @@ rule write_checklist:
 rule build_report:
     """One page that opens offline, for a clinician and for a reviewer."""
     input:
-        marks=marks(*SECTIONS),
         evaluated=EVALUATION,
         run="results/run.json",
         code=sources(
@@ -221,6 +218,6 @@ rule build_report:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        synthetic=is_synthetic,
+        study=study(*SECTIONS, draws=False),
     script:
         "../workflow/scripts/build_report.py"

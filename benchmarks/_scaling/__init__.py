@@ -14,6 +14,7 @@ from scipy.optimize import nnls
 
 from _scaling.stages import MIMIC, STAGES, TIMES
 from mimicflow.evaluation.figures.canvas import BLUE, GREEN, GREY, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 
 TABLE_FILE = REPOSITORY / "docs/scaling.csv"
 DOCUMENT = REPOSITORY / "docs/scaling.md"
@@ -334,7 +335,7 @@ def draw(fitted: Sequence[Fitted], figure: Path) -> None:
     }
     larger = hours(fitted, 10.0)
     colours = dict(zip(larger, (BLUE, VERMILION, GREEN), strict=True))
-    with figure_file(figure, synthetic=False, size=(9.0, 0.27 * len(shown) + 1.2)) as canvas:
+    with figure_file(figure, Study(), size=(9.0, 0.27 * len(shown) + 1.2)) as canvas:
         axes = canvas.subplots()
         for place, ((system, stage), hour) in enumerate(reversed(shown.items())):
             most = larger[system][stage]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from made_results import write_report_files
 
+from mimicflow.evaluation.study import Study
 from mimicflow.report import build_report, sort_files
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
@@ -34,7 +35,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = write_report_files(tmp_path_factory.mktemp("report"))
     systems, shared = sort_files([path for path in results.rglob("*") if path.is_file()], results)
     output = results.parent / "report.html"
-    build_report("From door to ward", systems, shared, output, synthetic=True)
+    build_report("From door to ward", systems, shared, output, Study(synthetic=True))
     return output
 
 

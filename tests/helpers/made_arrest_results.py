@@ -8,6 +8,7 @@ import numpy as np
 from html_pages import Element, read_page
 from made_protocol_results import Cast, write_csv, write_protocol
 
+from mimicflow.evaluation.study import Study
 from mimicflow.report import SharedFiles, build_report, sort_files
 
 ARREST = Cast(
@@ -66,7 +67,7 @@ def build_arrest(folder: Path, results: Path, *names: str, synthetic: bool = Tru
     """Return the page of these files of arrest alone."""
     systems, _ = sort_files([results / "arrest" / name for name in names], results)
     output = folder / "page.html"
-    build_report("T", systems, SharedFiles(), output, synthetic=synthetic)
+    build_report("T", systems, SharedFiles(), output, Study(synthetic=synthetic))
     return read_page(output.read_text(encoding="utf-8"))
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from html_pages import Element, read_page
 from made_protocol_results import Cast, interval, write_csv, write_protocol
 
+from mimicflow.evaluation.study import Study
 from mimicflow.report import SharedFiles, build_report, sort_files
 
 MORTALITY = Cast(
@@ -69,7 +70,7 @@ def build_mortality(folder: Path, results: Path, *names: str, synthetic: bool = 
     """Return the page of these files of mortality alone."""
     systems, _ = sort_files([results / "mortality" / name for name in names], results)
     output = folder / "page.html"
-    build_report("T", systems, SharedFiles(), output, synthetic=synthetic)
+    build_report("T", systems, SharedFiles(), output, Study(synthetic=synthetic))
     return read_page(output.read_text(encoding="utf-8"))
 
 

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+TITLES = {"a": "Model A", "b": "Model B"}
+"""What readers call two models."""
+
 
 def draw(
     n: int, scale: float = 1.0, shift: float = 0.0, seed: int = 0
@@ -51,10 +54,3 @@ def write(folder: Path, tables: dict[str, pd.DataFrame]) -> dict[str, Path]:
     for model, path in paths.items():
         tables[model].to_parquet(path)
     return paths
-
-
-def write_titles(folder: Path) -> Path:
-    """Write the titles of two models."""
-    path = folder / "published_scores.csv"
-    path.write_text("model,title,auroc,auprc,source\na,Model A,,,\nb,Model B,,,\n")
-    return path

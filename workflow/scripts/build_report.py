@@ -1,5 +1,6 @@
 """Adapter of rule build_report."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.report.inputs import sort_files
 from mimicflow.report.page import build_report
 from mimicflow.running.rule_log import rule_log
@@ -11,5 +12,5 @@ with rule_log(snakemake.log[0]):
         systems,
         shared,
         snakemake.output[0],
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

@@ -1,18 +1,15 @@
 """Adapter of rule calibrate_models."""
 
 from mimicflow.evaluation.calibration_table import calibrate_models
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     calibrate_models(
         dict(zip(snakemake.params.subsets, snakemake.input.predictions, strict=True)),
         snakemake.params.subsets,
-        snakemake.input.published,
         snakemake.output.calibration,
         snakemake.output.reliability,
         snakemake.output.figure,
-        draws=snakemake.params.draws,
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
-        key=snakemake.params.key,
+        study=Study(**snakemake.params.study),
     )

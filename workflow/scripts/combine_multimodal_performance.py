@@ -1,6 +1,7 @@
 """Adapter of rule combine_multimodal_performance."""
 
 from mimicflow.admission.published import write_combined
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -9,7 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.input.multi_stays,
         outputs=dict(snakemake.output.items()),
         title="Multimodal models",
-        draws=snakemake.params.evaluation["bootstrap_draws"],
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

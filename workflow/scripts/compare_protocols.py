@@ -1,5 +1,6 @@
 """Adapter of rule compare_protocols."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.comparison import compare_protocols
 from mimicflow.running.rule_log import rule_log
 
@@ -9,14 +10,10 @@ with rule_log(snakemake.log[0]):
         dict(zip(runs, source.predictions, strict=True)),
         dict(zip(runs, source.repeats, strict=True)),
         dict(zip(runs, source.seconds, strict=True)),
-        source.published,
-        source.context,
         snakemake.output.table,
         snakemake.output.figure,
         snakemake.output.times,
         optimistic=snakemake.params.optimistic,
-        draws=snakemake.params.draws,
         threshold=snakemake.params.threshold,
-        synthetic=snakemake.params.synthetic,
-        seed=snakemake.params.seed,
+        study=Study(**snakemake.params.study),
     )

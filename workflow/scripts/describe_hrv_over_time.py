@@ -1,16 +1,15 @@
 """Adapter of rule describe_hrv_over_time."""
 
-from mimicflow.arrest.results.over_time import describe_over_time
+from mimicflow.arrest.results.over_time import describe_hrv_over_time
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    describe_over_time(
+    describe_hrv_over_time(
         snakemake.input.features,
         snakemake.input.importance,
         snakemake.params.options,
         snakemake.output.table,
         snakemake.output.figure,
-        draws=snakemake.params.draws,
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

@@ -1,5 +1,6 @@
 """Adapter of rule describe_visits."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.description import describe_visits
 from mimicflow.running.rule_log import rule_log
 
@@ -10,6 +11,6 @@ with rule_log(snakemake.log[0]):
         snakemake.output.table,
         snakemake.output.summary,
         snakemake.output.figure,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
         memory_mb=snakemake.resources.mem_mb,
     )

@@ -1,6 +1,7 @@
 """Adapter of rule draw_flow."""
 
 from mimicflow.evaluation.figures.flow import draw_flow
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -9,6 +10,6 @@ with rule_log(snakemake.log[0]):
         snakemake.input.spine,
         snakemake.output.svg,
         snakemake.output.png,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
         folds=snakemake.input.folds,
     )

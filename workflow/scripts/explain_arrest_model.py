@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from mimicflow.arrest.results.explain import explain_model
+from mimicflow.arrest.results.explain import explain_arrest_model
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    explain_model(
+    explain_arrest_model(
         snakemake.input.features,
         Path(snakemake.input.model).parent,
-        snakemake.input.published,
         dict(snakemake.output.items()),
-        draws=snakemake.params.draws,
         threads=snakemake.threads,
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

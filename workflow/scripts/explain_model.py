@@ -2,6 +2,7 @@
 
 from mimicflow.admission.explanation import ExplanationFiles, explain_model
 from mimicflow.admission.inputs import InputFiles, InputOptions
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
@@ -15,11 +16,10 @@ with rule_log(snakemake.log[0]):
         InputOptions(**snakemake.params.preprocessing),
         (source.stores, source.indices),
         ExplanationFiles(**dict(snakemake.output.items())),
-        seed=snakemake.params.seed,
         threads=snakemake.threads,
         rows=snakemake.params.rows,
         steps=snakemake.params.steps,
         positive_class=snakemake.params.positive_class,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study, seed=snakemake.params.seed),
         devices=snakemake.resources.gpu,
     )

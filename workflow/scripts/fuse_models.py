@@ -1,7 +1,7 @@
 """Adapter of rule fuse_models."""
 
-from mimicflow.evaluation.statistics.pooling import fuse
+from mimicflow.evaluation.pooling import fuse_models
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
-    fuse([snakemake.input.multimodal, snakemake.input.forest], snakemake.output[0])
+    fuse_models([snakemake.input.multimodal, snakemake.input.forest], snakemake.output[0])

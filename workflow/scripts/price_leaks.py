@@ -1,5 +1,6 @@
 """Adapter of rule price_leaks."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.leaks import price_leaks
 from mimicflow.running.rule_log import rule_log
 
@@ -8,9 +9,6 @@ with rule_log(snakemake.log[0]):
     price_leaks(
         dict(zip(runs, snakemake.input.predictions, strict=True)),
         snakemake.params.priced,
-        snakemake.input.published,
         snakemake.output[0],
-        draws=snakemake.params.draws,
-        synthetic=snakemake.params.synthetic,
-        seed=snakemake.params.seed,
+        study=Study(**snakemake.params.study),
     )

@@ -1,6 +1,7 @@
 """Adapter of rule score_alarms."""
 
 from mimicflow.arrest.results.alarms import score_alarms
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -8,11 +9,8 @@ with rule_log(snakemake.log[0]):
         snakemake.input.predictions,
         snakemake.input.description,
         snakemake.params.options,
-        snakemake.input.published,
         snakemake.output.alarms,
         snakemake.output.figure,
         model=snakemake.wildcards.arrest_model,
-        draws=snakemake.params.draws,
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

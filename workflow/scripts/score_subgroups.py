@@ -1,5 +1,6 @@
 """Adapter of rule score_subgroups."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import score_subgroups
 from mimicflow.running.rule_log import rule_log
 
@@ -8,11 +9,7 @@ with rule_log(snakemake.log[0]):
         dict(zip(snakemake.params.subsets, snakemake.input.predictions, strict=True)),
         snakemake.params.subsets,
         snakemake.input.groups,
-        snakemake.input.published,
         snakemake.output.subgroups,
         {snakemake.params.drawn: snakemake.output.figure},
-        draws=snakemake.params.draws,
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
-        key=snakemake.params.key,
+        study=Study(**snakemake.params.study),
     )

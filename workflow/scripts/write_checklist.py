@@ -1,6 +1,7 @@
 """Adapter of rule write_checklist."""
 
 from mimicflow.evaluation.documents.checklist import write_checklist
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -10,5 +11,5 @@ with rule_log(snakemake.log[0]):
         snakemake.output.text,
         snakemake.output.table,
         models=snakemake.input.models,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

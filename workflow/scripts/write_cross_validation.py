@@ -1,6 +1,7 @@
 """Adapter of rule write_cross_validation."""
 
 from mimicflow.admission.cross_validation import write_cross_validation
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -8,7 +9,5 @@ with rule_log(snakemake.log[0]):
         f"{snakemake.wildcards.subset} stays",
         snakemake.input.predictions,
         dict(snakemake.output.items()),
-        draws=snakemake.params.draws,
-        seed=snakemake.params.seed,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

@@ -1,6 +1,7 @@
 """Adapter of rule write_ecg_only_performance."""
 
 from mimicflow.admission.published import write_performance
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -12,9 +13,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.confusion,
         snakemake.input.checkpoint,
         outputs=dict(snakemake.output.items()),
-        draws=snakemake.params.evaluation["bootstrap_draws"],
-        seed=snakemake.params.seed,
-        threshold=snakemake.params.evaluation["threshold"],
+        threshold=snakemake.params.threshold,
         positive_class=snakemake.params.positive_class,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

@@ -1,6 +1,7 @@
 """Adapter of rule write_fold."""
 
 from mimicflow.admission.cross_validation import write_fold
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -9,5 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.input.checkpoint,
         snakemake.input.history,
         dict(snakemake.output.items()),
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

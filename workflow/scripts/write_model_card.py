@@ -1,6 +1,7 @@
 """Adapter of rule write_model_card."""
 
 from mimicflow.evaluation.documents.model_card import write_model_card
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -9,5 +10,5 @@ with rule_log(snakemake.log[0]):
         {name: snakemake.input[name] for name in snakemake.params.files},
         snakemake.output[0],
         models=snakemake.input.models,
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
     )

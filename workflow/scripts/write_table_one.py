@@ -1,5 +1,6 @@
 """Adapter of rule write_table_one."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.table_one import write_table_one
 from mimicflow.running.rule_log import rule_log
 
@@ -9,6 +10,6 @@ with rule_log(snakemake.log[0]):
         snakemake.input.final_ecgs,
         snakemake.input.groups,
         snakemake.output[0],
-        synthetic=snakemake.params.synthetic,
+        study=Study(**snakemake.params.study),
         vitals=snakemake.input.vitals,
     )

@@ -17,6 +17,7 @@ from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.metrics import Estimate, scores
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "auprc", "brier")
@@ -28,38 +29,31 @@ COLUMNS = [
 ]
 
 
-def ablate(
+def ablate_branches(
     model: str,
-    title: str,
     full: str | Path,
     removed: Mapping[str, str | Path],
-    output: str | Path,
+    table: str | Path,
     figure: str | Path,
-    *,
-    draws: int,
-    seed: int,
-    synthetic: bool,
+    study: Study,
 ) -> None:
     """Compare a model with the same model trained without one of its branches.
 
     Parameters
     ----------
-    model, title : str
-        Name of the whole model, and its name for readers.
+    model : str
+        Name of the whole model.
     full : path-like
         Predictions table of the whole model.
     removed : mapping of str to path-like
         Branch (ecg, vitals, static) -> predictions of the model without it, for the same stays.
-    output : path-like
+    table : path-like
         CSV: for each branch and score the value without the branch with its 95 % interval, the
         value of the whole model, and the difference (without less whole) with its interval.
     figure : path-like
         PNG: AUROC of each model, and its difference to the whole one.
-    draws, seed : int
-        Of the bootstrap by patient. All models are scored on the same drawn patients, which makes
-        the differences paired.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        All models are scored on the same drawn patients, which makes the differences paired.
 
     Raises
     ------
@@ -68,23 +62,23 @@ def ablate(
         model.
     """
     whole = read_predictions(full)
-    whole_scores, whole_draws = _scored(whole, draws, seed)
+    whole_scores, whole_draws = _scored(whole, study)
     rows = []
     for branch, path in removed.items():
-        table = read_predictions(path)
-        _require_same_stays(table, whole, path)
-        values, drawn = _scored(table, draws, seed)
+        rest = read_predictions(path)
+        _require_same_stays(rest, whole, path)
+        values, drawn = _scored(rest, study)
         for score in SCORES:
             low, high = interval(drawn[score])
             difference = interval(drawn[score] - whole_draws[score])
             rows.append(
                 {
                     "model": model,
-                    "title": title,
+                    "title": study.title(model),
                     "removed": branch,
-                    "patients": table["subject_id"].nunique(),
-                    "n": len(table),
-                    "events": int(table["label"].sum()),
+                    "patients": rest["subject_id"].nunique(),
+                    "n": len(rest),
+                    "events": int(rest["label"].sum()),
                     "score": score,
                     "value": values[score],
                     "low": low,
@@ -96,19 +90,19 @@ def ablate(
                 }
             )
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    write_csv(frame, output)
+    write_csv(frame, table)
     reference = Estimate(whole_scores["auroc"], *interval(whole_draws["auroc"]))
-    _draw(frame[frame["score"] == "auroc"], reference, title, figure, synthetic)
+    _draw(frame[frame["score"] == "auroc"], reference, study.title(model), figure, study)
 
 
-def _scored(
-    table: pd.DataFrame, draws: int, seed: int
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _scored(table: pd.DataFrame, study: Study) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Return the scores, and those of every draw."""
     label, probability, patient = (
         table[name].to_numpy() for name in ("label", "probability", "subject_id")
     )
-    return scores(label, probability), bootstrap(label, probability, patient, draws, seed)
+    return scores(label, probability), bootstrap(
+        label, probability, patient, study.draws, study.seed
+    )
 
 
 def _require_same_stays(table: pd.DataFrame, whole: pd.DataFrame, file: str | Path) -> None:
@@ -122,12 +116,12 @@ def _require_same_stays(table: pd.DataFrame, whole: pd.DataFrame, file: str | Pa
 
 
 def _draw(
-    frame: pd.DataFrame, reference: Estimate, title: str, path: str | Path, synthetic: bool
+    frame: pd.DataFrame, reference: Estimate, title: str, path: str | Path, study: Study
 ) -> None:
     """Draw AUROC and difference of each model without a branch, the whole model first."""
     places = np.arange(len(frame) + 1)
     names = ["whole model", *(f"without {BRANCHES.get(name, name)}" for name in frame["removed"])]
-    with figure_file(path, synthetic, (9, 1.6 + 0.45 * len(places))) as figure:
+    with figure_file(path, study, (9, 1.6 + 0.45 * len(places))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         values = np.vstack([reference, frame[["value", "low", "high"]].to_numpy()])
         differences = frame[["difference", "difference_low", "difference_high"]].to_numpy()

@@ -13,6 +13,7 @@ from mimicflow.admission.published import CURVE_NAMES
 from mimicflow.evaluation.assessment import assess, fold_scores
 from mimicflow.evaluation.figures.performance import draw_loss, draw_prc, draw_roc
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import atomic_output, write_csv, write_npz
 
 
@@ -20,10 +21,7 @@ def write_cross_validation(
     name: str,
     predictions: str | Path,
     outputs: Mapping[str, str | Path],
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
+    study: Study,
 ) -> None:
     """Write the pooled files of a model: summary, out-of-fold predictions, curves, figures.
 
@@ -36,10 +34,8 @@ def write_cross_validation(
     outputs : mapping of str to path-like
         ``summary`` (CSV: metric, value), ``predictions`` (CSV: stay_id, true_label, pred_prob,
         fold; rows of patients, never to be published), ``curves`` (npz), ``roc``, ``prc`` (PNG).
-    draws, seed : int
-        Of the bootstrap by patient, for the intervals in the legends.
-    synthetic : bool
-        Whether to stamp the figures as synthetic.
+    study : Study
+        Whose scores they are, and how patients are drawn for the intervals in the legends.
 
     Raises
     ------
@@ -47,7 +43,7 @@ def write_cross_validation(
         When the table cannot be scored.
     """
     table = read_predictions(predictions)
-    assessment = assess(table, name, draws=draws, seed=seed)
+    assessment = assess(table, name, study)
     names = {"stay_id": "stay_id", "label": "true_label", "probability": "pred_prob"}
     write_csv(table[[*names, "fold"]].rename(columns=names), outputs["predictions"])
     write_csv(_summary(table), outputs["summary"])
@@ -56,8 +52,8 @@ def write_cross_validation(
         for content, published in CURVE_NAMES["multimodal"].items()
     }
     write_npz(arrays, outputs["curves"])
-    draw_roc([assessment], outputs["roc"], synthetic=synthetic, title="Out of fold, pooled")
-    draw_prc([assessment], outputs["prc"], synthetic=synthetic, title="Out of fold, pooled")
+    draw_roc([assessment], outputs["roc"], study, title="Out of fold, pooled")
+    draw_prc([assessment], outputs["prc"], study, title="Out of fold, pooled")
 
 
 def _summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -76,8 +72,7 @@ def write_fold(
     checkpoint: str | Path,
     history: str | Path,
     outputs: Mapping[str, str | Path],
-    *,
-    synthetic: bool = False,
+    study: Study,
 ) -> None:
     """Write the files of one fold of a network.
 
@@ -89,10 +84,10 @@ def write_fold(
         As training wrote them.
     outputs : mapping of str to path-like
         ``checkpoint``, ``metrics`` (CSV by pass), ``loss`` (PNG).
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     for source, output in ((checkpoint, "checkpoint"), (history, "metrics")):
         with atomic_output(outputs[output]) as temporary:
             shutil.copyfile(source, temporary)
-    draw_loss(pd.read_csv(history), outputs["loss"], synthetic=synthetic, title=name)
+    draw_loss(pd.read_csv(history), outputs["loss"], study, title=name)

@@ -30,6 +30,7 @@ from mimicflow.ecg.resnet import STAGES
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError
 from mimicflow.evaluation.statistics.recalibration import calibrated
+from mimicflow.evaluation.study import Study
 from mimicflow.learning.devices import repeatable
 from mimicflow.learning.processes import use_devices
 from mimicflow.running.writing import write_csv
@@ -73,13 +74,12 @@ def explain_model(
     options: InputOptions,
     store: tuple[Sequence[str | Path], Sequence[str | Path]],
     outputs: ExplanationFiles,
+    study: Study,
     *,
-    seed: int,
     threads: int,
     rows: int = 2000,
     steps: int = 50,
     positive_class: str = "ADMITTED",
-    synthetic: bool,
     devices: int | None = None,
 ) -> None:
     """Attribute predictions for test stays to static features and to moments of the ECG.
@@ -101,16 +101,16 @@ def explain_model(
     outputs : ExplanationFiles
         What is written. A model without static data gives a table without rows, one without ECGs
         and a case that no test stay is give figures that say so.
-    seed, threads : int
-        The same of both give the same bytes on a CPU.
+    study : Study
+        Whose ECGs are drawn. The same seed and threads give the same bytes on a CPU.
+    threads : int
+        Of PyTorch.
     rows : int
         Test stays, drawn by the seed, whose static features are explained.
     steps : int
         Points on the way from the baseline.
     positive_class : {"ADMITTED", "HOME"}
         What label 1 stands for.
-    synthetic : bool
-        Whether to stamp the figures as synthetic.
     devices : int, optional
         1: a GPU that no other job has taken; see `use_devices`.
 
@@ -127,10 +127,10 @@ def explain_model(
     _require_same_training(predictor, data, weights)
     test = data.rows("test")
     # The GRU of cuDNN gives gradients in training mode only.
-    with repeatable(seed, threads) as device, torch.backends.cudnn.flags(enabled=False):
+    with repeatable(study.seed, threads) as device, torch.backends.cudnn.flags(enabled=False):
         model = predictor.model.to(device).requires_grad_(False)
         explained = _Explained(model, data, waveforms, device, steps)
-        drawn = np.sort(np.random.default_rng(seed).permutation(test)[:rows])
+        drawn = np.sort(np.random.default_rng(study.seed).permutation(test)[:rows])
         write_csv(_summary(name, explained.static(drawn), data), outputs.attributions)
         probability = calibrated(explained.logits(test), predictor.temperature)
         labels = data.labels.numpy()[test]
@@ -145,7 +145,7 @@ def explain_model(
                     if place is None
                     else "The model does not see the ECG"
                 )
-                draw_empty_paper(path, title=title, message=message, synthetic=synthetic)
+                draw_empty_paper(path, study, title=title, message=message)
                 continue
             outcome = directions[0 if labels[place] else 1]
             _draw_case(
@@ -154,7 +154,7 @@ def explain_model(
                 f"{title}: {outcome}, probability of {directions[0]} {probability[place]:.3f}",
                 path,
                 directions,
-                synthetic,
+                study,
             )
 
 
@@ -338,7 +338,7 @@ def _draw_case(
     title: str,
     path: str | Path,
     directions: tuple[str, str],
-    synthetic: bool,
+    study: Study,
 ) -> None:
     """Draw the prediction ECG of a stay; say below what all its ECGs add to the logit."""
     waveforms, lead_mask, attributions = explained.ecgs(row)
@@ -351,11 +351,11 @@ def _draw_case(
         waveforms[-1],
         explained.waveforms.signal["sampling_rate"],
         path,
+        study,
         attribution=attributions[-1],
         directions=directions,
         title=title,
         note=note,
-        synthetic=synthetic,
         lead_mask=lead_mask[-1],
     )
 

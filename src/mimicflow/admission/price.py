@@ -10,21 +10,17 @@ import pandas as pd
 from mimicflow.admission.protocols import defects
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.differences import score_differences
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.running.scenarios import leaves
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope", "ece")
 
 
-def price_of_defects(
+def price_defects(
     predictions: Mapping[tuple[int, str], tuple[str | Path, str | Path]],
-    published_scores: str | Path,
     output: str | Path,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
+    study: Study,
 ) -> None:
     """Write the scores under either side of each defect, and their difference.
 
@@ -33,34 +29,28 @@ def price_of_defects(
     predictions : mapping of (int, str) to pair of path-like
         By row of ``reference/defects.csv`` and model: predictions Parquet under our rule and
         under the published one. The same file twice says that the rule does not touch the model.
-    published_scores : path-like
-        CSV with the models' titles.
     output : path-like
         CSV: a line per row, model and score; rows that cannot be switched have no figures.
         ``difference`` is published less ours; ``paired`` is true where both sides are scored on
         the same patients, and hence by the same draws of them.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic.
+    study : Study
+        Whose scores they are, and how patients are drawn.
     """
-    titles = read_titles(published_scores)
-    data = "synthetic" if synthetic else "real"
     lines = []
     for _, entry in defects().iterrows():
         head = {"row": entry["row"], "defect": entry["defect"], "key": _key(entry)}
         head |= {"ours": entry["ours"], "published": entry["published"]}
-        tail = {"note": entry["note"], "data": data}
+        tail = {"note": entry["note"], "data": study.data}
         priced = [model for row, model in predictions if row == entry["row"]]
         if not priced:
             lines.append({**head, **tail})
         for model in priced:
             ours, published = predictions[entry["row"], model]
-            named = {**head, "model": model, "title": titles.get(model, model)}
+            named = {**head, "model": model, "title": study.title(model)}
             if ours == published:
                 lines.append({**named, **tail, "note": "does not touch this model"})
                 continue
-            lines += [{**named, **line, **tail} for line in _compare(ours, published, draws, seed)]
+            lines += [{**named, **line, **tail} for line in _compare(ours, published, study)]
     write_csv(pd.DataFrame(lines, columns=_COLUMNS), output)
 
 
@@ -79,12 +69,10 @@ def _key(entry: pd.Series) -> str:
     return ", ".join(f"{key}: {value}" for key, value in leaves(overlay).items())
 
 
-def _compare(
-    ours: str | Path, published: str | Path, draws: int, seed: int
-) -> list[dict[str, object]]:
+def _compare(ours: str | Path, published: str | Path, study: Study) -> list[dict[str, object]]:
     """Score both sides, and the published one less ours."""
     tables = [read_predictions(path) for path in (ours, published)]
-    differences = score_differences(tables[1], tables[0], draws=draws, seed=seed)
+    differences = score_differences(tables[1], tables[0], draws=study.draws, seed=study.seed)
     lines = []
     for score in SCORES:
         found = differences[score]

@@ -24,6 +24,7 @@ from mimicflow.evaluation.figures.performance import (
     read_columns,
 )
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import atomic_output, write_csv, write_npz
 
 # Content -> name inside the npz of one model, by family of files.
@@ -67,7 +68,7 @@ class _Run:
     history: pd.DataFrame
     confusion: pd.DataFrame
     checkpoint: Path
-    synthetic: bool
+    study: Study
     classes: tuple[str, str]
 
 
@@ -77,14 +78,12 @@ _WRITERS: dict[str, Callable[[_Run, str | Path], None]] = {
     "final_curves": lambda run, path: write_npz(run.arrays, path),
     "metrics": lambda run, path: write_csv(run.history, path),
     "confusion": lambda run, path: write_csv(run.confusion, path),
-    "loss": lambda run, path: draw_loss(
-        run.history, path, synthetic=run.synthetic, title=run.assessment.name
-    ),
+    "loss": lambda run, path: draw_loss(run.history, path, run.study, title=run.assessment.name),
     "confusion_figure": lambda run, path: draw_confusion(
-        run.assessment, path, synthetic=run.synthetic, classes=run.classes
+        run.assessment, path, run.study, classes=run.classes
     ),
-    "roc": lambda run, path: draw_roc([run.assessment], path, synthetic=run.synthetic),
-    "prc": lambda run, path: draw_prc([run.assessment], path, synthetic=run.synthetic),
+    "roc": lambda run, path: draw_roc([run.assessment], path, run.study),
+    "prc": lambda run, path: draw_prc([run.assessment], path, run.study),
 }
 
 
@@ -96,12 +95,10 @@ def write_performance(
     confusion: str | Path,
     checkpoint: str | Path,
     outputs: Mapping[str, str | Path],
+    study: Study,
     *,
-    draws: int = 1000,
-    seed: int = 0,
     threshold: float = 0.5,
     positive_class: str = "ADMITTED",
-    synthetic: bool = False,
 ) -> None:
     """Write the files of one trained model under their published names.
 
@@ -116,12 +113,10 @@ def write_performance(
     outputs : mapping of str to path-like
         Any of ``checkpoint, curves, final_curves, metrics, confusion, loss, confusion_figure,
         roc, prc``. The release had ``curves`` a second time, as ``final_curves``.
-    draws, seed : int
-        Of the bootstrap by patient.
+    study : Study
+        Whose scores they are, and how patients are drawn.
     threshold, positive_class : float, {"ADMITTED", "HOME"}
         Of the confusion figure; the class is what label 1 stands for.
-    synthetic : bool
-        Whether to stamp figures as synthetic.
 
     Raises
     ------
@@ -131,16 +126,14 @@ def write_performance(
     if style not in ("ecg_only", "multimodal"):
         raise ConfigError(f"unknown style {style!r}", remedy="use ecg_only or multimodal")
     _check_outputs(outputs, _WRITERS)
-    assessment = assess(
-        read_predictions(predictions), name, draws=draws, seed=seed, threshold=threshold
-    )
+    assessment = assess(read_predictions(predictions), name, study, threshold=threshold)
     run = _Run(
         assessment=assessment,
         arrays=_curve_arrays(assessment, style),
         history=read_columns(history, HISTORY),
         confusion=read_columns(confusion, CONFUSION),
         checkpoint=Path(checkpoint),
-        synthetic=synthetic,
+        study=study,
         classes=("Admitted", "Home") if positive_class == "HOME" else ("Home", "Admitted"),
     )
     for output, path in outputs.items():
@@ -151,11 +144,9 @@ def write_combined(
     predictions_all: str | Path,
     predictions_multi: str | Path,
     outputs: Mapping[str, str | Path],
+    study: Study,
     *,
     title: str = "",
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
 ) -> None:
     """Write the curves of the all-stays and the several-ECG model of a family in one place.
 
@@ -165,10 +156,10 @@ def write_combined(
         Predictions Parquet of the two models.
     outputs : mapping of str to path-like
         Any of ``curves, final_curves`` (npz with ``all_`` and ``multi_`` names), ``roc, prc``.
+    study : Study
+        As in `write_performance`.
     title : str
         Above the figures.
-    draws, seed, synthetic
-        As in `write_performance`.
 
     Raises
     ------
@@ -178,7 +169,7 @@ def write_combined(
         When a predictions table cannot be scored.
     """
     pair = {
-        prefix: assess(read_predictions(path), words, draws=draws, seed=seed)
+        prefix: assess(read_predictions(path), words, study)
         for prefix, words, path in (
             ("multi_", "≥ 2 ECGs", predictions_multi),
             ("all_", "All stays", predictions_all),
@@ -193,8 +184,8 @@ def write_combined(
     writers: dict[str, Callable[[str | Path], None]] = {
         "curves": lambda path: write_npz(arrays, path),
         "final_curves": lambda path: write_npz(arrays, path),
-        "roc": lambda path: draw_roc(curves_in_figures, path, synthetic=synthetic, title=title),
-        "prc": lambda path: draw_prc(curves_in_figures, path, synthetic=synthetic, title=title),
+        "roc": lambda path: draw_roc(curves_in_figures, path, study, title=title),
+        "prc": lambda path: draw_prc(curves_in_figures, path, study, title=title),
     }
     _check_outputs(outputs, writers)
     for output, path in outputs.items():

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 
 _SIZE = (9.0, 5.2)
 _HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # legible without colour
@@ -34,7 +35,7 @@ def draw_scores(scores: pd.DataFrame, model: ArrestModel, name: str, output: str
     """
     end_h = scores["time_s"].to_numpy() / 3600
     start_h = end_h - model.epoch_minutes / 60
-    with figure_file(output, model.synthetic, _SIZE) as figure:
+    with figure_file(output, Study(synthetic=model.synthetic), _SIZE) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         least, most = model.horizon_h
         upper.set_title(f"{name}: cardiac arrest within {least:g}–{most:g} h")

@@ -17,7 +17,15 @@ from matplotlib.patches import Rectangle
 
 from mimicflow.ecg.records import LEADS
 from mimicflow.errors import InputError
-from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
+from mimicflow.evaluation.figures.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    VERMILION,
+    figure_file,
+    stamp_height,
+)
+from mimicflow.evaluation.study import Study
 
 ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 RHYTHM_LEAD = "II"
@@ -41,12 +49,12 @@ def draw_paper(
     ecg: np.ndarray,
     sampling_rate: float,
     path: str | Path,
+    study: Study,
     *,
     attribution: np.ndarray | None = None,
     directions: tuple[str, str] = ("admission", "discharge"),
     title: str = "",
     note: str = "",
-    synthetic: bool,
     lead_mask: np.ndarray | None = None,
 ) -> None:
     """Draw an ECG on paper, and what each moment of each lead adds to a prediction.
@@ -63,6 +71,8 @@ def draw_paper(
         Hz.
     path : path-like
         PNG to write.
+    study : Study
+        Whose figure it is.
     attribution : ndarray of shape (12, n), optional
         Of each sample, in log-odds. Summed over 40 ms (1 mm of paper) and drawn as bars from the
         isoelectric line, up where it is positive, down where it is negative: direction and size
@@ -71,8 +81,6 @@ def draw_paper(
         What a positive attribution speaks for, and a negative one.
     title, note : str
         Above the paper, and below it.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
     lead_mask : ndarray of bool, shape (12,), optional
         Leads that were recorded; the others say so instead of showing a line.
 
@@ -83,9 +91,8 @@ def draw_paper(
         shape.
     """
     _require_shapes(ecg, sampling_rate, attribution)
-    strip = 0.36 * MM_PER_INCH if synthetic else 0.0  # what the canvas takes for the stamp
-    size = (WIDTH / MM_PER_INCH, (HEIGHT + strip) / MM_PER_INCH)
-    with figure_file(path, synthetic, size) as figure:
+    size = (WIDTH / MM_PER_INCH, (HEIGHT + stamp_height(study) * MM_PER_INCH) / MM_PER_INCH)
+    with figure_file(path, study, size) as figure:
         axes = page(figure)
         _draw_grid(axes)
         recorded = np.ones(len(LEADS), bool) if lead_mask is None else np.asarray(lead_mask)
@@ -109,19 +116,19 @@ def draw_paper(
         axes.text(_LEFT, _BOTTOM - 20, note, fontsize=9, color=INK)
 
 
-def draw_empty_paper(path: str | Path, *, title: str, message: str, synthetic: bool) -> None:
+def draw_empty_paper(path: str | Path, study: Study, *, title: str, message: str) -> None:
     """Draw paper without an ECG, and say why.
 
     Parameters
     ----------
     path : path-like
         PNG to write.
+    study : Study
+        Whose figure it is.
     title, message : str
         Above the paper, and on it.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
     """
-    with figure_file(path, synthetic, (WIDTH / MM_PER_INCH, HEIGHT / MM_PER_INCH / 2)) as figure:
+    with figure_file(path, study, (WIDTH / MM_PER_INCH, HEIGHT / MM_PER_INCH / 2)) as figure:
         axes = page(figure)
         axes.text(_LEFT, HEIGHT / 2 - 20, title, fontsize=12, fontweight="bold", color=INK)
         axes.text(

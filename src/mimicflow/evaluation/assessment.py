@@ -19,8 +19,9 @@ from mimicflow.evaluation.statistics.metrics import (
     confusion,
     curves,
 )
-from mimicflow.evaluation.statistics.thresholds import decide
 from mimicflow.evaluation.statistics.weighted import plain_scores
+from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.thresholds import decide
 
 __all__ = ["Assessment", "Estimate", "assess", "fold_scores"]
 
@@ -58,13 +59,11 @@ class Assessment:
 def assess(
     predictions: pd.DataFrame,
     name: str,
+    study: Study,
     *,
-    draws: int = 1000,
-    seed: int = 0,
     level: float = 0.95,
     threshold: float = 0.5,
     thresholds: Mapping[int, Mapping[str, float]] | None = None,
-    key: str = "stay_id",
 ) -> Assessment:
     """Score a predictions table, the rows of all its folds together.
 
@@ -74,30 +73,28 @@ def assess(
         As `mimicflow.evaluation.predictions.read_predictions` returns it.
     name : str
         How tables and figures call the model.
-    draws, seed : int
-        Of the bootstrap by patient.
+    study : Study
+        How patients are drawn, and the column that names a row.
     level : float
         Of the intervals.
     threshold : float
         Of the confusion matrix.
     thresholds : mapping of int to mapping of str to float, optional
         Chosen thresholds by fold and rule, as
-        `mimicflow.evaluation.statistics.thresholds.choose_by_fold` returns them.
-    key : str
-        Column that names a row.
+        `mimicflow.evaluation.thresholds.choose_by_fold` returns them.
 
     Raises
     ------
     PredictionsError
         When the table cannot be scored.
     """
-    check_predictions(predictions, key=key)
+    check_predictions(predictions, key=study.key)
     label, probability, patient = _arrays(predictions)
     flagged = decide(predictions, thresholds) if thresholds else None
     rules = [] if flagged is None else list(flagged.columns)
     decisions = None if flagged is None else flagged.to_numpy()
     values = _values(label, probability, decisions)
-    drawn = bootstrap(label, probability, patient, draws, seed, decisions)
+    drawn = bootstrap(label, probability, patient, study.draws, study.seed, decisions)
     return Assessment(
         name=name,
         patients=predictions["subject_id"].nunique(),

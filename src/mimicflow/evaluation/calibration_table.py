@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.calibration import draw_reliability
+from mimicflow.evaluation.models import read_models
+from mimicflow.evaluation.predictions import PredictionsError, check_predictions, folds_of
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_scores, reliability
 from mimicflow.evaluation.statistics.metrics import scores
-from mimicflow.evaluation.statistics.recalibration import FITS, recalibrate
-from mimicflow.evaluation.titles import by_subset, read_titles
+from mimicflow.evaluation.statistics.recalibration import FITS
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 SCORES = (
@@ -32,27 +33,17 @@ SCORES = (
 def calibrate_models(
     predictions: Mapping[str, str | Path],
     subsets: Mapping[str, str],
-    published_scores: str | Path,
     output: str | Path,
     diagram: str | Path,
     figure: str | Path,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
-    key: str = "stay_id",
+    study: Study,
 ) -> None:
     """Write how well the models are calibrated, as they are and recalibrated.
 
     Parameters
     ----------
-    predictions : mapping of str to path-like
-        Predictions Parquet of each model, by model name.
-    subsets : mapping of str to str
-        ``all`` or ``multi``, by model name.
-    published_scores : path-like
-        CSV with the titles of the models.
+    predictions, subsets
+        As `mimicflow.evaluation.models.read_models` takes them.
     output : path-like
         CSV to write: ``model, title, recalibration, score, value, low, high``, a row per model,
         correction (``none`` and, where folds have validation patients, ``temperature``,
@@ -62,49 +53,35 @@ def calibrate_models(
         high``.
     figure : path-like
         PNG to write.
-    draws, seed : int
-        Of the bootstrap by patient. The corrections are not fitted anew in each draw.
-    synthetic : bool
-        Whether the patients are synthetic.
-    smallest : int
-        Unless they are, bins are merged until each outcome comes from as many patients.
-    key : str
-        Column that names a row of the predictions.
+    study : Study
+        The corrections are not fitted anew in each draw of patients. Bins are merged until each
+        outcome comes from as many patients as its smallest cell.
 
     Raises
     ------
     ConfigError, PredictionsError
         A model without an entry in ``subsets``, a table that cannot be scored or recalibrated.
     """
-    titles = read_titles(published_scores)
     score_tables: list[pd.DataFrame] = []
     bin_tables: list[pd.DataFrame] = []
     probabilities = {}
-    for model in by_subset(predictions, subsets):
-        recalibrated = recalibrate(predictions[model], key=key)
+    for model in read_models(predictions, subsets, study):
+        recalibrated = recalibrate(model.table, model.file, key=study.key)
         label, patient = recalibrated["label"].to_numpy(), recalibrated["subject_id"].to_numpy()
-        probabilities[model] = recalibrated
+        probabilities[model.name] = recalibrated
         for method in ("none", *FITS):
             if method not in recalibrated.columns:
                 continue
             probability = recalibrated[method].to_numpy()
-            bins = reliability(
-                label, probability, patient=patient, smallest=0 if synthetic else smallest
-            )
-            table = _score_rows(
-                label, probability, bootstrap(label, probability, patient, draws, seed)
-            )
+            bins = reliability(label, probability, patient=patient, smallest=study.smallest_cell)
+            drawn = bootstrap(label, probability, patient, study.draws, study.seed)
+            table = _score_rows(label, probability, drawn)
             for frame, tables in ((table, score_tables), (bins, bin_tables)):
-                frame.insert(0, "recalibration", method)
-                frame.insert(0, "title", titles.get(model, model))
-                frame.insert(0, "model", model)
-                tables.append(frame)
+                tables.append(model.named(frame, recalibration=method))
     measured, bins = pd.concat(score_tables), pd.concat(bin_tables)
     write_csv(measured, output)
     write_csv(bins, diagram)
-    draw_reliability(
-        bins, measured, probabilities, subsets, figure, synthetic=synthetic, smallest=smallest
-    )
+    draw_reliability(bins, measured, probabilities, subsets, figure, study)
 
 
 def _score_rows(
@@ -126,3 +103,52 @@ def _score_rows(
         for score in SCORES
     ]
     return pd.DataFrame(rows, columns=["score", "value", "low", "high"])
+
+
+def recalibrate(test: pd.DataFrame, file: str | Path, *, key: str = "stay_id") -> pd.DataFrame:
+    """Return the test predictions as they are and after each correction.
+
+    Parameters
+    ----------
+    test : pandas.DataFrame
+        As `mimicflow.evaluation.predictions.read_predictions` returns it.
+    file : path-like
+        Where it was read. Its rows of the split ``validation`` fit the corrections
+        of their own fold.
+    key : str
+        Column that names a row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The test rows sorted by stay: ``stay_id, subject_id, fold, label, none`` and, if the table
+        has validation rows, a column of probabilities per method of `FITS`.
+
+    Raises
+    ------
+    PredictionsError
+        When test rows cannot be scored, when a patient is in both parts of a fold, or when a
+        fold's validation rows are of one class, or absent while other folds have some.
+    """
+    test = pd.DataFrame(
+        {column: test[column] for column in (key, "subject_id")}
+        | {"fold": folds_of(test), "label": test["label"], "none": test["probability"]}
+    )
+    validation = pd.read_parquet(file, filters=[("split", "==", "validation")])
+    if validation.empty:
+        return test
+    inner_folds = folds_of(validation)
+    corrected = pd.DataFrame(index=test.index, columns=list(FITS), dtype=np.float64)
+    for fold, rows in test.groupby("fold"):
+        try:
+            inner = check_predictions(validation[inner_folds == fold], file, key=key)
+        except PredictionsError as error:
+            raise PredictionsError(
+                f"validation of fold {fold}: {error.message}",
+                file=file,
+                remedy=error.remedy,
+            ) from error
+        probability, label = inner["probability"].to_numpy(), inner["label"].to_numpy()
+        for method, fit in FITS.items():
+            corrected.loc[rows.index, method] = fit(probability, label)(rows["none"].to_numpy())
+    return test.join(corrected)

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
+from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.titles import full_titles
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
@@ -34,11 +36,11 @@ def feature_labels() -> pd.Series:
 
 def combine_importance(
     folds: Mapping[str, Sequence[str | Path]],
-    titles: Mapping[str, str],
-    output: str | Path,
+    subsets: Mapping[str, str],
+    table: str | Path,
     figures: Mapping[str, str | Path],
+    study: Study,
     *,
-    synthetic: bool,
     top: int = 20,
 ) -> None:
     """Write mean and SD over folds of every kind, and draw the leading features.
@@ -48,15 +50,15 @@ def combine_importance(
     folds : mapping of str to sequence of path-like
         Model -> its CSV of each fold (feature, group, measure, value), written by
         `mimicflow.admission.explain_baselines.explain_baseline`.
-    titles : mapping of str to str
-        Model -> its name for readers.
-    output : path-like
+    subsets : mapping of str to str
+        Model -> the subset that it was fitted on, which stands with its title.
+    table : path-like
         CSV: model, title, feature, group, measure, mean, sd, rank (1: largest mean of the model
         and kind of importance, which is the column ``measure``). With one fold there is no SD.
     figures : mapping of str to path-like
         ``training`` (impurity or gain), ``permutation`` and ``shap``, as many as wanted -> PNG.
-    synthetic : bool
-        Whether to stamp the figures as synthetic.
+    study : Study
+        Whose figure it is.
     top : int
         Features shown per model.
 
@@ -73,15 +75,16 @@ def combine_importance(
             f"no figure of importance is called {unknown[0]!r}",
             remedy=f"use {', '.join(KINDS)}",
         )
+    titles = full_titles(study.titles, subsets)
     tables = [
         _over_folds(paths).assign(model=model, title=titles[model])
         for model, paths in folds.items()
     ]
-    table = pd.concat(tables, ignore_index=True)[COLUMNS]
-    write_csv(table, output)
+    combined = pd.concat(tables, ignore_index=True)[COLUMNS]
+    write_csv(combined, table)
     n_folds = max(len(paths) for paths in folds.values())
     for name, path in figures.items():
-        draw_importance(table, path, name, n_folds=n_folds, synthetic=synthetic, top=top)
+        draw_importance(combined, path, name, study, n_folds=n_folds, top=top)
 
 
 def _over_folds(paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -107,9 +110,9 @@ def draw_importance(
     table: pd.DataFrame,
     path: str | Path,
     name: str,
+    study: Study,
     *,
     n_folds: int,
-    synthetic: bool,
     top: int = 20,
 ) -> None:
     """Draw the leading features of each model, side by side, with the SD over folds.
@@ -124,8 +127,8 @@ def draw_importance(
         What is shown.
     n_folds : int
         Folds that the table is made of.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     top : int
         Features per model.
     """
@@ -134,7 +137,7 @@ def draw_importance(
     models = shown["model"].unique()
     columns = min(2, len(models))
     rows = -(-len(models) // columns)
-    with figure_file(path, synthetic, (5.6 * columns, (1.1 + 0.25 * top) * rows)) as figure:
+    with figure_file(path, study, (5.6 * columns, (1.1 + 0.25 * top) * rows)) as figure:
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, model in zip(panels, models, strict=False):
             of_model = shown[shown["model"] == model]

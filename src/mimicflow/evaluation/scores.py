@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
-from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.models import Model, read_models
+from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Curves
-from mimicflow.evaluation.statistics.thresholds import choose_by_fold
-from mimicflow.evaluation.titles import by_subset, read_titles
+from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.thresholds import choose_by_fold
+from mimicflow.evaluation.titles import published_scores
 from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
@@ -31,45 +33,35 @@ _TEST = ("difference", "low", "high", "z", "p")
 
 def score_models(
     predictions: Mapping[str, str | Path],
-    published_scores: str | Path,
-    outputs: Mapping[str, str | Path],
-    *,
     subsets: Mapping[str, str],
+    outputs: Mapping[str, str | Path],
+    study: Study,
+    *,
     rules: Mapping[str, bool | Sequence[float]] = RULES,
-    draws: int = 1000,
-    seed: int = 0,
     level: float = 0.95,
     optimistic: bool = False,
-    synthetic: bool = False,
-    key: str = "stay_id",
 ) -> None:
     """Write every score of every model: pooled over folds, by fold, and as curves.
 
     Parameters
     ----------
-    predictions : mapping of str to path-like
-        Predictions Parquet of each model, by model name.
-    published_scores : path-like
-        CSV ``model, title, auroc, auprc, source``; models without a row are shown by name.
+    predictions, subsets
+        As `mimicflow.evaluation.models.read_models` takes them.
     outputs : mapping of str to path-like
         Any of ``scores`` (a row per model, score and threshold rule; AUROC twice, with the
         interval of the bootstrap and with DeLong's, both clustered by patient), ``folds`` (a row
         per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
         ``roc`` and ``pr``).
-    subsets : mapping of str to str
-        ``all`` or ``multi``, by model name.
+    study : Study
+        Whose scores they are, and how patients are drawn.
     rules : mapping
         How thresholds are chosen, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`. They are chosen on
         the validation patients of each fold; models without such patients have none.
-    draws, seed, level
-        Of the bootstrap by patient.
+    level : float
+        Of the intervals.
     optimistic : bool
         Whether the protocol let the reported patients stop training.
-    synthetic : bool
-        Whether the patients are synthetic.
-    key : str
-        Column that names a row.
 
     Raises
     ------
@@ -81,32 +73,22 @@ def score_models(
         raise ConfigError(
             f"unknown output {', '.join(unknown)}", remedy=f"use any of {', '.join(OUTPUTS)}"
         )
-    titles = read_titles(published_scores)
-    published = pd.read_csv(published_scores).set_index("model")[["auroc", "auprc"]]
+    published = published_scores()[["auroc", "auprc"]]
     parts: dict[str, list[pd.DataFrame]] = {output: [] for output in OUTPUTS}
-    for model in by_subset(predictions, subsets):
-        table = read_predictions(predictions[model], key=key)
-        thresholds = choose_by_fold(predictions[model], rules, key=key)
+    for model in read_models(predictions, subsets, study):
+        name = model.name
+        thresholds = choose_by_fold(model.file, rules, key=study.key)
         if not thresholds:
-            _LOG.info("%s has no validation patients, so no thresholds are chosen", model)
-        assessment = assess(
-            table,
-            titles.get(model, model),
-            draws=draws,
-            seed=seed,
-            level=level,
-            thresholds=thresholds,
-            key=key,
-        )
-        folds = fold_scores(table, thresholds)
-        known = published.loc[model].to_dict() if model in published.index else {}
-        labels = {"stays": subsets[model], "optimistic": optimistic, "data": _data(synthetic)}
-        parts["scores"].append(score_rows(model, assessment, folds, known, labels))
-        plain = (
-            folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule").assign(model=model)
-        )
-        parts["folds"].append(plain[["model", *plain.columns[:-1]]])
-        parts["curves"].append(_curve_points(model, assessment.curves))
+            _LOG.info("%s has no validation patients, so no thresholds are chosen", name)
+        assessment = assess(model.table, model.title, study, level=level, thresholds=thresholds)
+        folds = fold_scores(model.table, thresholds)
+        known = published.loc[name].to_dict() if name in published.index else {}
+        labels = {"stays": model.subset, "optimistic": optimistic, "data": study.data}
+        parts["scores"].append(score_rows(name, assessment, folds, known, labels))
+        plain = folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule")
+        plain.insert(0, "model", name)
+        parts["folds"].append(plain)
+        parts["curves"].append(_curve_points(name, assessment.curves))
     for output, path in outputs.items():
         write_csv(pd.concat(parts[output], ignore_index=True), path)
 
@@ -131,7 +113,7 @@ def score_rows(
     published : mapping
         Published values by score.
     labels : mapping
-        ``stays``, ``optimistic`` and ``data``, the same in all rows.
+        ``subsets``, ``optimistic`` and ``data``, the same in all rows.
 
     Returns
     -------
@@ -172,42 +154,39 @@ def score_rows(
 def compare_pairs(
     predictions: Mapping[str, str | Path],
     subsets: Mapping[str, str],
-    published_scores: str | Path,
     output: str | Path,
+    study: Study,
     *,
-    synthetic: bool = False,
     level: float = 0.95,
-    key: str = "stay_id",
 ) -> None:
     """Write the paired DeLong tests of all pairs of models of the same subset.
 
     Parameters
     ----------
-    predictions, subsets, published_scores, synthetic, level, key
+    predictions, subsets, study, level
         As in `score_models`.
     output : path-like
-        CSV to write: ``stays``, name and title of both models, ``n, patients``, both AUROCs,
+        CSV to write: ``subsets``, name and title of both models, ``n, patients``, both AUROCs,
         ``difference`` (a less b) with its interval, ``z`` and two-sided ``p``, rows taken as
         independent and (``clustered_``) clustered by patient.
 
     Raises
     ------
     ConfigError, PredictionsError
-        A model without an entry in ``subsets``; models of the same subset that were not tested on
-        the same rows, or disagree on a patient or a label.
+        A model without an entry in ``subsets``; models of the same subset that were not tested
+        on the same rows, or disagree on a patient or a label.
     """
-    titles = read_titles(published_scores)
     rows = [
         {
-            "stays": subsets[a],
-            "model_a": a,
-            "title_a": titles.get(a, a),
-            "model_b": b,
-            "title_b": titles.get(b, b),
-            **_compare(first, second, level),
-            "data": _data(synthetic),
+            "stays": a.subset,
+            "model_a": a.name,
+            "title_a": a.title,
+            "model_b": b.name,
+            "title_b": b.title,
+            **_compare(a.table, b.table, level),
+            "data": study.data,
         }
-        for a, first, b, second in _pairs(predictions, subsets, key)
+        for a, b in _pairs(read_models(predictions, subsets, study), study.key)
     ]
     clustered = [f"clustered_{name}" for name in _TEST[1:]]
     numbers = ["n", "patients", "auroc_a", "auroc_b", *_TEST, *clustered]
@@ -215,28 +194,22 @@ def compare_pairs(
     write_csv(pd.DataFrame(rows, columns=columns), output)
 
 
-def _pairs(
-    predictions: Mapping[str, str | Path], subsets: Mapping[str, str], key: str
-) -> Iterator[tuple[str, pd.DataFrame, str, pd.DataFrame]]:
+def _pairs(models: Iterable[Model], key: str) -> Iterator[tuple[Model, Model]]:
     """Yield the pairs of models of the same subset, once it is sure that they are comparable."""
-    tables = {
-        model: read_predictions(predictions[model], key=key)
-        for model in by_subset(predictions, subsets)
-    }
-    for a, b in combinations(tables, 2):
-        if subsets[a] != subsets[b]:
+    for a, b in combinations(models, 2):
+        if a.subset != b.subset:
             continue
         same = [key, "subject_id", "label"]
-        if not np.array_equal(tables[a][same].to_numpy(), tables[b][same].to_numpy()):
-            shared = len(tables[a][same].merge(tables[b][same], on=same))
+        if not np.array_equal(a.table[same].to_numpy(), b.table[same].to_numpy()):
+            shared = len(a.table[same].merge(b.table[same], on=same))
             raise PredictionsError(
-                f"not the rows of {predictions[a]}: {len(tables[b])} and {len(tables[a])} rows, "
+                f"not the rows of {a.file}: {len(b.table)} and {len(a.table)} rows, "
                 f"{shared} of them with the same {key}, patient and label",
-                file=predictions[b],
-                remedy=f"models of the subset {subsets[a]!r} are compared on the same stays; "
+                file=b.file,
+                remedy=f"models of the subset {a.subset!r} are compared on the same stays; "
                 "run all of them again on the same cohort and folds",
             )
-        yield a, tables[a], b, tables[b]
+        yield a, b
 
 
 def _compare(first: pd.DataFrame, second: pd.DataFrame, level: float) -> dict[str, float]:
@@ -280,7 +253,3 @@ def _curve_points(model: str, curves: Curves) -> pd.DataFrame:
     return pd.concat(
         [pd.DataFrame({"model": model, "curve": c, "x": x, "y": y}) for c, (x, y) in drawn.items()]
     )
-
-
-def _data(synthetic: bool) -> str:
-    return "synthetic" if synthetic else "real"

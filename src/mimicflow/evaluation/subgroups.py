@@ -1,11 +1,11 @@
 """Score a model in every group of patients.
 
-Unless the patients are synthetic, a level of a group is shown only when its events come
-from at least ``smallest`` patients and its non-events too; else its row keeps the name of the
-level and nothing more. Because the levels of a group add up to everybody, the levels that are not
-shown must together pass the same rule; while they do not, the smallest level still shown is hidden
-as well. Whatever `mimicflow.evaluation.disclosure` hides of the same counts by outcome (in Table 1)
-is hidden too, so that neither table completes the other.
+Unless the patients are synthetic, a level of a group is shown only when its events come from at
+least as many patients as the smallest cell, and its non-events too; else its row keeps the name of
+the level and nothing more. Because the levels of a group add up to everybody, the levels that are
+not shown must together pass the same rule; while they do not, the smallest level still shown is
+hidden as well. Whatever `mimicflow.evaluation.disclosure` hides of the same counts by outcome (in
+Table 1) is hidden too, so that neither table completes the other.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import SMALLEST_CELL, to_hide
+from mimicflow.evaluation.disclosure import to_hide
 from mimicflow.evaluation.figures.subgroups import draw_subgroups
 from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
-from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.models import read_models
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.statistics.metrics import scores
-from mimicflow.evaluation.titles import by_subset, read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "calibration_intercept", "calibration_slope")
@@ -36,42 +36,26 @@ def score_subgroups(
     predictions: Mapping[str, str | Path],
     subsets: Mapping[str, str],
     groups: str | Path,
-    published_scores: str | Path,
-    output: str | Path,
+    subgroups: str | Path,
     figures: Mapping[str, str | Path],
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
-    key: str = "stay_id",
+    study: Study,
 ) -> None:
     """Write the scores of every model in every group of patients.
 
     Parameters
     ----------
-    predictions : mapping of str to path-like
-        Predictions Parquet of each model, by model name.
-    subsets : mapping of str to str
-        ``all`` or ``multi``, by model name.
+    predictions, subsets
+        As `mimicflow.evaluation.models.read_models` takes them.
     groups : path-like
         Parquet with ``stay_id`` and the columns `GROUPS`, or those that the system has.
-    published_scores : path-like
-        CSV with the titles of the models.
-    output : path-like
+    subgroups : path-like
         CSV to write: ``model, title, group, level, patients, n, events, score, value, low, high,
         suppressed``. Scores are NaN where they are not defined (one class only). AUROC and
         calibration have 95 % intervals by bootstrap of patients.
     figures : mapping of str to path-like
         PNG to write, by model name; models without one are not drawn.
-    draws, seed : int
-        Of the bootstrap.
-    synthetic : bool
-        Whether the patients are synthetic. Then nothing is suppressed.
-    smallest : int
-        Fewest patients that a count may stand for.
-    key : str
-        Column that names a row of the predictions.
+    study : Study
+        Whose scores they are, who may be shown, and how patients are drawn.
 
     Raises
     ------
@@ -79,36 +63,26 @@ def score_subgroups(
         A model without an entry in ``subsets``, a table that cannot be scored, stays without a
         group.
     """
-    titles = read_titles(published_scores)
     members = pd.read_parquet(groups).set_index("stay_id")
     members = members[[group for group in GROUPS if group in members.columns]]
     tables = []
-    for model in by_subset(predictions, subsets):
-        read = read_predictions(predictions[model], key=key)
-        unknown = ~read["stay_id"].isin(members.index)
+    for model in read_models(predictions, subsets, study):
+        unknown = ~model.table["stay_id"].isin(members.index)
         if unknown.any():
             raise InputError(
                 f"{int(unknown.sum())} stays with predictions have no row in the groups",
                 file=groups,
                 remedy="make the groups again from the cohort that the models were fitted on",
             )
-        everyone = read.join(members, on="stay_id")
-        table = pd.DataFrame(
-            [
-                row
-                for group in members.columns
-                for row in _rows(everyone, group, draws, seed, 0 if synthetic else smallest)
-            ]
-        )
-        table.insert(0, "title", titles.get(model, model))
-        table.insert(0, "model", model)
+        everyone = model.table.join(members, on="stay_id")
+        rows = [row for group in members.columns for row in _rows(everyone, group, study)]
+        table = model.named(pd.DataFrame(rows))
         tables.append(table)
-        if model in figures:
-            overall = _values(everyone)
-            draw_subgroups(table, overall, subsets[model], figures[model], synthetic=synthetic)
+        if model.name in figures:
+            draw_subgroups(table, _values(everyone), model.subset, figures[model.name], study)
     result = pd.concat(tables)
     counts = ["patients", "n", "events"]
-    write_csv(result.astype(dict.fromkeys(counts, "Int64")), output)
+    write_csv(result.astype(dict.fromkeys(counts, "Int64")), subgroups)
 
 
 def suppressed_levels(rows: pd.DataFrame, group: str, smallest: int) -> set[str]:
@@ -158,17 +132,15 @@ def _rarer(part: pd.DataFrame) -> int:
     return int(min(patients.get(outcome, 0) for outcome in (0, 1)))
 
 
-def _rows(
-    everyone: pd.DataFrame, group: str, draws: int, seed: int, smallest: int
-) -> Iterator[dict[str, object]]:
+def _rows(everyone: pd.DataFrame, group: str, study: Study) -> Iterator[dict[str, object]]:
     """Yield one row per level and score."""
-    hidden = suppressed_levels(everyone, group, smallest)
+    hidden = suppressed_levels(everyone, group, study.smallest_cell)
     parts = {str(level): part for level, part in everyone.groupby(group)}
     for level in sorted(parts, key=lambda level: (level in LAST_LEVELS, level)):
         part = parts[level]
         suppressed = level in hidden
         values = dict.fromkeys(SCORES, _NOT_A_NUMBER) if suppressed else _values(part)
-        drawn = {} if suppressed else _draws(part, draws, seed)
+        drawn = {} if suppressed else _draws(part, study)
         for score in SCORES:
             # A score without a value has no interval, though some draws may have had one.
             low, high = (
@@ -190,9 +162,10 @@ def _rows(
             }
 
 
-def _draws(part: pd.DataFrame, draws: int, seed: int) -> dict[str, np.ndarray]:
+def _draws(part: pd.DataFrame, study: Study) -> dict[str, np.ndarray]:
     label, probability = part["label"].to_numpy(), part["probability"].to_numpy()
-    return bootstrap(label, probability, part["subject_id"].to_numpy(), draws, seed)
+    patient = part["subject_id"].to_numpy()
+    return bootstrap(label, probability, patient, study.draws, study.seed)
 
 
 def _values(part: pd.DataFrame) -> dict[str, float]:

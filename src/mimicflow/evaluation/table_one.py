@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.groups import LAST_LEVELS
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
@@ -23,8 +24,7 @@ def write_table_one(
     final_ecgs: str | Path,
     groups: str | Path,
     output: str | Path,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
+    study: Study,
     vitals: str | Path | None = None,
 ) -> None:
     """Write Table 1 of the admission cohort.
@@ -36,8 +36,8 @@ def write_table_one(
         features, its groups.
     output : path-like
         CSV of `table_one`; the outcomes are the dispositions, ``home`` and ``admitted``.
-    synthetic, smallest
-        As `table_one` takes them.
+    study : Study
+        As `table_one` takes it.
     vitals : path-like, optional
         Parquet of all readings (``vitals_long_cleaned.parquet``); the first of a stay is shown.
 
@@ -49,7 +49,7 @@ def write_table_one(
     tables = _read(spine, final_ecgs, groups, vitals)
     stays = tables["spine"]
     outcomes = stays.groupby("label")["disposition"].first().str.lower().tolist()
-    page = table_one(tables, "admission", outcomes, synthetic=synthetic, smallest=smallest)
+    page = table_one(tables, "admission", outcomes, study)
     write_csv(page, output)
 
 
@@ -57,9 +57,7 @@ def table_one(
     tables: Mapping[str, pd.DataFrame],
     system: str,
     outcomes: Sequence[str],
-    *,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
+    study: Study,
 ) -> pd.DataFrame:
     """Describe a cohort by outcome; the variables are listed in ``reference/table_one.csv``.
 
@@ -75,10 +73,9 @@ def table_one(
         is one, and its name the level.
     outcomes : sequence of str
         Columns of label 0 and label 1.
-    synthetic : bool
-        Whether nothing needs to be hidden.
-    smallest : int
-        Cells with fewer patients read ``<10``, and those that would give them away ``hidden``.
+    study : Study
+        Cells with fewer patients than its smallest read ``<10``, and those that would give them
+        away ``hidden``.
 
     Returns
     -------
@@ -91,13 +88,13 @@ def table_one(
     """
     stays = tables["spine"]
     parts = [stays["label"] == 0, stays["label"] == 1, stays["label"].isin([0, 1])]
-    page = _Page([*outcomes, "overall"], parts, stays["subject_id"], 0 if synthetic else smallest)
+    page = _Page([*outcomes, "overall"], parts, stays["subject_id"], study.smallest_cell)
     rows = list(page.size())
     listed = pd.read_csv(reference("table_one.csv"), keep_default_na=False)
     for variable in listed[listed["system"] == system].itertuples():
         if variable.source in tables:
             rows += page.variable(variable, tables[variable.source])
-    table = pd.DataFrame(rows).fillna("").assign(data="synthetic" if synthetic else "real")
+    table = pd.DataFrame(rows).fillna("").assign(data=study.data)
     order = ["variable", "level", "overall", *outcomes, "missing", "smd", "data"]
     return table.reindex(columns=order, fill_value="")
 

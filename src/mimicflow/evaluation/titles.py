@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from mimicflow.errors import ConfigError
+from mimicflow.reference import reference
 
 SUBSETS = {
     "all": "All stays",
@@ -17,29 +17,26 @@ SUBSETS = {
 """Headings of the subsets of stays that models are fitted and scored on."""
 
 
-def read_titles(published_scores: str | Path) -> dict[str, str]:
-    """Return the title of each model.
-
-    Parameters
-    ----------
-    published_scores : path-like
-        CSV with the columns ``model`` and ``title``; a model without a row is shown by its name.
-    """
-    table = pd.read_csv(published_scores)
-    return dict(zip(table["model"], table["title"], strict=True))
+def published_scores() -> pd.DataFrame:
+    """Return what was published of each model: ``title, auroc, auprc, source``, by its name."""
+    return pd.read_csv(reference("published_scores.csv")).set_index("model")
 
 
-def read_full_titles(published_scores: str | Path, subsets: Mapping[str, str]) -> dict[str, str]:
+def read_titles() -> dict[str, str]:
+    """Return the title of each model that has one, by its name."""
+    return published_scores()["title"].to_dict()
+
+
+def full_titles(titles: Mapping[str, str], subsets: Mapping[str, str]) -> dict[str, str]:
     """Return the title of each model with its subset, for where both subsets stand together.
 
     Parameters
     ----------
-    published_scores : path-like
-        As in `read_titles`.
+    titles : mapping of str to str
+        By model; one without is shown by its name.
     subsets : mapping of str to str
         ``all`` or ``multi``, by model name.
     """
-    titles = read_titles(published_scores)
     return {
         model: f"{titles.get(model, model)}, {SUBSETS[subset][0].lower()}{SUBSETS[subset][1:]}"
         for model, subset in subsets.items()

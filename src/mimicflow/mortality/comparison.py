@@ -25,8 +25,9 @@ from mimicflow.evaluation.figures.performance import (
 )
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.delong import compare_aurocs
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
+from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
 Run = tuple[str, str]
@@ -55,17 +56,13 @@ def compare_protocols(
     predictions: Mapping[Run, str | Path],
     repeats: Mapping[Run, str | Path],
     seconds: Mapping[Run, str | Path],
-    published_scores: str | Path,
-    published_context: str | Path,
-    output: str | Path,
+    table: str | Path,
     figure: str | Path,
     times: str | Path,
+    study: Study,
     *,
     optimistic: Collection[str] = (PUBLISHED,),
-    draws: int = 1000,
-    seed: int = 0,
     threshold: float = 0.5,
-    synthetic: bool = False,
 ) -> None:
     """Write the table and the figure of all models, and how long each was trained.
 
@@ -75,11 +72,7 @@ def compare_protocols(
         Predictions Parquet of the first repeat; CSV of all repeats (``repeat, parameters,
         log_loss, auroc, auprc`` of test patients); JSON with ``train_seconds`` of each repeat.
         Rows stand in this order.
-    published_scores : path-like
-        CSV with the titles of the models.
-    published_context : path-like
-        CSV ``system, score, low, high, text``: scores published of other cohorts, drawn as bands.
-    output : path-like
+    table : path-like
         CSV to write: `COLUMNS`. Scores are of the first repeat, with 95 % intervals of the
         bootstrap by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
         ``delong_difference`` is the AUROC less that of the LSTM of the same protocol.
@@ -89,14 +82,12 @@ def compare_protocols(
     times : path-like
         CSV to write: ``protocol, model, repeat, train_seconds``, less than it took where training
         was resumed. A file of its own, since times differ from run to run and nothing else does.
+    study : Study
+        Whose scores they are, and how patients are drawn.
     optimistic : collection of str
         The protocols that let the future, or the patients that are reported, in.
-    draws, seed : int
-        Of the bootstrap by patient.
     threshold : float
         From which probability on death is predicted, of F1.
-    synthetic : bool
-        Whether the patients are synthetic.
 
     Raises
     ------
@@ -105,27 +96,23 @@ def compare_protocols(
         that were not tested on the same patients.
     """
     _check_runs(predictions, repeats, seconds)
-    titles = read_titles(published_scores)
     tables = {run: read_predictions(path) for run, path in predictions.items()}
-    data = "synthetic" if synthetic else "real"
     rows = []
-    for (protocol, model), table in tables.items():
-        title = titles.get(model, model)
-        assessment = assess(table, title, draws=draws, seed=seed, threshold=threshold)
-        run = (protocol, model)
-        row: dict[str, object] = {"protocol": protocol, "model": model, "title": title}
-        row |= _training(repeats[run]) | _scores(assessment)
+    for run, tested in tables.items():
+        protocol, model = run
+        assessment = assess(tested, study.title(model), study, threshold=threshold)
+        row: dict[str, object] = {"protocol": protocol, "optimistic": protocol in optimistic}
+        row |= study.labels(model) | _training(repeats[run]) | _scores(assessment)
         if model != REFERENCE_MODEL and (protocol, REFERENCE_MODEL) in tables:
             others = tables[protocol, REFERENCE_MODEL]
-            row |= _delong(table, others, predictions[run])
-        rows.append(row | {"optimistic": protocol in optimistic, "data": data})
+            row |= _delong(tested, others, predictions[run])
+        rows.append(row)
     compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64"})
     timed = pd.concat([_times(run, path) for run, path in seconds.items()])
     write_csv(timed, times)
-    write_csv(compared, output)
-    context = pd.read_csv(published_context)
-    context = context[context["system"] == "mortality"]
-    draw_protocols(compared, context, figure, synthetic=synthetic)
+    write_csv(compared, table)
+    context = pd.read_csv(reference("published_context.csv"))
+    draw_protocols(compared, context[context["system"] == "mortality"], figure, study)
 
 
 def _check_runs(*files: Mapping[Run, str | Path]) -> None:
@@ -181,9 +168,9 @@ def _scores(assessment: Assessment) -> dict[str, object]:
     }
 
 
-def _delong(table: pd.DataFrame, reference: pd.DataFrame, path: str | Path) -> dict[str, float]:
+def _delong(table: pd.DataFrame, others: pd.DataFrame, path: str | Path) -> dict[str, float]:
     same = ["stay_id", "subject_id", "label"]
-    if not np.array_equal(table[same].to_numpy(), reference[same].to_numpy()):
+    if not np.array_equal(table[same].to_numpy(), others[same].to_numpy()):
         raise PredictionsError(
             f"not the test patients of {REFERENCE_MODEL}, or not their labels",
             file=path,
@@ -193,14 +180,14 @@ def _delong(table: pd.DataFrame, reference: pd.DataFrame, path: str | Path) -> d
     test = compare_aurocs(
         table["label"].to_numpy(),
         table["probability"].to_numpy(),
-        reference["probability"].to_numpy(),
+        others["probability"].to_numpy(),
         patient=table["subject_id"].to_numpy(),
     )
     return dict(zip(_DELONG, (test.difference, test.low, test.high, test.p), strict=True))
 
 
 def draw_protocols(
-    table: pd.DataFrame, context: pd.DataFrame, path: str | Path, *, synthetic: bool
+    table: pd.DataFrame, context: pd.DataFrame, path: str | Path, study: Study
 ) -> None:
     """Draw AUROC and AUPRC of all models by protocol, with size, loss and DeLong's test.
 
@@ -212,12 +199,12 @@ def draw_protocols(
         ``score, low, high, text``: what was published of other cohorts.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     rows, headings = forest_rows(table, "protocol", _HEADINGS)
     lines = len(rows) + len(headings)
-    with figure_file(path, synthetic, (17, 1.9 + 0.44 * lines)) as figure:
+    with figure_file(path, study, (17, 1.9 + 0.44 * lines)) as figure:
         left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[1, 1, 2.2])
         for axes, score, label in ((left, "auroc", "AUROC"), (middle, "auprc", "AUPRC")):
             for band in context[context["score"] == score].itertuples():

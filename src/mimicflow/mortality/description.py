@@ -15,8 +15,9 @@ from matplotlib.ticker import MaxNLocator
 
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CohortError, InputError
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, INK, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.table_one import table_one
 from mimicflow.raw.code_texts import key_text
 from mimicflow.reference import reference
@@ -38,13 +39,12 @@ _LINES: dict[str, dict[str, Any]] = {
 _SEXES = {"F": "Female", "M": "Male"}
 
 
-def describe_cohort(
+def describe_icu_cohort(
     spine: str | Path,
     visits: Paths,
     output: str | Path,
+    study: Study,
     *,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
     memory_mb: int = 1000,
 ) -> None:
     """Write the cohort by outcome.
@@ -59,10 +59,8 @@ def describe_cohort(
         of text).
     output : path-like
         CSV of `mimicflow.evaluation.table_one.table_one`, the outcomes ``alive`` and ``died``.
-    synthetic : bool
-        Whether nothing needs to be hidden.
-    smallest : int
-        Fewest patients that a cell may stand for.
+    study : Study
+        Whose patients they are, and who may be shown.
     memory_mb : int
         Limit of the database, in MB.
 
@@ -81,29 +79,26 @@ def describe_cohort(
     with _opened(stays, visits, memory_mb) as connection:
         tables["visits"] = pd.DataFrame({"n_visits": _count_visits(stays, connection)})
         tables["codes"] = _top_codes(stays, connection)
-    write_csv(
-        table_one(tables, "mortality", OUTCOMES, synthetic=synthetic, smallest=smallest), output
-    )
+    write_csv(table_one(tables, "mortality", OUTCOMES, study), output)
 
 
 def describe_visits(
     spine: str | Path,
     visits: Paths,
-    output: str | Path,
+    table: str | Path,
     summary: str | Path,
     figure: str | Path,
+    study: Study,
     *,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
     memory_mb: int = 1000,
 ) -> None:
     """Write how many hospital visits the patients have, before their sequences are cut.
 
     Parameters
     ----------
-    spine, visits, synthetic, smallest, memory_mb
-        As in `describe_cohort`.
-    output : path-like
+    spine, visits, study, memory_mb
+        As in `describe_icu_cohort`.
+    table : path-like
         CSV to write: ``n_visits, patients``, a row per number of visits that occurs. Unless the
         data are synthetic, small counts read ``<10``, and those that would give them away
         ``hidden``.
@@ -116,32 +111,32 @@ def describe_visits(
     Raises
     ------
     CohortError, InputError
-        As in `describe_cohort`.
+        As in `describe_icu_cohort`.
     """
     stays = _read_spine(spine)
     with _opened(stays, visits, memory_mb) as connection:
         n_visits = _count_visits(stays, connection)
     counts = n_visits.value_counts().sort_index()
     column = counts.to_numpy()[:, None]
-    hidden = to_hide(column, column, 0 if synthetic else smallest)[:, 0]
+    hidden = to_hide(column, column, study.smallest_cell)[:, 0]
     texts = [
-        str(n) if not hide else f"<{smallest}" if n < smallest else HIDDEN
+        str(n) if not hide else f"<{study.smallest}" if n < study.smallest else HIDDEN
         for n, hide in zip(counts, hidden, strict=True)
     ]
     statistics = {
         "patients": len(n_visits),
         "min": int(n_visits.min()),
         "median": float(n_visits.median()),
-        "mean": _mean(n_visits, counts.index[hidden], smallest),
+        "mean": _mean(n_visits, counts.index[hidden], study.smallest_cell),
         "max": int(n_visits.max()),
     }
-    few = not synthetic and len(n_visits) < smallest
-    cells = dict.fromkeys(statistics, f"<{smallest}") if few else statistics
-    write_csv(pd.DataFrame({"n_visits": counts.index, "patients": texts}), output)
+    few = len(n_visits) < study.smallest_cell
+    cells = dict.fromkeys(statistics, f"<{study.smallest}") if few else statistics
+    write_csv(pd.DataFrame({"n_visits": counts.index, "patients": texts}), table)
     # As objects, or whole numbers would be written as 2.0.
     write_csv(pd.DataFrame(cells.items(), columns=["statistic", "value"], dtype=object), summary)
-    note = f"Bars of fewer than {smallest} patients are not drawn." if hidden.any() else ""
-    _draw_visits(counts[~hidden], {} if few else statistics, note, figure, synthetic=synthetic)
+    note = f"Bars of fewer than {study.smallest} patients are not drawn." if hidden.any() else ""
+    _draw_visits(counts[~hidden], {} if few else statistics, note, figure, study)
 
 
 def _read_spine(path: str | Path) -> pd.DataFrame:
@@ -245,11 +240,10 @@ def _draw_visits(
     statistics: Mapping[str, float],
     note: str,
     path: str | Path,
-    *,
-    synthetic: bool,
+    study: Study,
 ) -> None:
     """Draw the histogram of patients by number of visits, the statistics written into it."""
-    with figure_file(path, synthetic, (6.5, 4.4)) as figure:
+    with figure_file(path, study, (6.5, 4.4)) as figure:
         axes = figure.add_subplot()
         axes.bar(counts.index, counts.to_numpy(), width=0.85, color=BLUE)
         for name in ("min", "median", "mean", "max") if statistics else ():

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.differences import score_differences
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
 from mimicflow.running.writing import write_csv
 
@@ -28,12 +28,8 @@ COLUMNS = [
 def price_leaks(
     predictions: Mapping[tuple[str, str], str | Path],
     priced: Mapping[str, str],
-    published_scores: str | Path,
     output: str | Path,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
+    study: Study,
 ) -> None:
     """Write the published scores less the audited ones.
 
@@ -46,40 +42,34 @@ def price_leaks(
         Predictions Parquet of the first repeat.
     priced : mapping of str to str
         Key of a protocol -> the protocol that is audited but for this key.
-    published_scores : path-like
-        CSV with the titles of the models.
     output : path-like
         CSV to write: `COLUMNS`, a row per leak, model and score, where the predictions of both
         protocols are there. ``leak`` is the key, or ``all``; ``published`` is the score with the
         leak.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic.
+    study : Study
+        Whose scores they are, and how patients are drawn.
 
     Raises
     ------
     InputError, PredictionsError
         A file that cannot be read or scored.
     """
-    titles = read_titles(published_scores)
     tables = {run: read_predictions(path) for run, path in predictions.items()}
     rows = [
-        {"leak": leak, "model": model, "title": titles.get(model, model), **row}
+        {"leak": leak, **study.labels(model), **row}
         for leak, protocol in {ALL: PUBLISHED, **priced}.items()
         for of, model in tables
         if of == protocol and (AUDITED, model) in tables
-        for row in _differences(tables[protocol, model], tables[AUDITED, model], draws, seed)
+        for row in _differences(tables[protocol, model], tables[AUDITED, model], study)
     ]
-    data = "synthetic" if synthetic else "real"
-    write_csv(pd.DataFrame(rows, columns=COLUMNS).assign(data=data), output)
+    write_csv(pd.DataFrame(rows, columns=COLUMNS), output)
 
 
 def _differences(
-    published: pd.DataFrame, audited: pd.DataFrame, draws: int, seed: int
+    published: pd.DataFrame, audited: pd.DataFrame, study: Study
 ) -> Iterator[dict[str, object]]:
     """Yield each score of both, their difference, and of how many patients they are."""
-    found = score_differences(published, audited, draws=draws, seed=seed)
+    found = score_differences(published, audited, draws=study.draws, seed=study.seed)
     sizes = {"n_published": len(published), "n_audited": len(audited)}
     sizes["n_both"] = int(published["stay_id"].isin(audited["stay_id"]).sum())
     for score in SCORES:

@@ -16,7 +16,6 @@ from sklearn.metrics import classification_report
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import assess
 from mimicflow.evaluation.calibration_table import calibrate_models
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.performance import (
     draw_confusion,
     draw_loss,
@@ -27,8 +26,8 @@ from mimicflow.evaluation.figures.performance import (
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.scores import RULES
 from mimicflow.evaluation.statistics.metrics import confusion
-from mimicflow.evaluation.statistics.thresholds import choose_by_fold
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.thresholds import choose_by_fold
 from mimicflow.running.writing import write_csv, write_npz
 
 CLASSES = ("Alive", "Died within a year")
@@ -51,14 +50,11 @@ _RATES = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
 def write_mortality_results(
     model: str,
     predictions: str | Path,
-    published_scores: str | Path,
     outputs: Mapping[str, str | Path],
+    study: Study,
     *,
     rules: Mapping[str, bool | Sequence[float]] = RULES,
-    draws: int = 1000,
-    seed: int = 0,
     threshold: float = 0.5,
-    synthetic: bool = False,
 ) -> None:
     """Write the tables and figures of one model.
 
@@ -68,23 +64,19 @@ def write_mortality_results(
         Its name.
     predictions : path-like
         Predictions Parquet with test and, for thresholds and recalibration, validation patients.
-    published_scores : path-like
-        CSV with the titles of the models.
     outputs : mapping of str to path-like
         All of `OUTPUTS`: ``curves`` (npz: fpr, tpr, auroc, precision, recall, auprc), ``roc``,
         ``prc``, ``confusion_figure``, ``reliability_figure`` (PNG), ``confusion``
         (CSV of `confusions`), ``classification_report`` (CSV of `classify`), ``calibration``,
         ``reliability`` (CSV of `mimicflow.evaluation.calibration_table.calibrate_models`).
+    study : Study
+        Whose scores they are, and how patients are drawn. No small cell is drawn. The tables have
+        all counts: who shows them hides what is small.
     rules : mapping
         How thresholds are chosen beside the fixed one, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`.
-    draws, seed : int
-        Of the bootstrap by patient.
     threshold : float
         The fixed one, also that of the confusion figure.
-    synthetic : bool
-        Whether to stamp figures as synthetic; unless they are, no small cell is drawn. The tables
-        have all counts: who shows them hides what is small.
 
     Raises
     ------
@@ -92,51 +84,41 @@ def write_mortality_results(
         Outputs that are unknown or missing, predictions that cannot be scored.
     """
     _check_outputs(outputs)
-    title = read_titles(published_scores).get(model, model)
+    title = study.title(model)
     table = read_predictions(predictions)
     thresholds = {FIXED: threshold, **choose_by_fold(predictions, rules).get(0, {})}
-    assessment = assess(table, title, draws=draws, seed=seed, threshold=threshold)
+    assessment = assess(table, title, study, threshold=threshold)
     arrays = {name: np.asarray(array) for name, array in asdict(assessment.curves).items()}
     write_npz(arrays, outputs["curves"])
     write_csv(confusions(table, thresholds), outputs["confusion"])
     write_csv(classify(table, thresholds), outputs["classification_report"])
     # Titles are too long for a legend inside the curves' square.
     unnamed = [replace(assessment, name="Test patients")]
-    draw_roc(unnamed, outputs["roc"], synthetic=synthetic, title=title)
-    draw_prc(unnamed, outputs["prc"], synthetic=synthetic, title=title)
+    draw_roc(unnamed, outputs["roc"], study, title=title)
+    draw_prc(unnamed, outputs["prc"], study, title=title)
     draw_confusion(
         assessment,
         outputs["confusion_figure"],
-        synthetic=synthetic,
+        study,
         classes=CLASSES,
-        smallest=0 if synthetic else SMALLEST_CELL,
+        smallest=study.smallest_cell,
     )
     calibrate_models(
         {model: predictions},
         {model: _COHORT},
-        published_scores,
         outputs["calibration"],
         outputs["reliability"],
         outputs["reliability_figure"],
-        draws=draws,
-        seed=seed,
-        synthetic=synthetic,
+        study,
     )
 
 
-def draw_training(
-    model: str,
-    history: str | Path,
-    published_scores: str | Path,
-    figure: str | Path,
-    *,
-    synthetic: bool = False,
-) -> None:
+def draw_visit_training(model: str, history: str | Path, figure: str | Path, study: Study) -> None:
     """Draw loss, AUROC and AUPRC by pass, on training and validation patients.
 
     Parameters
     ----------
-    model, published_scores, synthetic
+    model, study
         As `write_mortality_results` takes them.
     history : path-like
         CSV by pass with the columns `HISTORY`.
@@ -148,8 +130,7 @@ def draw_training(
     InputError
         A history that cannot be read.
     """
-    title = read_titles(published_scores).get(model, model)
-    draw_loss(read_columns(history, HISTORY), figure, synthetic=synthetic, title=title)
+    draw_loss(read_columns(history, HISTORY), figure, study, title=study.title(model))
 
 
 def confusions(predictions: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:

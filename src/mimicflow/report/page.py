@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.study import Study
 from mimicflow.report.blocks import Block, Chart, Section
 from mimicflow.report.chapters import (
     alarms,
@@ -50,7 +51,7 @@ def build_report(
     systems: Mapping[str, SystemFiles],
     shared: SharedFiles,
     output: str | Path,
-    synthetic: bool,
+    study: Study,
 ) -> None:
     """Write the report as one HTML page that opens offline.
 
@@ -67,8 +68,8 @@ def build_report(
         Files of the whole run.
     output : path-like
         The page.
-    synthetic : bool
-        Whether the data are synthetic: the page says so on top.
+    study : Study
+        Whose report it is: of synthetic data the page says so on top, and hides nothing.
 
     Raises
     ------
@@ -84,10 +85,10 @@ def build_report(
             file=TEXTS["systems"],
             remedy="add a row that says what is predicted, for whom and when",
         )
-    known = [System(name, files, mask=not synthetic) for name, files in systems.items()]
-    chapters = [chapter for chapter in _chapters(known, shared, synthetic) if not chapter.empty]
+    known = [System(name, files, mask=study.smallest_cell > 0) for name, files in systems.items()]
+    chapters = [chapter for chapter in _chapters(known, shared, study) if not chapter.empty]
     specs = {block.id: block.spec for block in _blocks(chapters) if isinstance(block, Chart)}
-    page = _render(title, known, chapters, specs, synthetic)
+    page = _render(title, known, chapters, specs, study.synthetic)
     size = len(page.encode("utf-8"))
     if size > LIMIT:
         log.warning(
@@ -97,7 +98,7 @@ def build_report(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _chapters(systems: list[System], shared: SharedFiles, synthetic: bool) -> Iterator[Section]:
+def _chapters(systems: list[System], shared: SharedFiles, study: Study) -> Iterator[Section]:
     yield summary.summary(systems)
     for system in systems:
         parts = [part for part in _system_sections(system) if not part.empty]
@@ -106,9 +107,9 @@ def _chapters(systems: list[System], shared: SharedFiles, synthetic: bool) -> It
     manifests = [shared.manifest, *(system.files.manifest for system in systems)]
     manifest = run.read_manifests(path for path in manifests if path is not None)
     if manifest["tables"]:
-        parts.append(run.quality(manifest, mask=not synthetic))
+        parts.append(run.quality(manifest, mask=study.smallest_cell > 0))
     if shared.excluded is not None:
-        parts.append(run.excluded(shared.excluded, mask=not synthetic))
+        parts.append(run.excluded(shared.excluded, mask=study.smallest_cell > 0))
     yield section("data_quality", sections=parts)
     parts = [run.data_versions(manifest)] if manifest["tables"] else []
     if shared.run is not None:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from mimicflow.admission.ablation import COLUMNS, ablate
+from mimicflow.admission.ablation import COLUMNS, ablate_branches
 from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.study import Study
 
 N = 400
 
@@ -41,9 +42,9 @@ def tables(tmp_path):
 def run(folder, tables, **changes):
     tables = {**tables, **changes}
     full = tables.pop("full")
-    ablate(
-        "all_stays_model", "Everything", full, tables, folder / "ablation.csv",
-        folder / "ablation.png", draws=200, seed=0, synthetic=True,
+    ablate_branches(
+        "all_stays_model", full, tables, folder / "ablation.csv", folder / "ablation.png",
+        Study(synthetic=True, draws=200, titles={"all_stays_model": "Everything"}),
     )  # fmt: skip
     return pd.read_csv(folder / "ablation.csv")
 

@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mimicflow.admission.cross_validation import write_cross_validation, write_fold
 from mimicflow.admission.published import HISTORY
+from mimicflow.evaluation.study import Study
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_the_pooled_files_hold_folds_and_all_together(pooled, tmp_path):
     names = {"summary": "s.csv", "predictions": "p.csv", "curves": "c.npz", "roc": "r", "prc": "q"}
     outputs = {name: tmp_path / file for name, file in names.items()}
 
-    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, draws=20)
+    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, Study(draws=20))
 
     summary = pd.read_csv(outputs["summary"]).set_index("metric")["value"]
     by_fold = [roc_auc_score(f["label"], f["probability"]) for _, f in pooled.groupby("fold")]
@@ -49,7 +50,7 @@ def test_a_fold_has_its_weights_epochs_and_figure(tmp_path):
     history.to_csv(tmp_path / "history.csv", index=False)
     outputs = {name: tmp_path / f"out_{name}" for name in ("checkpoint", "metrics", "loss")}
 
-    write_fold("Fold 1", tmp_path / "model.pth", tmp_path / "history.csv", outputs)
+    write_fold("Fold 1", tmp_path / "model.pth", tmp_path / "history.csv", outputs, Study())
 
     assert outputs["checkpoint"].read_bytes() == b"weights"
     pd.testing.assert_frame_equal(pd.read_csv(outputs["metrics"]), history)

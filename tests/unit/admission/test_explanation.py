@@ -21,6 +21,7 @@ from mimicflow.admission.inputs import AdmissionInputs, InputOptions
 from mimicflow.admission.prediction import load_predictor
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError
+from mimicflow.evaluation.study import Study
 
 
 def files(folder):
@@ -30,7 +31,7 @@ def files(folder):
 
 def run(hospital, fitted, folder, **changes):
     outputs = files(folder)
-    settings = {"seed": 0, "threads": 1, "rows": 100, "steps": 32, "synthetic": True}
+    settings = {"study": Study(synthetic=True), "threads": 1, "rows": 100, "steps": 32}
     inputs = changes.pop("inputs", hospital.files)
     explain_model(
         "tiny", fitted.weights, inputs, InputOptions(), hospital.store, outputs,
@@ -151,7 +152,7 @@ def test_a_case_that_no_stay_is_gets_a_figure_that_says_so(
 ):
     said = []
     monkeypatch.setattr(
-        explain, "draw_empty_paper", lambda path, **more: said.append((path, more["message"]))
+        explain, "draw_empty_paper", lambda path, _, **more: said.append((path, more["message"]))
     )
     monkeypatch.setattr(
         explain, "choose_cases", lambda *_: {**dict.fromkeys(CASES), "true_positive": 0}
@@ -181,7 +182,7 @@ def test_nothing_on_a_figure_shows_who_the_patient_is(hospital, fitted, tmp_path
 def test_models_without_static_data_or_ecgs(hospital, tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(
-        explain, "draw_empty_paper", lambda path, **more: said.append(more["message"])
+        explain, "draw_empty_paper", lambda path, _, **more: said.append(more["message"])
     )
     ecg_only = hospital.train(tmp_path / "ecg", {"branches": ["ecg"], "epochs": 1})
     table = pd.read_csv(run(hospital, ecg_only, tmp_path / "a").attributions)

@@ -7,11 +7,12 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mimicflow.admission import protocols
-from mimicflow.admission.price import SCORES, price_of_defects
+from mimicflow.admission.price import SCORES, price_defects
+from mimicflow.evaluation.study import Study
 from mimicflow.running.configuration import merged, read_config
 from mimicflow.running.scenarios import Scenarios, leaves
 
-TITLES = "model,title,auroc,auprc,source\nnet,Network,,,\nforest,Forest,,,\n"
+TITLES = {"net": "Network", "forest": "Forest"}
 
 
 def predictions(path: Path, blur: float, first: int = 0, n: int = 300) -> Path:
@@ -27,13 +28,10 @@ def predictions(path: Path, blur: float, first: int = 0, n: int = 300) -> Path:
 def table(tmp_path) -> pd.DataFrame:
     good, worse = predictions(tmp_path / "g", 1.0), predictions(tmp_path / "w", 4.0)
     others = predictions(tmp_path / "o", 4.0, first=1000)
-    (tmp_path / "titles.csv").write_text(TITLES)
-    price_of_defects(
+    price_defects(
         {(6, "net"): (good, worse), (4, "net"): (good, others), (6, "forest"): (good, good)},
-        tmp_path / "titles.csv",
         tmp_path / "price.csv",
-        draws=200,
-        synthetic=True,
+        Study(synthetic=True, draws=200, titles=TITLES),
     )
     return pd.read_csv(tmp_path / "price.csv")
 

@@ -9,6 +9,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mimicflow.admission.published import CONFUSION, HISTORY, write_combined, write_performance
 from mimicflow.errors import ConfigError, InputError
+from mimicflow.evaluation.study import Study
+
+QUICK = Study(draws=5)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def run(tmp_path) -> dict[str, object]:
 def test_curves_have_the_published_names_and_are_of_test_patients(
     run, tmp_path, style, names, areas
 ):
-    write_performance(style, **run, outputs={"curves": tmp_path / "c.npz"}, draws=20)
+    write_performance(style, **run, outputs={"curves": tmp_path / "c.npz"}, study=Study(draws=20))
     test = pd.read_parquet(run["predictions"]).query("split == 'test'")
     with np.load(tmp_path / "c.npz", allow_pickle=False) as arrays:
         assert set(arrays) == names
@@ -82,7 +85,7 @@ def test_all_files_of_a_model(run, tmp_path):
     }
     folder = tmp_path / "performance"
     paths = {key: folder / name for key, name in outputs.items()}
-    write_performance("ecg_only", **run, outputs=paths, draws=20, synthetic=True)
+    write_performance("ecg_only", **run, outputs=paths, study=Study(synthetic=True, draws=20))
     assert {path.name for path in folder.iterdir()} == set(outputs.values())
     assert paths["checkpoint"].read_bytes() == b"weights"
     assert pd.read_csv(paths["metrics"]).columns.tolist() == HISTORY
@@ -103,7 +106,7 @@ def test_the_confusion_figure_names_what_the_label_stands_for(
         "mimicflow.admission.published.draw_confusion", lambda *a, **style: drawn.update(style)
     )
     outputs = {"confusion_figure": tmp_path / "c.png"}
-    write_performance("ecg_only", **run, outputs=outputs, draws=5, positive_class=positive)
+    write_performance("ecg_only", **run, outputs=outputs, study=QUICK, positive_class=positive)
     assert drawn["classes"] == classes
 
 
@@ -116,7 +119,7 @@ def test_the_combined_files(run, tmp_path):
     }
     both = pd.read_parquet(run["predictions"])
     both[both["stay_id"] >= 60].to_parquet(tmp_path / "multi.parquet")
-    write_combined(run["predictions"], tmp_path / "multi.parquet", paths, draws=20, synthetic=True)
+    write_combined(run["predictions"], tmp_path / "multi.parquet", paths, Study(draws=20))
     with np.load(paths["curves"], allow_pickle=False) as arrays:
         parts = ("fpr", "tpr", "auc", "prec", "rec", "pr")
         assert set(arrays) == {f"{which}_{part}" for which in ("multi", "all") for part in parts}
@@ -132,11 +135,11 @@ def test_the_combined_files(run, tmp_path):
 
 def test_what_is_unknown_or_incomplete_is_named(run, tmp_path):
     with pytest.raises(ConfigError, match="unknown style 'other'"):
-        write_performance("other", **run, outputs={})
+        write_performance("other", **run, outputs={}, study=QUICK)
     with pytest.raises(ConfigError, match="unknown output plot"):
-        write_performance("ecg_only", **run, outputs={"plot": tmp_path / "x.png"}, draws=5)
+        write_performance("ecg_only", **run, outputs={"plot": tmp_path / "x.png"}, study=QUICK)
     with pytest.raises(ConfigError, match="unknown output loss"):
-        write_combined(run["predictions"], run["predictions"], {"loss": "x.png"}, draws=5)
+        write_combined(run["predictions"], run["predictions"], {"loss": "x.png"}, QUICK)
     pd.read_csv(run["history"]).drop(columns="val_ap").to_csv(run["history"], index=False)
     with pytest.raises(InputError, match="columns missing: val_ap"):
-        write_performance("ecg_only", **run, outputs={}, draws=5)
+        write_performance("ecg_only", **run, outputs={}, study=QUICK)

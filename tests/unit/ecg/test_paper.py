@@ -12,8 +12,12 @@ from mimicflow.ecg import paper
 from mimicflow.ecg.paper import draw_empty_paper, draw_paper, page
 from mimicflow.ecg.records import LEADS
 from mimicflow.errors import InputError
+from mimicflow.evaluation.study import Study
 
 PX_PER_MM = 200 / 25.4
+
+
+MADE = Study(synthetic=True)
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def drawn(monkeypatch):
     monkeypatch.setattr(paper, "page", remembered)
 
     def draw(path, *arguments, **more):
-        draw_paper(*arguments, path, synthetic=False, **more)
+        draw_paper(*arguments, path, study=Study(), **more)
         return seen[-1]
 
     return draw
@@ -157,10 +161,16 @@ def test_same_bytes_and_no_paper_without_an_ecg(tmp_path):
     ecg, attribution = beats(100), np.random.default_rng(0).normal(size=(12, 1000))
     for name in "ab":
         draw_paper(
-            ecg, 100, tmp_path / name, attribution=attribution, title="T", note="N", synthetic=True
+            ecg,
+            100,
+            tmp_path / name,
+            attribution=attribution,
+            title="T",
+            note="N",
+            study=MADE,
         )
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    draw_empty_paper(tmp_path / "none.png", title="T", message="no such stay", synthetic=True)
+    draw_empty_paper(tmp_path / "none.png", title="T", message="no such stay", study=MADE)
     assert matplotlib.image.imread(tmp_path / "none.png").min() < 0.5  # something is written
 
 
@@ -175,5 +185,5 @@ def test_same_bytes_and_no_paper_without_an_ecg(tmp_path):
 )
 def test_faulty_signals(tmp_path, ecg, sampling_rate, attribution, message):
     with pytest.raises(InputError, match=message):
-        draw_paper(ecg, sampling_rate, tmp_path / "p.png", attribution=attribution, synthetic=False)
+        draw_paper(ecg, sampling_rate, tmp_path / "p.png", attribution=attribution, study=Study())
     assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from mimicflow.evaluation.statistics.calibration import integrated_calibration_i
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.metrics import OPERATING_SCORES, scores
 from mimicflow.evaluation.statistics.weighted import plain_scores
+from mimicflow.evaluation.study import Study
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def predictions() -> pd.DataFrame:
 
 
 def test_counts_and_intervals_are_by_patient(predictions):
-    found = assess(predictions, "model", draws=300, seed=4, level=0.99, threshold=0.4)
+    found = assess(predictions, "model", Study(draws=300, seed=4), level=0.99, threshold=0.4)
     assert (found.patients, found.n, found.events, found.prevalence) == (60, 300, 150, 0.5)
     assert (found.name, found.threshold, found.level) == ("model", 0.4, 0.99)
     label, probability = predictions["label"], predictions["probability"]
@@ -50,7 +51,7 @@ def test_counts_and_intervals_are_by_patient(predictions):
 
 def test_a_faulty_table_is_refused(predictions):
     with pytest.raises(PredictionsError, match="NaN"):
-        assess(predictions.assign(probability=np.nan), "model")
+        assess(predictions.assign(probability=np.nan), "model", Study())
 
 
 def test_an_estimate_reads_as_in_a_paper():
@@ -58,7 +59,7 @@ def test_an_estimate_reads_as_in_a_paper():
 
 
 def test_every_score_has_its_interval(predictions):
-    found = assess(predictions, "model", draws=200)
+    found = assess(predictions, "model", Study(draws=200))
     label, probability = predictions["label"], predictions["probability"]
     for score, value in scores(label, probability).items():
         assert found.scores[score].value == pytest.approx(value)
@@ -73,7 +74,7 @@ def test_every_score_has_its_interval(predictions):
 def test_thresholds_of_the_folds_decide_together(predictions):
     predictions["fold"] = predictions["subject_id"] % 3
     thresholds = {fold: {"a": 0.3 + 0.1 * fold, "b": 0.5 if fold else np.nan} for fold in range(3)}
-    found = assess(predictions, "model", draws=100, thresholds=thresholds)
+    found = assess(predictions, "model", Study(draws=100), thresholds=thresholds)
     flagged = predictions["probability"] >= 0.3 + 0.1 * predictions["fold"]
     expected = plain_scores(
         *predictions[["label", "probability"]].to_numpy().T, flagged.to_numpy()[:, None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,9 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.comparison import compare
-
-PUBLISHED = resources.files("mimicflow") / "reference/published_scores.csv"
+from mimicflow.evaluation.comparison import compare_models
+from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.titles import published_scores
 
 
 def predictions(path, seed: int, n: int = 120) -> pd.DataFrame:
@@ -36,7 +35,7 @@ def test_scores_of_test_patients_beside_the_published(tmp_path):
     tables = {m: predictions(tmp_path / f"{m}.parquet", i) for i, m in enumerate(models)}
     paths = {m: tmp_path / f"{m}.parquet" for m in models}
     output, figure = tmp_path / "comparison.csv", tmp_path / "comparison.png"
-    compare(paths, models, PUBLISHED, output, figure, draws=200, synthetic=True)
+    compare_models(paths, models, output, figure, Study(synthetic=True, draws=200))
 
     table = pd.read_csv(output).set_index("model")
     assert table.index.tolist() == ["all_stays_model", "mine", "multi_stays_ECGonly"]
@@ -57,7 +56,7 @@ def test_scores_of_test_patients_beside_the_published(tmp_path):
     assert figure.stat().st_size > 0
 
     first = output.read_bytes(), figure.read_bytes()
-    compare(paths, models, PUBLISHED, output, figure, draws=200, synthetic=True)
+    compare_models(paths, models, output, figure, Study(synthetic=True, draws=200))
     assert first == (output.read_bytes(), figure.read_bytes())
 
 
@@ -66,18 +65,18 @@ def test_models_of_other_stays_side_by_side_are_pointed_out(tmp_path, caplog):
     predictions(tmp_path / "b.parquet", 0, n=90)
     paths = {"a": tmp_path / "a.parquet", "b": tmp_path / "b.parquet"}
     stays = {"a": "all", "b": "all"}
-    compare(paths, stays, PUBLISHED, tmp_path / "c.csv", tmp_path / "c.png", draws=10)
+    compare_models(paths, stays, tmp_path / "c.csv", tmp_path / "c.png", Study(draws=10))
     assert "not scored on the same stays" in caplog.text
     assert set(pd.read_csv(tmp_path / "c.csv")["data"]) == {"real"}
 
 
 def test_a_model_without_its_subset(tmp_path):
     with pytest.raises(ConfigError, match="no subset of stays given for mine"):
-        compare({"mine": "x"}, {}, PUBLISHED, tmp_path / "c.csv", tmp_path / "c.png")
+        compare_models({"mine": "x"}, {}, tmp_path / "c.csv", tmp_path / "c.png", Study())
 
 
 def test_the_published_scores_are_those_of_the_paper():
-    scores = pd.read_csv(PUBLISHED).dropna(subset="auroc").set_index("model")
+    scores = published_scores().dropna(subset="auroc")
     arrest = scores.loc[["hrv", "clinical"]]
     scores = scores.drop(arrest.index)
     assert arrest["auroc"].tolist() == [0.881, 0.735]

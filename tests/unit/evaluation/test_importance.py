@@ -16,6 +16,7 @@ from mimicflow.evaluation.importance import (
     compare_with_truth,
     feature_labels,
 )
+from mimicflow.evaluation.study import Study
 
 TITLES = {"forest": "Random forest", "boosted": "LightGBM"}
 
@@ -44,7 +45,8 @@ def folds(tmp_path):
 def combined(tmp_path, folds, **more):
     output = tmp_path / "importance.csv"
     figures = more.pop("figures", {})
-    combine_importance(folds, TITLES, output, figures, synthetic=True, **more)
+    study = Study(synthetic=True, titles=TITLES)
+    combine_importance(folds, dict.fromkeys(folds, "all"), output, figures, study, **more)
     return pd.read_csv(output)
 
 
@@ -60,7 +62,7 @@ def test_mean_sd_and_rank_over_folds(tmp_path, folds):
         of_forest["sd"], [0.4 / np.sqrt(2), 0, 0.4 / np.sqrt(2), 0], atol=1e-9
     )
     assert set(table.loc[table["model"] == "boosted", "measure"]) == {"gain", "permutation", "shap"}
-    assert set(table["title"]) == set(TITLES.values())
+    assert set(table["title"]) == {f"{title}, all stays" for title in TITLES.values()}
 
 
 def test_one_fold_has_no_sd(tmp_path, folds):
@@ -84,7 +86,7 @@ def test_figures_show_the_leading_features_by_readable_names(tmp_path, folds, mo
     assert [text.get_text() for text in forest.get_yticklabels()] == [
         "Age", "Triage acuity (ESI)", "Potassium, first",
     ]  # fmt: skip
-    assert forest.get_title(loc="left") == "Random forest"
+    assert forest.get_title(loc="left") == "Random forest, all stays"
     assert "probability" in forest.get_xlabel()
     assert "log-odds" in boosted.get_xlabel()
     assert "2 folds" in boosted.get_xlabel()
@@ -96,8 +98,8 @@ def test_three_models_leave_an_empty_place_and_the_same_bytes(tmp_path, folds):
     three = {**folds, "third": folds["forest"][:1] * 2}
     for name in "ab":
         combine_importance(
-            three, {**TITLES, "third": "Third"}, tmp_path / "i.csv",
-            {"shap": tmp_path / f"{name}.png"}, synthetic=False,
+            three, dict.fromkeys(three, "all"), tmp_path / "i.csv",
+            {"shap": tmp_path / f"{name}.png"}, Study(),
         )  # fmt: skip
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 

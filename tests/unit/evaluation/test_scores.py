@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,9 +12,9 @@ from mimicflow.evaluation.assessment import assess, fold_scores
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.scores import compare_pairs, score_models, thin
 from mimicflow.evaluation.statistics.delong import compare_aurocs
-from mimicflow.evaluation.statistics.thresholds import choose_by_fold
+from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.thresholds import choose_by_fold
 
-PUBLISHED = resources.files("mimicflow") / "reference/published_scores.csv"
 RULES = {"youden": True, "specificity": [0.9], "ppv": [0.7]}
 COLUMNS = [
     "model",
@@ -89,11 +87,11 @@ def outputs(folder):
     return {name: folder / f"{name}.csv" for name in ("scores", "folds", "curves")}
 
 
-def score(models, folder, **options):
+def score(models, folder, *, synthetic=True, draws=100, **options):
     paths, stays = models
     where = outputs(folder)
-    options = {"rules": RULES, "draws": 100, "synthetic": True} | options
-    score_models(paths, PUBLISHED, where, subsets=stays, **options)
+    study = Study(synthetic=synthetic, draws=draws)
+    score_models(paths, stays, where, study, **{"rules": RULES} | options)
     return {name: pd.read_csv(path) for name, path in where.items()}
 
 
@@ -108,7 +106,7 @@ def test_scores_of_all_models(models, tmp_path):
         assert set(rows["stays"]) == {stays[model]}
         assert (rows[["patients", "n"]] == [300, 600]).all(axis=None)
         frame, thresholds = read_predictions(path), choose_by_fold(path, RULES)
-        found = assess(frame, model, draws=100, thresholds=thresholds)
+        found = assess(frame, model, Study(draws=100), thresholds=thresholds)
         plain = rows[rows["threshold_rule"].isna()].set_index(["score", "interval"])
         for name in ("auroc", "auprc", "brier", "log_loss", "calibration_slope", "ece"):
             row = plain.loc[(name, "bootstrap")]
@@ -194,12 +192,12 @@ def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
 
 def test_only_what_is_asked_for_is_written_and_nothing_unknown(models, tmp_path):
     paths, stays = models
-    score_models(paths, PUBLISHED, {"folds": tmp_path / "f.csv"}, subsets=stays, draws=10)
+    score_models(paths, stays, {"folds": tmp_path / "f.csv"}, Study(draws=10))
     assert (tmp_path / "f.csv").exists()
     with pytest.raises(ConfigError, match="unknown output rocs"):
-        score_models(paths, PUBLISHED, {"rocs": tmp_path / "r.csv"}, subsets=stays)
+        score_models(paths, stays, {"rocs": tmp_path / "r.csv"}, Study())
     with pytest.raises(ConfigError, match="no subset of stays given for multi_stays_ECGonly, all"):
-        score_models(paths, PUBLISHED, {}, subsets={"mine": "all"})
+        score_models(paths, {"mine": "all"}, {}, Study())
 
 
 def distance(x, y, line_x, line_y):
@@ -239,7 +237,7 @@ def test_all_pairs_of_the_same_stays(models, tmp_path):
     paths, stays = models
     write_predictions(tmp_path / "third.parquet", 7)
     paths, stays = paths | {"third": tmp_path / "third.parquet"}, stays | {"third": "all"}
-    compare_pairs(paths, stays, PUBLISHED, tmp_path / "c.csv", synthetic=True)
+    compare_pairs(paths, stays, tmp_path / "c.csv", Study(synthetic=True))
     table = pd.read_csv(tmp_path / "c.csv")
     assert table.columns.tolist() == COMPARISON
     pairs = [("all_stays_model", "mine"), ("all_stays_model", "third"), ("mine", "third")]
@@ -268,13 +266,13 @@ def test_models_that_are_not_of_the_same_rows(models, tmp_path):
     ):
         changed.to_parquet(paths["mine"])
         with pytest.raises(PredictionsError, match=message):
-            compare_pairs(paths, stays, PUBLISHED, tmp_path / "c.csv")
+            compare_pairs(paths, stays, tmp_path / "c.csv", Study())
     assert not (tmp_path / "c.csv").exists()
 
 
 def test_a_single_model_has_no_pair(models, tmp_path):
     paths = {"mine": models[0]["mine"]}
-    compare_pairs(paths, {"mine": "all"}, PUBLISHED, tmp_path / "c.csv")
+    compare_pairs(paths, {"mine": "all"}, tmp_path / "c.csv", Study())
     table = pd.read_csv(tmp_path / "c.csv")
     assert table.empty
     assert table.columns.tolist() == COMPARISON

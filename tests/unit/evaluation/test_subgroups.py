@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_predictions import table, write, write_titles
+from made_predictions import TITLES, table, write
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.disclosure import to_hide
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import SCORES, score_subgroups, suppressed_levels
 
 GROUPS = ["sex", "age_band", "race", "arrival", "insurance"]
@@ -111,12 +112,9 @@ def run(groups, tmp_path):
             write(tmp_path, tables),
             {"a": "multi", "b": "all"},
             groups,
-            write_titles(tmp_path),
             tmp_path / "subgroups.csv",
             {model: tmp_path / f"{model}.png" for model in figures},
-            draws=50,
-            seed=2,
-            synthetic=synthetic,
+            Study(synthetic=synthetic, draws=50, seed=2, titles=TITLES),
         )
         return pd.read_csv(tmp_path / "subgroups.csv")
 

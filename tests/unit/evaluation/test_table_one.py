@@ -6,6 +6,7 @@ import pytest
 from tableone import TableOne
 
 from mimicflow.errors import InputError
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.table_one import table_one, write_table_one
 from mimicflow.reference import reference
 
@@ -56,7 +57,9 @@ def write(tables, tmp_path):
         paths = {name: tmp_path / f"{name}.parquet" for name in tables}
         for name, path in paths.items():
             tables[name].to_parquet(path)
-        write_table_one(**paths, output=tmp_path / "one.csv", synthetic=synthetic, **options)
+        write_table_one(
+            **paths, output=tmp_path / "one.csv", study=Study(synthetic=synthetic), **options
+        )
         return pd.read_csv(tmp_path / "one.csv", keep_default_na=False, dtype=str)
 
     return run
@@ -196,7 +199,7 @@ def test_another_system_has_other_variables_and_outcomes():
     stays = stays.assign(age=50.0, icu_los=[1.0, 3.0] * 30, prior_icu=1, died=stays["label"])
     codes = pd.DataFrame({"X": [1] * 30 + [0] * 30, "Y": 0}, index=stays.index)
     tables = {"spine": stays, "codes": codes.assign(Z=[1] + [0] * 59)}
-    found = table_one(tables, "mortality", ["alive", "died"], synthetic=False)
+    found = table_one(tables, "mortality", ["alive", "died"], Study())
     assert found.columns[2:5].tolist() == ["overall", "alive", "died"]
     assert row(found, "Length of the ICU stay")["died"] == "3.0 (3.0–3.0)"
     assert not found["variable"].str.startswith(("Sex", "Hospital visits")).any()  # no such source

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from made_predictions import write_titles
+from made_predictions import TITLES
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.titles import by_subset, read_full_titles, read_titles
+from mimicflow.evaluation.titles import by_subset, full_titles, read_titles
 
 
-def test_titles_by_model(tmp_path):
-    assert read_titles(write_titles(tmp_path)) == {"a": "Model A", "b": "Model B"}
+def test_titles_by_model():
+    titles = read_titles()
+    assert titles["all_stays_model"] == "ECG, vital signs and static"
+    assert titles["hrv"] == "Heart-rate variability"
 
 
 def test_models_of_the_same_stays_stand_together_in_their_order():
@@ -20,10 +22,8 @@ def test_models_of_the_same_stays_stand_together_in_their_order():
         by_subset(["z", "v", "w"], stays)
 
 
-def test_full_titles_name_the_subset(tmp_path):
-    assert read_full_titles(
-        write_titles(tmp_path), {"a": "all", "b": "multi", "c": "first_icu"}
-    ) == {
+def test_full_titles_name_the_subset():
+    assert full_titles(TITLES, {"a": "all", "b": "multi", "c": "first_icu"}) == {
         "a": "Model A, all stays",
         "b": "Model B, stays with ≥ 2 ECGs",
         "c": "c, first ICU stays",

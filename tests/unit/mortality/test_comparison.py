@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.delong import delong_covariance
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.comparison import COLUMNS, TIME_COLUMNS, compare_protocols
 from mimicflow.reference import reference
 
@@ -68,16 +69,15 @@ class Files:
             for run in set(files) - set(runs):
                 del files[run]
 
-    def compare(self, **options):
+    def compare(self, *, synthetic=True, **options):
         outputs = [self.folder / name for name in OUTPUTS]
         compare_protocols(
             self.predictions,
             self.repeats,
             self.seconds,
-            reference("published_scores.csv"),
-            reference("published_context.csv"),
             *outputs,
-            **{"draws": 60, "synthetic": True} | options,
+            Study(synthetic=synthetic, draws=60),
+            **options,
         )
         return pd.read_csv(outputs[0])
 

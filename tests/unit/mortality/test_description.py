@@ -8,7 +8,8 @@ import pytest
 from matplotlib.axes import Axes
 
 from mimicflow.errors import CohortError, InputError
-from mimicflow.mortality.description import describe_cohort, describe_visits
+from mimicflow.evaluation.study import Study
+from mimicflow.mortality.description import describe_icu_cohort, describe_visits
 
 # Patients by number of visits; 120 in all, 261 visits.
 VISITS = {1: 60, 2: 25, 3: 20, 4: 4, 5: 6, 9: 5}
@@ -70,7 +71,7 @@ def files(cohort, sequences, tmp_path):
 @pytest.fixture
 def describe(files, tmp_path):
     def run(synthetic=False):
-        describe_cohort(*files(), tmp_path / "one.csv", synthetic=synthetic)
+        describe_icu_cohort(*files(), tmp_path / "one.csv", Study(synthetic=synthetic))
         return pd.read_csv(tmp_path / "one.csv", keep_default_na=False, dtype=str)
 
     return run
@@ -80,7 +81,7 @@ def describe(files, tmp_path):
 def count(files, tmp_path):
     def run(synthetic=False):
         outputs = [tmp_path / name for name in ("visits.csv", "summary.csv", "visits.png")]
-        describe_visits(*files(), *outputs, synthetic=synthetic)
+        describe_visits(*files(), *outputs, Study(synthetic=synthetic))
         counts, summary = (pd.read_csv(path, dtype=str) for path in outputs[:2])
         assert counts.columns.tolist() == ["n_visits", "patients"]
         assert summary.columns.tolist() == ["statistic", "value"]
@@ -190,7 +191,7 @@ def test_in_a_large_cohort_one_decimal_of_the_mean_gives_nothing_away(cohort, se
     paths = [tmp_path / name for name in ("s.parquet", "v.parquet", "v.csv", "m.csv", "v.png")]
     spine.to_parquet(paths[0])
     visits.to_parquet(paths[1])
-    describe_visits(*paths)
+    describe_visits(*paths, Study())
     assert pd.read_csv(paths[2])["patients"].tolist() == ["10000", "hidden", "<10", "<10"]
     assert pd.read_csv(paths[3], index_col=0).loc["mean", "value"] == 2.5
 
@@ -222,19 +223,19 @@ def test_files_that_cannot_be_used_are_named(files, cohort, tmp_path):
     spine, visits = files()
     output = tmp_path / "one.csv"
     with pytest.raises(InputError, match=r"none\.parquet: cannot be read"):
-        describe_cohort(tmp_path / "none.parquet", visits, output)
+        describe_icu_cohort(tmp_path / "none.parquet", visits, output, Study())
     with pytest.raises(InputError, match="the visits cannot be read"):
-        describe_cohort(spine, tmp_path / "none.parquet", output)
+        describe_icu_cohort(spine, tmp_path / "none.parquet", output, Study())
     pd.concat([cohort, cohort]).to_parquet(spine)
     with pytest.raises(InputError, match="holds stays more than once"):
-        describe_cohort(spine, visits, output)
+        describe_icu_cohort(spine, visits, output, Study())
     cohort.drop(columns="age").to_parquet(spine)
     with pytest.raises(InputError, match=r"spine\.parquet: cannot be read: .*age"):
-        describe_cohort(spine, visits, output)
+        describe_icu_cohort(spine, visits, output, Study())
     cohort.assign(stay_id=np.arange(N)).to_parquet(spine)
     with pytest.raises(InputError, match="of other stays than those of the cohort"):
-        describe_cohort(spine, visits, output)
+        describe_icu_cohort(spine, visits, output, Study())
     cohort.head(0).to_parquet(spine)
     with pytest.raises(CohortError, match="nobody is in the cohort"):
-        describe_cohort(spine, visits, output)
+        describe_icu_cohort(spine, visits, output, Study())
     assert not output.exists()

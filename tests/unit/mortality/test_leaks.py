@@ -8,9 +8,9 @@ import pytest
 from made_predictions import draw
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.leaks import COLUMNS, price_leaks
 from mimicflow.mortality.protocols import all_protocols, is_optimistic, priced
-from mimicflow.reference import reference
 
 PRICED = {"survivors": "audited_with_survivors"}
 SCORES = {"auroc": roc_auc_score, "auprc": average_precision_score, "log_loss": log_loss}
@@ -30,13 +30,12 @@ def predictions(seen, stays=300):
     ).head(stays)
 
 
-def leaks(folder, tables, **options):
+def leaks(folder, tables, *, synthetic=True):
     paths = {run: folder / f"{'_'.join(run)}.parquet" for run in tables}
     for run, table in tables.items():
         table.to_parquet(paths[run])
     output = folder / "leak.csv"
-    scores = reference("published_scores.csv")
-    price_leaks(paths, PRICED, scores, output, **{"draws": 300, "synthetic": True} | options)
+    price_leaks(paths, PRICED, output, Study(synthetic=synthetic, draws=300))
     return pd.read_csv(output)
 
 

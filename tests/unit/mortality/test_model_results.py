@@ -18,12 +18,12 @@ from sklearn.metrics import (
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.figures import performance as figures
 from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality import model_results
 from mimicflow.mortality import training as train
 from mimicflow.mortality.model_results import CLASSES, HISTORY, OUTPUTS, classify, confusions
-from mimicflow.reference import reference
 
-TITLES = reference("published_scores.csv")
+MADE, REAL = Study(synthetic=True, draws=20), Study(draws=20)
 SIX = pd.DataFrame({"label": [0, 0, 0, 0, 1, 1], "probability": [0.1, 0.2, 0.4, 0.6, 0.45, 0.9]})
 
 
@@ -63,8 +63,8 @@ def columns(table):
     return table["label"], table["probability"]
 
 
-def write(predictions, outputs, model="gru", **options):
-    model_results.write_mortality_results(model, predictions, TITLES, outputs, draws=20, **options)
+def write(predictions, outputs, model="gru", study=REAL, **options):
+    model_results.write_mortality_results(model, predictions, outputs, study, **options)
 
 
 def test_the_counts_at_each_threshold_are_those_worked_by_hand():
@@ -103,7 +103,7 @@ def test_a_rate_of_nobody_is_zero():
 
 
 def test_the_files_of_a_model_are_of_test_patients(predictions, outputs):
-    write(predictions, outputs, synthetic=True)
+    write(predictions, outputs, study=MADE)
     assert {path.name for path in outputs["roc"].parent.iterdir()} == {
         path.name for path in outputs.values()
     }
@@ -158,11 +158,11 @@ def test_without_validation_patients_only_the_fixed_threshold_is_left(prediction
 def test_the_confusion_figure_names_the_outcome(predictions, outputs, monkeypatch):
     drawn = {}
     monkeypatch.setattr(model_results, "draw_confusion", lambda *a, **style: drawn.update(style))
-    write(predictions, outputs, synthetic=True)
+    write(predictions, outputs, study=MADE)
     classes = ("Alive", "Died within a year")
-    assert drawn == {"synthetic": True, "classes": classes, "smallest": 0}
+    assert drawn == {"classes": classes, "smallest": 0}
     write(predictions, outputs)
-    assert drawn == {"synthetic": False, "classes": classes, "smallest": 10}
+    assert drawn == {"classes": classes, "smallest": 10}
 
 
 def test_the_same_input_gives_the_same_bytes(predictions, outputs):
@@ -199,7 +199,7 @@ def test_the_history_is_what_training_writes(history):
 
 
 def test_the_history_is_drawn_with_its_three_panels(history, tmp_path, texts):
-    model_results.draw_training("gru", history, TITLES, tmp_path / "history.png", synthetic=True)
+    model_results.draw_visit_training("gru", history, tmp_path / "history.png", MADE)
 
     assert (tmp_path / "history.png").stat().st_size > 10_000
     assert {"Loss", "AUROC", "AUPRC", "GRU", "kept: epoch 2"} <= set(texts)
@@ -209,5 +209,5 @@ def test_a_history_that_lacks_a_column_is_named(history, tmp_path):
     pd.read_csv(history).drop(columns="train_ap").to_csv(history, index=False)
 
     with pytest.raises(InputError, match=r"history\.csv: columns missing: train_ap"):
-        model_results.draw_training("gru", history, TITLES, tmp_path / "history.png")
+        model_results.draw_visit_training("gru", history, tmp_path / "history.png", REAL)
     assert not (tmp_path / "history.png").exists()

@@ -4,6 +4,7 @@ import pytest
 from html_pages import Element, chapter, read_page
 from made_results import write_report_files
 
+from mimicflow.evaluation.study import Study
 from mimicflow.report import build_report, sort_files
 
 
@@ -11,7 +12,7 @@ def build(results: Path, synthetic: bool) -> str:
     files = [path for path in results.rglob("*") if path.is_file()]
     systems, shared = sort_files(files, results)
     output = results.parent / "report.html"
-    build_report("From door to ward", systems, shared, output, synthetic=synthetic)
+    build_report("From door to ward", systems, shared, output, Study(synthetic=synthetic))
     return output.read_text(encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ from html_pages import Element, chapter, rows_of, tables
 from made_mortality_results import KEPT, build_mortality
 
 from mimicflow.errors import InputError
+from mimicflow.evaluation.study import Study
 from mimicflow.report import build_report, sort_files
 
 ALIKE = "nearest codes"
@@ -271,7 +272,7 @@ def test_manifests_that_disagree_are_refused(results: Path, tmp_path: Path):
     (tmp_path / "mortality/manifest.json").write_text(json.dumps(manifest))
     systems, shared = sort_files(tmp_path.rglob("*.json"), tmp_path)
     with pytest.raises(InputError, match=r"contradicts the manifest .* about hosp/labevents"):
-        build_report("T", systems, shared, tmp_path / "x.html", synthetic=True)
+        build_report("T", systems, shared, tmp_path / "x.html", Study(synthetic=True))
 
 
 SECTIONS = {

@@ -8,9 +8,9 @@ import pytest
 from html_pages import Element, chapter, read_page, rows_of, tables
 from made_results import DEFECTS, FEATURES
 
-from mimicflow.admission.price import price_of_defects
+from mimicflow.admission.price import price_defects
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.reference import reference
+from mimicflow.evaluation.study import Study
 from mimicflow.report import ProtocolFiles, SharedFiles, SystemFiles, build_report, sort_files
 
 
@@ -21,7 +21,7 @@ def ids(page: Element) -> list[str]:
 
 def build_with(tmp_path: Path, system: SystemFiles, shared: SharedFiles | None = None) -> str:
     output = tmp_path / "page.html"
-    build_report("T", {"admission": system}, shared or SharedFiles(), output, synthetic=True)
+    build_report("T", {"admission": system}, shared or SharedFiles(), output, Study(synthetic=True))
     return output.read_text(encoding="utf-8")
 
 
@@ -256,7 +256,7 @@ def test_a_section_is_there_only_with_its_file(name: str, results: Path, tmp_pat
 
 def test_a_report_for_which_no_defect_was_priced_is_written(results: Path, tmp_path: Path):
     prices = tmp_path / "price_of_defects.csv"
-    price_of_defects({}, reference("published_scores.csv"), prices, synthetic=True)
+    price_defects({}, prices, Study(synthetic=True))
 
     page = read_page(build_with(tmp_path, SystemFiles(price_of_defects=prices)))
     assert "figure" not in page.all("main")[0].text
@@ -286,7 +286,7 @@ def test_a_section_of_a_protocol_is_there_only_with_its_file(
 
 def test_two_builds_give_the_same_bytes(results: Path, html: str, tmp_path: Path):
     systems, shared = sort_files([path for path in results.rglob("*") if path.is_file()], results)
-    build_report("From door to ward", systems, shared, tmp_path / "b.html", synthetic=True)
+    build_report("From door to ward", systems, shared, tmp_path / "b.html", Study(synthetic=True))
     assert (tmp_path / "b.html").read_text(encoding="utf-8") == html
 
 
@@ -308,7 +308,7 @@ def test_a_heavy_page_is_reported(tmp_path: Path, monkeypatch, caplog: pytest.Lo
 
 def test_a_system_without_words_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"systems.csv.*sepsis"):
-        build_report("T", {"sepsis": SystemFiles()}, SharedFiles(), tmp_path / "x", synthetic=True)
+        build_report("T", {"sepsis": SystemFiles()}, SharedFiles(), tmp_path / "x", Study())
 
 
 def test_a_table_without_its_columns_is_refused(tmp_path: Path):

@@ -16,6 +16,7 @@ from small_disks import bound_by_rights, remount, small_disk
 
 from mimicflow.errors import InputError, StorageError
 from mimicflow.evaluation.figures.canvas import figure_file
+from mimicflow.evaluation.study import Study
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.raw.ingest import ingest_table
 from mimicflow.running.database import connect
@@ -64,7 +65,7 @@ def write_a_store(path):
 
 
 def draw(path):
-    with figure_file(path, synthetic=True, size=(6, 6)) as figure:
+    with figure_file(path, Study(synthetic=True), size=(6, 6)) as figure:
         figure.subplots().imshow(np.random.default_rng(0).random((900, 900)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
 
 _EDGES = np.array([0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24.0])  # h before the arrest
@@ -18,11 +19,10 @@ def draw_alarms(
     table: pd.DataFrame,
     lead: pd.DataFrame,
     path: str | Path,
+    study: Study,
     *,
     rule: str,
     silence: float,
-    synthetic: bool,
-    smallest: int,
 ) -> None:
     """Draw the curve of all silences, and how long before the arrest the first alarm rings.
 
@@ -34,19 +34,17 @@ def draw_alarms(
         ``patient, hours`` of every event stay at the chosen threshold; NaN without an alarm.
     path : path-like
         PNG to write.
+    study : Study
+        Bars of fewer patients than its smallest cell are joined with their neighbours.
     rule : str
         Rule of the chosen threshold, which is marked on the curves.
     silence : float
         Minutes, of the configuration: its curve has the intervals.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
-    smallest : int
-        Bars of fewer patients are joined with their neighbours; 0 joins none.
     """
-    with figure_file(path, synthetic, (11.5, 5.0)) as figure:
+    with figure_file(path, study, (11.5, 5.0)) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
         _curves(left, table, rule, silence)
-        _lead_times(right, table, lead, rule, smallest)
+        _lead_times(right, table, lead, rule, study.smallest_cell)
 
 
 def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:

@@ -19,8 +19,7 @@ from mimicflow.arrest.results.alarm_figures import draw_alarms
 from mimicflow.arrest.results.horizon_scores import draws_of_patients, estimate, quotient, read_epochs
 from mimicflow.arrest.results.horizons import threshold_rule
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 
@@ -53,16 +52,12 @@ def score_alarms(
     predictions: str | Path,
     model_file: str | Path,
     options: Mapping[str, Any],
-    published: str | Path,
-    output: str | Path,
+    alarms: str | Path,
     figure: str | Path,
+    study: Study,
     *,
     model: str,
     silences: Sequence[float] = SILENCES,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write what the alarms of a model are worth, and draw it.
 
@@ -75,9 +70,7 @@ def score_alarms(
         The model's JSON, with the threshold ``specificity_…`` under ``threshold``.
     options : mapping
         ``silence_minutes`` and ``specificity``.
-    published : path-like
-        CSV with the titles of the models.
-    output : path-like
+    alarms : path-like
         CSV to write: `COLUMNS`, a row per silence, threshold and score of `ALARM_SCORES`:
 
         - ``event_sensitivity``: share of the event stays with at least one alarm,
@@ -92,17 +85,13 @@ def score_alarms(
         that no precision of alarms follows from these numbers.
     figure : path-like
         PNG to write.
+    study : Study
+        Whose alarms they are, and how patients are drawn. Scores are suppressed where the stays
+        with or without an alarm come from fewer patients than its smallest cell.
     model : str
         Name of the model.
     silences : sequence of float
         Minutes, beside those of the options.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic.
-    smallest : int
-        Unless they are, scores are suppressed where the stays with or without an alarm come
-        from fewer patients.
 
     Raises
     ------
@@ -123,29 +112,24 @@ def score_alarms(
     test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
     thresholds = [(rule, chosen), *((SWEEP, value) for value in _sweep(validation, test))]
     stays = Stays(test)
-    weights = draws_of_patients(test["subject_id"].to_numpy(), draws, seed)
-    hidden = 0 if synthetic else smallest
+    weights = draws_of_patients(test["subject_id"].to_numpy(), study.draws, study.seed)
     rows = [
         {"silence_min": silence, "rule": name, "threshold": threshold} | row
         for silence in minutes
         for name, threshold in thresholds
-        for row in stays.scores(threshold, silence, weights, hidden)
+        for row in stays.scores(threshold, silence, weights, study.smallest_cell)
     ]
-    title = read_titles(published).get(model, model)
-    table = pd.DataFrame(rows).assign(
-        model=model, title=title, data="synthetic" if synthetic else "real"
-    )
+    table = pd.DataFrame(rows).assign(**study.labels(model))
     table = table.astype({"stays": "Int64", "patients": "Int64"})[COLUMNS]
-    write_csv(table, output)
+    write_csv(table, alarms)
     lead = stays.lead_times(chosen)
     draw_alarms(
         table,
         lead,
         figure,
+        study,
         rule=rule,
         silence=options["silence_minutes"],
-        synthetic=synthetic,
-        smallest=hidden,
     )
 
 

@@ -11,8 +11,7 @@ from mimicflow.arrest.results.horizon_scores import draws_of_patients, quotient,
 from mimicflow.arrest.results.calibration_figures import draw_calibration
 from mimicflow.evaluation.statistics.bootstrap import interval
 from mimicflow.evaluation.statistics.calibration import BINS, quantile_bins, reliability
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 COLUMNS = [
@@ -21,18 +20,14 @@ COLUMNS = [
 ]
 
 
-def write_calibration(
+def calibrate_epochs(
     predictions: str | Path,
-    published: str | Path,
-    output: str | Path,
+    table: str | Path,
     figure: str | Path,
+    study: Study,
     *,
     model: str,
     bins: int = BINS,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write and draw how the probabilities of held-out epochs agree with what happened.
 
@@ -40,9 +35,7 @@ def write_calibration(
     ----------
     predictions : path-like
         Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`.
-    published : path-like
-        CSV with the titles of the models.
-    output : path-like
+    table : path-like
         CSV to write: `COLUMNS`, a row per bin of (nearly) equal numbers of epochs, the
         most likely last. ``low, high`` is Wilson's 95 % interval, which takes
         epochs as independent; ``by_patient_…`` that of a bootstrap by patient, which does not. A
@@ -50,16 +43,13 @@ def write_calibration(
         that is known.
     figure : path-like
         PNG to write.
+    study : Study
+        Whose epochs they are, and how patients are drawn. Bins are merged until each outcome comes
+        from as many patients as its smallest cell.
     model : str
         Name of the model.
     bins : int
         How many.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic.
-    smallest : int
-        Unless they are, bins are merged until each outcome comes from as many patients.
 
     Raises
     ------
@@ -67,27 +57,19 @@ def write_calibration(
         A table that cannot be scored.
     """
     epochs = read_epochs(predictions, "test")
-    table = calibration_bins(epochs, bins, draws, seed, 0 if synthetic else smallest)
-    table = table.assign(
-        model=model,
-        title=read_titles(published).get(model, model),
-        data="synthetic" if synthetic else "real",
-    )[COLUMNS]
-    write_csv(table, output)
-    title = read_titles(published).get(model, model)
-    draw_calibration(table, figure, title=title, synthetic=synthetic)
+    found = calibration_bins(epochs, bins, study).assign(**study.labels(model))[COLUMNS]
+    write_csv(found, table)
+    draw_calibration(found, figure, study, title=study.title(model))
 
 
-def calibration_bins(
-    epochs: pd.DataFrame, bins: int, draws: int, seed: int, smallest: int
-) -> pd.DataFrame:
-    """Return the bins of `write_calibration`, without model, title and data."""
+def calibration_bins(epochs: pd.DataFrame, bins: int, study: Study) -> pd.DataFrame:
+    """Return the bins of `calibrate_epochs`, without model, title and data."""
     label = epochs["label"].to_numpy(dtype=np.int64)
     probability = epochs["probability"].to_numpy()
     patient = epochs["subject_id"].to_numpy()
-    table = reliability(label, probability, bins, patient=patient, smallest=smallest)
+    table = reliability(label, probability, bins, patient=patient, smallest=study.smallest_cell)
     units, unit = np.unique(patient, return_inverse=True)
-    weights = draws_of_patients(units, draws, seed)
+    weights = draws_of_patients(units, study.draws, study.seed)
     # A merged bin is called by its first: every row is in the last bin that begins at or before.
     member = np.searchsorted(table["bin"], quantile_bins(probability, bins) + 1, side="right") - 1
     rows = []

@@ -6,24 +6,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
 
 
-def draw_calibration(table: pd.DataFrame, path: str | Path, *, title: str, synthetic: bool) -> None:
+def draw_calibration(table: pd.DataFrame, path: str | Path, study: Study, *, title: str) -> None:
     """Draw the observed share of events against the mean prediction of each bin.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `mimicflow.arrest.results.calibration.write_calibration` writes it.
+        As `mimicflow.arrest.results.calibration.calibrate_epochs` writes it.
     path : path-like
         PNG to write.
     title : str
         Of the model.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
-    with figure_file(path, synthetic, (5.6, 7.0)) as figure:
+    with figure_file(path, study, (5.6, 7.0)) as figure:
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
         if table.empty:

@@ -25,6 +25,7 @@ from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.figures.performance import read_columns
 from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 _SIZES = ["patients", "stays", "event_stays", "n", "events"]
@@ -46,17 +47,13 @@ _READ = ["horizon_h", "title", *_SIZES, "threshold", "score", *_ENDS, "suppresse
 _METRICS_REMEDY = "score the horizons of this model again, with the same predictions"
 
 
-def compare_models(
+def compare_arrest_models(
     predictions: Mapping[str, str | Path],
     metrics: Mapping[str, str | Path],
     options: Mapping[str, Any],
-    published: str | Path,
-    output: str | Path,
+    table: str | Path,
     figure: str | Path,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
+    study: Study,
 ) -> None:
     """Write the table and the figure that compare two models at every horizon.
 
@@ -67,9 +64,7 @@ def compare_models(
         it, of two models by name; the first is compared with the second.
     options : mapping
         ``horizons_h``, in hours.
-    published : path-like
-        CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
-    output : path-like
+    table : path-like
         CSV to write: `COLUMNS`, a row per horizon and model. Scores are those of the metrics. On
         the rows of the first model stand the differences to the second: of the AUROC with
         DeLong's interval and p value, epochs taken as independent (``auroc_difference_…, p``) and
@@ -78,10 +73,8 @@ def compare_models(
         it is there beside tests that others made in this way.
     figure : path-like
         PNG to write.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic. Suppression is taken from the metrics.
+    study : Study
+        Whose scores they are, and how patients are drawn. Suppression is taken from the metrics.
 
     Raises
     ------
@@ -100,23 +93,22 @@ def compare_models(
     tables = {model: read_epochs(path, "test") for model, path in predictions.items()}
     _check_same_epochs(tables, predictions)
     a, b = tables.values()
-    weights = draws_of_patients(a["subject_id"].to_numpy(), draws, seed)
+    weights = draws_of_patients(a["subject_id"].to_numpy(), study.draws, study.seed)
     rows = []
     for hours in horizons_of(options):
         of_horizon = [
             {"horizon_h": hours, "model": model}
-            | _scores(metrics[model], hours, table)
-            | _published(published, model, hours)
-            for model, table in tables.items()
+            | _scores(metrics[model], hours, epochs)
+            | _published(model, hours)
+            for model, epochs in tables.items()
         ]
         if pd.notna([row["auroc"] for row in of_horizon]).all():
             of_horizon[0] |= _differences(a, b, hours, weights)
         rows += of_horizon
-    data = "synthetic" if synthetic else "real"
-    table = pd.DataFrame(rows, columns=COLUMNS).assign(data=data)
-    table = table.astype(dict.fromkeys(_SIZES, "Int64"))
-    write_csv(table, output)
-    draw_models(table, figure, synthetic=synthetic)
+    compared = pd.DataFrame(rows, columns=COLUMNS).assign(data=study.data)
+    compared = compared.astype(dict.fromkeys(_SIZES, "Int64"))
+    write_csv(compared, table)
+    draw_models(compared, figure, study)
 
 
 def _check_same_epochs(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:
@@ -149,8 +141,8 @@ def _scores(path: str | Path, hours: float, test: pd.DataFrame) -> dict[str, Any
     return row
 
 
-def _published(path: str | Path, model: str, hours: float) -> dict[str, float]:
-    known = published_of(path, model)
+def _published(model: str, hours: float) -> dict[str, float]:
+    known = published_of(model)
     return {f"published_{score}": known.get((hours, score), float("nan")) for score in SCORES}
 
 

@@ -23,8 +23,7 @@ from mimicflow.arrest.features import HRV, VITAL
 from mimicflow.arrest.model_folder import ArrestModel, load_model
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.calibration import quantile_bins
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
@@ -48,19 +47,15 @@ _REFERENCES = {
 }
 
 
-def explain_model(
+def explain_arrest_model(
     features: str | Path,
     folder: str | Path,
-    published: str | Path,
     outputs: Mapping[str, str | Path],
+    study: Study,
     *,
     top: int = 6,
     rows: int = ROWS,
-    draws: int = 1000,
-    seed: int = 0,
     threads: int = 1,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write and draw how much each feature moves the predictions, and in which direction.
 
@@ -71,8 +66,6 @@ def explain_model(
         test split is explained.
     folder : path-like
         Of the fitted model, see `mimicflow.arrest.model_folder.load_model`.
-    published : path-like
-        CSV with the titles of the models and, as score ``shap_rank``, the published ranks.
     outputs : mapping of str to path-like
         All of `OUTPUTS`: ``shap`` (CSV of `COLUMNS`, a row per feature: the mean absolute SHAP
         value in log-odds with its 95 % interval of the bootstrap by patient, and Spearman's
@@ -80,19 +73,15 @@ def explain_model(
         ``dependence`` (CSV of `DEPENDENCE`, a row per leading feature and bin of its values: the
         median value and its range, the mean SHAP value and its 10th and 90th percentile; bin 0 are
         the epochs in which it is not known), and a PNG of each.
+    study : Study
+        Whose model it is, and how patients are drawn. Bins of the dependence with fewer patients
+        than its smallest cell are left out, and events of fewer are not counted.
     top : int
         Features whose dependence is shown.
     rows : int
         Epochs that are explained at most, drawn by the seed.
-    draws, seed : int
-        Of the bootstrap by patient.
     threads : int
         Of LightGBM; the values do not depend on it.
-    synthetic : bool
-        Whether the patients are synthetic.
-    smallest : int
-        Unless they are, bins of the dependence with fewer patients are left out, and events of
-        fewer are not counted.
 
     Raises
     ------
@@ -108,28 +97,24 @@ def explain_model(
             f"outputs {', '.join(sorted(outputs))} are given", remedy=f"give {', '.join(OUTPUTS)}"
         )
     model = load_model(folder)
-    epochs = _test_epochs(features, model, rows, seed)
+    epochs = _test_epochs(features, model, rows, study.seed)
     values = epochs[list(model.features)].to_numpy(dtype=np.float64)
     shap = shap_values(model.booster, values, threads)[:, :-1]
-    table = rank_features(epochs, list(model.features), shap, draws, seed)
-    title = read_titles(published).get(model.kind, model.kind)
-    data = "synthetic" if synthetic else "real"
+    table = rank_features(epochs, list(model.features), shap, study)
     table = table.assign(
-        model=model.kind,
-        title=title,
+        **study.labels(model.kind),
         unit=table["feature"].map(_units(model.kind)).fillna(""),
-        published_rank=table["feature"].map(_published_ranks(published, model.kind)),
+        published_rank=table["feature"].map(_published_ranks(model.kind)),
         n=len(epochs),
-        events=_events(epochs, 0 if synthetic else smallest),
+        events=_events(epochs, study.smallest_cell),
         patients=epochs["subject_id"].nunique(),
-        data=data,
     ).astype({"published_rank": "Int64", "events": "Int64"})[COLUMNS]
-    bins = _leading_dependence(epochs, model, shap, table.head(top), 0 if synthetic else smallest)
-    bins = bins.assign(model=model.kind, data=data)[DEPENDENCE]
+    bins = _leading_dependence(epochs, model, shap, table.head(top), study.smallest_cell)
+    bins = bins.assign(model=model.kind, data=study.data)[DEPENDENCE]
     write_csv(table, outputs["shap"])
     write_csv(bins, outputs["dependence"])
-    draw_ranking(table, outputs["ranking_figure"], synthetic=synthetic)
-    draw_dependence(table.head(top), bins, outputs["dependence_figure"], synthetic=synthetic)
+    draw_ranking(table, outputs["ranking_figure"], study)
+    draw_dependence(table.head(top), bins, outputs["dependence_figure"], study)
 
 
 def shap_values(booster: lightgbm.Booster, values: np.ndarray, threads: int = 1) -> np.ndarray:
@@ -153,7 +138,7 @@ def shap_values(booster: lightgbm.Booster, values: np.ndarray, threads: int = 1)
 
 
 def rank_features(
-    epochs: pd.DataFrame, features: list[str], shap: np.ndarray, draws: int, seed: int
+    epochs: pd.DataFrame, features: list[str], shap: np.ndarray, study: Study
 ) -> pd.DataFrame:
     """Return the features by their mean absolute SHAP value.
 
@@ -165,8 +150,8 @@ def rank_features(
         k names.
     shap : numpy.ndarray of shape (n, k)
         Log-odds.
-    draws, seed : int
-        Of the bootstrap by patient.
+    study : Study
+        How patients are drawn.
 
     Returns
     -------
@@ -175,7 +160,7 @@ def rank_features(
         Equal values stand in the order of the features.
     """
     patients, unit = np.unique(epochs["subject_id"].to_numpy(), return_inverse=True)
-    weights = draws_of_patients(patients, draws, seed)
+    weights = draws_of_patients(patients, study.draws, study.seed)
     size = weights @ np.bincount(unit)
     rows = []
     for place, feature in enumerate(features):
@@ -297,7 +282,7 @@ def _units(kind: str) -> pd.Series:
     return pd.read_csv(file).set_index(name)["unit"].fillna("")
 
 
-def _published_ranks(path: str | Path, kind: str) -> dict[str, int]:
-    table = pd.read_csv(path)
+def _published_ranks(kind: str) -> dict[str, int]:
+    table = pd.read_csv(reference("published_arrest.csv"))
     table = table[(table["model"] == kind) & (table["score"] == "shap_rank")]
     return dict(zip(table["feature"], table["value"].astype(int), strict=True))

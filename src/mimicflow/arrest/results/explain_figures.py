@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 
 _COLUMNS = 3
@@ -18,22 +19,22 @@ MISSING = 0
 """The bin of the dependence that holds the epochs in which a feature is not known."""
 
 
-def draw_ranking(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
+def draw_ranking(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw mean absolute SHAP values with 95 % intervals, coloured by direction.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``shap`` of `mimicflow.arrest.results.explain.explain_model`.
+        ``shap`` of `mimicflow.arrest.results.explain.explain_arrest_model`.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     shown = table.head(_SHOWN)
     places = np.arange(len(shown))
     first = table.iloc[0]
-    with figure_file(path, synthetic, (7.2, 1.9 + 0.27 * len(shown))) as figure:
+    with figure_file(path, study, (7.2, 1.9 + 0.27 * len(shown))) as figure:
         axes = figure.add_subplot()
         axes.barh(places, shown["mean_abs_shap"], height=0.7, color=_colours(shown["direction"]))
         errors = np.abs(shown[["lower", "upper"]].to_numpy().T - shown["mean_abs_shap"].to_numpy())
@@ -67,26 +68,26 @@ def draw_ranking(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> N
 
 
 def draw_dependence(
-    table: pd.DataFrame, bins: pd.DataFrame, path: str | Path, *, synthetic: bool
+    table: pd.DataFrame, bins: pd.DataFrame, path: str | Path, study: Study
 ) -> None:
     """Draw the SHAP value of the leading features against their value, a panel each.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        The leading rows of ``shap`` of `mimicflow.arrest.results.explain.explain_model`.
+        The leading rows of ``shap`` of `mimicflow.arrest.results.explain.explain_arrest_model`.
     bins : pandas.DataFrame
         Its ``dependence``.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     features = list(table["feature"])
     columns = min(_COLUMNS, len(features))
     rows = -(-len(features) // columns)
     first = table.iloc[0]
-    with figure_file(path, synthetic, (max(5.0, 4.0 * columns), 3.0 * rows + 1.1)) as figure:
+    with figure_file(path, study, (max(5.0, 4.0 * columns), 3.0 * rows + 1.1)) as figure:
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, row in zip(panels, table.itertuples(), strict=False):
             _panel(axes, row.feature, row.unit, bins[bins["feature"] == row.feature])

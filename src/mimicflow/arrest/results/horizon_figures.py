@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel, mark_published
 from mimicflow.evaluation.statistics.metrics import Curves, Estimate
@@ -42,7 +43,7 @@ class HorizonCurves:
 
 
 def draw_roc(
-    horizons: Sequence[HorizonCurves], path: str | Path, *, title: str, synthetic: bool
+    horizons: Sequence[HorizonCurves], path: str | Path, study: Study, *, title: str
 ) -> None:
     """Draw the ROC curves of all horizons, with AUROC and 95 % interval beside them.
 
@@ -54,10 +55,10 @@ def draw_roc(
         PNG to write.
     title : str
         Of the model.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
-    with figure_file(path, synthetic, SIZE) as figure:
+    with figure_file(path, study, SIZE) as figure:
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
         for horizon, (colour, line) in _styled(horizons):
@@ -71,14 +72,14 @@ def draw_roc(
 
 
 def draw_precision_recall(
-    horizons: Sequence[HorizonCurves], path: str | Path, *, title: str, synthetic: bool
+    horizons: Sequence[HorizonCurves], path: str | Path, study: Study, *, title: str
 ) -> None:
     """Draw the precision-recall curves of all horizons, their prevalences as dotted lines.
 
     The axis of precision ends above the highest precision that any curve has at a sensitivity of
     5 % or more: with few events it lies far below 1. Parameters are those of `draw_roc`.
     """
-    with figure_file(path, synthetic, SIZE) as figure:
+    with figure_file(path, study, SIZE) as figure:
         axes = figure.add_subplot()
         highest = 0.0
         for horizon, (colour, line) in _styled(horizons):
@@ -104,7 +105,7 @@ def draw_precision_recall(
         _finish(figure, axes, title, "Sensitivity (recall)", "Precision (PPV)", horizons)
 
 
-def draw_models(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
+def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw AUROC and AUPRC of the models at every horizon, and their difference.
 
     Behind the AUROC of the first model stands its difference with the p value of DeLong's test
@@ -113,15 +114,15 @@ def draw_models(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> No
     Parameters
     ----------
     table : pandas.DataFrame
-        As `mimicflow.arrest.results.comparison.compare_models` writes it.
+        As `mimicflow.arrest.results.comparison.compare_arrest_models` writes it.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     rows, headings = _lines(table)
     size = (14.5, 2.1 + 0.34 * (len(rows) + len(headings)))
-    with figure_file(path, synthetic, size) as figure:
+    with figure_file(path, study, size) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         for axes, score in zip(panels, ("auroc", "auprc"), strict=True):
             shown = {line: row for line, row in rows.items() if pd.notna(row[score])}

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mimicflow.reference import reference
 from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
 from mimicflow.evaluation.statistics.calibration import enough_patients
 from mimicflow.evaluation.statistics.metrics import Estimate
@@ -233,17 +234,15 @@ def quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
 
 
-def published_of(path: str | Path, model: str) -> Mapping[tuple[float, str], float]:
+def published_of(model: str) -> Mapping[tuple[float, str], float]:
     """Return what was published of a model, by horizon (h) and score.
 
     Parameters
     ----------
-    path : path-like
-        CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
     model : str
         ``hrv`` or ``clinical`` (vital signs); of others nothing was published.
     """
-    table = pd.read_csv(path)
+    table = pd.read_csv(reference("published_arrest.csv"))
     table = table[(table["model"] == model) & table["feature"].isna()]
     return dict(
         zip(zip(table["horizon_h"], table["score"], strict=True), table["value"], strict=True)

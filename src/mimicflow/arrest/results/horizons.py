@@ -23,9 +23,8 @@ from mimicflow.arrest.results.horizon_scores import (
     read_epochs,
 )
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.statistics.metrics import Estimate, choose_thresholds, curves
-from mimicflow.evaluation.titles import read_titles
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
@@ -52,16 +51,12 @@ class Horizon:
 def score_horizons(
     predictions: str | Path,
     options: Mapping[str, Any],
-    published: str | Path,
-    output: str | Path,
+    metrics: str | Path,
     roc: str | Path,
     prc: str | Path,
+    study: Study,
     *,
     model: str,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write the scores of a model at every horizon, and draw its curves.
 
@@ -76,22 +71,16 @@ def score_horizons(
     options : mapping
         ``horizons_h`` (hours) and ``specificity``, which a threshold must have on the validation
         epochs of its horizon.
-    published : path-like
-        CSV ``model, title, horizon_h, score, feature, value, low, high, source``.
-    output : path-like
+    metrics : path-like
         CSV to write: `COLUMNS`, a row per horizon and score. ``n`` and ``events`` count epochs,
         ``event_stays`` the stays with at least one event epoch.
     roc, prc : path-like
         PNG to write.
+    study : Study
+        Whose scores they are, and how patients are drawn. A horizon with fewer patients of either
+        class than its smallest cell is suppressed: without scores, events and curve.
     model : str
         Name of the model, by which its published figures are found.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic.
-    smallest : int
-        Unless they are, a horizon with fewer patients of either class is suppressed: without
-        scores, events and curve.
 
     Raises
     ------
@@ -101,21 +90,18 @@ def score_horizons(
         A table that cannot be scored.
     """
     test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
-    weights = draws_of_patients(test["subject_id"].to_numpy(), draws, seed)
+    weights = draws_of_patients(test["subject_id"].to_numpy(), study.draws, study.seed)
     found = [
-        _score(test, validation, hours, options, weights, 0 if synthetic else smallest)
+        _score(test, validation, hours, options, weights, study.smallest_cell)
         for hours in horizons_of(options)
     ]
-    title = read_titles(published).get(model, model)
-    known = published_of(published, model)
+    known = published_of(model)
     rows = [row for horizon in found for row in _rows(test, horizon, known)]
-    table = pd.DataFrame(rows).assign(
-        model=model, title=title, data="synthetic" if synthetic else "real"
-    )
-    write_csv(table.astype(dict.fromkeys(_COUNTS, "Int64"))[COLUMNS], output)
+    table = pd.DataFrame(rows).assign(**study.labels(model))
+    write_csv(table.astype(dict.fromkeys(_COUNTS, "Int64"))[COLUMNS], metrics)
     drawn = [_curves(test, horizon) for horizon in found]
-    draw_roc(drawn, roc, title=title, synthetic=synthetic)
-    draw_precision_recall(drawn, prc, title=title, synthetic=synthetic)
+    draw_roc(drawn, roc, study, title=study.title(model))
+    draw_precision_recall(drawn, prc, study, title=study.title(model))
 
 
 def horizons_of(options: Mapping[str, Any]) -> list[float]:

@@ -14,8 +14,8 @@ from mimicflow.reference import reference
 from mimicflow.arrest.results.over_time_figures import draw_over_time
 from mimicflow.errors import InputError
 from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.performance import read_columns
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 COLUMNS = [
@@ -30,17 +30,13 @@ _KEYS = ["subject_id", "stay_id"]
 _REMEDY = "make the table of features again from the measured epochs"
 
 
-def describe_over_time(
+def describe_hrv_over_time(
     features: str | Path,
     importance: str | Path,
     options: Mapping[str, Any],
-    output: str | Path,
+    table: str | Path,
     figure: str | Path,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    smallest: int = SMALLEST_CELL,
+    study: Study,
 ) -> None:
     """Write and draw the leading measures by hour before the arrest.
 
@@ -53,10 +49,10 @@ def describe_over_time(
     features : path-like
         Parquet with ``subject_id, stay_id, label, hours_to_arrest`` and the measures.
     importance : path-like
-        CSV ``feature, rank``, as `mimicflow.arrest.results.explain.explain_model` writes it.
+        CSV ``feature, rank``, as `mimicflow.arrest.results.explain.explain_arrest_model` writes it.
     options : mapping
         ``top_measures``: how many are described.
-    output : path-like
+    table : path-like
         CSV to write: `COLUMNS`, a row per measure and hour before the arrest (``hours_to`` ≤
         hours < ``hours_from``). ``mean`` is over stays with its 95 % interval of Student's t.
         ``control_…`` are quartiles over control stays, each its mean over all its epochs. ``tau``
@@ -66,13 +62,9 @@ def describe_over_time(
         interval is that of a bootstrap by patient.
     figure : path-like
         PNG to write.
-    draws, seed : int
-        Of the bootstrap by patient.
-    synthetic : bool
-        Whether the patients are synthetic.
-    smallest : int
-        Unless they are, hours of fewer patients are suppressed, and with fewer patients of either
-        group their figures.
+    study : Study
+        Whose measures they are, and how patients are drawn. Hours of fewer patients than its
+        smallest cell are suppressed, and with fewer patients of either group their figures.
 
     Raises
     ------
@@ -83,17 +75,15 @@ def describe_over_time(
     ranking = ranking.head(options["top_measures"])
     epochs = _read(features, list(ranking["feature"]))
     units = pd.read_csv(reference("hrv_measures.csv")).set_index("measure")["unit"].fillna("")
-    hidden = 0 if synthetic else smallest
     tables = []
     for measure, rank in ranking.itertuples(index=False):
-        table = describe_measure(epochs, measure, draws=draws, seed=seed, smallest=hidden)
-        tables.append(table.assign(unit=units.get(measure, ""), rank=rank))
-    table = pd.concat(tables, ignore_index=True)
-    table = table.assign(split=SPLIT, data="synthetic" if synthetic else "real")
+        described = describe_measure(epochs, measure, study)
+        tables.append(described.assign(unit=units.get(measure, ""), rank=rank))
+    hours = pd.concat(tables, ignore_index=True).assign(split=SPLIT, data=study.data)
     counts = ["stays", "patients", "control_stays", "tau_n", "tau_stays"]
-    table = table.astype(dict.fromkeys(counts, "Int64"))[COLUMNS]
-    write_csv(table, output)
-    draw_over_time(table, figure, synthetic=synthetic)
+    hours = hours.astype(dict.fromkeys(counts, "Int64"))[COLUMNS]
+    write_csv(hours, table)
+    draw_over_time(hours, figure, study)
 
 
 def _read(path: str | Path, measures: Sequence[str]) -> pd.DataFrame:
@@ -135,22 +125,20 @@ def stay_hours(epochs: pd.DataFrame, measure: str) -> pd.DataFrame:
     return grouped.agg(hours=("hours_to_arrest", "mean"), value=(measure, "mean")).reset_index()
 
 
-def describe_measure(
-    epochs: pd.DataFrame, measure: str, *, draws: int, seed: int, smallest: int
-) -> pd.DataFrame:
-    """Return the rows of one measure; parameters and columns are those of `describe_over_time`."""
+def describe_measure(epochs: pd.DataFrame, measure: str, study: Study) -> pd.DataFrame:
+    """Return the rows of one measure, with the columns of `describe_hrv_over_time`."""
     means = stay_hours(epochs, measure)
     control = epochs[epochs["label"] == 0].dropna(subset=measure)
     control = control.groupby(_KEYS)[measure].mean()
-    enough = control.index.get_level_values(0).nunique() >= smallest
+    enough = control.index.get_level_values(0).nunique() >= study.smallest_cell
     quartiles = control.quantile([0.25, 0.5, 0.75]).to_numpy() if enough else [np.nan] * 3
     of_control = dict(zip(("control_q25", "control_median", "control_q75"), quartiles, strict=True))
     of_control["control_stays"] = len(control) if enough else None
-    trend = kendall(means, draws, seed, smallest)
+    trend = kendall(means, study)
     first = np.floor(epochs.loc[epochs["label"] == 1, "hours_to_arrest"]).max()
     rows = [
         {"measure": measure, "hours_from": hour + 1, "hours_to": hour}
-        | _hour(means[means["hour"] == hour], smallest)
+        | _hour(means[means["hour"] == hour], study.smallest_cell)
         | of_control
         | trend
         for hour in range(int(first), -1, -1)
@@ -175,17 +163,15 @@ def _hour(means: pd.DataFrame, smallest: int) -> dict[str, object]:
     }
 
 
-def kendall(means: pd.DataFrame, draws: int, seed: int, smallest: int = 0) -> dict[str, object]:
+def kendall(means: pd.DataFrame, study: Study) -> dict[str, object]:
     """Return Kendall's tau-b of means of stay and hour with the hours to the arrest.
 
     Parameters
     ----------
     means : pandas.DataFrame
         As `stay_hours` returns it.
-    draws, seed : int
-        Of the bootstrap by patient.
-    smallest : int
-        Fewest patients for whom numbers are returned.
+    study : Study
+        How patients are drawn. There are no numbers of fewer than its smallest cell.
 
     Returns
     -------
@@ -193,14 +179,14 @@ def kendall(means: pd.DataFrame, draws: int, seed: int, smallest: int = 0) -> di
         ``tau, tau_lower, tau_upper, tau_p, tau_n, tau_stays``.
     """
     names = ("tau", "tau_lower", "tau_upper", "tau_p", "tau_n", "tau_stays")
-    if means["subject_id"].nunique() < max(smallest, 1):
+    if means["subject_id"].nunique() < max(study.smallest_cell, 1):
         return dict.fromkeys(names[:4], float("nan")) | dict.fromkeys(names[4:])
     hours, values = means["hours"].to_numpy(), means["value"].to_numpy()
     found = kendalltau(hours, values)
     patient = means["subject_id"].to_numpy()
     places = np.arange(len(means))
     drawn = []
-    for block in patient_weights(patient, draws, seed):
+    for block in patient_weights(patient, study.draws, study.seed):
         for weights in block:
             rows = np.repeat(places, weights)
             drawn.append(kendalltau(hours[rows], values[rows]).statistic)

@@ -7,28 +7,29 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
 
 _COLUMNS = 3
 
 
-def draw_over_time(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
+def draw_over_time(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw mean and 95 % interval by hour before the arrest, a panel per measure.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `mimicflow.arrest.results.over_time.describe_over_time` writes it.
+        As `mimicflow.arrest.results.over_time.describe_hrv_over_time` writes it.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     measures = list(dict.fromkeys(table["measure"]))
     columns = min(_COLUMNS, len(measures))
     rows = -(-len(measures) // columns)
     size = (max(5.0, 4.1 * columns), 3.1 * rows + 1.1)
-    with figure_file(path, synthetic, size) as figure:
+    with figure_file(path, study, size) as figure:
         panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         for axes, measure in zip(panels, measures, strict=False):
             _panel(axes, table[table["measure"] == measure])

@@ -9,8 +9,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.documents.facts import environment, gather
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import atomic_output, write_csv
 
@@ -23,10 +23,8 @@ def write_checklist(
     files: Mapping[str, str | Path],
     output: str | Path,
     table: str | Path,
+    study: Study,
     models: Iterable[str | Path] = (),
-    *,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write the checklist (items of Collins et al., BMJ 2024;385:e078378, in our own words).
 
@@ -36,7 +34,7 @@ def write_checklist(
 
     Parameters
     ----------
-    system, files, models, synthetic, smallest
+    system, files, study, models
         As in `mimicflow.evaluation.documents.facts.gather`.
     output : path-like
         Markdown.
@@ -44,11 +42,11 @@ def write_checklist(
         CSV: item, section, topic, applies (D development, E evaluation), asks, status (filled or
         open), answer, place, data.
     """
-    facts = gather(system, files, models, synthetic=synthetic, smallest=smallest)
+    facts = gather(system, files, study, models)
     made = environment()
     listed = pd.read_csv(reference("tripod_ai.csv"), keep_default_na=False, dtype=str)
     items = [_answer(item, facts, made) for item in listed.to_dict("records")]
-    frame = pd.DataFrame(items).assign(data="synthetic" if synthetic else "real")
+    frame = pd.DataFrame(items).assign(data=study.data)
     write_csv(frame, table)
     n_filled = int((frame["status"] == FILLED).sum())
     text = made.get_template("tripod_ai.md.j2").render(

@@ -15,8 +15,8 @@ import jinja2
 import pandas as pd
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.flow import parts, stages
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import sha256
 
@@ -32,10 +32,8 @@ FILES = (
 def gather(
     system: str,
     files: Mapping[str, str | Path],
+    study: Study,
     models: Iterable[str | Path] = (),
-    *,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
 ) -> dict[str, Any]:
     """Read the facts of a run.
 
@@ -46,10 +44,10 @@ def gather(
     files : mapping of str to path-like
         Some of ``FILES``. ``scores``, ``comparisons``, ``calibration``, ``decision`` and
         ``subgroups`` of one protocol; ``run`` is ``results/run.json``.
+    study : Study
+        Whose documents they are, and who may be shown.
     models : iterable of path-like
         Files of fitted models; each is named with its SHA-256.
-    synthetic, smallest
-        As in `mimicflow.evaluation.figures.flow.stages`.
 
     Returns
     -------
@@ -67,16 +65,16 @@ def gather(
         raise ConfigError(f"no facts come from {', '.join(unknown)}", remedy=f"give {FILES}")
     facts: dict[str, Any] = {
         "system": system,
-        "synthetic": synthetic,
-        "smallest": smallest,
+        "synthetic": study.synthetic,
+        "smallest": study.smallest,
         "text": _texts(system),
         "n_features": len(pd.read_csv(reference("static_features.csv"))),
         "given": sorted(files),
     }
     if "attrition" in files:
-        facts["stages"] = stages(files["attrition"], synthetic, smallest)
+        facts["stages"] = stages(files["attrition"], study)
     if "spine" in files:
-        facts["parts"] = parts(files["spine"], synthetic, smallest)
+        facts["parts"] = parts(files["spine"], study)
     if "scores" in files:
         facts["scores"] = _scores(pd.read_csv(files["scores"], keep_default_na=True))
     for name, keys in _KEYS.items():

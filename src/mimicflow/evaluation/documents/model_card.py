@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.documents.facts import environment, gather
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import atomic_output
 
 
@@ -16,10 +16,8 @@ def write_model_card(
     system: str,
     files: Mapping[str, str | Path],
     output: str | Path,
+    study: Study,
     models: Iterable[str | Path] = (),
-    *,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Write the model card, built as in Mitchell et al. (FAT* 2019, doi 10.1145/3287560.3287596).
 
@@ -27,12 +25,12 @@ def write_model_card(
 
     Parameters
     ----------
-    system, files, models, synthetic, smallest
+    system, files, study, models
         As in `mimicflow.evaluation.documents.facts.gather`.
     output : path-like
         Markdown.
     """
-    facts = gather(system, files, models, synthetic=synthetic, smallest=smallest)
+    facts = gather(system, files, study, models)
     if facts["config"]:
         facts["config_text"] = yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True)
     text = environment().get_template("model_card.md.j2").render(facts)

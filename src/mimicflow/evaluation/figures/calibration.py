@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
 
 _AFTER = "beta"  # of the corrections, the smooth one that can also undo a shift
@@ -28,9 +28,7 @@ def draw_reliability(
     probabilities: Mapping[str, pd.DataFrame],
     subsets: Mapping[str, str],
     path: str | Path,
-    *,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
+    study: Study,
 ) -> None:
     """Draw observed shares against predictions, a panel per model, a row per subset.
 
@@ -45,17 +43,15 @@ def draw_reliability(
         ``all`` or ``multi``, by model name.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
-    smallest : int
-        Unless they are, bars of fewer patients are left out of the histograms.
+    study : Study
+        Bars of fewer patients than its smallest cell are left out of the histograms.
     """
     by_subset: dict[str, list[str]] = {}
     for model in probabilities:
         by_subset.setdefault(subsets[model], []).append(model)
     columns = max(len(models) for models in by_subset.values())
     size = (max(5.0, 2.75 * columns + 0.5), 4.35 * len(by_subset) + 0.6)
-    with figure_file(path, synthetic, size) as figure:
+    with figure_file(path, study, size) as figure:
         grid = figure.subplots(
             2 * len(by_subset),
             columns,
@@ -72,7 +68,7 @@ def draw_reliability(
                     continue
                 model = models[column]
                 _diagram(axes[0], _of(bins, model), _of(measured, model))
-                _histogram(axes[1], probabilities[model], 0 if synthetic else smallest)
+                _histogram(axes[1], probabilities[model], study.smallest_cell)
                 if column == 0:
                     axes[0].set_ylabel(f"{SUBSETS.get(subset, subset)}\nObserved share")
                     axes[1].set_ylabel("Share of\nstays")

@@ -14,6 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import atomic_output
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), safe for colour-blind readers.
@@ -46,16 +47,21 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+def stamp_height(study: Study) -> float:
+    """Return the height of the strip, in inches, that the stamp of synthetic data takes."""
+    return 0.36 if study.synthetic else 0.0
+
+
 @contextlib.contextmanager
-def figure_file(path: str | Path, synthetic: bool, size: tuple[float, float]) -> Iterator[Figure]:
+def figure_file(path: str | Path, study: Study, size: tuple[float, float]) -> Iterator[Figure]:
     """Yield an empty figure; stamp and save it, atomically and without clock or version.
 
     Parameters
     ----------
     path : path-like
         PNG or SVG to write, by its suffix.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is: one of synthetic patients is stamped.
     size : tuple of float
         Width and height in inches.
     """
@@ -63,11 +69,11 @@ def figure_file(path: str | Path, synthetic: bool, size: tuple[float, float]) ->
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         # The stamp has a strip of its own above the layout, so that it never hides anything.
-        strip = 0.36 / size[1] if synthetic else 0.0
+        strip = stamp_height(study) / size[1]
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, rect=(0, 0, 1, 1 - strip))
         figure = Figure(figsize=size, layout=layout)
         yield figure
-        if synthetic:
+        if study.synthetic:
             figure.text(
                 0.98,
                 1 - strip / 1.8,

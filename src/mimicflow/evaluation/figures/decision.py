@@ -10,24 +10,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
 
 
-def draw_decision_curves(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
+def draw_decision_curves(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw net benefit by threshold with 95 % bands, a panel per subset.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `mimicflow.evaluation.statistics.decision.weigh_decisions` writes it.
+        As `mimicflow.evaluation.decisions.weigh_decisions` writes it.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     subsets = list(table["stays"].unique())
     styles = _styles(table)
-    with figure_file(path, synthetic, (5.2 * len(subsets) + 0.3, 4.9)) as figure:
+    with figure_file(path, study, (5.2 * len(subsets) + 0.3, 4.9)) as figure:
         panels = figure.subplots(1, len(subsets), sharey=True, squeeze=False)[0]
         for axes, subset in zip(panels, subsets, strict=True):
             _panel(axes, table[table["stays"] == subset], styles)

@@ -18,12 +18,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
-from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
+from mimicflow.evaluation.disclosure import HIDDEN, to_hide
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file, stamp_height
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import atomic_output
 
-_STAMP = 0.36  # inches, the strip that figure_file keeps for the stamp
 _PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -48,28 +48,26 @@ class Part:
     outcomes: tuple[tuple[str, str], ...]
 
 
-def stages(attrition: str | Path, synthetic: bool, smallest: int = SMALLEST_CELL) -> list[Stage]:
+def stages(attrition: str | Path, study: Study) -> list[Stage]:
     """Return the main boxes; ``reference/flow.csv`` says which steps are boxes and why stays go.
 
-    A box that fewer than ``smallest`` stays or patients were lost on the way to is joined with the
-    next one, so that no difference between two boxes gives a small count away.
+    A box that fewer stays or patients than the smallest cell were lost on the way to is joined with
+    the next one, so that no difference between two boxes gives a small count away.
 
     Parameters
     ----------
     attrition : path-like
         CSV: step, description, rows, stays, patients; steps that ``flow.csv`` lacks are facts
         counted beside the way and make no box.
-    synthetic : bool
-        Whether nothing needs to be hidden.
-    smallest : int
-        Least number of patients that may be shown.
+    study : Study
+        Whose flow it is, and who may be shown.
 
     Raises
     ------
     InputError
         When a step is missing.
     """
-    limit = 0 if synthetic else smallest
+    limit = study.smallest_cell
     counts = pd.read_csv(attrition).set_index("step")
     steps = pd.read_csv(reference("flow.csv"), keep_default_na=False)
     missing = [step for step in steps["step"] if step not in counts.index]
@@ -106,19 +104,14 @@ def stages(attrition: str | Path, synthetic: bool, smallest: int = SMALLEST_CELL
     return found
 
 
-def parts(
-    spine: str | Path,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
-    folds: str | Path | None = None,
-) -> list[Part]:
+def parts(spine: str | Path, study: Study, folds: str | Path | None = None) -> list[Part]:
     """Return the parts of the cohort: training, validation and test, or the folds.
 
     Parameters
     ----------
     spine : path-like
         Parquet, one row per stay with subject_id, label, disposition and split.
-    synthetic, smallest
+    study : Study
         As in `stages`.
     folds : path-like, optional
         Predictions of one model of a cross-validation (``stay_id``, ``fold``, ``split``); its
@@ -134,7 +127,7 @@ def parts(
         stays = stays[stays["stay_id"].isin(reported.index)]
         titles = "Fold " + (stays["stay_id"].map(reported).astype(int) + 1).astype(str)
         ordered = [f"Fold {fold + 1}" for fold in sorted(set(reported.astype(int)))]
-    limit = 0 if synthetic else smallest
+    limit = study.smallest_cell
     names = stays.groupby("label")["disposition"].first().str.capitalize()
     masks = [
         [(titles == title) & (stays["label"] == label) for title in ordered]
@@ -164,35 +157,34 @@ def parts(
 def draw_flow(
     attrition: str | Path,
     spine: str | Path,
-    output_svg: str | Path,
-    output_png: str | Path,
-    synthetic: bool,
-    smallest: int = SMALLEST_CELL,
+    svg: str | Path,
+    png: str | Path,
+    study: Study,
     folds: str | Path | None = None,
 ) -> None:
     """Draw the flow of patients, as SVG to put into a page and as PNG.
 
     Parameters
     ----------
-    attrition, spine, synthetic, smallest, folds
+    attrition, spine, study, folds
         As in `stages` and `parts`.
-    output_svg : path-like
+    svg : path-like
         SVG with title and description for screen readers, without references to anything outside.
-    output_png : path-like
+    png : path-like
         The same as PNG.
     """
-    boxes = stages(attrition, synthetic, smallest)
-    divided = parts(spine, synthetic, smallest, folds)
+    boxes = stages(attrition, study)
+    divided = parts(spine, study, folds)
     chart = _Chart(boxes, divided)
     width, height = chart.size
-    stamp = _STAMP if synthetic else 0.0
-    for path in (output_svg, output_png):
-        with figure_file(path, synthetic, (width, height + stamp)) as figure:
+    stamp = stamp_height(study)
+    for path in (svg, png):
+        with figure_file(path, study, (width, height + stamp)) as figure:
             # A page may show the drawing where these fonts are unknown: letters become shapes.
             mpl.rcParams["svg.fonttype"] = "path"
             figure.set_layout_engine("none")
             chart.draw(figure.add_axes((0.0, 0.0, 1.0, height / (height + stamp))))
-    _describe(output_svg, "Flow of patients", _in_words(boxes, divided))
+    _describe(svg, "Flow of patients", _in_words(boxes, divided))
 
 
 class _Chart:

@@ -16,6 +16,7 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment
 from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
 
 
@@ -48,7 +49,7 @@ def read_columns(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def draw_roc(
-    assessments: Sequence[Assessment], path: str | Path, *, synthetic: bool, title: str = ""
+    assessments: Sequence[Assessment], path: str | Path, study: Study, *, title: str = ""
 ) -> None:
     """Draw the ROC curves of one or several models, with AUROC and interval in the legend.
 
@@ -58,12 +59,12 @@ def draw_roc(
         One curve each.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     title : str
         Above the axes.
     """
-    with figure_file(path, synthetic, (5, 5.6)) as figure:
+    with figure_file(path, study, (5, 5.6)) as figure:
         axes = _unit_square(figure, title, "False positive rate", "True positive rate")
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="Chance")
         for assessment, (colour, line) in zip(assessments, _line_styles(), strict=False):
@@ -78,13 +79,13 @@ def draw_roc(
 
 
 def draw_prc(
-    assessments: Sequence[Assessment], path: str | Path, *, synthetic: bool, title: str = ""
+    assessments: Sequence[Assessment], path: str | Path, study: Study, *, title: str = ""
 ) -> None:
     """Draw precision-recall curves, with AUPRC and interval in the legend and the prevalences.
 
     Parameters are those of `draw_roc`.
     """
-    with figure_file(path, synthetic, (5, 5.6)) as figure:
+    with figure_file(path, study, (5, 5.6)) as figure:
         axes = _unit_square(figure, title, "Recall (sensitivity)", "Precision (PPV)")
         for assessment, (colour, line) in zip(assessments, _line_styles(), strict=False):
             axes.axhline(assessment.prevalence, color=colour, linewidth=1, linestyle=":")
@@ -104,8 +105,8 @@ def draw_prc(
 def draw_confusion(
     assessment: Assessment,
     path: str | Path,
+    study: Study,
     *,
-    synthetic: bool,
     classes: tuple[str, str] = ("negative", "positive"),
     smallest: int = 0,
 ) -> None:
@@ -117,8 +118,8 @@ def draw_confusion(
         Its ``confusion`` and ``threshold``.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     classes : tuple of str
         Names of label 0 and label 1.
     smallest : int
@@ -138,7 +139,7 @@ def draw_confusion(
     rates = (
         f"\nprecision {cells['precision']:.2f}, recall {cells['recall']:.2f}, F1 {cells['f1']:.2f}"
     )
-    with figure_file(path, synthetic, (4.6, 5.5)) as figure:
+    with figure_file(path, study, (4.6, 5.5)) as figure:
         axes = figure.add_subplot()
         if hidden.any():
             axes.set_facecolor("#eeeeee")
@@ -165,7 +166,7 @@ def draw_confusion(
         )
 
 
-def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title: str = "") -> None:
+def draw_loss(history: pd.DataFrame, path: str | Path, study: Study, *, title: str = "") -> None:
     """Draw losses, AUROCs and, where both parts have them, AUPRCs by pass, the kept one marked.
 
     Parameters
@@ -175,8 +176,8 @@ def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title
         val_ap``; the last row with ``is_best`` is the pass whose weights were kept.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     title : str
         Above the axes.
     """
@@ -184,7 +185,7 @@ def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title
     if {"train_ap", "val_ap"} <= set(history.columns):
         measures["ap"] = "AUPRC"
     best = history.loc[history["is_best"].astype(bool), "epoch"]
-    with figure_file(path, synthetic, (6, 1.2 + 2.2 * len(measures))) as figure:
+    with figure_file(path, study, (6, 1.2 + 2.2 * len(measures))) as figure:
         panels = figure.subplots(len(measures), 1, sharex=True)
         for axes, (measure, label) in zip(panels, measures.items(), strict=True):
             for part, name, colour, marker in (
@@ -211,7 +212,7 @@ def draw_loss(history: pd.DataFrame, path: str | Path, *, synthetic: bool, title
         panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -> None:
+def draw_comparison(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw AUROC and AUPRC of all models with intervals, the published scores beside them.
 
     Parameters
@@ -220,11 +221,11 @@ def draw_comparison(table: pd.DataFrame, path: str | Path, *, synthetic: bool) -
         As `mimicflow.evaluation.comparison.compare` writes it.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     rows, headings = forest_rows(table, "stays", SUBSETS)
-    with figure_file(path, synthetic, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
+    with figure_file(path, study, (10.5, 2.0 + 0.36 * (len(rows) + len(headings)))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _panel_beside_published(left, rows, "auroc", "AUROC")
         _panel_beside_published(right, rows, "auprc", "AUPRC")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
 
 _PANELS = {
@@ -32,8 +33,7 @@ def draw_subgroups(
     overall: Mapping[str, float],
     subset: str,
     path: str | Path,
-    *,
-    synthetic: bool,
+    study: Study,
 ) -> None:
     """Draw AUROC, calibration intercept and slope of each level with 95 % intervals.
 
@@ -47,11 +47,11 @@ def draw_subgroups(
         On which stays it was scored: ``all`` or ``multi``.
     path : path-like
         PNG to write.
-    synthetic : bool
-        Whether to stamp the figure as synthetic.
+    study : Study
+        Whose figure it is.
     """
     lines = _lines(table)
-    with figure_file(path, synthetic, (11, 1.7 + 0.27 * len(lines))) as figure:
+    with figure_file(path, study, (11, 1.7 + 0.27 * len(lines))) as figure:
         panels = figure.subplots(1, len(_PANELS), sharey=True)
         for axes, (score, (title, ideal)) in zip(panels, _PANELS.items(), strict=True):
             rows = table[table["score"] == score].set_index(["group", "level"])

@@ -8,21 +8,7 @@ compare it with the package dcurves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
-
-from mimicflow.errors import ConfigError
-from mimicflow.evaluation.figures.decision import draw_decision_curves
-from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.statistics.bootstrap import patient_weights
-from mimicflow.evaluation.titles import by_subset, read_titles
-from mimicflow.running.writing import write_csv
-
-TREAT_ALL, TREAT_NONE = "treat_all", "treat_none"
-_TITLES = {TREAT_ALL: "Treat all", TREAT_NONE: "Treat none"}
 
 
 def probability_grid(lowest: float, highest: float, step: float) -> list[float]:
@@ -77,96 +63,3 @@ def _sums_of_first(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Sum the first ``counts`` columns, (rows, k)."""
     sums = np.cumsum(values, axis=1)
     return np.where(counts > 0, sums[:, np.maximum(counts, 1) - 1], 0)
-
-
-def weigh_decisions(
-    predictions: Mapping[str, str | Path],
-    subsets: Mapping[str, str],
-    published_scores: str | Path,
-    output: str | Path,
-    figure: str | Path,
-    *,
-    thresholds: Sequence[float],
-    draws: int = 1000,
-    seed: int = 0,
-    synthetic: bool = False,
-    key: str = "stay_id",
-) -> None:
-    """Write the decision curves of all models.
-
-    Parameters
-    ----------
-    predictions : mapping of str to path-like
-        Predictions Parquet of each model, by model name.
-    subsets : mapping of str to str
-        ``all`` or ``multi``, by model name.
-    published_scores : path-like
-        CSV with the titles of the models.
-    output : path-like
-        CSV to write: ``model, title, stays, threshold, net_benefit, low, high``. After the models
-        of each subset follow ``treat_all`` (on all its stays) and ``treat_none``.
-    figure : path-like
-        PNG to write.
-    thresholds : sequence of float
-        Threshold probabilities, in (0, 1), e.g. 0.01 to 0.99.
-    draws, seed : int
-        Of the bootstrap by patient, for 95 % intervals.
-    synthetic : bool
-        Whether the patients are synthetic.
-    key : str
-        Column that names a row of the predictions.
-
-    Raises
-    ------
-    ConfigError, PredictionsError
-        Thresholds outside (0, 1), a model without an entry in ``subsets``, a table that cannot be
-        scored.
-    """
-    grid = np.asarray(thresholds, dtype=np.float64)
-    if not len(grid) or not ((grid > 0) & (grid < 1)).all():
-        raise ConfigError(
-            "decision thresholds must lie between 0 and 1, without both",
-            remedy="use for instance 0.01 to 0.99",
-        )
-    titles = read_titles(published_scores) | _TITLES
-    curves = []
-    models = by_subset(predictions, subsets)
-    for subset in dict.fromkeys(subsets[model] for model in models):
-        tables = {
-            m: read_predictions(predictions[m], key=key) for m in models if subsets[m] == subset
-        }
-        everyone = pd.concat(tables.values()).drop_duplicates(key)
-        # To treat all is to act on a prediction that is always certain, to treat none on one
-        # that is never enough.
-        tables[TREAT_ALL] = everyone.assign(probability=1.0)
-        tables[TREAT_NONE] = everyone.assign(probability=0.0)
-        for model, table in tables.items():
-            curve = _curve(table, grid, draws, seed)
-            curve.insert(0, "stays", subset)
-            curve.insert(0, "title", titles.get(model, model))
-            curve.insert(0, "model", model)
-            curves.append(curve)
-    table = pd.concat(curves)
-    write_csv(table, output)
-    draw_decision_curves(table, figure, synthetic=synthetic)
-
-
-def _curve(predictions: pd.DataFrame, grid: np.ndarray, draws: int, seed: int) -> pd.DataFrame:
-    """Return the net benefit at each threshold, with its interval."""
-    label = predictions["label"].to_numpy()
-    probability = predictions["probability"].to_numpy()
-    drawn = np.concatenate(
-        [
-            net_benefit(label, probability, grid, weights)
-            for weights in patient_weights(predictions["subject_id"].to_numpy(), draws, seed)
-        ]
-    )
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return pd.DataFrame(
-        {
-            "threshold": grid,
-            "net_benefit": net_benefit(label, probability, grid),
-            "low": low,
-            "high": high,
-        }
-    )

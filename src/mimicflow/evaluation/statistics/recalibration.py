@@ -7,20 +7,12 @@ applied to the fold's test rows; test outcomes have no part in it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
-from mimicflow.evaluation.predictions import (
-    PredictionsError,
-    check_predictions,
-    folds_of,
-    read_predictions,
-)
 from mimicflow.evaluation.statistics.calibration import EPSILON, clipped_logit
 
 TEMPERATURES = (0.05, 20.0)
@@ -130,51 +122,3 @@ FITS: dict[str, Callable[[np.ndarray, np.ndarray], Correction]] = {
     "beta": _beta,
 }
 """Fits of (probability, label) on validation patients, by the name of the method."""
-
-
-def recalibrate(predictions: str | Path, *, key: str = "stay_id") -> pd.DataFrame:
-    """Return the test predictions as they are and after each correction.
-
-    Parameters
-    ----------
-    predictions : path-like
-        Predictions table, ``stay_id, subject_id, fold, split, label, probability``. Rows of the
-        split ``validation`` fit the corrections of their own fold.
-    key : str
-        Column that names a row.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The test rows sorted by stay: ``stay_id, subject_id, fold, label, none`` and, if the table
-        has validation rows, a column of probabilities per method of `FITS`.
-
-    Raises
-    ------
-    PredictionsError
-        When test rows cannot be scored, when a patient is in both parts of a fold, or when a
-        fold's validation rows are of one class, or absent while other folds have some.
-    """
-    read = read_predictions(predictions, key=key)
-    test = pd.DataFrame(
-        {column: read[column] for column in (key, "subject_id")}
-        | {"fold": folds_of(read), "label": read["label"], "none": read["probability"]}
-    )
-    validation = pd.read_parquet(predictions, filters=[("split", "==", "validation")])
-    if validation.empty:
-        return test
-    inner_folds = folds_of(validation)
-    corrected = pd.DataFrame(index=test.index, columns=list(FITS), dtype=np.float64)
-    for fold, rows in test.groupby("fold"):
-        try:
-            inner = check_predictions(validation[inner_folds == fold], predictions, key=key)
-        except PredictionsError as error:
-            raise PredictionsError(
-                f"validation of fold {fold}: {error.message}",
-                file=predictions,
-                remedy=error.remedy,
-            ) from error
-        probability, label = inner["probability"].to_numpy(), inner["label"].to_numpy()
-        for method, fit in FITS.items():
-            corrected.loc[rows.index, method] = fit(probability, label)(rows["none"].to_numpy())
-    return test.join(corrected)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.alarm_figures import joined
 from mimicflow.arrest.results.alarms import (
     ALARM_SCORES,
@@ -158,11 +159,10 @@ class Files:
         self.model.write_text(json.dumps({"threshold": {RULE: 0.2}}))
         self.output, self.figure = folder / "alarms.csv", folder / "alarms.png"
 
-    def score(self, options=OPTIONS, **more):
-        chosen = {"model": "hrv", "draws": 50, "synthetic": True} | more
-        published = reference("published_arrest.csv")
-        files = self.predictions, self.model, options, published, self.output, self.figure
-        score_alarms(*files, **chosen)
+    def score(self, options=OPTIONS, *, synthetic=True, **more):
+        study = Study(synthetic=synthetic, draws=50)
+        files = self.predictions, self.model, options, self.output, self.figure
+        score_alarms(*files, study, **{"model": "hrv"} | more)
         return pd.read_csv(self.output)
 
 

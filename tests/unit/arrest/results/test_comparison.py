@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from mimicflow.arrest.results.comparison import COLUMNS, compare_models
+from mimicflow.evaluation.study import Study
+from mimicflow.arrest.results.comparison import COLUMNS, compare_arrest_models
 from mimicflow.arrest.results.horizons import score_horizons
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
@@ -17,7 +18,6 @@ from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.reference import reference
 
 OPTIONS = {"horizons_h": [24, 6, 1], "specificity": 0.8}
-PUBLISHED = reference("published_arrest.csv")
 DRAWS = 60
 
 
@@ -28,18 +28,18 @@ class Files:
         self.metrics = {model: folder / f"{model}.csv" for model in tables}
         self.output, self.figure = folder / "comparison.csv", folder / "comparison.png"
 
-    def score(self, **more):
-        options = {"draws": DRAWS, "synthetic": True} | more
+    def score(self, *, synthetic=True):
+        study = Study(synthetic=synthetic, draws=DRAWS)
         for model, path in self.predictions.items():
             figures = self.folder / "roc.png", self.folder / "prc.png"
             score_horizons(
-                path, OPTIONS, PUBLISHED, self.metrics[model], *figures, model=model, **options
+                path, OPTIONS, self.metrics[model], *figures, study, model=model
             )
 
-    def compare(self, **more):
-        options = {"draws": DRAWS, "synthetic": True} | more
-        files = self.predictions, self.metrics, OPTIONS, PUBLISHED, self.output, self.figure
-        compare_models(*files, **options)
+    def compare(self, *, synthetic=True):
+        study = Study(synthetic=synthetic, draws=DRAWS)
+        files = self.predictions, self.metrics, OPTIONS, self.output, self.figure
+        compare_arrest_models(*files, study)
         return pd.read_csv(self.output)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import lightgbm
 import made_arrest_predictions as made
@@ -11,18 +12,20 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.explain import (
     COLUMNS,
     DEPENDENCE,
     dependence,
-    explain_model,
+    explain_arrest_model,
     rank_features,
     shap_values,
 )
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.reference import reference
 
-PUBLISHED = reference("published_arrest.csv")
+
+MADE = Study(synthetic=True, draws=50)
 
 
 class Files:
@@ -59,9 +62,8 @@ class Files:
             "dependence_figure": folder / "dependence.png",
         }
 
-    def explain(self, **more):
-        options = {"draws": 50, "synthetic": True} | more
-        explain_model(self.features, self.folder, PUBLISHED, self.outputs, **options)
+    def explain(self, study=MADE, **more):
+        explain_arrest_model(self.features, self.folder, self.outputs, study, **more)
         return pd.read_csv(self.outputs["shap"]), pd.read_csv(self.outputs["dependence"])
 
 
@@ -107,7 +109,7 @@ def test_interval_is_by_patient():
     # Two patients, of 1 and 3 epochs, whose values are 4 and 0 each.
     epochs = pd.DataFrame({"subject_id": ["a", "b", "b", "b"], "x": [1.0, 2.0, 3.0, 4.0]})
     shap = np.array([[-4.0], [0.0], [0.0], [0.0]])
-    (row,) = rank_features(epochs, ["x"], shap, 400, 0).to_dict("records")
+    (row,) = rank_features(epochs, ["x"], shap, Study(draws=400)).to_dict("records")
     assert row["mean_abs_shap"] == 1
     assert (row["lower"], row["upper"]) == (0, 4)  # both draws of b, and both of a
 
@@ -131,11 +133,11 @@ def test_dependence_table_and_real_bins(files, texts):
     _, bins = files.explain(top=2)
     assert list(bins.columns) == DEPENDENCE
     assert bins["feature"].nunique() == 2
-    table, bins = files.explain(top=8, synthetic=False)
+    table, bins = files.explain(top=8, study=Study(draws=50))
     assert (bins["patients"] >= 10).all()
     assert bins[["value_low", "value_high"]].isna().all(axis=None)
     assert table["events"].notna().all()
-    table, bins = files.explain(top=2, synthetic=False, smallest=100)
+    table, bins = files.explain(top=2, study=Study(draws=50, smallest=100))
     assert bins.empty
     assert table["events"].isna().all()
     assert "too few patients\nto be shown" in texts
@@ -146,7 +148,7 @@ def test_many_epochs_are_drawn_by_the_seed(files):
     assert set(first["n"]) == {100}
     again, _ = files.explain(rows=100)
     pd.testing.assert_frame_equal(first, again)
-    other, _ = files.explain(rows=100, seed=1)
+    other, _ = files.explain(rows=100, study=replace(MADE, seed=1))
     assert not first["mean_abs_shap"].equals(other["mean_abs_shap"])
 
 

@@ -15,6 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.horizon_scores import (
     draws_of_patients,
     horizon_label,
@@ -22,21 +23,20 @@ from mimicflow.arrest.results.horizon_scores import (
     weighted_scores,
 )
 from mimicflow.arrest.results.horizons import COLUMNS, score_horizons
-from mimicflow.arrest.results.calibration import write_calibration
+from mimicflow.arrest.results.calibration import calibrate_epochs
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.bootstrap import bootstrap
 from mimicflow.reference import reference
 
 OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8}
-PUBLISHED = reference("published_arrest.csv")
 
 
-def scored(folder, table, options=OPTIONS, **more):
+def scored(folder, table, options=OPTIONS, *, synthetic=True):
     path = made.write(folder, {"hrv": table})["hrv"]
     output, roc, prc = (folder / name for name in ("metrics.csv", "roc.png", "prc.png"))
-    chosen = {"model": "hrv", "draws": 50, "synthetic": True} | more
-    score_horizons(path, options, PUBLISHED, output, roc, prc, **chosen)
+    study = Study(synthetic=synthetic, draws=50)
+    score_horizons(path, options, output, roc, prc, study, model="hrv")
     return pd.read_csv(output)
 
 
@@ -204,8 +204,8 @@ def test_labels_that_contradict_the_hours(tmp_path, table):
 def test_calibration_by_bin(tmp_path, table):
     path = made.write(tmp_path, {"hrv": table})["hrv"]
     output, figure = tmp_path / "calibration.csv", tmp_path / "calibration.png"
-    options = {"model": "hrv", "bins": 4, "draws": 200}
-    write_calibration(path, PUBLISHED, output, figure, synthetic=True, **options)
+    options = {"model": "hrv", "bins": 4}
+    calibrate_epochs(path, output, figure, Study(synthetic=True, draws=200), **options)
     found = pd.read_csv(output)
     test = table[table["split"] == "test"].sort_values("probability")
     quarters = [test.iloc[at : at + len(test) // 4] for at in range(0, len(test), len(test) // 4)]
@@ -217,7 +217,7 @@ def test_calibration_by_bin(tmp_path, table):
     # Epochs of a patient go together, so that the interval by patient is the wider one.
     width = found["by_patient_high"] - found["by_patient_low"]
     assert (width > found["high"] - found["low"]).all()
-    write_calibration(path, PUBLISHED, output, figure, smallest=10, **options)
+    calibrate_epochs(path, output, figure, Study(draws=200), **options)
     assert len(pd.read_csv(output)) < 4
-    write_calibration(path, PUBLISHED, output, figure, smallest=1000, **options)
+    calibrate_epochs(path, output, figure, Study(draws=200, smallest=1000), **options)
     assert pd.read_csv(output).empty

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, t
 
+from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.over_time import (
     COLUMNS,
     describe_measure,
-    describe_over_time,
+    describe_hrv_over_time,
     kendall,
     stay_hours,
 )
@@ -42,7 +43,7 @@ def test_epochs_of_a_stay_and_hour_count_once():
 
 
 def test_mean_interval_and_control_quartiles():
-    table = describe_measure(hand(), "HTI", draws=20, seed=0, smallest=0).set_index("hours_to")
+    table = describe_measure(hand(), "HTI", Study(synthetic=True, draws=20)).set_index("hours_to")
     last = table.loc[0]
     assert (last["hours_from"], last["stays"], last["mean"]) == (1, 2, 5.0)
     # Two stays, 2 and 8: standard error 3.
@@ -55,7 +56,7 @@ def test_mean_interval_and_control_quartiles():
 
 
 def test_trend_is_kendalls_of_the_means():
-    table = describe_measure(hand(), "HTI", draws=20, seed=0, smallest=0)
+    table = describe_measure(hand(), "HTI", Study(synthetic=True, draws=20))
     expected = kendalltau([0.625, 1.0, 0.6, 2.2], [2.0, 6.0, 8.0, 5.0])
     assert table["tau"].iloc[0] == pytest.approx(expected.statistic)
     assert table["tau_p"].iloc[0] == pytest.approx(expected.pvalue)
@@ -75,7 +76,7 @@ def test_interval_of_the_trend_is_by_patient():
             "value": [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0],
         }
     )
-    found = kendall(means, 200, 0)
+    found = kendall(means, Study(synthetic=True, draws=200))
     assert found["tau"] == pytest.approx(0)
     assert (found["tau_lower"], found["tau_upper"]) == pytest.approx((-1, 1))
 
@@ -90,7 +91,7 @@ def files(tmp_path):
 
 
 def test_leading_measures_of_all_patients(files, texts):
-    describe_over_time(*files[:2], {"top_measures": 2}, *files[2:], draws=30, synthetic=True)
+    describe_hrv_over_time(*files[:2], {"top_measures": 2}, *files[2:], Study(synthetic=True, draws=30))
     table = pd.read_csv(files[2])
     assert list(table.columns) == COLUMNS
     assert list(dict.fromkeys(table["measure"])) == ["HTI", "TINN"]
@@ -108,12 +109,12 @@ def test_hours_of_few_real_patients_are_suppressed(files, texts):
     few = frame["stay_id"] >= "s0003"
     frame = frame[~(few & (frame["hours_to_arrest"] < 3))]
     frame.to_parquet(files[0])
-    describe_over_time(*files[:2], {"top_measures": 1}, *files[2:], draws=5)
+    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=5))
     table = pd.read_csv(files[2]).set_index("hours_to")
     hidden = table[table["suppressed"]]
     assert sorted(hidden.index) == [0, 1, 2]
     assert hidden[["mean", "lower", "stays", "patients"]].isna().all(axis=None)
-    describe_over_time(*files[:2], {"top_measures": 1}, *files[2:], draws=5, smallest=25)
+    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=5, smallest=25))
     table = pd.read_csv(files[2])
     assert table[["mean", "tau", "control_median", "control_stays"]].isna().all(axis=None)
     assert "too few patients\nto be shown" in texts
@@ -123,7 +124,7 @@ def test_tables_that_cannot_be_described(files):
     frame = pd.read_parquet(files[0])
     frame.drop(columns="HTI").to_parquet(files[0])
     with pytest.raises(InputError, match=r"features\.parquet: cannot be read, or lacks one of"):
-        describe_over_time(*files[:2], {"top_measures": 1}, *files[2:])
+        describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study())
     frame[frame["label"] == 1].to_parquet(files[0])
     with pytest.raises(InputError, match="no stay with an arrest, or none without"):
-        describe_over_time(*files[:2], {"top_measures": 1}, *files[2:])
+        describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study())

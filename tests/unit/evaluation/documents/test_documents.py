@@ -12,6 +12,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.documents.checklist import FOR_THE_AUTHOR, write_checklist
 from mimicflow.evaluation.documents.facts import count, estimate, gather, score
 from mimicflow.evaluation.documents.model_card import write_model_card
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 
 MODELS = {"all_stays_model": ("Multimodal", "all"), "random_forest_multi": ("Forest", "multi")}
@@ -170,8 +171,8 @@ def run(tmp_path):
 def documents(tmp_path):
     def write(files, models, synthetic=True):
         card, page, table = (tmp_path / name for name in ("card.md", "tripod.md", "tripod.csv"))
-        write_model_card("admission", files, card, models, synthetic=synthetic)
-        write_checklist("admission", files, page, table, models, synthetic=synthetic)
+        write_model_card("admission", files, card, Study(synthetic=synthetic), models)
+        write_checklist("admission", files, page, table, Study(synthetic=synthetic), models)
         return card.read_text(), page.read_text(), pd.read_csv(table, keep_default_na=False)
 
     return write
@@ -284,11 +285,11 @@ def test_synthetic_data_are_stamped(run, documents):
 
 def test_limits_follow_the_configuration(run):
     files, _ = run
-    limits = gather("admission", files, synthetic=True)["limits"]
+    limits = gather("admission", files, Study(synthetic=True))["limits"]
     assert any("only afterwards" in row["limit"] for row in limits)
     assert any("other words than dyspnoea" in row["limit"] for row in limits)
     assert not any("optimistic" in row["limit"] for row in limits)
-    unconditional = gather("admission", {}, synthetic=True)["limits"]
+    unconditional = gather("admission", {}, Study(synthetic=True))["limits"]
     assert all(not row["key"] for row in unconditional)
 
 
@@ -316,9 +317,9 @@ def test_the_checklist_has_every_item_of_tripod_ai(run, documents):
 
 def test_unknown_systems_and_files_are_reported(run):
     with pytest.raises(ConfigError, match="nothing is written down"):
-        gather("weather", {}, synthetic=True)
+        gather("weather", {}, Study())
     with pytest.raises(ConfigError, match="no facts come from horoscope"):
-        gather("admission", {"horoscope": "a"}, synthetic=True)
+        gather("admission", {"horoscope": "a"}, Study())
 
 
 def test_the_same_run_gives_the_same_bytes(run, documents):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from made_predictions import table, write, write_titles
+from made_predictions import TITLES, table, write
 from PIL import Image
 
 from mimicflow.evaluation.calibration_table import calibrate_models
+from mimicflow.evaluation.decisions import weigh_decisions
 from mimicflow.evaluation.figures import canvas
-from mimicflow.evaluation.statistics.decision import weigh_decisions
+from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import score_subgroups
 
 VERMILION = (213, 94, 0)
@@ -27,22 +28,22 @@ def source(tmp_path_factory):
         **dict.fromkeys(("sex", "age_band", "race", "arrival", "insurance"), levels)
     )
     groups.to_parquet(folder / "groups.parquet")
-    return write(folder, tables), write_titles(folder), folder / "groups.parquet"
+    return write(folder, tables), folder / "groups.parquet"
 
 
 def draw_all(source, folder, synthetic, models=("a", "b", "c")):
-    paths, titles, groups = source
+    paths, groups = source
     paths = {model: paths[model] for model in models}
-    options = {"draws": 20, "synthetic": synthetic}
+    study = Study(synthetic=synthetic, draws=20, titles=TITLES)
     files = [folder / "calibration.csv", folder / "reliability.csv", folder / "reliability.png"]
-    calibrate_models(paths, STAYS, titles, *files, **options)
+    calibrate_models(paths, STAYS, *files, study)
     weigh_decisions(
-        paths, STAYS, titles, folder / "decision.csv", folder / "decision.png",
-        thresholds=np.arange(1, 20) / 20, **options,
+        paths, STAYS, folder / "decision.csv", folder / "decision.png", study,
+        thresholds=np.arange(1, 20) / 20,
     )  # fmt: skip
     score_subgroups(
-        paths, STAYS, groups, titles, folder / "subgroups.csv",
-        {models[0]: folder / "subgroups.png"}, **options,
+        paths, STAYS, groups, folder / "subgroups.csv", {models[0]: folder / "subgroups.png"},
+        study,
     )  # fmt: skip
     return {name: folder / name for name in NAMES}
 
@@ -88,10 +89,10 @@ def test_the_figures_say_whose_numbers_they_show(source, tmp_path, texts):
 
 
 def test_one_model_without_validation_patients_fits_the_page(source, tmp_path, texts):
-    paths, titles, groups = source
+    paths, groups = source
     frame = pd.read_parquet(paths["a"])
     alone = write(tmp_path, {"a": frame[frame["split"] == "test"]})
-    draw_all((alone, titles, groups), tmp_path, True, models=("a",))
+    draw_all((alone, groups), tmp_path, True, models=("a",))
     assert "after beta recalibration" not in texts
     width, height = Image.open(tmp_path / "reliability.png").size
     assert (width, height) == (1000, 990)
@@ -99,13 +100,13 @@ def test_one_model_without_validation_patients_fits_the_page(source, tmp_path, t
 
 def test_few_real_patients_leave_a_diagram_that_says_so(source, tmp_path, texts):
     """Every bin is too small to be shown, the scores still are."""
-    paths, titles, _ = source
+    paths, _ = source
     rows = pd.read_parquet(paths["a"])
     few = pd.concat([part.head(2) for _, part in rows.groupby(["fold", "split", "label"])])
     few.to_parquet(tmp_path / "few.parquet")
 
     files = [tmp_path / name for name in ("c.csv", "r.csv", "r.png")]
-    calibrate_models({"a": tmp_path / "few.parquet"}, STAYS, titles, *files, draws=5)
+    calibrate_models({"a": tmp_path / "few.parquet"}, STAYS, *files, Study(draws=5))
 
     assert pd.read_csv(files[1]).empty
     assert any("too few patients" in text for text in texts)

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from mimicflow.errors import InputError
 from mimicflow.evaluation.figures.flow import draw_flow, parts, stages
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 
 STEPS = pd.read_csv(reference("attrition.csv"))
@@ -60,7 +61,7 @@ def spine(tmp_path):
 
 
 def test_boxes_are_steps_and_what_left_between_them_adds_up(attrition):
-    found = stages(attrition(), synthetic=True)
+    found = stages(attrition(), study=Study(synthetic=True))
     assert [stage.title for stage in found] == [
         "Stays in the emergency department",
         "Stays with a 12-lead ECG",
@@ -79,7 +80,7 @@ def test_boxes_are_steps_and_what_left_between_them_adds_up(attrition):
 
 
 def test_facts_counted_beside_the_way_are_no_boxes(attrition):
-    text = " ".join(stage.title for stage in stages(attrition(), synthetic=True))
+    text = " ".join(stage.title for stage in stages(attrition(), study=Study(synthetic=True)))
     assert "positive" not in text
     boxed = pd.read_csv(reference("flow.csv"))["step"]
     beside = STEPS.loc[~STEPS["step"].isin(boxed), "step"]
@@ -89,37 +90,37 @@ def test_facts_counted_beside_the_way_are_no_boxes(attrition):
 def test_a_difference_that_gives_a_few_away_is_not_shown(attrition):
     # Five patients without a readable ECG: their box gives way.
     few = attrition(with_record=(2000, 1700), readable_ecgs=(1994, 1695), ecg_sequence=(1994, 1695))
-    found = stages(few, synthetic=False)
+    found = stages(few, study=Study())
     assert [stage.title for stage in found][-2:] == ["Stays with a cardiac complaint", "Cohort"]
     assert found[-1].left_out[0] == ("<10", "No readable ECG")
     hidden = [n for n, _ in found[-1].left_out]
     assert hidden.count("hidden") == 1  # else the total would give it away
     assert found[-1].left_out_stays == "500"
-    assert len(stages(few, synthetic=True)) == 5
+    assert len(stages(few, study=Study(synthetic=True))) == 5
 
 
 def test_a_last_loss_of_a_few_moves_into_the_box_before(attrition):
     found = stages(
         attrition(candidates=(1896, 1648), chosen=(1896, 1648), cohort=(1896, 1648)),
-        synthetic=False,
+        study=Study(),
     )
     assert [stage.stays for stage in found] == ["5,000", "3,000", "2,000", "1,896"]
 
 
 def test_small_cohorts_read_as_small(attrition):
     small = attrition(**dict.fromkeys(COUNTS, (8, 8)))
-    assert {stage.stays for stage in stages(small, synthetic=False)} == {"<10"}
+    assert {stage.stays for stage in stages(small, study=Study())} == {"<10"}
 
 
 def test_a_missing_step_is_reported(attrition, tmp_path):
     path = attrition()
     pd.read_csv(path).query("step != 'chosen'").to_csv(path, index=False)
     with pytest.raises(InputError, match="lacks the steps chosen"):
-        stages(path, synthetic=True)
+        stages(path, study=Study(synthetic=True))
 
 
 def test_parts_have_their_outcomes(spine):
-    training, validation, test = parts(spine(), synthetic=False)
+    training, validation, test = parts(spine(), study=Study())
     assert (training.title, training.stays, training.patients) == ("Training", "1,100", "1,100")
     assert training.outcomes == (("Home", "600"), ("Admitted", "500"))
     assert validation.title == "Validation"
@@ -128,11 +129,11 @@ def test_parts_have_their_outcomes(spine):
 
 def test_small_outcomes_are_hidden_with_another(spine):
     path = spine(validation=(100, 4))
-    found = parts(path, synthetic=False)
+    found = parts(path, study=Study())
     assert found[1].outcomes[1] == ("Admitted", "<10")
     assert found[1].outcomes[0] == ("Home", "hidden")
     assert sum(n == "hidden" for part in found for _, n in part.outcomes) == 3  # a closed ring
-    assert parts(path, synthetic=True)[1].outcomes[1] == ("Admitted", "4")
+    assert parts(path, study=Study(synthetic=True))[1].outcomes[1] == ("Admitted", "4")
 
 
 def test_folds_take_the_place_of_the_split(spine, tmp_path):
@@ -141,7 +142,7 @@ def test_folds_take_the_place_of_the_split(spine, tmp_path):
     reported = pd.DataFrame({"stay_id": stays, "fold": np.arange(len(stays)) % 5, "split": "test"})
     inner = reported.head(40).assign(fold=4, split="validation")
     pd.concat([reported, inner]).to_parquet(tmp_path / "predictions.parquet")
-    found = parts(path, synthetic=True, folds=tmp_path / "predictions.parquet")
+    found = parts(path, study=Study(synthetic=True), folds=tmp_path / "predictions.parquet")
     assert [part.title for part in found] == [f"Fold {k}" for k in range(1, 6)]
     assert sum(int(part.stays) for part in found) == len(stays)
 
@@ -150,7 +151,7 @@ def test_folds_take_the_place_of_the_split(spine, tmp_path):
 def drawing(attrition, spine, tmp_path):
     def draw(synthetic=True):
         paths = tmp_path / "flow.svg", tmp_path / "flow.png"
-        draw_flow(attrition(), spine(), *paths, synthetic=synthetic)
+        draw_flow(attrition(), spine(), *paths, study=Study(synthetic=synthetic))
         return paths
 
     return draw
@@ -191,7 +192,7 @@ def test_many_folds_stand_in_rows(attrition, spine, tmp_path):
     heights = []
     for given in (None, tmp_path / "folds.parquet"):
         outputs = tmp_path / "flow.svg", tmp_path / "flow.png"
-        draw_flow(attrition(), path, *outputs, synthetic=True, folds=given)
+        draw_flow(attrition(), path, *outputs, study=Study(synthetic=True), folds=given)
         heights.append(imread(outputs[1]).shape[0])
     assert heights[1] > heights[0]
     assert "Fold 7: " in (tmp_path / "flow.svg").read_text(encoding="utf-8")

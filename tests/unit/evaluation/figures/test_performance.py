@@ -14,6 +14,7 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.figures import canvas
 from mimicflow.evaluation.figures import performance as figures
+from mimicflow.evaluation.study import Study
 
 VERMILION = (213, 94, 0)
 
@@ -31,7 +32,7 @@ def assessment() -> Assessment:
             "probability": np.clip(0.3 * label + 0.7 * generator.random(80), 0, 1),
         }
     )
-    return assess(frame, "All stays", draws=50, level=0.99)
+    return assess(frame, "All stays", Study(draws=50), level=0.99)
 
 
 @pytest.fixture
@@ -59,11 +60,13 @@ def table() -> pd.DataFrame:
 
 
 def draw_all(assessment, history, table, folder, synthetic):
-    figures.draw_roc([assessment] * 5, folder / "roc.png", synthetic=synthetic, title="Title")
-    figures.draw_prc([assessment], folder / "prc.png", synthetic=synthetic)
-    figures.draw_confusion(assessment, folder / "confusion.png", synthetic=synthetic)
-    figures.draw_loss(history, folder / "loss.png", synthetic=synthetic)
-    figures.draw_comparison(table, folder / "comparison.png", synthetic=synthetic)
+    figures.draw_roc(
+        [assessment] * 5, folder / "roc.png", Study(synthetic=synthetic), title="Title"
+    )
+    figures.draw_prc([assessment], folder / "prc.png", Study(synthetic=synthetic))
+    figures.draw_confusion(assessment, folder / "confusion.png", Study(synthetic=synthetic))
+    figures.draw_loss(history, folder / "loss.png", Study(synthetic=synthetic))
+    figures.draw_comparison(table, folder / "comparison.png", Study(synthetic=synthetic))
     return {path.name: path for path in folder.iterdir()}
 
 
@@ -91,8 +94,8 @@ def test_same_bytes_again_and_a_stamp_on_synthetic_figures_only(
 
 
 def test_the_curves_say_their_score_and_size(assessment, tmp_path, texts):
-    figures.draw_roc([assessment], tmp_path / "roc.png", synthetic=True)
-    figures.draw_prc([assessment], tmp_path / "prc.png", synthetic=True)
+    figures.draw_roc([assessment], tmp_path / "roc.png", Study(synthetic=True))
+    figures.draw_prc([assessment], tmp_path / "prc.png", Study(synthetic=True))
     shown = "\n".join(texts)
     for score in ("auroc", "auprc"):
         estimate = assessment.scores[score]
@@ -106,12 +109,12 @@ def test_the_prevalence_is_drawn(assessment, tmp_path, monkeypatch):
     monkeypatch.setattr(
         Axes, "axhline", lambda self, height, **style: heights.append(height), raising=True
     )
-    figures.draw_prc([assessment], tmp_path / "prc.png", synthetic=False)
+    figures.draw_prc([assessment], tmp_path / "prc.png", Study())
     assert heights == [0.5]
 
 
 def test_the_confusion_matrix_shows_counts_and_row_shares(assessment, tmp_path, texts):
-    figures.draw_confusion(assessment, tmp_path / "c.png", synthetic=False, classes=("No", "Yes"))
+    figures.draw_confusion(assessment, tmp_path / "c.png", Study(), classes=("No", "Yes"))
     cells = assessment.confusion
     assert f"{cells['tn']}\n{cells['tn'] / 40:.1%}" in texts
     assert f"{cells['tp']}\n{cells['tp'] / 40:.1%}" in texts
@@ -121,31 +124,31 @@ def test_the_confusion_matrix_shows_counts_and_row_shares(assessment, tmp_path, 
 def test_a_small_cell_is_not_drawn_nor_what_gives_it_away(assessment, tmp_path, texts):
     cells = assessment.confusion | {"tn": 37, "fp": 3, "fn": 12, "tp": 28}
     few = replace(assessment, confusion=cells)
-    figures.draw_confusion(few, tmp_path / "c.png", synthetic=False, smallest=10)
+    figures.draw_confusion(few, tmp_path / "c.png", Study(), smallest=10)
     # Rows and columns have known sums: with one cell of four, all are known.
     assert (texts.count("<10"), texts.count("hidden")) == (1, 3)
     assert not any("12" in text or "precision" in text for text in texts)
     texts.clear()
-    figures.draw_confusion(few, tmp_path / "c.png", synthetic=False)
+    figures.draw_confusion(few, tmp_path / "c.png", Study())
     assert {"37\n92.5%", "3\n7.5%"} <= set(texts)
     assert any("precision" in text for text in texts)
 
 
 def test_the_last_best_epoch_is_marked(history, tmp_path, texts):
-    figures.draw_loss(history, tmp_path / "loss.png", synthetic=False)
+    figures.draw_loss(history, tmp_path / "loss.png", Study())
     assert "kept: epoch 2" in texts
     texts.clear()
-    figures.draw_loss(history.assign(is_best=False), tmp_path / "loss.png", synthetic=False)
+    figures.draw_loss(history.assign(is_best=False), tmp_path / "loss.png", Study())
     assert not any(text.startswith("kept") for text in texts)
 
 
 def test_auprc_has_a_panel_where_both_parts_have_it(history, tmp_path, texts):
-    figures.draw_loss(history.assign(val_ap=0.5), tmp_path / "loss.png", synthetic=False)
+    figures.draw_loss(history.assign(val_ap=0.5), tmp_path / "loss.png", Study())
     assert "AUPRC" not in texts
     height = Image.open(tmp_path / "loss.png").height
     texts.clear()
     both = history.assign(val_ap=0.5, train_ap=0.6)
-    figures.draw_loss(both, tmp_path / "loss.png", synthetic=False)
+    figures.draw_loss(both, tmp_path / "loss.png", Study())
     assert {"Loss", "AUROC", "AUPRC"} <= set(texts)
     assert Image.open(tmp_path / "loss.png").height > height
 
@@ -186,7 +189,7 @@ def test_a_table_that_training_did_not_write(tmp_path, content, message):
 
 
 def test_the_comparison_prints_ours_and_the_published_score(table, tmp_path, texts):
-    figures.draw_comparison(table, tmp_path / "comparison.png", synthetic=False)
+    figures.draw_comparison(table, tmp_path / "comparison.png", Study())
     assert texts.count("0.800 (0.750–0.840)  |  0.900") == 4
     assert texts.count("0.800 (0.750–0.840)") == 4  # no AUPRC was published
     assert "All stays (n = 1,000, 400 events)" in texts
@@ -195,5 +198,7 @@ def test_the_comparison_prints_ours_and_the_published_score(table, tmp_path, tex
 
 def test_no_half_written_figure_is_left(history, tmp_path):
     with pytest.raises(KeyError):
-        figures.draw_loss(history.drop(columns="val_loss"), tmp_path / "l.png", synthetic=True)
+        figures.draw_loss(
+            history.drop(columns="val_loss"), tmp_path / "l.png", Study(synthetic=True)
+        )
     assert list(tmp_path.iterdir()) == []

@@ -5,24 +5,18 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from betacal import BetaCalibration
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from made_predictions import draw, table, write
-from scipy.special import logit
+from made_predictions import draw
 from sklearn.metrics import log_loss, roc_auc_score
 
-from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.statistics.recalibration import (
     FITS,
     calibrated,
     fit_beta,
     fit_temperature,
-    recalibrate,
 )
 
 
@@ -100,57 +94,3 @@ def test_temperature_finds_the_scale_of_overconfident_logits():
 def test_temperature_stays_within_limits_when_classes_separate():
     assert fit_temperature(np.array([-1.0, 1.0]), np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
     assert fit_temperature(np.array([1.0, -1.0]), np.array([0, 1])) == pytest.approx(20, rel=0.01)
-
-
-def test_each_fold_is_corrected_by_its_own_validation_patients(tmp_path):
-    frame = table(600, 2, 1)
-    # Fold 0 alone was fitted by an overconfident model.
-    odd = frame["fold"] == 0
-    frame.loc[odd, "probability"] = calibrated(logit(frame.loc[odd, "probability"]), 0.5)
-    path = write(tmp_path, {"a": frame})["a"]
-    found = recalibrate(path)
-    assert list(found.columns) == ["stay_id", "subject_id", "fold", "label", "none", *FITS]
-    assert found["stay_id"].tolist() == list(range(600))
-    test = frame[frame["split"] == "test"].sort_values("stay_id", ignore_index=True)
-    assert found["none"].tolist() == test["probability"].tolist()
-    for fold in range(5):
-        inner = frame[(frame["split"] == "validation") & (frame["fold"] == fold)]
-        rows = found[found["fold"] == fold]
-        for method, fit in FITS.items():
-            correct = fit(inner["probability"].to_numpy(), inner["label"].to_numpy())
-            assert rows[method].tolist() == correct(rows["none"].to_numpy()).tolist()
-
-
-@settings(max_examples=15, deadline=None)
-@given(stay=st.integers(0, 119), probability=st.floats(0, 1), flip=st.booleans())
-def test_a_test_patient_changes_no_other(tmp_path_factory, stay, probability, flip):
-    folder = tmp_path_factory.mktemp("changed")
-    frame = table(120, 2, 1, folds=2)
-    before = recalibrate(write(folder, {"a": frame})["a"])
-    row = (frame["split"] == "test") & (frame["stay_id"] == stay)
-    frame.loc[row, "probability"] = probability
-    if flip:
-        frame.loc[row, "label"] = 1 - frame.loc[row, "label"]
-    after = recalibrate(write(folder, {"a": frame})["a"])
-    others = before["stay_id"] != stay
-    pd.testing.assert_frame_equal(before[others], after[others])
-
-
-def test_without_validation_patients_nothing_is_corrected(tmp_path):
-    frame = table(60)
-    path = write(tmp_path, {"a": frame[frame["split"] == "test"]})["a"]
-    assert list(recalibrate(path).columns) == ["stay_id", "subject_id", "fold", "label", "none"]
-
-
-def test_faulty_validation_patients_are_refused(tmp_path):
-    frame = table(60)
-    inner = frame["split"] == "validation"
-    one_class = frame[~inner | (frame["fold"] != 2) | (frame["label"] == 1)]
-    with pytest.raises(PredictionsError, match=r"a\.parquet: validation of fold 2: all"):
-        recalibrate(write(tmp_path, {"a": one_class})["a"])
-    absent = frame[~inner | (frame["fold"] != 3)]
-    with pytest.raises(PredictionsError, match="validation of fold 3: no predictions"):
-        recalibrate(write(tmp_path, {"a": absent})["a"])
-    leaked = frame.assign(fold=frame["fold"].where(~inner, (frame["fold"] + 1) % 5))
-    with pytest.raises(PredictionsError, match="more than one split"):
-        recalibrate(write(tmp_path, {"a": leaked})["a"])

@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mimicflow.evaluation.pooling import fuse_models, pool_folds
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
-from mimicflow.evaluation.statistics.pooling import fuse, pool_folds
 
 
 def fold(tested: list[int], validated: list[int], probability: float = 0.4) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def test_late_fusion_is_the_mean_of_the_same_rows(tmp_path):
         paths = write(tmp_path / name, fold([10, 11], [20], probability))
         pool_folds(paths, tmp_path / f"{name}.parquet")
 
-    fuse([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "fused.parquet")
+    fuse_models([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "fused.parquet")
 
     fused = pd.read_parquet(tmp_path / "fused.parquet")
     assert fused["probability"].tolist() == pytest.approx([0.4] * 3)
@@ -66,4 +66,4 @@ def test_models_of_other_stays_are_not_fused(tmp_path):
         pool_folds(write(tmp_path / name, fold(stays, [20])), tmp_path / f"{name}.parquet")
 
     with pytest.raises(PredictionsError, match="does not predict the stays of"):
-        fuse([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "fused.parquet")
+        fuse_models([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "fused.parquet")

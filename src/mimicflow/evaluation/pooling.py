@@ -47,7 +47,7 @@ def pool_folds(paths: Sequence[str | Path], output: str | Path, *, key: str = "s
     write_parquet(pooled.sort_values(["fold", key], ignore_index=True), output)
 
 
-def fuse(paths: Sequence[str | Path], output: str | Path, *, key: str = "stay_id") -> None:
+def fuse_models(paths: Sequence[str | Path], output: str | Path, *, key: str = "stay_id") -> None:
     """Write the mean of several models' probabilities: late fusion.
 
     Parameters

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mimicflow.evaluation.predictions import PredictionsError
-from mimicflow.evaluation.statistics.thresholds import choose_by_fold, decide
+from mimicflow.evaluation.thresholds import choose_by_fold, decide
 
 TEST = pd.DataFrame({"probability": [0.2, 0.5, 0.7, 0.5], "fold": [0, 0, 1, 1]}, index=[5, 3, 8, 1])
 
