@@ -45,7 +45,7 @@ class GpuWatch:
             self.samples = [int(line) for line in answers.split() if line.isdigit()]
 
     def busy(self) -> str:
-        """Return the mean of the second half, which is the timed epoch, in percent."""
+        """Return the mean of the second half, which is the timed pass, in percent."""
         late = self.samples[len(self.samples) // 2 :]
         return f"{sum(late) / len(late):.0f} %" if late else "unknown"
 

@@ -1,7 +1,7 @@
 """Read training batches from the waveform store, on one core.
 
 Against the step of training that uses the batch, and against decoding and cleaning the records
-anew at each epoch (with our own decoder, the faster one).
+anew in each pass (with our own decoder, the faster one).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Vectors of visits and epochs over them, against the notebook's way, in one run.
+"""Vectors of visits and passes over them, against the notebook's way, in one run.
 
 Vectors: a loop that averages code by code, per visit. Training: every sequence padded in front to
 20 visits, which the recurrent cell then reads; ours sorts batches by length and packs them. One
@@ -56,7 +56,7 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def padded_epoch(
+def padded_pass(
     network: VisitNetwork, sequences: VisitSequences, batches: list[np.ndarray]
 ) -> None:
     """Train on sequences with zeros in front, read from the first zero on."""
@@ -69,7 +69,7 @@ def padded_epoch(
         _step(network, network.head(output[-1]).squeeze(-1))
 
 
-def packed_epoch(
+def packed_pass(
     network: VisitNetwork, sequences: VisitSequences, batches: list[np.ndarray]
 ) -> None:
     """Train on packed sequences."""
@@ -115,9 +115,9 @@ def main() -> int:
         cell="lstm", bidirectional=False, hidden=64, dropout=0.3, empty_visits="read"
     )
     network = VisitNetwork(lstm, DIMENSIONS)
-    packed = seconds(lambda: packed_epoch(network, sequences, by_length), options.repeats)
-    padded = seconds(lambda: padded_epoch(network, sequences, shuffled), options.repeats)
-    print(f"an epoch of {options.stays} stays: packed {packed:.2f} s, padded {padded:.2f} s")
+    packed = seconds(lambda: packed_pass(network, sequences, by_length), options.repeats)
+    padded = seconds(lambda: padded_pass(network, sequences, shuffled), options.repeats)
+    print(f"a pass over {options.stays} stays: packed {packed:.2f} s, padded {padded:.2f} s")
 
     met = [
         _at_least("times faster than code by code", loop / ours, BARS["vectors"]),
