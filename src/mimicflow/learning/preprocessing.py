@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -24,8 +24,21 @@ REACH = 3.0
 """How far the limits lie outside those percentiles, in spans between them."""
 
 
+class _Fitted:
+    """Fitted arrays, which a model file keeps as tensors."""
+
+    def state(self) -> dict[str, Any]:
+        """Return plain tensors."""
+        return {name: torch.from_numpy(np.array(value)) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Undo :meth:`state`."""
+        return cls(**{name: value.numpy() for name, value in state.items()})
+
+
 @dataclass(frozen=True)
-class Scaler:
+class Scaler(_Fitted):
     """Mean and sample standard deviation (n - 1) of each column, missing values left out.
 
     Parameters
@@ -71,15 +84,6 @@ class Scaler:
         values = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
         return (values - self.mean) / self.sd
 
-    def state(self) -> dict[str, Any]:
-        """Return plain tensors."""
-        return {name: torch.from_numpy(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Scaler:
-        """Undo :meth:`state`."""
-        return cls(**{name: value.numpy() for name, value in state.items()})
-
 
 def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the limits of each column, infinite where nearly all its values are the same."""
@@ -94,7 +98,7 @@ def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class ChainedImputer:
+class ChainedImputer(_Fitted):
     """Chained Bayesian ridge regressions, as scikit-learn's ``IterativeImputer`` fits them.
 
     The fitted chain is kept as arrays: a pickled estimator could run code when it is read.
@@ -155,15 +159,6 @@ class ChainedImputer:
             guess += self.intercept[step]
             filled[rows, column] = np.clip(guess, self.lowest[column], self.highest[column])
         return filled
-
-    def state(self) -> dict[str, Any]:
-        """Return plain tensors."""
-        return {name: torch.from_numpy(np.array(value)) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> ChainedImputer:
-        """Undo :meth:`state`."""
-        return cls(**{name: value.numpy() for name, value in state.items()})
 
 
 def _stack(rows: Sequence[Any], width: int, dtype: Any) -> np.ndarray:
