@@ -89,6 +89,9 @@ rule describe_groups:
     resources:
         mem_mb=memory(2000),
         runtime="30m",
+    params:
+        concept="stay_groups",
+        tables=["admissions"],
     script:
         "../workflow/scripts/describe_groups.py"
 

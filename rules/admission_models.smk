@@ -130,8 +130,43 @@ use rule fit_baseline as fit_lightgbm with:
         kind="lightgbm",
 
 
-rule write_ecg_only_performance:
-    """The published result files of the ECG-only models: weights, curves, epochs, confusion, figures."""
+rule write_performance:
+    """The published result files of the multimodal models: weights, curves, epochs, confusion, figures."""
+    input:
+        checkpoint=multimodal("results/{model}.pth"),
+        predictions=multimodal("results/admission/{model}/predictions.parquet"),
+        history=multimodal("results/admission/{model}/history.csv"),
+        confusion=multimodal("results/admission/{model}/confusion.csv"),
+        code=sources("admission.published"),
+    output:
+        checkpoint="results/{subset}_performance/{subset}_stays_best_model.pth",
+        curves="results/{subset}_performance/{subset}_stays_roc_prc_data.npz",
+        metrics="results/{subset}_performance/{subset}_stays_metrics.csv",
+        confusion="results/{subset}_performance/{subset}_stays_confusion.csv",
+        loss="results/{subset}_performance/{subset}_stays_loss.png",
+        confusion_figure="results/{subset}_performance/{subset}_stays_confusion.png",
+        roc="results/{subset}_performance/{subset}_stays_roc.png",
+        prc="results/{subset}_performance/{subset}_stays_prc.png",
+    log:
+        "results/logs/write_performance/{subset}.log",
+    benchmark:
+        "results/benchmarks/write_performance/{subset}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        style="multimodal",
+        title="Multimodal",
+        threshold=lookup("evaluation/threshold", within=config),
+        positive_class=lookup("cohort/positive_class", within=config),
+        study=study("admission"),
+    script:
+        "../workflow/scripts/write_performance.py"
+
+
+use rule write_performance as write_ecg_only_performance with:
     input:
         checkpoint="results/{subset}_stays_ECGonly.pth",
         predictions="results/admission/{subset}_stays_ECGonly/predictions.parquet",
@@ -152,55 +187,52 @@ rule write_ecg_only_performance:
         "results/logs/write_ecg_only_performance/{subset}.log",
     benchmark:
         "results/benchmarks/write_ecg_only_performance/{subset}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
     params:
+        style="ecg_only",
+        title="ECG-only",
         threshold=lookup("evaluation/threshold", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
         study=study("admission"),
-    script:
-        "../workflow/scripts/write_ecg_only_performance.py"
 
 
-rule write_multimodal_performance:
-    """The published result files of the multimodal models: weights, curves, epochs, confusion, figures."""
+rule combine_performance:
+    """Both multimodal models in one figure and one file of curves."""
     input:
-        checkpoint=multimodal("results/{model}.pth"),
-        predictions=multimodal("results/admission/{model}/predictions.parquet"),
-        history=multimodal("results/admission/{model}/history.csv"),
-        confusion=multimodal("results/admission/{model}/confusion.csv"),
+        all_stays="results/admission/all_stays_model/predictions.parquet",
+        multi_stays="results/admission/multiple_ECG_stays_model/predictions.parquet",
         code=sources("admission.published"),
     output:
-        checkpoint="results/{subset}_performance/{subset}_stays_best_model.pth",
-        curves="results/{subset}_performance/{subset}_stays_roc_prc_data.npz",
-        metrics="results/{subset}_performance/{subset}_stays_metrics.csv",
-        confusion="results/{subset}_performance/{subset}_stays_confusion.csv",
-        loss="results/{subset}_performance/{subset}_stays_loss.png",
-        confusion_figure="results/{subset}_performance/{subset}_stays_confusion.png",
-        roc="results/{subset}_performance/{subset}_stays_roc.png",
-        prc="results/{subset}_performance/{subset}_stays_prc.png",
+        curves="results/combined_performance/combined_roc_prc_data.npz",
+        final_curves="results/All_features_ROCPRC_data.npz",
+        roc=report(
+            "results/combined_performance/combined_roc.png",
+            caption="../workflow/report/admission/combined.rst",
+            category="admission",
+            labels={"figure": "ROC curves, multimodal models"},
+        ),
+        prc=report(
+            "results/combined_performance/combined_prc.png",
+            caption="../workflow/report/admission/combined.rst",
+            category="admission",
+            labels={"figure": "precision-recall curves, multimodal models"},
+        ),
     log:
-        "results/logs/write_multimodal_performance/{subset}.log",
+        "results/logs/combine_performance.log",
     benchmark:
-        "results/benchmarks/write_multimodal_performance/{subset}.tsv"
+        "results/benchmarks/combine_performance.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        threshold=lookup("evaluation/threshold", within=config),
-        positive_class=lookup("cohort/positive_class", within=config),
+        title="Multimodal models",
         study=study("admission"),
     script:
-        "../workflow/scripts/write_multimodal_performance.py"
+        "../workflow/scripts/combine_performance.py"
 
 
-rule combine_ecg_only_performance:
-    """Both ECG-only models in one figure and one file of curves."""
+use rule combine_performance as combine_ecg_only_performance with:
     input:
         all_stays="results/admission/all_stays_ECGonly/predictions.parquet",
         multi_stays="results/admission/multi_stays_ECGonly/predictions.parquet",
@@ -223,51 +255,9 @@ rule combine_ecg_only_performance:
         "results/logs/combine_ecg_only_performance.log",
     benchmark:
         "results/benchmarks/combine_ecg_only_performance.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
     params:
+        title="ECG-only models",
         study=study("admission"),
-    script:
-        "../workflow/scripts/combine_ecg_only_performance.py"
-
-
-rule combine_multimodal_performance:
-    """Both multimodal models in one figure and one file of curves."""
-    input:
-        all_stays="results/admission/all_stays_model/predictions.parquet",
-        multi_stays="results/admission/multiple_ECG_stays_model/predictions.parquet",
-        code=sources("admission.published"),
-    output:
-        curves="results/combined_performance/combined_roc_prc_data.npz",
-        final_curves="results/All_features_ROCPRC_data.npz",
-        roc=report(
-            "results/combined_performance/combined_roc.png",
-            caption="../workflow/report/admission/combined.rst",
-            category="admission",
-            labels={"figure": "ROC curves, multimodal models"},
-        ),
-        prc=report(
-            "results/combined_performance/combined_prc.png",
-            caption="../workflow/report/admission/combined.rst",
-            category="admission",
-            labels={"figure": "precision-recall curves, multimodal models"},
-        ),
-    log:
-        "results/logs/combine_multimodal_performance.log",
-    benchmark:
-        "results/benchmarks/combine_multimodal_performance.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    params:
-        study=study("admission"),
-    script:
-        "../workflow/scripts/combine_multimodal_performance.py"
 
 
 rule compare_models:

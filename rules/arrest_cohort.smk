@@ -139,8 +139,7 @@ rule split_arrest_patients:
         "../workflow/scripts/split_arrest_patients.py"
 
 
-rule describe_arrest_groups:
-    """The groups in which performance is reported: sex, age, unit and monitor."""
+use rule describe_groups as describe_arrest_groups with:
     input:
         stays="results/arrest/stays.parquet",
         code=sources("concepts.groups", *concept("arrest_stay_groups")),
@@ -150,10 +149,6 @@ rule describe_arrest_groups:
         "results/logs/describe_arrest_groups.log",
     benchmark:
         "results/benchmarks/describe_arrest_groups.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/describe_arrest_groups.py"
+    params:
+        concept="arrest_stay_groups",
+        tables=[],

@@ -105,8 +105,7 @@ rule label_deaths:
         "../workflow/scripts/label_deaths.py"
 
 
-rule describe_icu_groups:
-    """The groups in which performance is reported, as known at the index admission."""
+use rule describe_groups as describe_icu_groups with:
     input:
         stays="results/mortality/stays.parquet",
         code=sources(
@@ -119,10 +118,6 @@ rule describe_icu_groups:
         "results/logs/describe_icu_groups.log",
     benchmark:
         "results/benchmarks/describe_icu_groups.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(1000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/describe_icu_groups.py"
+    params:
+        concept="icu_stay_groups",
+        tables=[],

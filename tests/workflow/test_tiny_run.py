@@ -207,12 +207,12 @@ def test_changing_one_models_key_reruns_that_model_and_what_follows(tiny_run):
     planned = tiny_run.planned(*arguments)
 
     assert planned["train_model"] == 1
-    assert planned["write_multimodal_performance"] == 1
+    assert planned["write_performance"] == 1
     assert set(planned) >= SCORING
     assert set(planned) <= {
         "train_model",
-        "write_multimodal_performance",
-        "combine_multimodal_performance",
+        "write_performance",
+        "combine_performance",
         *SCORING,
     }
 

@@ -6,7 +6,8 @@ from mimicflow.running.rule_log import rule_log
 with rule_log(snakemake.log[0]):
     describe_groups(
         snakemake.input.stays,
-        {"admissions": snakemake.input.admissions},
+        {table: snakemake.input[table] for table in snakemake.params.tables},
         snakemake.output[0],
         memory_mb=snakemake.resources.mem_mb,
+        concept=snakemake.params.concept,
     )

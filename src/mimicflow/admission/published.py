@@ -140,7 +140,7 @@ def write_performance(
         _WRITERS[output](run, path)
 
 
-def write_combined(
+def combine_performance(
     predictions_all: str | Path,
     predictions_multi: str | Path,
     outputs: Mapping[str, str | Path],

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from mimicflow.admission.published import CONFUSION, HISTORY, write_combined, write_performance
+from mimicflow.admission.published import CONFUSION, HISTORY, combine_performance, write_performance
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 
@@ -119,7 +119,7 @@ def test_the_combined_files(run, tmp_path):
     }
     both = pd.read_parquet(run["predictions"])
     both[both["stay_id"] >= 60].to_parquet(tmp_path / "multi.parquet")
-    write_combined(run["predictions"], tmp_path / "multi.parquet", paths, Study(draws=20))
+    combine_performance(run["predictions"], tmp_path / "multi.parquet", paths, Study(draws=20))
     with np.load(paths["curves"], allow_pickle=False) as arrays:
         parts = ("fpr", "tpr", "auc", "prec", "rec", "pr")
         assert set(arrays) == {f"{which}_{part}" for which in ("multi", "all") for part in parts}
@@ -139,7 +139,7 @@ def test_what_is_unknown_or_incomplete_is_named(run, tmp_path):
     with pytest.raises(ConfigError, match="unknown output plot"):
         write_performance("ecg_only", **run, outputs={"plot": tmp_path / "x.png"}, study=QUICK)
     with pytest.raises(ConfigError, match="unknown output loss"):
-        write_combined(run["predictions"], run["predictions"], {"loss": "x.png"}, QUICK)
+        combine_performance(run["predictions"], run["predictions"], {"loss": "x.png"}, QUICK)
     pd.read_csv(run["history"]).drop(columns="val_ap").to_csv(run["history"], index=False)
     with pytest.raises(InputError, match="columns missing: val_ap"):
         write_performance("ecg_only", **run, outputs={}, study=QUICK)

@@ -1,4 +1,4 @@
-"""Adapter of rule write_multimodal_performance."""
+"""Adapter of rule write_performance."""
 
 from mimicflow.admission.published import write_performance
 from mimicflow.evaluation.study import Study
@@ -6,8 +6,8 @@ from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     write_performance(
-        "multimodal",
-        f"Multimodal, {snakemake.wildcards.subset} stays",
+        snakemake.params.style,
+        f"{snakemake.params.title}, {snakemake.wildcards.subset} stays",
         snakemake.input.predictions,
         snakemake.input.history,
         snakemake.input.confusion,
