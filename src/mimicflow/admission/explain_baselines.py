@@ -47,7 +47,7 @@ def explain_baseline(
     kind, subset, final_ecgs, spine, options, acuity_median, seed, threads
         As given to `mimicflow.admission.baselines.fit_baseline`.
     output : path-like
-        CSV of this fold: feature, group, measure, value; one row per feature and measure.
+        CSV of this fold: feature, group, measure, value; one row per feature and kind:
         ``impurity`` or ``gain``: share of all, counted on the training stays. ``permutation``: how
         much the AUROC of the test stays falls when the feature is shuffled, mean over ``repeats``.
         ``shap``: mean absolute SHAP value over test stays, in probability for the forest, in
@@ -84,13 +84,13 @@ def explain_baseline(
         )
     rows = values[test]
     drawn = np.random.default_rng(seed).permutation(len(rows))[:shap_rows]
-    measures = {
+    kinds = {
         TRAINING_MEASURE[kind]: training_importance(model),
         "permutation": permutation_drops(model, rows, label, repeats, seed, threads),
         "shap": np.abs(shap_values(model, rows.iloc[np.sort(drawn)])).mean(axis=0),
     }
     features = static_features()[["name", "group"]].rename(columns={"name": "feature"})
-    frames = [features.assign(measure=name, value=found) for name, found in measures.items()]
+    frames = [features.assign(measure=name, value=found) for name, found in kinds.items()]
     write_csv(pd.concat(frames), output)
 
 

@@ -215,8 +215,8 @@ def bars(frame: pd.DataFrame, value: str) -> Drawing:
     Parameters
     ----------
     frame : DataFrame
-        ``of`` (model and measure, chosen by the reader), ``feature``, ``group``, ``value``,
-        optionally ``low`` and ``high``; the largest first.
+        ``of`` (model and kind of importance, chosen by the reader), ``feature``, ``group``,
+        ``value``, optionally ``low`` and ``high``; the largest first.
     value : str
         Title of the axis.
     """

@@ -181,20 +181,20 @@ def draw_loss(history: pd.DataFrame, path: str | Path, study: Study, *, title: s
     title : str
         Above the axes.
     """
-    measures = {"loss": "Loss", "auc": "AUROC"}
+    scores = {"loss": "Loss", "auc": "AUROC"}
     if {"train_ap", "val_ap"} <= set(history.columns):
-        measures["ap"] = "AUPRC"
+        scores["ap"] = "AUPRC"
     best = history.loc[history["is_best"].astype(bool), "epoch"]
-    with figure_file(path, study, (6, 1.2 + 2.2 * len(measures))) as figure:
-        panels = figure.subplots(len(measures), 1, sharex=True)
-        for axes, (measure, label) in zip(panels, measures.items(), strict=True):
+    with figure_file(path, study, (6, 1.2 + 2.2 * len(scores))) as figure:
+        panels = figure.subplots(len(scores), 1, sharex=True)
+        for axes, (score, label) in zip(panels, scores.items(), strict=True):
             for part, name, colour, marker in (
                 ("train", "training", GREY, "s"),
                 ("val", "validation", BLUE, "o"),
             ):
                 axes.plot(
                     history["epoch"],
-                    history[f"{part}_{measure}"],
+                    history[f"{part}_{score}"],
                     color=colour,
                     marker=marker,
                     markersize=4,

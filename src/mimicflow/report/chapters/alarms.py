@@ -56,7 +56,7 @@ def _at_threshold(system: System, frames: dict[str, pd.DataFrame]) -> Table:
             continue
         rows.append([f"{title}: {_size(system, chosen)}"])
         for silence, part in chosen.groupby("silence_min"):
-            rows.append([silence_text(float(str(silence))), *_measures(part)])
+            rows.append([silence_text(float(str(silence))), *_scores(part)])
     return table("Alarms at the threshold of each model, by silence.", columns, rows)
 
 
@@ -65,11 +65,11 @@ def silence_text(minutes: float) -> str:
     return f"{minutes:g} min" if minutes else "none"
 
 
-def _measures(part: pd.DataFrame) -> list[str]:
+def _scores(part: pd.DataFrame) -> list[str]:
     of = part.set_index("measure")
 
-    def interval(measure: str, digits: int) -> str:
-        value, low, high = of.loc[measure, ["value", "lower", "upper"]]
+    def interval(score: str, digits: int) -> str:
+        value, low, high = of.loc[score, ["value", "lower", "upper"]]
         return with_interval(value, low, high, digits) or DASH
 
     quartiles = [number(of.at[f"lead_time_q{q}", "value"], 1) for q in (25, 75)]
@@ -88,8 +88,8 @@ def _size(system: System, chosen: pd.DataFrame) -> str:
     first = chosen.drop_duplicates("measure").set_index("measure")
     rule = f"{rule_title(str(chosen['rule'].iloc[0])).lower()} out of fold"
     texts = [f"threshold {number(chosen['threshold'].iloc[0])} ({rule})"]
-    for measure, kind in ((Y, "event"), (X, "control")):
-        stays, days = first.loc[measure, ["stays", "days"]]
+    for score, kind in ((Y, "event"), (X, "control")):
+        stays, days = first.loc[score, ["stays", "days"]]
         if pd.notna(stays):
             size = f"{count(stays, system.mask)} {kind} stays"
             texts.append(f"{size}, {number(days, 1)} monitored days" if kind == "control" else size)
@@ -97,7 +97,7 @@ def _size(system: System, chosen: pd.DataFrame) -> str:
 
 
 def _curve(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per silence and threshold, both measures beside each other."""
+    """Return a row per silence and threshold, both scores beside each other."""
     wide = frame[frame["measure"].isin((X, Y))].pivot(
         index=_KEYS, columns="measure", values=["value", "lower", "upper"]
     )
