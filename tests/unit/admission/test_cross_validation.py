@@ -44,7 +44,7 @@ def test_the_pooled_files_hold_folds_and_all_together(pooled, tmp_path):
     assert all(outputs[name].stat().st_size > 5000 for name in ("roc", "prc"))
 
 
-def test_a_fold_has_its_weights_epochs_and_figure(tmp_path):
+def test_a_fold_has_its_weights_history_and_figure(tmp_path):
     (tmp_path / "model.pth").write_bytes(b"weights")
     history = pd.DataFrame([[1, 0.7, 0.7, 0.6, 0.6, 0.5, True]], columns=HISTORY)
     history.to_csv(tmp_path / "history.csv", index=False)

@@ -101,7 +101,7 @@ def test_every_variant_trains(
 def test_row_1_and_10_test_patients_change_nothing(
     hospital: Any, fitted: OutputFiles, tmp_path: Path
 ) -> None:
-    """Neither the fitted objects nor the chosen epoch see the patients that are reported."""
+    """Neither the fitted objects nor the chosen pass see the patients that are reported."""
     spine = pd.read_parquet(hospital.files.spine)
     tested = spine["split"] == "test"
     stays = spine.loc[tested, "stay_id"]
@@ -354,30 +354,30 @@ def test_an_ecg_without_a_time(hospital: Any, tmp_path: Path) -> None:
 def test_an_interrupted_job_goes_on(
     hospital: Any, fitted: OutputFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped in its second epoch and started again, it ends with the same bytes."""
+    """Stopped in its second pass and started again, it ends with the same bytes."""
     validate = AdmissionTask.validate
     calls = []
 
-    def stop_in_second_epoch(self: AdmissionTask) -> dict[str, float]:
+    def stop_in_second_pass(self: AdmissionTask) -> dict[str, float]:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return validate(self)
 
-    monkeypatch.setattr(AdmissionTask, "validate", stop_in_second_epoch)
+    monkeypatch.setattr(AdmissionTask, "validate", stop_in_second_pass)
     with pytest.raises(KeyboardInterrupt):
         hospital.train(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".model.resume.pth"]
 
     outputs = hospital.train(tmp_path)
 
-    assert len(calls) == 3, "the first epoch is not repeated"
+    assert len(calls) == 3, "the first pass is not repeated"
     for name, path in vars(fitted).items():
         assert path.read_bytes() == vars(outputs)[name].read_bytes(), name
 
 
-@pytest.mark.parametrize("dies_at", [1, 2, 5, 6])  # 2 epochs of 3 batches
-def test_a_job_that_was_killed_within_an_epoch_goes_on_from_its_last_batch(
+@pytest.mark.parametrize("dies_at", [1, 2, 5, 6])  # 2 passes of 3 batches
+def test_a_job_that_was_killed_within_a_pass_goes_on_from_its_last_batch(
     hospital: Any,
     fitted: OutputFiles,
     tmp_path: Path,

@@ -91,8 +91,8 @@ def test_two_runs_give_the_same_bytes(files: dict[str, Any], tmp_path: Path) -> 
     assert not list(tmp_path.glob(".*"))
 
 
-def test_the_best_epoch_is_kept(files: dict[str, Any], tmp_path: Path) -> None:
-    """A learning rate that soon spoils the network: its later epochs are not saved."""
+def test_the_best_pass_is_kept(files: dict[str, Any], tmp_path: Path) -> None:
+    """A learning rate that soon spoils the network: its later passes are not saved."""
     path = run(files, tmp_path, epochs=1, learning_rate=0.5)
     first = torch.load(path, weights_only=True)["model"]
     history = pd.read_csv(tmp_path / "loss_history.csv")
@@ -106,7 +106,7 @@ def test_the_best_epoch_is_kept(files: dict[str, Any], tmp_path: Path) -> None:
     assert same == (history["is_best"].sum() == 1)
 
 
-def test_row_47_without_validation_patients_all_are_learned_from_and_the_last_epoch_is_kept(
+def test_row_47_without_validation_patients_all_are_learned_from_and_the_last_pass_is_kept(
     files: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):

@@ -85,7 +85,7 @@ def test_predictions_are_of_the_first_repeat_and_never_of_training_patients(fitt
     assert first["log_loss"] == pytest.approx(log_loss(label, probability))
 
 
-def test_the_history_names_the_kept_epoch(fitted):
+def test_the_history_names_the_kept_pass(fitted):
     history = pd.read_csv(fitted.history)
 
     assert list(history) == HISTORY
@@ -95,7 +95,7 @@ def test_the_history_names_the_kept_epoch(fitted):
     assert pd.read_csv(fitted.repeats)["kept_epoch"].iloc[0] == best
 
 
-def test_as_published_the_last_epoch_is_kept(made, tmp_path):
+def test_as_published_the_last_pass_is_kept(made, tmp_path):
     files = run(made, tmp_path, training={"stopping": "last", "epochs": 4}, seeds=1)
 
     assert pd.read_csv(files.repeats)["kept_epoch"].tolist() == [4]
@@ -137,13 +137,13 @@ def test_an_interrupted_training_goes_on_where_it_was(made, fitted, tmp_path, mo
     validate = VisitTask.validate
     calls = []
 
-    def stop_in_third_epoch(self):
+    def stop_in_third_pass(self):
         calls.append(0)
         if len(calls) == 3:
             raise KeyboardInterrupt
         return validate(self)
 
-    monkeypatch.setattr(VisitTask, "validate", stop_in_third_epoch)
+    monkeypatch.setattr(VisitTask, "validate", stop_in_third_pass)
     with pytest.raises(KeyboardInterrupt):
         run(made, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [".gru.resume.1.pth"]
