@@ -129,6 +129,21 @@ def test_each_rule_has_its_adapter_and_each_adapter_its_rule(repository):
     assert adapters <= set(rules)
 
 
+def test_rule_adapter_and_function_have_one_name(repository):
+    for file in (repository / "workflow/scripts").glob("*.py"):
+        adapter = ast.parse(file.read_text())
+        imported = {
+            name.name
+            for node in adapter.body
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("mimicflow")
+            for name in node.names
+        }
+        called = {
+            ast.unparse(node.func) for node in ast.walk(adapter) if isinstance(node, ast.Call)
+        }
+        assert file.stem in imported & called, file.name
+
+
 def test_adapters_hold_no_logic(repository):
     for file in (repository / "workflow/scripts").glob("*.py"):
         text = file.read_text()
