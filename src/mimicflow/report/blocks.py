@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
-
 MINUS, DASH = "−", "–"
 
 
@@ -148,12 +146,12 @@ def with_spread(mean: Any, sd: Any) -> str:
     return number(mean, 3) if pd.isna(sd) else f"{number(mean, 3)} ± {number(sd, 3)}"
 
 
-def count(value: Any, mask: bool = False) -> str:
-    """Write a count with thin spaces; counts of 1 to 9 as ``<10`` when they are to be masked."""
+def count(value: Any, smallest: int = 0) -> str:
+    """Write a count with thin spaces; one below the smallest that may be shown as ``<10``."""
     if pd.isna(value):
         return ""
-    if mask and 0 < value < SMALLEST_CELL:
-        return f"<{SMALLEST_CELL}"
+    if 0 < value < smallest:
+        return f"<{smallest}"
     return f"{int(value):,}".replace(",", "\u202f")
 
 

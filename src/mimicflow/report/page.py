@@ -85,7 +85,7 @@ def build_report(
             file=TEXTS["systems"],
             remedy="add a row that says what is predicted, for whom and when",
         )
-    known = [System(name, files, mask=study.smallest_cell > 0) for name, files in systems.items()]
+    known = [System(name, files, study.smallest_cell) for name, files in systems.items()]
     chapters = [chapter for chapter in _chapters(known, shared, study) if not chapter.empty]
     specs = {block.id: block.spec for block in _blocks(chapters) if isinstance(block, Chart)}
     page = _render(title, known, chapters, specs, study.synthetic)
@@ -107,9 +107,9 @@ def _chapters(systems: list[System], shared: SharedFiles, study: Study) -> Itera
     manifests = [shared.manifest, *(system.files.manifest for system in systems)]
     manifest = run.read_manifests(path for path in manifests if path is not None)
     if manifest["tables"]:
-        parts.append(run.quality(manifest, mask=study.smallest_cell > 0))
+        parts.append(run.quality(manifest, study.smallest_cell))
     if shared.excluded is not None:
-        parts.append(run.excluded(shared.excluded, mask=study.smallest_cell > 0))
+        parts.append(run.excluded(shared.excluded, study.smallest_cell))
     yield section("data_quality", sections=parts)
     parts = [run.data_versions(manifest)] if manifest["tables"] else []
     if shared.run is not None:

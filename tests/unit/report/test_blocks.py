@@ -47,10 +47,10 @@ def test_spread_and_p():
 
 
 def test_counts_under_ten_are_masked_only_when_asked():
-    assert [count(n, mask=True) for n in (0, 1, 9, 10)] == ["0", "<10", "<10", "10"]
+    assert [count(n, 10) for n in (0, 1, 9, 10)] == ["0", "<10", "<10", "10"]
     assert count(9) == "9"
     assert count(30421) == "30\u202f421"
-    assert count(np.nan, mask=True) == ""
+    assert count(np.nan, 10) == ""
 
 
 def test_an_abbreviation_stays_large_inside_a_sentence():

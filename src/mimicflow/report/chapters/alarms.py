@@ -91,7 +91,7 @@ def _size(system: System, chosen: pd.DataFrame) -> str:
     for score, kind in ((Y, "event"), (X, "control")):
         stays, days = first.loc[score, ["stays", "days"]]
         if pd.notna(stays):
-            size = f"{count(stays, system.mask)} {kind} stays"
+            size = f"{count(stays, system.smallest)} {kind} stays"
             texts.append(f"{size}, {number(days, 1)} monitored days" if kind == "control" else size)
     return "; ".join(texts)
 

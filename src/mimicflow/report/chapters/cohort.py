@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL
+from mimicflow.evaluation.disclosure import HIDDEN
 from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.epochs import exclusions
@@ -22,7 +22,7 @@ def flow(system: System) -> Section:
     if system.files.flow is not None:
         description = "Flow of patients from all stays to the cohort; the table gives its numbers."
         blocks.append(Picture("Flow of patients.", description, data_uri(system.files.flow)))
-    shown = Shown(system.mask)
+    shown = Shown(system.smallest)
     caption = "what is left after each step of the cohort."
     if system.files.attrition is not None:
         columns, rows = _attrition(system.files.attrition, shown)
@@ -54,7 +54,8 @@ def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[l
         # Beside a hidden count of those left, the number of those lost would give it away.
         beside, before = HIDDEN in (texts[-1], before), texts[-1]
         lost = row["dropped"]
-        texts.append(HIDDEN if beside and lost >= SMALLEST_CELL else shown.write(lost, "patients"))
+        large = lost >= shown.smallest
+        texts.append(HIDDEN if beside and large else shown.write(lost, "patients"))
         rows.append([str(row["description"]), *texts])
     return columns, rows
 

@@ -95,7 +95,7 @@ def calibration(system: System) -> Section:
         frame = read_table(path, "model", "recalibration", "bin", "predicted", "observed")
         frame = frame.assign(title=frame["model"].map(system.title)).round(4)
         for name in ("n", "events"):
-            frame[name] = [count(value, system.mask) for value in frame[name]]
+            frame[name] = [count(value, system.smallest) for value in frame[name]]
         for subset, part in by_subset(system, frame):
             caption = caption_of(
                 protocol, subset, "observed share by tenth of the predicted probability"
@@ -129,7 +129,7 @@ def _bins_by_patient(system: System, models: list[tuple[str, Path]]) -> Table:
         rows += [
             [
                 str(row.bin),
-                *(count(n, system.mask) for n in (row.patients, row.n, row.events)),
+                *(count(n, system.smallest) for n in (row.patients, row.n, row.events)),
                 number(row.predicted),
                 with_interval(row.observed, row.by_patient_low, row.by_patient_high),
                 f"{number(row.low)}{DASH}{number(row.high)}",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.reference import reference
 from mimicflow.report.blocks import Cell, Section, Table, count, number, table
 from mimicflow.report.chapters import section
@@ -28,7 +28,7 @@ def exclusions(path: Path, shown: Shown) -> Table:
     frame = frame[(frame[_EXCLUDED] > 0).any(axis=1)].reset_index(drop=True)
     known = pd.read_csv(reference("arrest_exclusions.csv"), keep_default_na=False)
     steps = frame["reason"].map(known.set_index("reason")["step"]).fillna("")
-    hidden = _hidden(frame, _EXCLUDED, steps, shown.mask)
+    hidden = _hidden(frame, _EXCLUDED, steps, shown.smallest)
     rows = [
         [str(row["description"]), *_texts(row[_EXCLUDED], hide, shown)]
         for (_, row), hide in zip(frame.iterrows(), hidden, strict=True)
@@ -37,24 +37,22 @@ def exclusions(path: Path, shown: Shown) -> Table:
     return table("What was left out by reason.", columns, rows)
 
 
-def _hidden(frame: pd.DataFrame, kinds: list[str], sums: pd.Series, mask: bool) -> np.ndarray:
+def _hidden(frame: pd.DataFrame, kinds: list[str], sums: pd.Series, smallest: int) -> np.ndarray:
     """Return which counts to hide; those of a group of ``sums`` add up, those of ``""`` do not."""
     hidden = pd.DataFrame(False, index=frame.index, columns=kinds)
-    if not mask:
-        return hidden.to_numpy()
     for of, part in frame.groupby(sums, sort=False):
         patients = part[["patients"]].to_numpy()
         for kind in kinds:
-            few = ((patients > 0) & (patients < SMALLEST_CELL))[:, 0]
+            few = ((patients > 0) & (patients < smallest))[:, 0]
             if of:
-                few = to_hide(part[[kind]].to_numpy(), patients, SMALLEST_CELL)[:, 0]
+                few = to_hide(part[[kind]].to_numpy(), patients, smallest)[:, 0]
             hidden.loc[part.index, kind] = few & (part[kind] > 0).to_numpy()
     return hidden.to_numpy()
 
 
 def _texts(values: pd.Series, hide: np.ndarray, shown: Shown) -> list[str]:
     return [
-        (count(value, True) if value < SMALLEST_CELL else HIDDEN)
+        (count(value, shown.smallest) if value < shown.smallest else HIDDEN)
         if hidden
         else shown.write(value, "patients")
         for value, hidden in zip(values, hide, strict=True)
@@ -64,19 +62,19 @@ def _texts(values: pd.Series, hide: np.ndarray, shown: Shown) -> list[str]:
 def epochs(system: System, path: Path) -> Section:
     """Return the epochs kept and dropped by reason, of stays with and without an arrest."""
     frame = read_table(path, "stays", "reason", "description", *_COUNTED)
-    hidden = _hidden(frame, _COUNTED, frame["stays"], system.mask)
+    hidden = _hidden(frame, _COUNTED, frame["stays"], system.smallest)
     planned = frame.groupby("stays")["epochs"].transform("sum")
     columns = [("Reason", False), ("Epochs", True), ("Share", True)]
     columns += [("Stays with one", True), ("Patients with one", True)]
     rows: list[list[Cell | str]] = []
     for stays, part in frame.groupby("stays", sort=False):
-        total = count(planned[part.index[0]], system.mask)
+        total = count(planned[part.index[0]], system.smallest)
         rows.append([f"{label('epochs_of', stays)}: {total} epochs planned"])
         for place, row in part.iterrows():
             counts = [
-                (count(row[name], True) if row[name] < SMALLEST_CELL else HIDDEN)
+                (count(row[name], system.smallest) if row[name] < system.smallest else HIDDEN)
                 if hide
-                else count(row[name], system.mask)
+                else count(row[name], system.smallest)
                 for name, hide in zip(_COUNTED, hidden[frame.index.get_loc(place)], strict=True)
             ]
             counted = counts[0][:1].isdigit() and planned[place] > 0

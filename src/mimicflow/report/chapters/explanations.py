@@ -91,8 +91,8 @@ def ablation(system: System, path: Path) -> Section:
             [
                 system.full_title(row.model),
                 label("removed", row.removed),
-                count(row.n, system.mask),
-                count(row.events, system.mask),
+                count(row.n, system.smallest),
+                count(row.events, system.smallest),
                 with_interval(row.value, row.low, row.high),
                 number(row.full_value),
                 difference(

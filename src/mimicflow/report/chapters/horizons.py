@@ -82,7 +82,7 @@ def _chart(frame: pd.DataFrame, score: str) -> Chart:
 
 
 def _by_horizon(system: System, frame: pd.DataFrame) -> Table:
-    columns, shown = [("Model", False)], Shown(system.mask)
+    columns, shown = [("Model", False)], Shown(system.smallest)
     for score in RANKING:
         columns.append((f"{label('score', score)} (95 % CI)", True))
         columns.append((f"Published {label('score', score)}", True))
@@ -96,9 +96,9 @@ def _by_horizon(system: System, frame: pd.DataFrame) -> Table:
                 cells.append(number(row[f"published_{score}"]) or DASH)
             rows.append(cells)
     size = frame.iloc[0]
-    texts = (f"{count(size[name], system.mask)} {name}" for name in ("patients", "stays"))
+    texts = (f"{count(size[name], system.smallest)} {name}" for name in ("patients", "stays"))
     caption = "Scores by horizon. All horizons have the same held-out epochs, "
-    caption += f"{count(size['n'], system.mask)} of {' and '.join(texts)}."
+    caption += f"{count(size['n'], system.smallest)} of {' and '.join(texts)}."
     return table(caption, columns, rows)
 
 

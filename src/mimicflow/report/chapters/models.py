@@ -47,13 +47,13 @@ class System:
     name : str
         A key of ``systems.csv``.
     files : SystemFiles
-    mask : bool
-        Whether counts under ten are to be hidden, as in anything but synthetic data.
+    smallest : int
+        Fewest patients that a count may stand for, see `mimicflow.evaluation.study.Study`.
     """
 
     name: str
     files: SystemFiles
-    mask: bool
+    smallest: int
 
     @property
     def words(self) -> pd.Series:
@@ -124,15 +124,15 @@ class System:
 
     def size(self, row: Any) -> str:
         """Return ``24 610 patients, 30 421 stays`` of a row with ``patients`` and ``n``."""
-        patients = f"{count(row.patients, self.mask)} patients"
+        patients = f"{count(row.patients, self.smallest)} patients"
         if self.unit == "patients":
             return patients
-        return f"{patients}, {count(row.n, self.mask)} {self.unit}"
+        return f"{patients}, {count(row.n, self.smallest)} {self.unit}"
 
     def sizes(self, frame: pd.DataFrame) -> str:
         """Return patients, stays and events in a sentence; several if the models differ."""
         rows = frame[["patients", "n", "events"]].drop_duplicates().itertuples()
-        texts = [f"{self.size(row)}, {count(row.events, self.mask)} events" for row in rows]
+        texts = [f"{self.size(row)}, {count(row.events, self.smallest)} events" for row in rows]
         return "; ".join(texts) + "."
 
     def full_title(self, model: str) -> str:

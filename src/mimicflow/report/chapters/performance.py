@@ -239,7 +239,7 @@ def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of:
         for (group, level), part in table_of_model.groupby(["group", "level"], sort=False):
             some, hidden = part.iloc[0], bool(part["suppressed"].any())
             sizes = [
-                HIDDEN if hidden else count(some[name], system.mask)
+                HIDDEN if hidden else count(some[name], system.smallest)
                 for name in ("patients", "n", "events")
             ]
             values = part.drop_duplicates("score").set_index("score").reindex(names)
@@ -301,7 +301,7 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
             _option(row.ours),
             _option(row.published),
             row.title,
-            f"{count(row.n_ours, system.mask)} / {count(row.n_published, system.mask)}",
+            f"{count(row.n_ours, system.smallest)} / {count(row.n_published, system.smallest)}",
             "" if pd.isna(row.paired) else "yes" if row.paired else "no",
             Cell(_option(row.note), prose=True),
         ]

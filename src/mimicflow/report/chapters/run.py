@@ -12,7 +12,6 @@ import pandas as pd
 import yaml
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.report.blocks import (
     DASH,
     Block,
@@ -72,11 +71,11 @@ def read_manifests(paths: Iterable[Path]) -> dict[str, Any]:
     return {"tables": tables, "references": references, "warnings": warnings}
 
 
-def quality(manifest: Mapping[str, Any], mask: bool) -> Section:
+def quality(manifest: Mapping[str, Any], smallest: int) -> Section:
     """Return what was read and rejected of each raw table, and the references that lead nowhere."""
     blocks: list[Block] = []
     if manifest["warnings"]:
-        warnings = [_masked(text) if mask else text for text in manifest["warnings"]]
+        warnings = [_masked(text, smallest) for text in manifest["warnings"]]
         blocks.append(Text(f"{len(warnings)} warnings:", items=warnings))
     columns = [("Table", False), ("Rows", True), ("Kept", True), ("Rejected", True)]
     columns += [("Duplicates", True), ("Columns missing", False)]
@@ -84,7 +83,7 @@ def quality(manifest: Mapping[str, Any], mask: bool) -> Section:
         [
             name,
             *(
-                count(entry[key], mask)
+                count(entry[key], smallest)
                 for key in ("rows", "rows_kept", "rows_rejected", "rows_duplicate")
             ),
             ", ".join(entry["columns_missing"]) or DASH,
@@ -96,7 +95,7 @@ def quality(manifest: Mapping[str, Any], mask: bool) -> Section:
     columns += [("Without a match", True)]
     rows = [
         [*(entry[key] for key in ("table", "column", "references"))]
-        + [count(entry[key], mask) for key in ("rows", "orphans")]
+        + [count(entry[key], smallest) for key in ("rows", "orphans")]
         for entry in manifest["references"]
     ]
     if rows:
@@ -104,18 +103,20 @@ def quality(manifest: Mapping[str, Any], mask: bool) -> Section:
     return section("quality", blocks)
 
 
-def _masked(warning: str) -> str:
+def _masked(warning: str, smallest: int) -> str:
     """Hide counts under ten in a warning; numbers inside words and decimals stay."""
-    return re.sub(r"(?<![\w.,/-])[1-9](?![\w.,/%-])", f"<{SMALLEST_CELL}", warning)
+    if not smallest:
+        return warning
+    return re.sub(r"(?<![\w.,/-])[1-9](?![\w.,/%-])", f"<{smallest}", warning)
 
 
-def excluded(path: Path, mask: bool) -> Section:
+def excluded(path: Path, smallest: int) -> Section:
     """Return how many ECGs were left out for each reason; never which."""
     reasons = read_table(path, "reason")["reason"].value_counts()
     reasons = reasons.sort_index().sort_values(ascending=False, kind="stable")
-    rows = [[str(name).replace("_", " "), count(n, mask)] for name, n in reasons.items()]
+    rows = [[str(name).replace("_", " "), count(n, smallest)] for name, n in reasons.items()]
     # A total beside a hidden count would give it away.
-    if not (mask and (reasons < SMALLEST_CELL).any()):
+    if not (reasons < smallest).any():
         rows.append(["All", count(reasons.sum())])
     columns = [("Reason", False), ("ECGs", True)]
     return section("excluded", [table("ECGs left out by reason.", columns, rows)])

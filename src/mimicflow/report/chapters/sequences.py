@@ -193,7 +193,7 @@ def neighbours(system: System) -> Section:
                 f"{number(row.similarity, 2)}  {_named(row.neighbour, row.neighbour_title)}"
                 for row in part.itertuples()
             ]
-            visits = count(first["visits"], system.mask)
+            visits = count(first["visits"], system.smallest)
             rows.append([_named(code, first["title"]), visits, Cell("\n".join(near), prose=True)])
         columns = [
             ("Code", False),

@@ -138,8 +138,8 @@ def _published_ranks(system: System, title: str) -> pd.Series:
 
 def _explained(system: System, title: str, frame: pd.DataFrame) -> str:
     first = frame.iloc[0]
-    patients = count(first["patients"], system.mask)
-    return f"{title}: {count(first['n'], system.mask)} held-out epochs of {patients} patients"
+    patients = count(first["patients"], system.smallest)
+    return f"{title}: {count(first['n'], system.smallest)} held-out epochs of {patients} patients"
 
 
 def _shap_chart(frame: pd.DataFrame, caption: str) -> Chart:
@@ -217,7 +217,7 @@ def _course(system: System, part: pd.DataFrame) -> Chart:
     first = part.iloc[0]
     drawn = part.assign(hours=(part["hours_from"] + part["hours_to"]) / 2)
     drawn = drawn.rename(columns={"lower": "low", "upper": "high"})
-    drawn["n"] = [count(value, system.mask) for value in drawn["stays"]]
+    drawn["n"] = [count(value, system.smallest) for value in drawn["stays"]]
     drawn = drawn[["hours", "mean", "low", "high", "n"]].dropna(subset=["mean"])
     for name in ("mean", "low", "high"):
         drawn[name] = [float(f"{value:.5g}") for value in drawn[name]]
@@ -239,7 +239,7 @@ def _hours(system: System, part: pd.DataFrame, name: str) -> Table:
     rows, digits = [], _digits(part["mean"])
     for _, row in part.iterrows():
         mean = with_interval(row["mean"], row["lower"], row["upper"], digits)
-        stays = f"<{SMALLEST_CELL}" if row["suppressed"] else count(row["stays"], system.mask)
+        stays = f"<{SMALLEST_CELL}" if row["suppressed"] else count(row["stays"], system.smallest)
         rows.append([f"{row['hours_from']:g} to {row['hours_to']:g}", mean or DASH, stays])
     return table(f"{name} by hour before the arrest.", columns, rows)
 
@@ -266,9 +266,9 @@ def _trends(system: System, parts: list[pd.DataFrame]) -> Table:
                 _named(row),
                 _tau(row) or DASH,
                 p_value(row["tau_p"]) or DASH,
-                *(count(row[name], system.mask) or DASH for name in ("tau_n", "tau_stays")),
+                *(count(row[name], system.smallest) or DASH for name in ("tau_n", "tau_stays")),
                 with_interval(median, low, high, digits) or DASH,
-                count(row["control_stays"], system.mask) or DASH,
+                count(row["control_stays"], system.smallest) or DASH,
             ]
         )
     return table("Trend of each measure before the arrest.", columns, rows)

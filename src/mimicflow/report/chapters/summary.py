@@ -32,7 +32,7 @@ def _rows(system: System) -> Iterator[list[str]]:
                 system.subset_words(found["stays"]),
                 protocol.marked_title,
                 system.title(model),
-                *(count(found[name], system.mask) for name in ("patients", "n", "events")),
+                *(count(found[name], system.smallest) for name in ("patients", "n", "events")),
                 with_interval(found["value"], found["low"], found["high"]),
                 number(found["published"]) or DASH,
             ]

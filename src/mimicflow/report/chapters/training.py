@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import (
     DASH,
@@ -124,7 +124,7 @@ def _matrices(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     for heading, part in _by_rule(frame):
         rows.append([heading])
         for _, row in part.iterrows():
-            cells = _cells(row[CELLS].to_numpy(dtype=float).reshape(2, 2), system.mask)
+            cells = _cells(row[CELLS].to_numpy(dtype=float).reshape(2, 2), system.smallest)
             rows.append(
                 [system.title(row["model"]), number(row["threshold"]) or DASH, *cells[::-1]]
             )
@@ -133,18 +133,16 @@ def _matrices(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     return table(caption, columns, rows, **options)
 
 
-def _cells(counts: np.ndarray, mask: bool) -> list[str]:
+def _cells(counts: np.ndarray, smallest: int) -> list[str]:
     """Write counts (outcome, prediction) with their share of the outcome; – without a threshold."""
     if np.isnan(counts).any():
         return [DASH] * counts.size
-    hide = np.zeros_like(counts, dtype=bool)
-    if mask:
-        hide = to_hide(counts, counts, SMALLEST_CELL, rows_known=True)
+    hide = to_hide(counts, counts, smallest, rows_known=True)
     texts = []
     for n, total, hidden in zip(counts.flat, counts.sum(axis=1).repeat(2), hide.flat, strict=True):
         share = f" ({number(100 * n / total, 1)} %)" if total else ""
         shown = f"{count(n)}{share}"
-        texts.append((count(n, mask) if n < SMALLEST_CELL else HIDDEN) if hidden else shown)
+        texts.append((count(n, smallest) if n < smallest else HIDDEN) if hidden else shown)
     return texts
 
 
@@ -156,10 +154,10 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     for heading, of_rule in _by_rule(frame):
         rows.append([heading])
         for model, part in of_rule.groupby("model", sort=False):
-            few, revealing = _too_few(part) if system.mask else (False, False)
+            few, revealing = _too_few(part, system.smallest)
             for _, row in part.iterrows():
-                size = count(row["support"], system.mask)
-                hidden = few and row["support"] >= SMALLEST_CELL
+                size = count(row["support"], system.smallest)
+                hidden = few and row["support"] >= system.smallest
                 rows.append(
                     [
                         system.title(str(model)),
@@ -173,7 +171,7 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
 
-def _too_few(report: pd.DataFrame) -> tuple[bool, bool]:
+def _too_few(report: pd.DataFrame, smallest: int) -> tuple[bool, bool]:
     """Return whether a class is too small to be shown, and whether the scores reveal a small count.
 
     Recall and size of a class give the patients that are right and those that are wrong.
@@ -181,5 +179,5 @@ def _too_few(report: pd.DataFrame) -> tuple[bool, bool]:
     classes = report[~report["class"].astype(str).str.contains("average")]
     right = (classes["recall"] * classes["support"]).round()
     counts = pd.concat([right, classes["support"] - right])
-    few = classes["support"].between(1, SMALLEST_CELL - 1).any()
-    return bool(few), bool(few or counts.between(1, SMALLEST_CELL - 1).any())
+    few = classes["support"].between(1, smallest - 1).any()
+    return bool(few), bool(few or counts.between(1, smallest - 1).any())

@@ -18,7 +18,8 @@ def visits(system: System) -> Section:
     blocks: list[Block] = []
     counts = {
         protocol.marked_title: _shown(
-            read_table(path, "n_visits", "patients").set_index("n_visits")["patients"], system.mask
+            read_table(path, "n_visits", "patients").set_index("n_visits")["patients"],
+            system.smallest,
         )
         for protocol, path in system.with_file("visits")
     }
@@ -28,23 +29,23 @@ def visits(system: System) -> Section:
         protocol.marked_title: _statistics(
             read_table(path, "statistic", "value").set_index("statistic")["value"],
             counts.get(protocol.marked_title),
-            system.mask,
+            system.smallest,
         )
         for protocol, path in system.with_file("visits_summary")
     }
     if columns:
-        blocks.append(_summary(pd.DataFrame(columns), Shown(system.mask)))
+        blocks.append(_summary(pd.DataFrame(columns), Shown(system.smallest)))
     return section("visits", blocks, system=system.name)
 
 
-def _shown(patients: pd.Series, mask: bool) -> pd.Series:
+def _shown(patients: pd.Series, smallest: int) -> pd.Series:
     """Return the counts as texts: ``<10`` and ``hidden`` as in the file, or hidden here."""
     numbers = pd.to_numeric(patients, errors="coerce")
     texts = numbers.map("{:.0f}".format).where(numbers.notna(), patients)
-    if mask and numbers.notna().all():
+    if numbers.notna().all():
         column = numbers.to_numpy()[:, None]
-        hidden = to_hide(column, column, SMALLEST_CELL)[:, 0]
-        small = [count(n, mask) if n < SMALLEST_CELL else HIDDEN for n in numbers]
+        hidden = to_hide(column, column, smallest)[:, 0]
+        small = [count(n, smallest) if n < smallest else HIDDEN for n in numbers]
         texts = texts.mask(hidden, pd.Series(small, index=texts.index))
     return texts
 
@@ -73,10 +74,10 @@ def _chart(texts: pd.DataFrame) -> Chart:
     return Chart(caption, description, spec, table(caption, columns, rows), wide=True)
 
 
-def _statistics(values: pd.Series, patients: pd.Series | None, mask: bool) -> pd.Series:
-    """Replace, when masked, a least or largest number that may be that of a single patient."""
+def _statistics(values: pd.Series, patients: pd.Series | None, smallest: int) -> pd.Series:
+    """Replace a least or largest number that may be that of a single real patient."""
     values = values.astype(object)
-    if not mask:
+    if not smallest:
         return values
     known = [] if patients is None else patients.index[patients.str.isdigit()].tolist()
     for name, place, sign in (("min", 0, "<"), ("max", -1, ">")):
