@@ -11,7 +11,7 @@ from mimicflow.evaluation.predictions import PredictionsError, check_predictions
 from mimicflow.running.writing import write_parquet
 
 
-def pool_folds(paths: Sequence[str | Path], output: str | Path, *, key: str = "stay_id") -> None:
+def pool_folds(paths: Sequence[str | Path], output: str | Path) -> None:
     """Write the predictions of all folds of a model below each other.
 
     Parameters
@@ -21,8 +21,6 @@ def pool_folds(paths: Sequence[str | Path], output: str | Path, *, key: str = "s
     output : path-like
         The same columns with ``fold`` after the patient. Every row of the test split is
         out of fold, so no stay is there twice.
-    key : str
-        Column that names a row.
 
     Raises
     ------
@@ -43,11 +41,11 @@ def pool_folds(paths: Sequence[str | Path], output: str | Path, *, key: str = "s
             file=paths[0],
             remedy="folds are drawn by patient; run the splits and everything after them again",
         )
-    check_predictions(tested, paths[0], key=key)
-    write_parquet(pooled.sort_values(["fold", key], ignore_index=True), output)
+    check_predictions(tested, paths[0])
+    write_parquet(pooled.sort_values(["fold", "stay_id"], ignore_index=True), output)
 
 
-def fuse_models(paths: Sequence[str | Path], output: str | Path, *, key: str = "stay_id") -> None:
+def fuse_models(paths: Sequence[str | Path], output: str | Path) -> None:
     """Write the mean of several models' probabilities: late fusion.
 
     Parameters
@@ -56,15 +54,13 @@ def fuse_models(paths: Sequence[str | Path], output: str | Path, *, key: str = "
         Pooled predictions of models that were fitted on the same folds.
     output : path-like
         Predictions in the same form.
-    key : str
-        Column that names a row.
 
     Raises
     ------
     PredictionsError
         Models that do not predict the same stays, or disagree on a label.
     """
-    row = [key, "subject_id", "fold", "split", "label"]
+    row = ["stay_id", "subject_id", "fold", "split", "label"]
     first, *others = (pd.read_parquet(path).set_index(row)["probability"] for path in paths)
     for path, other in zip(paths[1:], others, strict=True):
         if not first.index.sort_values().equals(other.index.sort_values()):
@@ -74,4 +70,4 @@ def fuse_models(paths: Sequence[str | Path], output: str | Path, *, key: str = "
                 remedy="fuse models that were fitted on the same stays and folds",
             )
     mean = pd.concat([first, *others], axis=1).mean(axis=1).rename("probability")
-    write_parquet(mean.reset_index().sort_values(["fold", key], ignore_index=True), output)
+    write_parquet(mean.reset_index().sort_values(["fold", "stay_id"], ignore_index=True), output)

@@ -38,7 +38,6 @@ def score_models(
     study: Study,
     *,
     rules: Mapping[str, bool | Sequence[float]] = RULES,
-    level: float = 0.95,
     optimistic: bool = False,
 ) -> None:
     """Write every score of every model: pooled over folds, by fold, and as curves.
@@ -58,8 +57,6 @@ def score_models(
         How thresholds are chosen, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`. They are chosen on
         the validation patients of each fold; models without such patients have none.
-    level : float
-        Of the intervals.
     optimistic : bool
         Whether the protocol let the reported patients stop training.
 
@@ -80,7 +77,7 @@ def score_models(
         thresholds = choose_by_fold(model.file, rules, key=study.key)
         if not thresholds:
             _LOG.info("%s has no validation patients, so no thresholds are chosen", name)
-        assessment = assess(model.table, model.title, study, level=level, thresholds=thresholds)
+        assessment = assess(model.table, model.title, study, thresholds=thresholds)
         folds = fold_scores(model.table, thresholds)
         known = published.loc[name].to_dict() if name in published.index else {}
         labels = {"stays": model.subset, "optimistic": optimistic, "data": study.data}
@@ -156,14 +153,12 @@ def compare_pairs(
     subsets: Mapping[str, str],
     output: str | Path,
     study: Study,
-    *,
-    level: float = 0.95,
 ) -> None:
     """Write the paired DeLong tests of all pairs of models of the same subset.
 
     Parameters
     ----------
-    predictions, subsets, study, level
+    predictions, subsets, study
         As in `score_models`.
     output : path-like
         CSV to write: ``subsets``, name and title of both models, ``n, patients``, both AUROCs,
@@ -183,7 +178,7 @@ def compare_pairs(
             "title_a": a.title,
             "model_b": b.name,
             "title_b": b.title,
-            **_compare(a.table, b.table, level),
+            **_compare(a.table, b.table),
             "data": study.data,
         }
         for a, b in _pairs(read_models(predictions, subsets, study), study.key)
@@ -212,11 +207,11 @@ def _pairs(models: Iterable[Model], key: str) -> Iterator[tuple[Model, Model]]:
         yield a, b
 
 
-def _compare(first: pd.DataFrame, second: pd.DataFrame, level: float) -> dict[str, float]:
+def _compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     label, patient = first["label"].to_numpy(), first["subject_id"].to_numpy()
     both = first["probability"].to_numpy(), second["probability"].to_numpy()
-    rowwise = compare_aurocs(label, *both, level)
-    clustered = compare_aurocs(label, *both, level, patient)
+    rowwise = compare_aurocs(label, *both)
+    clustered = compare_aurocs(label, *both, patient=patient)
     return {
         "n": len(label),
         "patients": len(np.unique(patient)),

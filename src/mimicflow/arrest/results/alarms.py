@@ -57,7 +57,6 @@ def score_alarms(
     study: Study,
     *,
     model: str,
-    silences: Sequence[float] = SILENCES,
 ) -> None:
     """Write what the alarms of a model are worth, and draw it.
 
@@ -90,8 +89,6 @@ def score_alarms(
         with or without an alarm come from fewer patients than its smallest cell.
     model : str
         Name of the model.
-    silences : sequence of float
-        Minutes, beside those of the options.
 
     Raises
     ------
@@ -102,7 +99,7 @@ def score_alarms(
     PredictionsError
         A table that cannot be scored.
     """
-    minutes = sorted({options["silence_minutes"], *silences})
+    minutes = sorted({options["silence_minutes"], *SILENCES})
     if minutes[0] < 0:
         raise ConfigError(
             f"a silence of {minutes[0]:g} minutes cannot be kept", remedy="give 0 or more"

@@ -107,7 +107,6 @@ def estimate_scores(
     patient: np.ndarray,
     threshold: float,
     weights: np.ndarray,
-    level: float = 0.95,
 ) -> dict[str, Estimate]:
     """Return every score with its interval of the bootstrap by patient.
 
@@ -119,20 +118,18 @@ def estimate_scores(
         A probability of at least this is an exceedance; NaN leaves the scores of decisions NaN.
     weights : numpy.ndarray of shape (draws, patients)
         As `draws_of_patients` returns them.
-    level : float
-        Of the intervals.
     """
     everyone = np.ones((1, weights.shape[1]))
     values = weighted_scores(label, probability, patient, threshold, everyone)
     drawn = weighted_scores(label, probability, patient, threshold, weights)
-    return {score: estimate(float(values[score][0]), drawn[score], level) for score in SCORES}
+    return {score: estimate(float(values[score][0]), drawn[score]) for score in SCORES}
 
 
-def estimate(value: float, drawn: np.ndarray, level: float = 0.95) -> Estimate:
+def estimate(value: float, drawn: np.ndarray) -> Estimate:
     """Return a value with the interval of its draws; a value that is NaN has no interval."""
     if np.isnan(value):
         return Estimate(value, float("nan"), float("nan"))
-    return Estimate(value, *interval(drawn, level))
+    return Estimate(value, *interval(drawn))
 
 
 def weighted_scores(

@@ -28,7 +28,6 @@ def score_differences(
     *,
     draws: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
     key: str = "stay_id",
 ) -> dict[str, ScoreDifference]:
     """Compare two predictions tables by every score.
@@ -42,8 +41,6 @@ def score_differences(
         As `mimicflow.evaluation.predictions.read_predictions` returns them.
     draws, seed : int
         Of the bootstrap by patient.
-    level : float
-        Of the intervals.
     key : str
         Column that names a row.
 
@@ -69,7 +66,7 @@ def score_differences(
         drawn.append(bootstrap(label, probability, patient, draws, seed, among=everyone))
 
     def estimate(values: np.ndarray, draws: np.ndarray) -> Estimate:
-        return Estimate(float(values), *interval(draws, level))
+        return Estimate(float(values), *interval(draws))
 
     return {
         score: ScoreDifference(
