@@ -94,6 +94,10 @@ def lint_imports(repository: Path, folder: Path, changed: dict[str, str]) -> str
             {"synthetic/reader.py": "import mimicflow.ecg.records\n"},
             "mimicflow.synthetic is not allowed to import mimicflow.ecg",
         ),
+        (
+            {"evaluation/statistics/drawn.py": "from mimicflow.evaluation.figures import canvas\n"},
+            "mimicflow.evaluation.statistics is not allowed to import mimicflow.evaluation.figures",
+        ),
     ],
 )  # fmt: skip
 def test_an_import_never_points_up(repository, tmp_path, changed, said):
