@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
-from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.predictions import read_predictions, require_same_rows
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.metrics import Estimate, scores
 from mimicflow.evaluation.study import Study
@@ -66,7 +66,7 @@ def ablate_branches(
     rows = []
     for branch, path in removed.items():
         rest = read_predictions(path)
-        _require_same_stays(rest, whole, path)
+        require_same_rows(rest, whole, path, full)
         values, drawn = _scored(rest, study)
         for score in SCORES:
             low, high = interval(drawn[score])
@@ -103,16 +103,6 @@ def _scored(table: pd.DataFrame, study: Study) -> tuple[dict[str, float], dict[s
     return scores(label, probability), bootstrap(
         label, probability, patient, study.draws, study.seed
     )
-
-
-def _require_same_stays(table: pd.DataFrame, whole: pd.DataFrame, file: str | Path) -> None:
-    columns = ["stay_id", "subject_id", "label"]
-    if not np.array_equal(table[columns].to_numpy(), whole[columns].to_numpy()):
-        raise PredictionsError(
-            f"holds {len(table)} test stays, which are not the {len(whole)} of the whole model",
-            file=file,
-            remedy="train both on the same split and subset of stays",
-        )
 
 
 def _draw(

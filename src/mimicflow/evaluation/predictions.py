@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,46 @@ def check_predictions(
             remedy="the split needs patients of both outcomes: use more patients or a larger share",
         )
     return frame
+
+
+def require_same_rows(
+    table: pd.DataFrame,
+    other: pd.DataFrame,
+    file: str | Path,
+    other_file: str | Path,
+    *,
+    key: str = "stay_id",
+    columns: Sequence[str] = ("subject_id", "label"),
+) -> None:
+    """Refuse to compare models that do not predict the same rows.
+
+    Parameters
+    ----------
+    table, other : pandas.DataFrame
+        As `read_predictions` returns them.
+    file, other_file : path-like
+        Where they came from, for the message.
+    key : str
+        Column that names a row.
+    columns : sequence of str
+        What the rows must agree on beside it.
+
+    Raises
+    ------
+    PredictionsError
+        When one has other rows than the other, or they disagree on a row.
+    """
+    same = [key, *columns]
+    if table[same].equals(other[same]):
+        return
+    shared = len(table[same].merge(other[same], on=same))
+    raise PredictionsError(
+        f"not the rows of {other_file}: {len(table)} and {len(other)} rows, {shared} of them with "
+        f"the same {', '.join(same)}",
+        file=file,
+        remedy="models are compared on the same rows; run all of them again on the same cohort, "
+        "split and folds",
+    )
 
 
 def folds_of(predictions: pd.DataFrame) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
 from mimicflow.evaluation.models import Model, read_models
-from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.predictions import require_same_rows
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Curves
 from mimicflow.evaluation.study import Study
@@ -194,16 +194,7 @@ def _pairs(models: Iterable[Model], key: str) -> Iterator[tuple[Model, Model]]:
     for a, b in combinations(models, 2):
         if a.subset != b.subset:
             continue
-        same = [key, "subject_id", "label"]
-        if not np.array_equal(a.table[same].to_numpy(), b.table[same].to_numpy()):
-            shared = len(a.table[same].merge(b.table[same], on=same))
-            raise PredictionsError(
-                f"not the rows of {a.file}: {len(b.table)} and {len(a.table)} rows, "
-                f"{shared} of them with the same {key}, patient and label",
-                file=b.file,
-                remedy=f"models of the subset {a.subset!r} are compared on the same stays; "
-                "run all of them again on the same cohort and folds",
-            )
+        require_same_rows(b.table, a.table, b.file, a.file, key=key)
         yield a, b
 
 

@@ -10,7 +10,6 @@ import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -23,7 +22,7 @@ from mimicflow.evaluation.figures.performance import (
     forest_rows,
     read_columns,
 )
-from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.predictions import read_predictions, require_same_rows
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
@@ -105,7 +104,10 @@ def compare_protocols(
         row |= study.labels(model) | _training(repeats[run]) | _scores(assessment)
         if model != REFERENCE_MODEL and (protocol, REFERENCE_MODEL) in tables:
             others = tables[protocol, REFERENCE_MODEL]
-            row |= _delong(tested, others, predictions[run])
+            require_same_rows(
+                tested, others, predictions[run], predictions[protocol, REFERENCE_MODEL]
+            )
+            row |= _delong(tested, others)
         rows.append(row)
     compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64"})
     timed = pd.concat([_times(run, path) for run, path in seconds.items()])
@@ -168,15 +170,7 @@ def _scores(assessment: Assessment) -> dict[str, object]:
     }
 
 
-def _delong(table: pd.DataFrame, others: pd.DataFrame, path: str | Path) -> dict[str, float]:
-    same = ["stay_id", "subject_id", "label"]
-    if not np.array_equal(table[same].to_numpy(), others[same].to_numpy()):
-        raise PredictionsError(
-            f"not the test patients of {REFERENCE_MODEL}, or not their labels",
-            file=path,
-            remedy="models of a protocol are compared on the same patients; "
-            "run all of them again on the same cohort",
-        )
+def _delong(table: pd.DataFrame, others: pd.DataFrame) -> dict[str, float]:
     test = compare_aurocs(
         table["label"].to_numpy(),
         table["probability"].to_numpy(),

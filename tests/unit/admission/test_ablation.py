@@ -92,6 +92,6 @@ def test_the_figure_is_wide_and_the_same_again(tmp_path, tables):
 
 def test_other_stays_are_refused(tmp_path, tables):
     fewer = predictions(tmp_path / "fewer", 1.0, slice(0, 300))
-    with pytest.raises(PredictionsError, match="holds 300 test stays, which are not the 400"):
+    with pytest.raises(PredictionsError, match="300 and 400 rows, 300 of them"):
         run(tmp_path, tables, ecg=fewer)
     assert not (tmp_path / "ablation.csv").exists()

@@ -207,7 +207,7 @@ def test_models_that_do_not_fit_together_are_named(files):
     files.change(
         ("audited", "gru"), lambda frame: frame.assign(stay_id=frame["stay_id"].to_numpy() + 1)
     )
-    with pytest.raises(PredictionsError, match=r"audited_gru\.parquet: not the test patients of"):
+    with pytest.raises(PredictionsError, match=r"audited_gru\.parquet: not the rows of"):
         files.compare()
     del files.repeats["audited", "lstm"]
     with pytest.raises(ConfigError, match="not of the same models"):

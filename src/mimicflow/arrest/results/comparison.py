@@ -24,7 +24,7 @@ from mimicflow.arrest.results.horizons import horizons_of
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.figures.performance import read_columns
-from mimicflow.evaluation.predictions import PredictionsError
+from mimicflow.evaluation.predictions import require_same_rows
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -43,6 +43,7 @@ COLUMNS = [
     *_DIFFERENCES,
     *("suppressed", "data"),
 ]
+_SAME = ["subject_id", "stay_id", "label", "hours_to_arrest"]
 _READ = ["horizon_h", "title", *_SIZES, "threshold", "score", *_ENDS, "suppressed"]
 _METRICS_REMEDY = "score the horizons of this model again, with the same predictions"
 
@@ -91,8 +92,8 @@ def compare_arrest_models(
             remedy="give predictions and metrics of the same two models",
         )
     tables = {model: read_epochs(path, "test") for model, path in predictions.items()}
-    _check_same_epochs(tables, predictions)
-    a, b = tables.values()
+    (a, b), (first, second) = tables.values(), predictions.values()
+    require_same_rows(b, a, second, first, key=EPOCH, columns=_SAME)
     weights = draws_of_patients(a["subject_id"].to_numpy(), study.draws, study.seed)
     rows = []
     for hours in horizons_of(options):
@@ -109,20 +110,6 @@ def compare_arrest_models(
     compared = compared.astype(dict.fromkeys(_SIZES, "Int64"))
     write_csv(compared, table)
     draw_models(compared, figure, study)
-
-
-def _check_same_epochs(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path]) -> None:
-    same = [EPOCH, "subject_id", "stay_id", "label", "hours_to_arrest"]
-    (first, a), (second, b) = ((model, table[same]) for model, table in tables.items())
-    if a.equals(b):
-        return
-    shared = len(set(a[EPOCH]) & set(b[EPOCH]))
-    raise PredictionsError(
-        f"not the test epochs of {paths[first]}: {len(b)} and {len(a)} epochs, {shared} of them "
-        "in both, or they differ in patient, stay, label or hours to the arrest",
-        file=paths[second],
-        remedy="models are compared on the same epochs; run all of them again on the same plan",
-    )
 
 
 def _scores(path: str | Path, hours: float, test: pd.DataFrame) -> dict[str, Any]:

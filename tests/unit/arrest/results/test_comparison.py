@@ -98,8 +98,8 @@ def test_published_figures_stand_beside_24_hours(files):
 def test_models_must_predict_the_same_epochs(files, tmp_path):
     hrv = pd.read_parquet(files.predictions["hrv"])
     for other, words in (
-        (hrv[hrv["epoch_id"] != 7], r"clinical\.parquet: not the test epochs of .*1199 and 1200"),
-        (hrv.assign(stay_id=hrv["stay_id"] + "x"), "differ in patient, stay, label"),
+        (hrv[hrv["epoch_id"] != 7], r"clinical\.parquet: not the rows of .*1199 and 1200"),
+        (hrv.assign(stay_id=hrv["stay_id"] + "x"), "1200 and 1200 rows, 0 of them with"),
     ):
         # Epoch 7 is of a held-out stay.
         wrong = Files(tmp_path, hrv=hrv, clinical=other)
