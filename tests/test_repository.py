@@ -129,6 +129,14 @@ def test_each_rule_has_its_adapter_and_each_adapter_its_rule(repository):
     assert adapters <= set(rules)
 
 
+def test_the_profile_of_slurm_names_rules_that_there_are(repository):
+    """Snakemake passes over any other name in silence."""
+    profile = yaml.safe_load((repository / "profiles/slurm/profile.yaml").read_text())
+    named = {*profile["groups"], *profile["set-resources"]}
+
+    assert len(named) > 50 and named <= set(rules_of(repository))
+
+
 def test_rule_adapter_and_function_have_one_name(repository):
     for file in (repository / "workflow/scripts").glob("*.py"):
         adapter = ast.parse(file.read_text())
