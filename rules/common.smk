@@ -5,7 +5,7 @@ from pathlib import Path
 from mimicflow.admission import protocols
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.running.scenarios import Scenarios
-from mimicflow.running.sources import content_of, package_file, source_files
+from mimicflow.running.sources import content_of, package_file, sources
 
 SHARDS = range(config["ingest"]["shards"])
 # GPUs of a training job; Snakemake counts them as a resource, hence another number reruns nothing.
@@ -35,11 +35,6 @@ def memory(mb):
         return mb * attempt
 
     return memory_of_attempt
-
-
-def sources(*names):
-    """The package's files behind modules and SQL: inputs, so that changed code reruns."""
-    return source_files(*names)
 
 
 def rerun_by_content(rules):

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from vulture import Vulture
 
-from mimicflow.running.sources import source_files
+from mimicflow.running.sources import sources
 
 HASHED = ("requirements.lock", "profiles/kubernetes/requirements.txt", "tests/kubernetes.txt")
 
@@ -176,7 +176,7 @@ def test_rules_name_the_code_that_their_adapter_uses(repository):
         if block.startswith("use ") and "    input:" not in block:
             continue  # it has the inputs of the rule that it varies
         named = used & code_of(repository, block)
-        unnamed = set(source_files(*used)) - set(source_files(*named))
+        unnamed = set(sources(*used)) - set(sources(*named))
         assert not unnamed, f"{rule} uses {unnamed} without naming it"
 
 
@@ -194,7 +194,7 @@ def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
     for rule, (adapter, block) in rules_of(repository).items():
         if "envs/cpu.yaml" not in block:
             continue
-        for file in source_files(*modules_of(repository, adapter)):
+        for file in sources(*modules_of(repository, adapter)):
             head = re.findall(r"^(?:from|import) (\w+)", (repository / file).read_text(), re.M)
             assert "torch" not in head, f"rule {rule} imports torch by {file}"
             checked += 1

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from mimicflow.errors import CheckpointError
 from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
-from mimicflow.running.sources import source_files
+from mimicflow.running.sources import sources
 from mimicflow.running.writing import sha256
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def fingerprint(
     large : iterable of path-like
         Input files that take long to read, by size and time.
     """
-    code = [sha256(file) for file in source_files(module)]
+    code = [sha256(file) for file in sources(module)]
     sizes = [(Path(file).stat().st_size, Path(file).stat().st_mtime_ns) for file in large]
     content = [[sha256(file) for file in files], sizes, code, settings, torch.__version__]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

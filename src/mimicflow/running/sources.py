@@ -38,7 +38,7 @@ WITHOUT_EFFECT = frozenset(
 )
 
 
-def source_files(*names: str, relative_to: str | Path = ".") -> list[str]:
+def sources(*names: str, relative_to: str | Path = ".") -> list[str]:
     """Return the files behind modules or files of the package, with all that they read.
 
     Parameters

@@ -4,20 +4,18 @@ from pathlib import Path
 import pytest
 
 from mimicflow.running import sources as provenance
-from mimicflow.running.sources import content_of, source_files
+from mimicflow.running.sources import content_of, sources
 
 
 def test_a_module_brings_all_that_it_imports():
-    files = {Path(file).name for file in source_files("raw.ingest")}
+    files = {Path(file).name for file in sources("raw.ingest")}
 
     assert {"ingest.py", "hosp.py", "schema.py", "files.py"} <= files
     assert "resnet.py" not in files
 
 
 def test_modules_without_an_effect_are_left_out():
-    assert not any(
-        file.endswith(("errors.py", "rule_log.py")) for file in source_files("raw.ingest")
-    )
+    assert not any(file.endswith(("errors.py", "rule_log.py")) for file in sources("raw.ingest"))
 
 
 @pytest.mark.parametrize(
@@ -37,11 +35,11 @@ def test_modules_without_an_effect_are_left_out():
     ],
 )
 def test_what_a_file_reads_is_followed(repository, module, read):
-    assert f"src/mimicflow/{read}" in source_files(module, relative_to=repository)
+    assert f"src/mimicflow/{read}" in sources(module, relative_to=repository)
 
 
 def test_a_module_brings_no_table_that_it_does_not_name():
-    found = {Path(file).name for file in source_files("raw.ingest")}
+    found = {Path(file).name for file in sources("raw.ingest")}
 
     assert not {"lab_units.csv", "dirt.csv", "complaints.csv"} & found
 
@@ -54,7 +52,7 @@ def test_a_reference_table_whose_name_is_not_written_out_is_refused(
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
 
     with pytest.raises(ValueError, match=r"module\.py:2: reference\(\) needs a name"):
-        source_files("module")
+        sources("module")
 
 
 def test_a_module_asks_for_its_place_only_where_it_is_followed():
@@ -73,7 +71,7 @@ def test_a_module_asks_for_its_place_only_where_it_is_followed():
 
 
 def test_files_are_named_by_their_place(repository):
-    assert source_files("reference/labs.csv", relative_to=repository) == [
+    assert sources("reference/labs.csv", relative_to=repository) == [
         "src/mimicflow/reference/labs.csv"
     ]
 
@@ -81,7 +79,7 @@ def test_files_are_named_by_their_place(repository):
 @pytest.mark.parametrize("name", ["no_such_module", "reference/no_such.csv"])
 def test_an_unknown_name_is_refused(name):
     with pytest.raises(FileNotFoundError):
-        source_files(name)
+        sources(name)
 
 
 def test_the_digest_of_code_follows_its_content_and_nothing_else(tmp_path):
@@ -111,4 +109,4 @@ def test_every_module_of_the_package_is_reached_by_some_name():
     for file in package.rglob("*.py"):
         name = ".".join(file.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
         if name not in ("__init__", ""):
-            assert str(file.name) in {Path(found).name for found in source_files(name)}
+            assert str(file.name) in {Path(found).name for found in sources(name)}
