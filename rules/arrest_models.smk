@@ -76,7 +76,6 @@ rule tune_arrest_model:
 rule fit_arrest_model:
     """The final model: rounds from a second pass over the folds, beta calibration out of fold."""
     input:
-        marks=marks("arrest"),
         features="results/arrest/{arrest_model}/features.parquet",
         selected="results/arrest/{arrest_model}/selected_features.csv",
         best="results/arrest/{arrest_model}/best_params.json",
@@ -99,6 +98,6 @@ rule fit_arrest_model:
     params:
         options=arrest_fit,
         seed=config["seed"],
-        synthetic=is_synthetic,
+        synthetic=is_synthetic("arrest"),
     script:
         "../workflow/scripts/fit_arrest_model.py"

@@ -109,7 +109,7 @@ def study(*names, draws=True):
     """
 
     def study_of_rule(wildcards):
-        synthetic = bool(marks(*names)(wildcards))
+        synthetic = is_synthetic(*names)(wildcards)
         shared = {"synthetic": synthetic, "key": ROW.get(wildcards.get("system"), "stay_id")}
         if draws:
             shared |= {"draws": config["evaluation"]["bootstrap_draws"], "seed": config["seed"]}

@@ -125,9 +125,13 @@ def marks(*names):
     return marks_of_rule
 
 
-def is_synthetic(wildcards, input):
-    """A parameter: whether all that the rule rests on carries the generator's mark."""
-    return len(input.marks) > 0
+def is_synthetic(*names):
+    """A parameter: whether all that these systems read carries the generator's mark; as `marks`."""
+
+    def has_all_marks(wildcards):
+        return len(marks(*names)(wildcards)) > 0
+
+    return has_all_marks
 
 
 def code_titles(wildcards):
