@@ -1,6 +1,8 @@
 """From raw files to the report on presets/tiny.yaml: folds, defects, explanations, documents."""
 
+import dataclasses
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkouts import copy_repository
+from sandboxes import Job, faults_of, jobs_of
 from sklearn.metrics import roc_auc_score
 from unexplained_figures import unexplained
 
@@ -20,7 +23,7 @@ TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "tabl
 @pytest.fixture(scope="module")
 def run(repository, tmp_path_factory):
     checkout = copy_repository(repository, tmp_path_factory.mktemp("report") / "mimicflow")
-    done = checkout.snakemake("evaluation", *TINY)
+    done = checkout.snakemake("all", "evaluation", *TINY)
     assert done.returncode == 0, done.stdout + done.stderr
     return checkout
 
@@ -202,6 +205,38 @@ def test_the_run_is_described_without_naming_the_machine(run, results):
     rules = {entry["rule"]: entry for entry in described["rules"]}
     assert rules["train_model"]["jobs"] >= 4 * (1 + 2 + 2 + 1)  # scenarios are counted too
     assert str(run.folder) not in json.dumps(described)
+
+
+@pytest.fixture(scope="module")
+def jobs(run) -> list[Job]:
+    return jobs_of(run.folder, "all", "evaluation", *TINY)
+
+
+def test_every_rule_finds_what_it_reads_among_what_it_declares(run, jobs, tmp_path):
+    chapters = "".join(file.read_text() for file in (run.folder / "rules").iterdir())
+    of_real_data = {"build_registry", "initialise_encoder", "write_csv"}
+
+    rules = set(re.findall(r"^ *(?:rule|use rule \w+ as) (\w+)", chapters, re.MULTILINE))
+    assert {job.rule for job in jobs} == rules - of_real_data
+    assert faults_of(jobs, run.folder, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "undeclared"),
+    [
+        ("split_patients", "results/cohort/stays.parquet"),
+        ("split_patients", "src/mimicflow/learning/splits.py"),
+        ("build_cohort", "src/mimicflow/reference/complaints.csv"),
+    ],
+)
+def test_what_is_not_declared_is_missed(run, jobs, tmp_path, rule, undeclared):
+    [job] = [job for job in jobs if job.rule == rule]
+    assert undeclared in job.inputs
+    job = dataclasses.replace(job, inputs=[name for name in job.inputs if name != undeclared])
+
+    [fault] = faults_of([job], run.folder, tmp_path).values()
+
+    assert Path(undeclared).stem in fault
 
 
 def test_snakemake_has_an_archive_of_its_own(run):

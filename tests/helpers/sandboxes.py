@@ -1,0 +1,151 @@
+"""Jobs of a finished run, each run again in a folder that holds only what its rule declares.
+
+Run as a script in a checkout, ``sandboxes.py FILE *ARGUMENTS`` writes all jobs that Snakemake has
+for these arguments, each with the object that its adapter is given.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from same_results import content
+
+from mimicflow.running.sources import WITHOUT_EFFECT
+
+# Wildcards on which it depends what a job reads; shards, folds and systems do not.
+KINDS = ("table", "concept", "arrest_model", "kind", "read")
+# What every adapter starts with, though no result depends on it: `rule_log` and what it imports.
+EVERYWHERE = ("__init__", "running/origin", *(name.replace(".", "/") for name in WITHOUT_EFFECT))
+# What it writes is how long all took that has run until then: no input, and another each time.
+OF_THE_RUN = {"describe_run"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of Snakemake; ``given`` is the pickled object that its adapter sees."""
+
+    rule: str
+    wildcards: dict[str, str]
+    adapter: str
+    inputs: list[str]
+    outputs: list[str]
+    logs: list[str]
+    given: bytes
+
+
+def jobs_of(checkout: Path, *arguments: str) -> list[Job]:
+    """Return one job of each rule, and of each kind of thing that it reads."""
+    file = checkout / "jobs.pickle"
+    done = _python(__file__, str(file), *arguments, folder=checkout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = [Job(**job) for job in pickle.loads(file.read_bytes())]  # noqa: S301 (our own)
+    chosen: dict[tuple[str, ...], Job] = {}
+    for job in sorted(jobs, key=lambda job: ("/scenarios/" in job.outputs[0], job.outputs)):
+        kind = [job.wildcards.get(name, "") for name in KINDS]
+        chosen.setdefault((job.rule, *kind), job)
+    return list(chosen.values())
+
+
+def faults_of(jobs: list[Job], checkout: Path, folder: Path) -> dict[str, str]:
+    """Run each job in a sandbox; return by output what those lack, or write otherwise, that do."""
+
+    def fault(number: int) -> str:
+        return _fault(jobs[number], checkout, folder / str(number))
+
+    with ThreadPoolExecutor(2) as pool:
+        faults = pool.map(fault, range(len(jobs)))
+        return {job.outputs[0]: why for job, why in zip(jobs, faults, strict=True) if why}
+
+
+def _fault(job: Job, checkout: Path, sandbox: Path) -> str:
+    _furnish(job, checkout, sandbox)
+    script = sandbox / "job.py"
+    adapter = (sandbox / job.adapter).read_text(encoding="utf-8")
+    script.write_text(f"import pickle\nsnakemake = pickle.loads({job.given!r})\n{adapter}", "utf-8")
+    done = _python(script.name, folder=sandbox)
+    if done.returncode:
+        return f"{job.rule}: {done.stderr.strip() or 'it failed without a word'}"
+    other = [
+        name
+        for name in job.outputs
+        if job.rule not in OF_THE_RUN
+        and not name.startswith("results/benchmarks/")  # how long it took
+        and _content(sandbox / name) != _content(checkout / name)
+    ]
+    if other:
+        return f"{job.rule}: written otherwise: {', '.join(other)}"
+    shutil.rmtree(sandbox)
+    return ""
+
+
+def _furnish(job: Job, checkout: Path, sandbox: Path) -> None:
+    """Link the inputs, the adapter and what every adapter starts with; make folders for outputs."""
+    code = [f"src/mimicflow/{name}.py" for name in EVERYWHERE]
+    for name in dict.fromkeys([*job.inputs, *code, job.adapter]):
+        (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
+        if (checkout / name).is_dir():
+            shutil.copytree(checkout / name, sandbox / name, copy_function=os.link)
+        else:
+            os.link(checkout / name, sandbox / name)
+    for name in (*job.outputs, *job.logs):
+        (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _content(path: Path) -> object:
+    """Return what has to be the same in a file, or in all files of a folder."""
+    if path.is_dir():
+        return {file.name: _content(file) for file in path.iterdir() if file.name[0] != "."}
+    return content(path) if path.is_file() else None
+
+
+def _list_jobs(file: str, *arguments: str) -> None:
+    from snakemake import api, cli, workflow  # noqa: F401, PLC0415 (only here; api comes first)
+    from snakemake.iocontainers import Snakemake  # noqa: PLC0415
+
+    def write_jobs(self: workflow.Workflow) -> None:
+        self._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
+        self._build_dag()
+        jobs = [
+            {
+                "rule": job.rule.name,
+                "wildcards": dict(job.wildcards_dict),
+                "adapter": f"workflow/scripts/{Path(job.rule.script).name}",
+                "inputs": [str(name) for name in job.input],
+                "outputs": [str(name) for name in job.output],
+                "logs": [str(name) for name in job.log],
+                "given": pickle.dumps(
+                    Snakemake(
+                        *(job.input, job.output, job.params, job.wildcards, job.threads),
+                        *(job.resources, job.log, self.config, job.rule.name, None),
+                    )
+                ),
+            }
+            for job in self.dag.jobs
+            if job.rule.script
+        ]
+        Path(file).write_bytes(pickle.dumps(jobs))
+
+    workflow.Workflow.printdag = write_jobs
+    cli.main([*arguments, "--dag"])
+
+
+if __name__ == "__main__":
+    _list_jobs(*sys.argv[1:])
