@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mimicflow.admission import protocols
+from mimicflow.concepts import sql_files
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.running.scenarios import Scenarios
 from mimicflow.running.sources import content_of, package_file, sources
@@ -58,8 +59,7 @@ def code_content(script, code):
 
 def concept(name):
     """The SQL files of a clinical concept, and what all concepts share."""
-    own = Path(workflow.basedir, "src/mimicflow/concepts").glob(f"*/{name}*.sql")
-    return ["concepts/macros.sql", *(f"concepts/{file.parent.name}/{file.name}" for file in own)]
+    return ["concepts/macros.sql", *sql_files(name)]
 
 
 def shards(path):

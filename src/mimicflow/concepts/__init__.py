@@ -48,6 +48,20 @@ def used_by(concept: str) -> list[str]:
     return re.findall(r"^-- uses (\w+)\.sql$", sql(concept), re.MULTILINE)
 
 
+def sql_files(name: str) -> list[str]:
+    """Return the SQL of a concept as files of the package: its events, its features, its counts.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such concept.
+    """
+    if not has(name):
+        raise FileNotFoundError(f"no {name}.sql under {FOLDER}")
+    package = FOLDER.parent
+    return [str(file.relative_to(package)) for file in sorted(FOLDER.glob(f"*/{name}*.sql"))]
+
+
 @functools.cache
 def _files() -> dict[str, Path]:
     """Return the SQL files by name; no two have the same."""

@@ -4,7 +4,7 @@ import pytest
 from made_hospital_tables import CONFIG
 
 from mimicflow.admission import protocols
-from mimicflow.concepts import FOLDER
+from mimicflow.concepts import FOLDER, sql_files
 from mimicflow.concepts.catalogue import CONCEPTS
 from mimicflow.raw.tables import TABLES
 from mimicflow.running.scenarios import Scenarios
@@ -43,3 +43,8 @@ def test_the_keys_of_a_concept_are_named_as_its_stage(concept, scenarios):
     assert all(name in CONFIG[section] for section, name in (key.split(".") for key in keys))
     read = set(re.findall(r"option\('(\w+)'\)", sql_of(concept)))
     assert read <= {key.split(".")[1] for key in keys}
+
+
+def test_a_concept_that_is_not_there_has_no_sql():
+    with pytest.raises(FileNotFoundError, match=r"no admission\.cohort\.sql"):
+        sql_files("admission.cohort")
