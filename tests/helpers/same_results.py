@@ -2,9 +2,9 @@
 
 ``python tests/helpers/same_results.py BEFORE AFTER [--renamed CSV]`` compares two folders
 ``results/`` and lists every file that only one of them has, or that differs. What is left aside:
-logs, benchmarks and hidden files; mimicflow's version wherever a result names it; in ``run.json``,
-the model cards and the report the commit, and how long each job took. A rename map (columns
-``before,after``, paths below ``results/``) is applied to what was before.
+logs, benchmarks and hidden files; mimicflow's version and commit wherever a result names them; in
+``run.json`` and the report which rules ran and how long. A rename map (columns ``before,after``,
+paths below ``results/``) is applied to what was before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import sys
 from pathlib import Path
 
 OF_THE_RUN = re.compile(r"(^|/)(logs|benchmarks|\.[^/]+)/|^README\.md$")
-COST = {"seconds", "cpu_seconds", "max_memory_mb", "commit", "changed"}
+COST = {"rules", "commit", "changed"}
+COMMIT = re.compile(rb"\b[0-9a-f]{40}\b`?(?: \(?with changes\)?)?")
+RULE = re.compile(r"<th scope=\"row\">[a-z_]+</th>|\d+ jobs of \d+ rules")
 VERSION = re.compile(rb"(\bmimicflow\b[^\d\n]{1,20}|\"version\": \")\d+\.\d+\.\d+")
 NAMING_IT = {".json", ".md", ".csv", ".html"}
 
@@ -41,19 +43,18 @@ def content(file: Path) -> bytes | object:
     """Return what has to be the same in a file."""
     whole = file.read_bytes()
     if file.suffix in NAMING_IT:
-        whole = VERSION.sub(rb"\1VERSION", whole)
+        whole = COMMIT.sub(b"COMMIT", VERSION.sub(rb"\1VERSION", whole))
     if file.name == "run.json":
         return without_cost(json.loads(whole))
     if file.suffix in {".md", ".html"}:
-        text = re.sub(r"\b[0-9a-f]{40}\b`?(?: \(?with changes\)?)?", "COMMIT", whole.decode())
         # The seconds of a training stand behind its number of patients.
         text = re.sub(
-            r'(</th><td class="number">[^<]+</td>)<td class="number">[\d.]+<', r"\1<", text
+            r'(</th><td class="number">[^<]+</td>)<td class="number">[\d.]+<',
+            r"\1<",
+            whole.decode(),
         )
         seen, run, cost = text.partition('aria-labelledby="run"')
-        # Rules stand by their cost.
-        cost = re.sub(r"<td class=\"number\">[^<]*|[\d.]+ minutes", "", cost)
-        return seen + run, sorted(cost.splitlines())
+        return seen + run, [line for line in cost.splitlines() if not RULE.search(line)]
     return whole
 
 

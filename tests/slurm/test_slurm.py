@@ -40,13 +40,18 @@ LONGEST_IN_A_GROUP = 120  # minutes that a rule may state
 
 
 def resources_of_rules() -> dict[str, dict[str, str]]:
-    """Return what the rules state, as text: mem_mb, runtime, gpu, threads."""
-    found = {}
-    for file in sorted((REPOSITORY / "rules").glob("*.smk")):
-        for block in re.split(r"^ *rule (?=\w+:$)", file.read_text(), flags=re.M)[1:]:
-            stated = re.findall(r"^ +(mem_mb|runtime|gpu|threads)(?:=|: )(.*?),?$", block, re.M)
-            found[block.split(":")[0]] = dict(stated)
-    return found
+    """Return what rules state, as text: mem_mb, runtime, gpu, threads; a variant as its rule."""
+    text = "\n".join(file.read_text() for file in (REPOSITORY / "rules").glob("*.smk"))
+    found, variants = {}, {}
+    for head, block in re.findall(
+        r"^ *(rule \w+|use rule \w+ as \w+ with):\n(.*?)(?=^ *(?:use )?rule |\Z)", text, re.M | re.S
+    ):
+        stated = re.findall(r"^ +(mem_mb|runtime|gpu|threads)(?:=|: )(.*?),?$", block, re.M)
+        *_, name = head.removesuffix(" with").split()
+        found[name] = dict(stated)
+        if head.startswith("use"):
+            variants[name] = head.split()[2]
+    return {name: found.get(variants.get(name), {}) | stated for name, stated in found.items()}
 
 
 RULES = resources_of_rules()
