@@ -175,11 +175,11 @@ def overlay(tiny_run, name, content):
 @pytest.mark.parametrize(
     "name",
     [
-        "ingest.py",
+        "raw/ingest.py",
         "concepts/measurements/ed_labs.sql",
-        "cohort.py",
+        "admission/cohort.py",
         "ecg/clean.py",
-        "admission/train.py",
+        "admission/training.py",
     ],
 )
 def test_touching_a_source_file_reruns_nothing(tiny_run, edited, name):
