@@ -31,14 +31,14 @@ rule score_horizons:
         ),
         roc=report(
             "results/arrest/{arrest_model}/roc.png",
-            caption="../workflow/report/arrest/arrest_roc.rst",
+            caption="../workflow/report/arrest/roc.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "ROC curves"},
         ),
         prc=report(
             "results/arrest/{arrest_model}/prc.png",
-            caption="../workflow/report/arrest/arrest_prc.rst",
+            caption="../workflow/report/arrest/prc.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "precision-recall curves"},
@@ -68,7 +68,7 @@ rule calibrate_epochs:
         table="results/arrest/{arrest_model}/calibration.csv",
         figure=report(
             "results/arrest/{arrest_model}/calibration.png",
-            caption="../workflow/report/arrest/arrest_calibration.rst",
+            caption="../workflow/report/arrest/calibration.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "calibration"},
@@ -98,7 +98,7 @@ rule score_alarms:
         alarms="results/arrest/{arrest_model}/alarms.csv",
         figure=report(
             "results/arrest/{arrest_model}/alarms.png",
-            caption="../workflow/report/arrest/arrest_alarms.rst",
+            caption="../workflow/report/arrest/alarms.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "alarms"},
@@ -131,14 +131,14 @@ rule explain_arrest_model:
         shap="results/arrest/{arrest_model}/shap.csv",
         ranking_figure=report(
             "results/arrest/{arrest_model}/shap.png",
-            caption="../workflow/report/arrest/arrest_shap.rst",
+            caption="../workflow/report/arrest/shap.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP ranking"},
         ),
         dependence_figure=report(
             "results/arrest/{arrest_model}/dependence.png",
-            caption="../workflow/report/arrest/arrest_dependence.rst",
+            caption="../workflow/report/arrest/dependence.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP dependence"},
@@ -169,7 +169,7 @@ rule describe_hrv_over_time:
         table="results/arrest/hrv_over_time.csv",
         figure=report(
             "results/arrest/hrv_over_time.png",
-            caption="../workflow/report/arrest/arrest_over_time.rst",
+            caption="../workflow/report/arrest/over_time.rst",
             category="arrest",
             labels={"figure": "measures before the arrest"},
         ),
@@ -200,13 +200,13 @@ rule compare_arrest_models:
     output:
         table=report(
             "results/arrest/comparison.csv",
-            caption="../workflow/report/arrest/arrest_comparison.rst",
+            caption="../workflow/report/arrest/comparison.rst",
             category="arrest",
             labels={"table": "both models by horizon"},
         ),
         figure=report(
             "results/arrest/comparison.png",
-            caption="../workflow/report/arrest/arrest_comparison.rst",
+            caption="../workflow/report/arrest/comparison.rst",
             category="arrest",
             labels={"figure": "both models by horizon"},
         ),

@@ -49,9 +49,13 @@ def code_content(script, code):
     """A parameter: one hash of a rule's adapter and of what it names as its code."""
     adapter = Path(workflow.basedir, "workflow/scripts", script.rpartition("/")[2])
 
+    function = (
+        getattr(code, "callable", None) or code
+    )  # with input flags Snakemake wraps a function
+
     # A function of the inputs themselves would rerun nothing: Snakemake leaves what follows from them aside.
     def content_of_code(wildcards):
-        files = code(wildcards) if callable(code) else code
+        files = function(wildcards) if callable(function) else code
         return content_of([adapter, *map(package_file, files)])
 
     return content_of_code

@@ -43,7 +43,7 @@ rule describe_neighbours:
     output:
         report(
             "results/mortality/{protocol}/neighbours.csv",
-            caption="../workflow/report/mortality/mortality_neighbours.rst",
+            caption="../workflow/report/mortality/neighbours.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"table": "embedding neighbours"},
@@ -74,28 +74,28 @@ rule write_mortality_results:
         reliability="results/mortality/{protocol}/{visit_model}/reliability.csv",
         roc=report(
             "results/mortality/{protocol}/{visit_model}/roc.png",
-            caption="../workflow/report/mortality/mortality_roc.rst",
+            caption="../workflow/report/mortality/roc.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "ROC curve", "model": "{visit_model}"},
         ),
         prc=report(
             "results/mortality/{protocol}/{visit_model}/prc.png",
-            caption="../workflow/report/mortality/mortality_prc.rst",
+            caption="../workflow/report/mortality/prc.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "precision-recall curve", "model": "{visit_model}"},
         ),
         confusion_figure=report(
             "results/mortality/{protocol}/{visit_model}/confusion.png",
-            caption="../workflow/report/mortality/mortality_confusion.rst",
+            caption="../workflow/report/mortality/confusion.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "confusion matrix", "model": "{visit_model}"},
         ),
         reliability_figure=report(
             "results/mortality/{protocol}/{visit_model}/reliability.png",
-            caption="../workflow/report/mortality/mortality_reliability.rst",
+            caption="../workflow/report/mortality/reliability.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "calibration", "model": "{visit_model}"},
@@ -125,7 +125,7 @@ rule draw_visit_training:
     output:
         report(
             "results/mortality/{protocol}/{recurrent}/history.png",
-            caption="../workflow/report/mortality/mortality_history.rst",
+            caption="../workflow/report/mortality/history.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "training history", "model": "{recurrent}"},
@@ -154,7 +154,7 @@ rule describe_icu_cohort:
     output:
         report(
             "results/mortality/{protocol}/table_one.csv",
-            caption="../workflow/report/mortality/mortality_table_one.rst",
+            caption="../workflow/report/mortality/table_one.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"table": "cohort by outcome"},
@@ -185,7 +185,7 @@ rule describe_visits:
         summary="results/mortality/{protocol}/visits_summary.csv",
         figure=report(
             "results/mortality/{protocol}/visits.png",
-            caption="../workflow/report/mortality/mortality_visits.rst",
+            caption="../workflow/report/mortality/visits.rst",
             category="mortality",
             subcategory="{protocol}",
             labels={"figure": "visits per patient"},
@@ -224,13 +224,13 @@ rule compare_protocols:
     output:
         table=report(
             "results/mortality/comparison.csv",
-            caption="../workflow/report/mortality/mortality_comparison.rst",
+            caption="../workflow/report/mortality/comparison.rst",
             category="mortality",
             labels={"table": "comparison of all models"},
         ),
         figure=report(
             "results/mortality/comparison.png",
-            caption="../workflow/report/mortality/mortality_comparison.rst",
+            caption="../workflow/report/mortality/comparison.rst",
             category="mortality",
             labels={"figure": "comparison of all models"},
         ),
@@ -264,7 +264,7 @@ rule price_leaks:
     output:
         report(
             "results/mortality/leak.csv",
-            caption="../workflow/report/mortality/mortality_leak.rst",
+            caption="../workflow/report/mortality/leak.rst",
             category="mortality",
             labels={"table": "what the leaks are worth"},
         ),

@@ -231,3 +231,14 @@ def test_nothing_in_the_package_is_unused(repository):
     }
 
     assert unused - read == set(USED_FROM_OUTSIDE)
+
+
+def test_every_caption_of_the_report_is_there_and_used(repository):
+    text = "".join(file.read_text() for file in (repository / "rules").glob("*.smk"))
+    named = set(re.findall(r'"\.\./(workflow/report/[^"]+\.rst)"', text))
+    there = {
+        file.relative_to(repository).as_posix()
+        for file in (repository / "workflow/report").rglob("*.rst")
+    }
+
+    assert named == there
