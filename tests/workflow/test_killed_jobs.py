@@ -277,8 +277,8 @@ def test_a_job_killed_at_random_moments_ends_with_the_same_bytes(
     assert status == 0
     assert n_kills >= 2
     if job.resumes:
-        # Within an epoch, too: a state is written after every batch.
-        went_on = re.findall(r"resuming after (\d+) epochs and (\d+) batches", log.read_text())
+        # Within a pass, too: a state is written after every batch.
+        went_on = re.findall(r"resuming after (\d+) passes and (\d+) batches", log.read_text())
         assert len(went_on) >= 2
         assert any(int(batches) > 0 for _, batches in went_on), went_on
     assert hidden_files(out) == set()
