@@ -42,7 +42,7 @@ lint: .venv/installed ## Style, layers of the rooms, types
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
-	$(BIN)/snakemake --lint
+	$(BIN)/python workflow/lint.py
 
 bench: .venv/installed ## Ours beside the alternative, with the ratio
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import runpy
 import tomllib
 
 import pytest
@@ -242,3 +243,10 @@ def test_every_caption_of_the_report_is_there_and_used(repository):
     }
 
     assert named == there
+
+
+def test_lint_of_the_workflow_lets_only_what_is_meant_pass(repository):
+    lint = runpy.run_path(str(repository / "workflow/lint.py"))
+    said = "Lints for rule x:\n    * No log directive defined:\n      Without\n    * {}\n"
+
+    assert lint["objections"](said.format(lint["MEANT"])) == ["No log directive defined:"]
