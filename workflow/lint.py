@@ -19,6 +19,7 @@ def objections(said: str) -> list[str]:
 
 
 def main() -> int:
+    """Run Snakemake's linter; 1 if it finds anything that is not meant."""
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, check=False
     )
