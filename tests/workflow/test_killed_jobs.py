@@ -160,7 +160,8 @@ JOBS = {
         names = {{"model": "lstm.pth", "predictions": "predictions.parquet",
                  "history": "history.csv", "repeats": "repeats.csv", "timing": "timing.json"}}
         train_visit_network(
-            "lstm", network=config["mortality"]["networks"]["lstm"],
+            "lstm", network={{**config["mortality"]["networks"]["lstm"],
+                             "empty_visits": protocol["empty_visits"]}},
             training={{**config["mortality"]["training"], "stopping": protocol["stopping"],
                       "batch_size": protocol["batch_size"]["lstm"]}},
             spine=here / "mortality/audited/spine.parquet",
