@@ -1,8 +1,9 @@
 """Count alarms as a ward hears them: arrests announced, false alarms per day, time that is left.
 
 An epoch whose probability reaches the threshold is an exceedance. An alarm rings at the end of an
-exceedance, unless the last alarm of the stay rang less than the silence ago. Epochs that were dropped for their quality
-never ring, and do not count as monitored time. All stays are those of held-out patients.
+exceedance, unless the last alarm of the stay rang less than the silence ago. Epochs that were
+dropped for their quality never ring, and do not count as monitored time. All stays are those of
+held-out patients.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.alarm_figures import draw_alarms
-from mimicflow.arrest.results.horizon_scores import draws_of_patients, estimate, quotient, read_epochs
+from mimicflow.arrest.results.horizon_scores import (
+    draws_of_patients,
+    estimate,
+    quotient,
+    read_epochs,
+)
 from mimicflow.arrest.results.horizons import threshold_rule
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
-
 
 SILENCES = (0, 30, 120)
 """Minutes of silence that are looked at beside the one of the configuration."""
@@ -63,8 +68,8 @@ def score_alarms(
     Parameters
     ----------
     predictions : path-like
-        Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`. Only the
-        test split is scored; quantiles of the validation split are the thresholds of the curve.
+        Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`. Only
+        the test split is scored; quantiles of the validation split are the thresholds of the curve.
     model_file : path-like
         The model's JSON, with the threshold ``specificity_…`` under ``threshold``.
     options : mapping

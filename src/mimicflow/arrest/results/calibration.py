@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.results.horizon_scores import draws_of_patients, quotient, read_epochs
 from mimicflow.arrest.results.calibration_figures import draw_calibration
+from mimicflow.arrest.results.horizon_scores import draws_of_patients, quotient, read_epochs
 from mimicflow.evaluation.statistics.bootstrap import interval
 from mimicflow.evaluation.statistics.calibration import BINS, quantile_bins, reliability
 from mimicflow.evaluation.study import Study

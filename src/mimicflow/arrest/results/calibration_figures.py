@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 
 
 def draw_calibration(table: pd.DataFrame, path: str | Path, study: Study, *, title: str) -> None:

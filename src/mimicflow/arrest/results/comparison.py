@@ -22,9 +22,9 @@ from mimicflow.arrest.results.horizon_scores import (
 )
 from mimicflow.arrest.results.horizons import horizons_of
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.figures.performance import read_columns
 from mimicflow.evaluation.predictions import require_same_rows
+from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -61,8 +61,8 @@ def compare_arrest_models(
     Parameters
     ----------
     predictions, metrics : mapping of str to path-like
-        Predictions Parquet, and the CSV that `mimicflow.arrest.results.horizons.score_horizons` made of
-        it, of two models by name; the first is compared with the second.
+        Predictions Parquet, and the CSV that `mimicflow.arrest.results.horizons.score_horizons`
+        made of it, of two models by name; the first is compared with the second.
     options : mapping
         ``horizons_h``, in hours.
     table : path-like

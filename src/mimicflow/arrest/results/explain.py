@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from mimicflow.reference import reference
-from mimicflow.arrest.results.explain_figures import MISSING, draw_dependence, draw_ranking
-from mimicflow.arrest.results.horizon_scores import EPOCH, draws_of_patients, estimate, quotient
 from mimicflow.arrest.features import HRV, VITAL
 from mimicflow.arrest.model_folder import ArrestModel, load_model
+from mimicflow.arrest.results.explain_figures import MISSING, draw_dependence, draw_ranking
+from mimicflow.arrest.results.horizon_scores import EPOCH, draws_of_patients, estimate, quotient
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.calibration import quantile_bins
 from mimicflow.evaluation.study import Study
+from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 
 _COLUMNS = 3
 _SHOWN = 20

@@ -13,11 +13,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel, mark_published
-from mimicflow.evaluation.statistics.metrics import Curves, Estimate
 from mimicflow.evaluation.scores import thin
+from mimicflow.evaluation.statistics.metrics import Curves, Estimate
+from mimicflow.evaluation.study import Study
 
 SIZE = (8.6, 5.4)
 _STYLES = [*LINES, (INK, (0, (3, 1, 1, 1)))]

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.reference import reference
+from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
 from mimicflow.evaluation.statistics.calibration import enough_patients
 from mimicflow.evaluation.statistics.metrics import Estimate
-from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.reference import reference
 
 EPOCH = "epoch_id"
 """Column that names an epoch."""
@@ -95,7 +95,7 @@ def may_be_shown(label: np.ndarray, patient: np.ndarray, smallest: int) -> bool:
 def draws_of_patients(patient: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """Return how often each patient is drawn, shape (draws, patients), patients sorted.
 
-    The draws are those of `mimicflow.evaluation.statistics.bootstrap.bootstrap` for the same patients.
+    The draws are those of `mimicflow.evaluation.statistics.bootstrap.bootstrap` for these patients.
     """
     blocks = list(patient_weights(np.unique(patient), draws, seed))
     return np.concatenate(blocks).astype(np.float64)

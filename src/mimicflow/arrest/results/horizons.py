@@ -66,8 +66,8 @@ def score_horizons(
     Parameters
     ----------
     predictions : path-like
-        Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`; the test
-        split is scored, the validation split chooses the thresholds.
+        Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`; the
+        test split is scored, the validation split chooses the thresholds.
     options : mapping
         ``horizons_h`` (hours) and ``specificity``, which a threshold must have on the validation
         epochs of its horizon.

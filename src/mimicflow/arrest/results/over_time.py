@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, t
 
-from mimicflow.reference import reference
 from mimicflow.arrest.results.over_time_figures import draw_over_time
 from mimicflow.errors import InputError
-from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
 from mimicflow.evaluation.figures.performance import read_columns
+from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
 from mimicflow.evaluation.study import Study
+from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
 COLUMNS = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.study import Study
 
 _COLUMNS = 3
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.alarm_figures import joined
 from mimicflow.arrest.results.alarms import (
     ALARM_SCORES,
@@ -21,7 +20,7 @@ from mimicflow.arrest.results.alarms import (
     weighted_quantiles,
 )
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.reference import reference
+from mimicflow.evaluation.study import Study
 
 OPTIONS = {"silence_minutes": 60, "specificity": 0.8}
 RULE = "specificity_0.8"

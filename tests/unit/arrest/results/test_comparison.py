@@ -8,14 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.comparison import COLUMNS, compare_arrest_models
 from mimicflow.arrest.results.horizons import score_horizons
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.differences import score_differences
-from mimicflow.reference import reference
+from mimicflow.evaluation.study import Study
 
 OPTIONS = {"horizons_h": [24, 6, 1], "specificity": 0.8}
 DRAWS = 60
@@ -32,9 +31,7 @@ class Files:
         study = Study(synthetic=synthetic, draws=DRAWS)
         for model, path in self.predictions.items():
             figures = self.folder / "roc.png", self.folder / "prc.png"
-            score_horizons(
-                path, OPTIONS, self.metrics[model], *figures, study, model=model
-            )
+            score_horizons(path, OPTIONS, self.metrics[model], *figures, study, model=model)
 
     def compare(self, *, synthetic=True):
         study = Study(synthetic=synthetic, draws=DRAWS)

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.explain import (
     COLUMNS,
     DEPENDENCE,
@@ -22,8 +21,7 @@ from mimicflow.arrest.results.explain import (
     shap_values,
 )
 from mimicflow.errors import CheckpointError, ConfigError, InputError
-from mimicflow.reference import reference
-
+from mimicflow.evaluation.study import Study
 
 MADE = Study(synthetic=True, draws=50)
 

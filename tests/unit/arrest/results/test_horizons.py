@@ -15,7 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from mimicflow.evaluation.study import Study
+from mimicflow.arrest.results.calibration import calibrate_epochs
 from mimicflow.arrest.results.horizon_scores import (
     draws_of_patients,
     horizon_label,
@@ -23,11 +23,10 @@ from mimicflow.arrest.results.horizon_scores import (
     weighted_scores,
 )
 from mimicflow.arrest.results.horizons import COLUMNS, score_horizons
-from mimicflow.arrest.results.calibration import calibrate_epochs
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.bootstrap import bootstrap
-from mimicflow.reference import reference
+from mimicflow.evaluation.study import Study
 
 OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8}
 

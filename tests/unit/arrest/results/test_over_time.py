@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, t
 
-from mimicflow.evaluation.study import Study
 from mimicflow.arrest.results.over_time import (
     COLUMNS,
-    describe_measure,
     describe_hrv_over_time,
+    describe_measure,
     kendall,
     stay_hours,
 )
 from mimicflow.errors import InputError
+from mimicflow.evaluation.study import Study
 
 
 def hand():
@@ -91,7 +91,9 @@ def files(tmp_path):
 
 
 def test_leading_measures_of_all_patients(files, texts):
-    describe_hrv_over_time(*files[:2], {"top_measures": 2}, *files[2:], Study(synthetic=True, draws=30))
+    describe_hrv_over_time(
+        *files[:2], {"top_measures": 2}, *files[2:], Study(synthetic=True, draws=30)
+    )
     table = pd.read_csv(files[2])
     assert list(table.columns) == COLUMNS
     assert list(dict.fromkeys(table["measure"])) == ["HTI", "TINN"]
