@@ -50,7 +50,7 @@ for line in sys.stdin:
     print(child, flush=True)
     print(os.waitpid(child, 0)[1], flush=True)
 """
-TRAINING = "threads=1, computing={}, save_minutes=0"  # a state after every batch
+TRAINING = "machine=Machine(save_minutes=0)"  # a state after every batch
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ JOBS = {
         {"0.parquet": "arrest/hrv_epochs/0.parquet"},
     ),
     "pretraining": Job(
+        "from mimicflow.learning.devices import Machine\n"
         "from mimicflow.ecg.pretraining import pretrain_encoder\n",
         f"""stores = [[here / f"ecg/store/{{shard}}.{{kind}}" for shard in (0, 1)]
                   for kind in ("npy", "parquet")]
@@ -125,6 +126,7 @@ JOBS = {
         resumes=True,
     ),
     "admission": Job(
+        "from mimicflow.learning.devices import Machine\n"
         "from mimicflow.admission.inputs import InputFiles, InputOptions\n"
         "from mimicflow.admission.training import OutputFiles, train_model\n",
         f"""stores = [[here / f"ecg/store/{{shard}}.{{kind}}" for shard in (0, 1)]
@@ -155,6 +157,7 @@ JOBS = {
         resumes=True,
     ),
     "mortality": Job(
+        "from mimicflow.learning.devices import Machine\n"
         "from mimicflow.mortality.training import FitFiles, train_visit_network\n",
         f"""protocol = config["mortality"]["protocols"]["audited"]
         names = {{"model": "lstm.pth", "predictions": "predictions.parquet",

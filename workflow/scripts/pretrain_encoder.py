@@ -1,6 +1,7 @@
 """Adapter of rule pretrain_encoder."""
 
 from mimicflow.ecg.pretraining import pretrain_encoder
+from mimicflow.learning.devices import Machine
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -13,10 +14,12 @@ with rule_log(snakemake.log[0]):
         depth=snakemake.params.encoder["depth"],
         pretraining=snakemake.params.pretraining,
         seed=snakemake.params.seed,
-        threads=snakemake.threads,
         output=snakemake.output.model,
         history=snakemake.output.history,
-        computing=snakemake.params.computing,
-        devices=snakemake.resources.gpu,
-        save_minutes=snakemake.resources.save_minutes,
+        machine=Machine(
+            threads=snakemake.threads,
+            computing=snakemake.params.computing,
+            devices=snakemake.resources.gpu,
+            save_minutes=snakemake.resources.save_minutes,
+        ),
     )

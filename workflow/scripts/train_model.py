@@ -2,6 +2,7 @@
 
 from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.admission.training import OutputFiles, train_model
+from mimicflow.learning.devices import Machine
 from mimicflow.running.rule_log import rule_log
 
 TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
@@ -19,9 +20,11 @@ with rule_log(snakemake.log[0]):
         store=(source.stores, source.indices),
         outputs=OutputFiles(**dict(made.items())),
         seed=chosen.seed,
-        threads=snakemake.threads,
         memory_mb=snakemake.resources.mem_mb,
-        computing=snakemake.params.computing,
-        devices=snakemake.resources.gpu,
-        save_minutes=snakemake.resources.save_minutes,
+        machine=Machine(
+            threads=snakemake.threads,
+            computing=snakemake.params.computing,
+            devices=snakemake.resources.gpu,
+            save_minutes=snakemake.resources.save_minutes,
+        ),
     )

@@ -1,5 +1,6 @@
 """Adapter of rule train_visit_network."""
 
+from mimicflow.learning.devices import Machine
 from mimicflow.mortality.training import FitFiles, train_visit_network
 from mimicflow.running.rule_log import rule_log
 
@@ -14,8 +15,10 @@ with rule_log(snakemake.log[0]):
         outputs=FitFiles(**dict(snakemake.output.items())),
         seeds=snakemake.params.seeds,
         seed=snakemake.params.seed,
-        threads=snakemake.threads,
-        computing=snakemake.params.computing,
-        devices=snakemake.resources.gpu,
-        save_minutes=snakemake.resources.save_minutes,
+        machine=Machine(
+            threads=snakemake.threads,
+            computing=snakemake.params.computing,
+            devices=snakemake.resources.gpu,
+            save_minutes=snakemake.resources.save_minutes,
+        ),
     )

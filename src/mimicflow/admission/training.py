@@ -32,7 +32,7 @@ from mimicflow.learning import processes
 from mimicflow.learning.binary import COUNTS, EVALUATION_BATCH, BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
-from mimicflow.learning.devices import Computing, mixed_precision, repeatable, to_device
+from mimicflow.learning.devices import Machine, mixed_precision, repeatable, to_device
 from mimicflow.learning.loop import Training, fit
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 from mimicflow.running.writing import atomic_output, write_csv, write_parquet
@@ -168,11 +168,8 @@ def train_model(
     store: tuple[Sequence[str | Path], Sequence[str | Path]],
     outputs: OutputFiles,
     seed: int,
-    threads: int,
+    machine: Machine,
     memory_mb: float = 4000,
-    computing: Mapping[str, Any] | None = None,
-    devices: int | None = None,
-    save_minutes: float = 10,
 ) -> None:
     """Train one of the four variants, calibrate it on validation stays, predict the test stays.
 
@@ -194,25 +191,20 @@ def train_model(
         The store's waveform files (.npy) and index files (.parquet).
     outputs : OutputFiles
         What is written.
-    seed, threads : int
-        The same of both give the same bytes on a CPU.
+    seed : int
+        Of all that is drawn.
     memory_mb : float
         Of the whole job, in MB. A quarter may hold what the frozen part of the encoder makes of
         each ECG; when that is larger, it is computed anew in every pass.
-    computing : mapping, optional
-        Fields of `Computing`: speed and repeatability on a GPU.
-    devices : int, optional
-        GPUs, or processes where there is none; see `processes.use_devices`.
-    save_minutes : float
-        Between the states from which an interrupted job goes on, besides one per pass.
+    machine : Machine
+        What it is computed on; the same seed and threads give the same bytes on a CPU.
 
     Raises
     ------
     ConfigError, CohortError, CheckpointError
         A setting, a cohort or a pretrained encoder that cannot be used.
     """
-    processes.use_devices(devices)
-    modes = parse(Computing, computing or {}, "computing")
+    modes = machine.occupy()
     settings = parse(EncoderConfig, encoder, "encoder")
     config = parse(ModelConfig, model, f"models.{name}")
     _check_calibration(name, config, options)
@@ -236,9 +228,9 @@ def train_model(
             module="admission.training",
             large=store[0],
         ),
-        minutes=save_minutes,
+        minutes=machine.save_minutes,
     )
-    with repeatable(seed, threads, modes) as device:
+    with repeatable(seed, machine.threads, modes) as device:
         network = build(settings, config, data, pretrained, waveforms).to(device)
         ecgs = _source(network, data, waveforms, cache_mb=memory_mb / 4)
         task = AdmissionTask(network, data, ecgs, threshold, seed, device)

@@ -28,7 +28,7 @@ from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import (
-    Computing,
+    Machine,
     compiled,
     mixed_precision,
     repeatable,
@@ -171,12 +171,9 @@ def pretrain_encoder(
     depth: Sequence[int],
     pretraining: Mapping[str, Any],
     seed: int,
-    threads: int,
+    machine: Machine,
     output: str | Path,
     history: str | Path,
-    computing: Mapping[str, Any] | None = None,
-    devices: int | None = None,
-    save_minutes: float = 10,
 ) -> None:
     """Pretrain the encoder; keep the pass with the lowest validation loss, or else the last.
 
@@ -195,27 +192,22 @@ def pretrain_encoder(
         Size of the encoder.
     pretraining : mapping
         Configuration subtree ``pretraining``.
-    seed, threads : int
-        The same of both give the same bytes on a CPU.
+    seed : int
+        Of all that is drawn.
     output : path-like
         The model file (.pth).
     history : path-like
         CSV: epoch, bool_loss, reg_loss, total_loss and the same of validation (if there is such a
         part), is_best.
-    computing : mapping, optional
-        Fields of `Computing`: speed and repeatability on a GPU.
-    devices : int, optional
-        GPUs, or processes where there is none; see `processes.use_devices`.
-    save_minutes : float
-        Between the states from which an interrupted job goes on, besides one per pass.
+    machine : Machine
+        What it is computed on; the same seed and threads give the same bytes on a CPU.
 
     Raises
     ------
     CohortError
         Fewer than two patients to learn from.
     """
-    processes.use_devices(devices)
-    modes = parse(Computing, computing or {}, "computing")
+    modes = machine.occupy()
     config = parse(PretrainingConfig, pretraining, "pretraining")
     waveforms = WaveformStore(*store)
     labels = _vocabulary(vocabulary)
@@ -235,12 +227,12 @@ def pretrain_encoder(
             module="ecg.pretraining",
             large=store[0],
         ),
-        minutes=save_minutes,
+        minutes=machine.save_minutes,
     )
     # Without validation patients the latest pass counts as the best.
     score = "val_loss" if len(frame.validation_rows) else "epoch"
     training = Training(passes=config.epochs, score=score, maximise=score == "epoch", state=state)
-    with repeatable(seed, threads, modes) as device:
+    with repeatable(seed, machine.threads, modes) as device:
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
         compiled(model, device)
         task = PretrainingTask(model, waveforms, frame, config, seed, device)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mimicflow.learning import processes
+from mimicflow.learning.configs import parse
 
 Key = TypeVar("Key")
 Loaded = TypeVar("Loaded")
@@ -34,6 +35,34 @@ class Computing:
     """Whether the same run gives the same bits; otherwise the fastest algorithms are sought."""
     compile: bool = False
     """Whether pretraining is compiled by torch.compile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a training is computed on, and how often it is kept.
+
+    On a CPU nothing of it but the threads changes what is learned.
+    """
+
+    threads: int = 1
+    """The same seed and threads give the same bytes on a CPU."""
+    computing: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Computing`: speed and repeatability on a GPU."""
+    devices: int | None = None
+    """GPUs, or processes where there is none; see `processes.use_devices`."""
+    save_minutes: float = 10
+    """Between the states from which an interrupted job goes on, besides one per pass."""
+
+    def occupy(self) -> Computing:
+        """Take the devices, and return how they compute.
+
+        Raises
+        ------
+        ConfigError
+            ``computing`` has a key or a value that is not known.
+        """
+        processes.use_devices(self.devices)
+        return parse(Computing, self.computing, "computing")
 
 
 _computing = Computing()  # of the innermost `repeatable`, as torch's own modes are

@@ -17,11 +17,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.recalibration import calibrated
-from mimicflow.learning import processes
 from mimicflow.learning.binary import BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
-from mimicflow.learning.devices import Computing, repeatable, to_device
+from mimicflow.learning.devices import Machine, repeatable, to_device
 from mimicflow.learning.loop import Training, fit, length_sorted_batches
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 from mimicflow.mortality.inputs import MortalityInputs
@@ -123,10 +122,7 @@ def train_visit_network(
     outputs: FitFiles,
     seeds: int,
     seed: int,
-    threads: int,
-    computing: Mapping[str, Any] | None = None,
-    devices: int | None = None,
-    save_minutes: float = 10,
+    machine: Machine,
 ) -> None:
     """Train one network ``seeds`` times on the training patients; keep the first.
 
@@ -144,22 +140,17 @@ def train_visit_network(
         What is written.
     seeds : int
         Repeats, with weights and orders of batches of their own: the k-th has ``seed + k - 1``.
-    seed, threads : int
-        The same of both give the same bytes on a CPU.
-    computing : mapping, optional
-        Fields of `Computing`: speed and repeatability on a GPU.
-    devices : int, optional
-        GPUs, or processes where there is none; see `processes.use_devices`.
-    save_minutes : float
-        Between the states from which an interrupted job goes on, besides one per pass.
+    seed : int
+        Of all that is drawn.
+    machine : Machine
+        What it is computed on; the same seed and threads give the same bytes on a CPU.
 
     Raises
     ------
     ConfigError, CohortError, InputError
         A setting or patients that nothing can be learned from.
     """
-    processes.use_devices(devices)
-    modes = parse(Computing, computing or {}, "computing")
+    modes = machine.occupy()
     config = parse(NetworkConfig, network, f"mortality.networks.{name}")
     settings = parse(TrainingConfig, training, "mortality.training")
     data = MortalityInputs(spine, sequences)
@@ -179,14 +170,14 @@ def train_visit_network(
             fingerprint=fingerprint(
                 [spine, sequences], {**resolved, "repeat": repeat}, module="mortality.training"
             ),
-            minutes=save_minutes,
+            minutes=machine.save_minutes,
         )
         for repeat in range(1, seeds + 1)
     ]
     repeats, seconds = [], []
     for repeat, state in enumerate(states, start=1):
         started = time.perf_counter()
-        with repeatable(seed + repeat - 1, threads, modes) as device:
+        with repeatable(seed + repeat - 1, machine.threads, modes) as device:
             model, history, predictions = _fit_once(
                 config, settings, data, state, seed + repeat - 1, device
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from mimicflow.errors import ConfigError
+from mimicflow.running.configuration import stop_at
 
 Disagreements = Callable[[Mapping[str, Any]], Iterator[str]]
 """Of a system: a sentence for each of its values that contradicts another, by configuration."""
@@ -31,12 +31,7 @@ def check_agreement(config: Mapping[str, Any], *systems: Disagreements) -> None:
         A sentence for each, with the keys.
     """
     problems = [problem for disagreements in systems for problem in disagreements(config)]
-    if problems:
-        raise ConfigError(
-            "; ".join(problems),
-            file="configuration",
-            remedy="correct the values; all keys are described in config.yaml",
-        )
+    stop_at(problems, "correct the values; all keys are described in config.yaml")
 
 
 def without_training_patients(place: str, shares: Mapping[str, float]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,18 @@ def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, A
     return result
 
 
+def stop_at(problems: Sequence[str], remedy: str) -> None:
+    """Stop at problems of the configuration, all of them at once; at none go on.
+
+    Raises
+    ------
+    ConfigError
+        A sentence for each.
+    """
+    if problems:
+        raise ConfigError("; ".join(problems), file="configuration", remedy=remedy)
+
+
 def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, Any]:
     """Return a configuration whose blocks are complete, or stop at what is wrong with it.
 
@@ -120,12 +132,7 @@ def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, An
         f"{_quoted(parents) + ' ' if parents else ''}lacks {', '.join(keys)}"
         for parents, keys in _missing(completed, schema, schema, ())
     ]
-    if problems:
-        raise ConfigError(
-            "; ".join(problems),
-            file="configuration",
-            remedy=f"give each key a value; all keys are described in {schema_file}",
-        )
+    stop_at(problems, f"give each key a value; all keys are described in {schema_file}")
     return completed
 
 
@@ -209,12 +216,7 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
         f"unknown key {_quoted((*parents, key))}{_hint(key, valid, schema)}"
         for parents, key, valid in _unknown_keys(config, schema, schema, ())
     ]
-    if problems:
-        raise ConfigError(
-            "; ".join(problems),
-            file="configuration",
-            remedy=f"correct the key; all keys are described in {schema_file}",
-        )
+    stop_at(problems, f"correct the key; all keys are described in {schema_file}")
 
 
 def _unknown_keys(
@@ -298,12 +300,7 @@ def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
     ]
     for error in _Validator(schema).iter_errors(config):
         problems.append(_said(error))
-    if problems:
-        raise ConfigError(
-            "; ".join(problems),
-            file="configuration",
-            remedy=f"correct the value; all keys are described in {schema_file}",
-        )
+    stop_at(problems, f"correct the value; all keys are described in {schema_file}")
 
 
 def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:

@@ -14,6 +14,7 @@ from mimicflow.admission.inputs import VITALS, InputFiles, InputOptions
 from mimicflow.admission.training import OutputFiles, train_model
 from mimicflow.concepts import static_features
 from mimicflow.ecg.pretraining import MEASUREMENTS, pretrain_encoder
+from mimicflow.learning.devices import Machine
 
 SAMPLES = 128
 RATES = {"head": 3e-3, "adapter": 3e-3, "layer4": 1e-3, "layer3": 1e-3, "layer2": 1e-3}
@@ -86,8 +87,7 @@ class Hospital:
             store=self.store,
             outputs=outputs,
             seed=0,
-            threads=1,
-            **more,
+            **{"machine": Machine(), **more},
         )
         return outputs
 
@@ -186,7 +186,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> Hosp
             "learning_rate": 1e-3,
         },
         seed=0,
-        threads=1,
+        machine=Machine(),
         output=folder / "pretrained.pth",
         history=folder / "loss.csv",
     )

@@ -27,8 +27,10 @@ from pathlib import Path
 from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.admission.training import OutputFiles, train_model
 from mimicflow.ecg.pretraining import pretrain_encoder
+from mimicflow.learning.devices import Machine
 
 job = json.loads(Path(__file__).with_suffix(".json").read_text())
+job["machine"] = Machine(devices=job.pop("devices"))
 if "pretraining" in job:
     pretrain_encoder(**job)
 else:
@@ -67,7 +69,6 @@ def pretraining(hospital: Any, folder: Path, **config: Any) -> dict[str, Any]:
         **SIZE,
         "pretraining": default | config,
         "seed": 0,
-        "threads": 1,
         "output": folder / "pretrained.pth",
         "history": folder / "loss.csv",
     }
@@ -86,7 +87,6 @@ def fine_tuning(hospital: Any, folder: Path, **model: Any) -> dict[str, Any]:
         "store": hospital.store,
         "outputs": {name: folder / file for name, file in names.items()},
         "seed": 0,
-        "threads": 1,
     }
 
 

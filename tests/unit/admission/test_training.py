@@ -17,7 +17,7 @@ from mimicflow.ecg.pretraining import load_encoder
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError, CohortError, ConfigError
 from mimicflow.learning.configs import parse
-from mimicflow.learning.devices import repeatable
+from mimicflow.learning.devices import Machine, repeatable
 
 from .conftest import ENCODER, MODEL  # type: ignore[import-not-found]
 
@@ -396,9 +396,9 @@ def test_a_job_that_was_killed_within_a_pass_goes_on_from_its_last_batch(
 
     monkeypatch.setattr(AdmissionTask, "losses", stop_in_a_batch)
     with pytest.raises(KeyboardInterrupt):
-        hospital.train(tmp_path, save_minutes=0)
+        hospital.train(tmp_path, machine=Machine(save_minutes=0))
 
-    outputs = hospital.train(tmp_path, save_minutes=0)
+    outputs = hospital.train(tmp_path, machine=Machine(save_minutes=0))
 
     assert len(calls) == 6 + 1, "no batch is computed twice"
     for name, path in vars(fitted).items():

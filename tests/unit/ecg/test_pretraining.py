@@ -16,6 +16,7 @@ from mimicflow.ecg.pretraining import (
     pretrain_encoder,
 )
 from mimicflow.errors import CheckpointError, CohortError, InputError
+from mimicflow.learning.devices import Machine
 
 CONFIG: dict[str, Any] = {
     "patients": "without_test",
@@ -61,7 +62,7 @@ def run(files: dict[str, Any], folder: Path, seed: int = 0, **config: Any) -> Pa
         depth=[1, 1, 1, 1],
         pretraining=CONFIG | config,
         seed=seed,
-        threads=1,
+        machine=Machine(),
         output=folder / "pretrained.pth",
         history=folder / "loss_history.csv",
     )

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.learning.checkpoints import load_checkpoint
+from mimicflow.learning.devices import Machine
 from mimicflow.mortality.inputs import MortalityInputs
 from mimicflow.mortality.model import NetworkConfig, VisitNetwork
 from mimicflow.mortality.training import (
@@ -42,7 +43,7 @@ def outputs(folder, **more):
 
 
 def run(made, folder, network=None, training=None, **changed):
-    arguments = {"seeds": 2, "seed": 5, "threads": 1, "spine": made.spine, **changed}
+    arguments = {"seeds": 2, "seed": 5, "machine": Machine(), "spine": made.spine, **changed}
     files = outputs(folder)
     train_visit_network(
         "gru",
