@@ -4,7 +4,11 @@ import ast
 import importlib.metadata
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -250,3 +254,17 @@ def test_lint_of_the_workflow_lets_only_what_is_meant_pass(repository):
     said = "Lints for rule x:\n    * No log directive defined:\n      Without\n    * {}\n"
 
     assert lint["objections"](said.format(lint["MEANT"])) == ["No log directive defined:"]
+
+
+def test_lint_sees_every_file(repository):
+    ruff = shutil.which("ruff", path=Path(sys.executable).parent)
+    seen = subprocess.run(
+        [ruff, "check", "--show-files"], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    files = {
+        str(file)
+        for folder in ("src", "tests", "workflow", "benchmarks")
+        for file in (repository / folder).rglob("*.py")
+    }
+
+    assert files <= set(seen)
