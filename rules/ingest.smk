@@ -73,7 +73,7 @@ rule build_manifest:
         code=sources(
             "concepts.manifest",
             "concepts/macros.sql",
-            "concepts/laboratory.sql",
+            "concepts/lab_items.sql",
         ),
     output:
         "results/{read}manifest.json",

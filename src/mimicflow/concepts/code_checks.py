@@ -192,7 +192,7 @@ def check_laboratory(labevents: Paths, memory_mb: int = 1000, threads: int = 1) 
     memory_mb, threads : int
         Of the database.
     """
-    uses = ["laboratory"]
+    uses = ["lab_items"]
     with opened({"labevents": labevents}, {}, memory_mb, threads, uses) as connection:
         [(rows, unstored)] = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE storetime IS NULL) FROM labevents"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
 from mimicflow.evaluation.titles import read_titles
 
 

@@ -4,8 +4,8 @@ Unless the patients are synthetic, a level of a group is shown only when its eve
 least as many patients as the smallest cell, and its non-events too; else its row keeps the name of
 the level and nothing more. Because the levels of a group add up to everybody, the levels that are
 not shown must together pass the same rule; while they do not, the smallest level still shown is
-hidden as well. Whatever `mimicflow.evaluation.disclosure` hides of the same counts by outcome (in
-Table 1) is hidden too, so that neither table completes the other.
+hidden as well. Whatever `mimicflow.evaluation.smallest_cell` hides of the same counts by outcome
+(in Table 1) is hidden too, so that neither table completes the other.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import to_hide
 from mimicflow.evaluation.figures.subgroups import draw_subgroups
 from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
 from mimicflow.evaluation.models import read_models
+from mimicflow.evaluation.smallest_cell import to_hide
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.statistics.metrics import scores

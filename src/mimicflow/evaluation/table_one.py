@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.groups import LAST_LEVELS
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv

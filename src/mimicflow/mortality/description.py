@@ -15,8 +15,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CohortError, InputError
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, INK, VERMILION, figure_file
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.table_one import table_one
 from mimicflow.raw.code_texts import key_text

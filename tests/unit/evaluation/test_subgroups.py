@@ -11,7 +11,7 @@ from made_predictions import TITLES, table, write
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError, InputError
-from mimicflow.evaluation.disclosure import to_hide
+from mimicflow.evaluation.smallest_cell import to_hide
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.study import Study

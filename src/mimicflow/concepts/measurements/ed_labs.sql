@@ -5,7 +5,7 @@
 -- delay of its group; availability: charttime does so with every result, without delay).
 -- Units are converted by lab_units.csv (an empty one is the official one, one that it lacks makes the
 -- result missing); then values outside lab_ranges.csv are missing. Source: labevents.
--- uses laboratory.sql
+-- uses lab_items.sql
 WITH results AS (
     SELECT
         spine.stay_id,

@@ -18,8 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file, stamp_height
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import atomic_output

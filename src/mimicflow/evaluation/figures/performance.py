@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mimicflow.evaluation.disclosure import HIDDEN
+from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.epochs import exclusions

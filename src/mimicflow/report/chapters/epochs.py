@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.reference import reference
 from mimicflow.report.blocks import Cell, Section, Table, count, number, table
 from mimicflow.report.chapters import section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimicflow.evaluation.disclosure import HIDDEN
+from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report.blocks import count
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
+from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
     DASH,

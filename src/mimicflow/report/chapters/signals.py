@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import SMALLEST_CELL
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, ORANGE, VERMILION
+from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
 from mimicflow.reference import reference
 from mimicflow.report import arrest_charts, charts
 from mimicflow.report.blocks import (

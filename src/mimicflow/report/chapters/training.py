@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import HIDDEN, to_hide
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import (
     DASH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mimicflow.evaluation.disclosure import HIDDEN, SMALLEST_CELL, to_hide
+from mimicflow.evaluation.smallest_cell import HIDDEN, SMALLEST_CELL, to_hide
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import Block, Chart, Section, Table, count, number, table
 from mimicflow.report.chapters import section

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mimicflow.evaluation.disclosure import to_hide
+from mimicflow.evaluation.smallest_cell import to_hide
 
 
 def hidden(rows, smallest=10):
