@@ -16,6 +16,7 @@ from mimicflow.evaluation.statistics.metrics import (
     OPERATING_SCORES,
     Curves,
     Estimate,
+    cell_patients,
     confusion,
     curves,
 )
@@ -35,7 +36,7 @@ class Assessment:
     ``scores`` are by name, with intervals of the bootstrap by patient (the integrated calibration
     index, ``ici``, has none); ``delong`` is the AUROC
     with DeLong's interval, clustered by patient; ``decisions`` are the scores at each threshold
-    rule, by rule and name.
+    rule, by rule and name; ``cell_patients`` are the patients behind ``tn, fp, fn, tp``.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Assessment:
     decisions: dict[str, dict[str, Estimate]]
     curves: Curves
     confusion: dict[str, float]
+    cell_patients: dict[str, int]
     threshold: float
     level: float
 
@@ -118,6 +120,7 @@ def assess(
         },
         curves=curves(label, probability),
         confusion=confusion(label, probability, threshold),
+        cell_patients=cell_patients(label, probability, patient, threshold),
         threshold=threshold,
         level=level,
     )

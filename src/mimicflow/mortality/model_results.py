@@ -96,13 +96,7 @@ def write_mortality_results(
     unnamed = [replace(assessment, name="Test patients")]
     draw_roc(unnamed, outputs["roc"], study, title=title)
     draw_prc(unnamed, outputs["prc"], study, title=title)
-    draw_confusion(
-        assessment,
-        outputs["confusion_figure"],
-        study,
-        classes=CLASSES,
-        smallest=study.smallest_cell,
-    )
+    draw_confusion(assessment, outputs["confusion_figure"], study, classes=CLASSES)
     calibrate_models(
         {model: predictions},
         {model: _COHORT},

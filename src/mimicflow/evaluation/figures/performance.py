@@ -108,32 +108,34 @@ def draw_confusion(
     study: Study,
     *,
     classes: tuple[str, str] = ("negative", "positive"),
-    smallest: int = 0,
 ) -> None:
     """Draw the confusion matrix, counts and shares of each true class.
+
+    Cells of fewer patients than may be shown read ``<10``, those that would give them away
+    ``hidden``; rates are then left out.
 
     Parameters
     ----------
     assessment : Assessment
-        Its ``confusion`` and ``threshold``.
+        Its ``confusion``, ``cell_patients`` and ``threshold``.
     path : path-like
         PNG to write.
     study : Study
         Whose figure it is.
     classes : tuple of str
         Names of label 0 and label 1.
-    smallest : int
-        Smaller cells read ``<10``, and those that would give them away ``hidden``; rates are then
-        left out. For models with one row per patient.
     """
-    cells = assessment.confusion
-    counts = np.array([[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]])
-    hidden = to_hide(counts, counts, smallest, rows_known=True)
+    cells, smallest = assessment.confusion, study.smallest_cell
+    counts, patients = (
+        np.array([[of["tn"], of["fp"]], [of["fn"], of["tp"]]])
+        for of in (cells, assessment.cell_patients)
+    )
+    hidden = to_hide(counts, patients, smallest, rows_known=True)
     shares = np.where(hidden, np.nan, counts / counts.sum(axis=1, keepdims=True))
     texts = {
         cell: f"{n:,.0f}\n{shares[cell]:.1%}"
         if not hidden[cell]
-        else (f"<{smallest}" if n < smallest else HIDDEN)
+        else (f"<{smallest}" if patients[cell] < smallest else HIDDEN)
         for cell, n in np.ndenumerate(counts)
     }
     rates = (

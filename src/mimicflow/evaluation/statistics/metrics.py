@@ -88,6 +88,28 @@ def curves(label: np.ndarray, probability: np.ndarray) -> Curves:
     return Curves(fpr, tpr, precision, recall, areas["auroc"], areas["auprc"])
 
 
+def cell_patients(
+    label: np.ndarray, probability: np.ndarray, patient: np.ndarray, threshold: float = 0.5
+) -> dict[str, int]:
+    """Count the patients in each cell that `confusion` counts.
+
+    Parameters
+    ----------
+    label, probability, patient : numpy.ndarray of shape (n,)
+        As in `scores`, and whose row it is.
+    threshold : float
+        In [0, 1].
+
+    Returns
+    -------
+    dict
+        ``tn, fp, fn, tp``; a patient with several rows may be in several cells.
+    """
+    cell = 2 * np.asarray(label).astype(int) + (np.asarray(probability) >= threshold)
+    names = ("tn", "fp", "fn", "tp")
+    return {name: len(np.unique(patient[cell == place])) for place, name in enumerate(names)}
+
+
 def confusion(
     label: np.ndarray, probability: np.ndarray, threshold: float = 0.5
 ) -> dict[str, float]:

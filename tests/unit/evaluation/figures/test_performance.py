@@ -114,7 +114,8 @@ def test_the_prevalence_is_drawn(assessment, tmp_path, monkeypatch):
 
 
 def test_the_confusion_matrix_shows_counts_and_row_shares(assessment, tmp_path, texts):
-    figures.draw_confusion(assessment, tmp_path / "c.png", Study(), classes=("No", "Yes"))
+    study = Study(synthetic=True)
+    figures.draw_confusion(assessment, tmp_path / "c.png", study, classes=("No", "Yes"))
     cells = assessment.confusion
     assert f"{cells['tn']}\n{cells['tn'] / 40:.1%}" in texts
     assert f"{cells['tp']}\n{cells['tp'] / 40:.1%}" in texts
@@ -123,15 +124,27 @@ def test_the_confusion_matrix_shows_counts_and_row_shares(assessment, tmp_path, 
 
 def test_a_small_cell_is_not_drawn_nor_what_gives_it_away(assessment, tmp_path, texts):
     cells = assessment.confusion | {"tn": 37, "fp": 3, "fn": 12, "tp": 28}
-    few = replace(assessment, confusion=cells)
-    figures.draw_confusion(few, tmp_path / "c.png", Study(), smallest=10)
+    patients = {name: int(cells[name]) for name in ("tn", "fp", "fn", "tp")}
+    few = replace(assessment, confusion=cells, cell_patients=patients)
+    figures.draw_confusion(few, tmp_path / "c.png", Study())
     # Rows and columns have known sums: with one cell of four, all are known.
     assert (texts.count("<10"), texts.count("hidden")) == (1, 3)
     assert not any("12" in text or "precision" in text for text in texts)
     texts.clear()
-    figures.draw_confusion(few, tmp_path / "c.png", Study())
+    figures.draw_confusion(few, tmp_path / "c.png", Study(synthetic=True))
     assert {"37\n92.5%", "3\n7.5%"} <= set(texts)
     assert any("precision" in text for text in texts)
+
+
+def test_a_cell_of_many_stays_of_few_patients_is_small(assessment, tmp_path, texts):
+    cells = assessment.confusion | {"tn": 30, "fp": 30, "fn": 12, "tp": 28}
+    patients = {"tn": 30, "fp": 30, "fn": 4, "tp": 28}
+    few = replace(assessment, confusion=cells, cell_patients=patients)
+
+    figures.draw_confusion(few, tmp_path / "c.png", Study())
+
+    assert texts.count("<10") == 1
+    assert not any("12\n" in text for text in texts)
 
 
 def test_the_last_best_epoch_is_marked(history, tmp_path, texts):

@@ -8,6 +8,7 @@ from sklearn.metrics import log_loss
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.statistics.metrics import (
+    cell_patients,
     choose_thresholds,
     confusion,
     curves,
@@ -129,3 +130,10 @@ def test_a_value_that_no_threshold_reaches(caplog):
 def test_rules_that_mean_nothing(rules, message):
     with pytest.raises(ConfigError, match=message):
         choose_thresholds(*CHOICE, rules)
+
+
+def test_patients_are_counted_once_in_each_cell_of_the_confusion():
+    label, probability = np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.9, 0.2, 0.8, 0.8])
+    patient = np.array([1, 1, 2, 3, 3])
+
+    assert cell_patients(label, probability, patient) == {"tn": 1, "fp": 1, "fn": 1, "tp": 1}
