@@ -130,7 +130,6 @@ rule explain_model:
         steps=lookup("explanations/attribution_steps", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
         study=study("admission", draws=False),
-        seed=config["seed"],
     script:
         "../workflow/scripts/explain_model.py"
 

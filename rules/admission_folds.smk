@@ -5,9 +5,15 @@ OUTPUTS  results/admission/{protocol}/{member}/predictions.parquet, the publishe
 STEPS    folds pooled, models fused, published files
 """
 
-# What is cross-validated of each system: late fusion is the mean of two of the others.
+# Late fusion is the mean of two of the others.
 FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
-EVALUATED["admission"] = {**COMPARED, **FUSED}
+EVALUATED["admission"] = {
+    "models": {**COMPARED, **FUSED},
+    "predictions": "results/admission/{protocol}/{model}/predictions.parquet",
+    "row": "stay_id",
+    "main_model": protocols.EVERYTHING,
+    "optimistic": protocols.OPTIMISTIC,
+}
 
 
 wildcard_constraints:

@@ -16,7 +16,6 @@ PUBLISHED_FOLDERS = {
     **protocols.PUBLISHED_MODELS,
     "rf_": {"all": "random_forest_all", "multi": "random_forest_multi"},
 }
-MAIN_MODEL["admission"] = protocols.EVERYTHING
 # All that the admission system makes.
 ADMISSION_FILES = [
     "results/admission/comparison.csv",

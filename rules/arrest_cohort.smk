@@ -5,10 +5,22 @@ OUTPUTS  results/arrest: recordings, cohort, exclusions, split, groups
 STEPS    registry -> recordings looked at, shard by shard -> cohort -> split
 """
 
+from mimicflow.bedside.mimic_waveforms import state_of_records
+
 
 def recording_shards(path):
     """The path for every shard of recordings, other wildcards untouched."""
     return [path.replace("{shard}", str(shard)) for shard in range(config["arrest"]["groups"])]
+
+
+def registry_files(wildcards):
+    """The three tables of the registry of bedside recordings."""
+    return registry_in(raw_folder("registry")(wildcards))
+
+
+def records_there(wildcards):
+    """A parameter: which records of MIMIC are there, so that the registry takes those that come later."""
+    return state_of_records(raw_folder("waveforms")(wildcards))
 
 
 rule build_registry:

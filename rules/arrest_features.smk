@@ -10,9 +10,13 @@ seen by a prediction.
 
 # The models of arrest: one from five minutes of ECG, one from the vital signs.
 ARREST_MODELS = ["hrv", "clinical"]
-EVALUATED["arrest"] = {model: "all" for model in ARREST_MODELS}
-ROW["arrest"] = "epoch_id"
-MAIN_MODEL["arrest"] = "hrv"
+EVALUATED["arrest"] = {
+    "models": {model: "all" for model in ARREST_MODELS},
+    "predictions": "results/arrest/{model}/predictions.parquet",  # one split, hence no protocols
+    "row": "epoch_id",
+    "main_model": "hrv",
+    "optimistic": [],
+}
 
 
 wildcard_constraints:

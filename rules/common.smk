@@ -17,9 +17,10 @@ COMPUTING = {
 }
 # Folds, defects brought back, ablations: the same rules under results/scenarios/{name}/.
 SCENARIOS = Scenarios(config, protocols.scenarios(config))
-# What a system evaluates, which of its models is explained, and what names a row of its predictions
-# where that is no stay: each says so in its own chapter.
-EVALUATED, MAIN_MODEL, ROW = {}, {}, {}
+# What is evaluated of each system; a chapter of it says so: its models with their subset of stays, where
+# their predictions lie and which column names a row, the model that is drawn by subgroup, and the protocols
+# that let reported patients, or what comes after the prediction, take part.
+EVALUATED = {}
 
 
 wildcard_constraints:
@@ -113,11 +114,14 @@ def study(*names, draws=True):
     """
 
     def study_of_rule(wildcards):
-        synthetic = is_synthetic(*names)(wildcards)
-        shared = {"synthetic": synthetic, "key": ROW.get(wildcards.get("system"), "stay_id")}
-        if draws:
-            shared |= {"draws": config["evaluation"]["bootstrap_draws"], "seed": config["seed"]}
-        return shared
+        return {
+            "synthetic": is_synthetic(*names)(wildcards),
+            "key": (
+                EVALUATED[wildcards.system]["row"] if "system" in wildcards.keys() else "stay_id"
+            ),
+            "draws": config["evaluation"]["bootstrap_draws"] if draws else 0,
+            "seed": config["seed"],
+        }
 
     return study_of_rule
 

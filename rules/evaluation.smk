@@ -18,28 +18,22 @@ wildcard_constraints:
 
 def pooled_predictions(wildcards):
     """The out-of-fold predictions of every model of a system."""
-    # Arrest has one split and no protocols: a model's files lie right below its system.
-    protocol = "" if wildcards.system == "arrest" else f"{wildcards.protocol}/"
-    path = f"results/{wildcards.system}/{protocol}{{}}/predictions.parquet"
-    return [path.format(model) for model in EVALUATED[wildcards.system]]
+    of = EVALUATED[wildcards.system]
+    return collect(of["predictions"], protocol=wildcards.protocol, model=of["models"])
 
 
 def evaluated(wildcards):
     """The models of a system, in the order of `pooled_predictions`, with their subsets of stays."""
-    return EVALUATED[wildcards.system]
+    return EVALUATED[wildcards.system]["models"]
 
 
 def main_model(wildcards):
-    return MAIN_MODEL[wildcards.system]
+    return EVALUATED[wildcards.system]["main_model"]
 
 
 def is_optimistic(wildcards):
     """Whether the reported patients have had a part in what is reported of them."""
-    if wildcards.system == "mortality":
-        return wildcards.protocol in OPTIMISTIC_MORTALITY
-    if wildcards.system == "arrest":
-        return False
-    return wildcards.protocol in protocols.OPTIMISTIC
+    return wildcards.protocol in EVALUATED[wildcards.system]["optimistic"]
 
 
 rule score_models:

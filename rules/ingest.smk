@@ -5,6 +5,8 @@ OUTPUTS  results/tables/{module}/{table}/{shard}.parquet with rejects and a repo
 STEPS    each table in one pass, then all reports with the referential checks between tables
 """
 
+from mimicflow.raw.files import find_raw_file
+
 # By the folder of its manifest below results/.
 TABLES_READ = {
     f"{'' if system == 'admission' else f'{system}/'}": tables_of(system, config)
@@ -14,6 +16,14 @@ TABLES_READ = {
 
 wildcard_constraints:
     read="(mortality/|arrest/)?",
+
+
+def table_files(wildcards):
+    """The file of a table, compressed or not; the synthetic hospital's when it is still to be made."""
+    folder = raw_folder()(wildcards)
+    table = TABLES[f"{wildcards.module}/{wildcards.table}"]
+    made = official_path(folder, table)
+    return [made if made in MADE else str(find_raw_file(folder, table))]
 
 
 def tables_read(paths):
@@ -26,7 +36,7 @@ def tables_read(paths):
 
 
 rule ingest_table:
-    """One raw table, checked against src/mimicflow/tables, sharded by subject_id."""
+    """One raw table, checked against its schema in src/mimicflow/raw/tables, sharded by subject_id."""
     input:
         raw=declared(table_files),
         marks=marks(),

@@ -14,14 +14,20 @@ MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
 # Protocols that price one key each, by key: audited but for it. Of them the LSTM alone is fitted.
 PRICED_KEYS = mortality_protocols.priced(config)
 ALL_MORTALITY_PROTOCOLS = mortality_protocols.all_protocols(config)
+# Protocols that look at what comes after the prediction, or let reported patients take part.
+OPTIMISTIC_MORTALITY = {
+    name
+    for name, protocol in ALL_MORTALITY_PROTOCOLS.items()
+    if mortality_protocols.is_optimistic(protocol)
+}
 
 
 def of_protocol(*keys):
     """A parameter: these keys of the mortality protocol of the rule, so that only they rerun it."""
 
     def keys_of_protocol(wildcards):
-        chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
-        return {key: chosen[key] for key in keys}
+        protocol = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+        return {key: protocol[key] for key in keys}
 
     return keys_of_protocol
 

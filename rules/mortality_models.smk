@@ -9,8 +9,13 @@ STEPS    coded visits -> Word2Vec -> visit vectors -> networks and bags of codes
 VISIT_NETWORKS = ["lstm", "gru", "bilstm"]
 BAGS_OF_CODES = ["logistic_regression", "lightgbm"]
 VISIT_MODELS = [*VISIT_NETWORKS, *BAGS_OF_CODES]
-EVALUATED["mortality"] = {model: "all" for model in VISIT_MODELS}
-MAIN_MODEL["mortality"] = "lstm"
+EVALUATED["mortality"] = {
+    "models": {model: "all" for model in VISIT_MODELS},
+    "predictions": "results/mortality/{protocol}/{model}/predictions.parquet",
+    "row": "stay_id",
+    "main_model": "lstm",
+    "optimistic": OPTIMISTIC_MORTALITY,
+}
 
 # What the concept visit_codes reads, shard by shard.
 VISIT_TABLES = collect(
@@ -26,8 +31,8 @@ wildcard_constraints:
 
 def embedded_visits(wildcards):
     """The visits that train the embedding of a protocol: of its cohort, or of the whole hospital."""
-    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
-    folder = "hospital" if chosen["embedding"] == "hospital" else "visits"
+    protocol = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    folder = "hospital" if protocol["embedding"] == "hospital" else "visits"
     return shards(f"results/mortality/{wildcards.protocol}/{folder}/{{shard}}.parquet")
 
 
@@ -40,25 +45,25 @@ def visit_options(wildcards):
 
 def visit_network(wildcards):
     """A parameter: the shape of a network of mortality, with what its protocol says of it."""
-    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    protocol = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
     network = config["mortality"]["networks"][wildcards.recurrent]
-    return {**network, "empty_visits": chosen["empty_visits"]}
+    return {**network, "empty_visits": protocol["empty_visits"]}
 
 
 def visit_reading(wildcards):
     """A parameter: how the visits of a mortality model were read, which predictions have to repeat."""
-    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
-    kept = {key: chosen[key] for key in ("repeated_codes", "code_names")}
+    protocol = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    kept = {key: protocol[key] for key in ("repeated_codes", "code_names")}
     return {"max_visits": config["mortality"]["max_visits"], **kept}
 
 
 def network_training(wildcards):
     """A parameter: how a network of mortality is trained, with what its protocol says of it."""
-    chosen = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
+    protocol = ALL_MORTALITY_PROTOCOLS[wildcards.protocol]
     return {
         **config["mortality"]["training"],
-        "stopping": chosen["stopping"],
-        "batch_size": chosen["batch_size"][wildcards.recurrent],
+        "stopping": protocol["stopping"],
+        "batch_size": protocol["batch_size"][wildcards.recurrent],
     }
 
 

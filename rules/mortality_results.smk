@@ -5,17 +5,13 @@ OUTPUTS  results/mortality/comparison.csv, leak.csv; tables and figures per prot
 STEPS    patients and embedding described, result files per model, all models side by side
 """
 
+from pathlib import Path
+
 MORTALITY_RUNS = [(protocol, model) for protocol in MORTALITY_PROTOCOLS for model in VISIT_MODELS]
 LEAK_RUNS = [
     *(run for run in MORTALITY_RUNS if run[0] in ("audited", "published")),
     *((protocol, "lstm") for protocol in PRICED_KEYS.values()),
 ]
-# Protocols that look at what comes after the prediction, or let reported patients take part.
-OPTIMISTIC_MORTALITY = {
-    name
-    for name, protocol in ALL_MORTALITY_PROTOCOLS.items()
-    if mortality_protocols.is_optimistic(protocol)
-}
 # All that the mortality system makes.
 MORTALITY_FILES = [
     *("results/mortality/comparison.csv", "results/mortality/leak.csv"),
@@ -31,6 +27,19 @@ MORTALITY_FILES = [
         for network in VISIT_NETWORKS
     ),
 ]
+
+
+def code_titles(wildcards):
+    """The dictionaries of codes, where the release has them: titles for a reader, nothing more."""
+    folder = raw_folder("hosp")(wildcards)
+    names = ["hosp/d_icd_diagnoses", "hosp/d_icd_procedures"]
+    endings = (".csv.gz", ".csv")
+    return {
+        name.removeprefix("hosp/"): f"results/tables/{name}/0.parquet"
+        for name in names
+        if origin.is_made("hosp", folder)
+        or any(Path(folder, f"{TABLES[name].name}{ending}").is_file() for ending in endings)
+    }
 
 
 rule describe_neighbours:

@@ -4,18 +4,12 @@ Files that the workflow makes are left to Snakemake. Others are `ancient` inputs
 parameter: another content reruns whatever its time, a touched file reruns nothing.
 """
 
-from pathlib import Path
-
 from mimicflow.running import origin
-from mimicflow.bedside.mimic_waveforms import state_of_records
 from mimicflow.raw.needs import REGISTRY, SECTIONS, tables_of
 from mimicflow.raw.content import raw_sha256
-from mimicflow.raw.files import find_raw_file
 from mimicflow.raw.tables import TABLES
 
 DATA = config["data"]
-# Whether the workflow builds the registry of bedside recordings itself.
-REGISTRY_BUILT = origin.is_built(DATA["registry"])
 
 
 def official_path(folder, table):
@@ -61,19 +55,6 @@ def raw_needs(jobs):
     return tables, sections
 
 
-def table_files(wildcards):
-    """The file of a table, compressed or not; the synthetic hospital's when it is still to be made."""
-    folder = raw_folder()(wildcards)
-    table = TABLES[f"{wildcards.module}/{wildcards.table}"]
-    made = official_path(folder, table)
-    return [made if made in MADE else str(find_raw_file(folder, table))]
-
-
-def registry_files(wildcards):
-    """The three tables of the registry of bedside recordings."""
-    return registry_in(raw_folder("registry")(wildcards))
-
-
 def declared(files):
     """An input function: these raw files; the time of those that no rule makes does not count."""
 
@@ -96,11 +77,6 @@ def raw_content(files):
         return [raw_sha256(path) for path in files(wildcards) if path not in MADE]
 
     return digests
-
-
-def records_there(wildcards):
-    """A parameter: which records of MIMIC are there, so that the registry takes those that come later."""
-    return state_of_records(raw_folder("waveforms")(wildcards))
 
 
 def records(module, files):
@@ -132,16 +108,3 @@ def is_synthetic(*names):
         return len(marks(*names)(wildcards)) > 0
 
     return has_all_marks
-
-
-def code_titles(wildcards):
-    """The dictionaries of codes, where the release has them: titles for a reader, nothing more."""
-    folder = raw_folder("hosp")(wildcards)
-    names = ["hosp/d_icd_diagnoses", "hosp/d_icd_procedures"]
-    endings = (".csv.gz", ".csv")
-    return {
-        name.removeprefix("hosp/"): f"results/tables/{name}/0.parquet"
-        for name in names
-        if origin.is_made("hosp", folder)
-        or any(Path(folder, f"{TABLES[name].name}{ending}").is_file() for ending in endings)
-    }

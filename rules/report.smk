@@ -70,7 +70,7 @@ EVALUATION = [
         model=ARREST_MODELS,
         table=["metrics", "alarms", "calibration", "shap", "selected_features"],
     ),
-    *(["results/arrest/manifest.json"] if REGISTRY_BUILT else []),
+    *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]
 # All that is cross-validated, explained, priced and written up.
 EVALUATION_FILES = [

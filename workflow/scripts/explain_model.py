@@ -20,6 +20,6 @@ with rule_log(snakemake.log[0]):
         rows=snakemake.params.rows,
         steps=snakemake.params.steps,
         positive_class=snakemake.params.positive_class,
-        study=Study(**snakemake.params.study, seed=snakemake.params.seed),
+        study=Study(**snakemake.params.study),
         devices=snakemake.resources.gpu,
     )

@@ -18,7 +18,7 @@ class Study:
     synthetic : bool
         Whether the patients are made up: figures say so, and nobody needs to be hidden.
     draws, seed : int
-        Of the bootstrap by patient.
+        Of the bootstrap by patient; with 0 draws, to draw is an error.
     key : str
         Column that names a row of the predictions.
     smallest : int

@@ -114,6 +114,8 @@ def _patient_counts(
     patients: int, draws: int, seed: int | tuple[int, ...], block: int
 ) -> Iterator[np.ndarray]:
     """Yield how often each patient is drawn, shape (block, patients), whatever the block size."""
+    if draws < 1:
+        raise ValueError(f"{draws} draws of patients: the rule of a study without any cannot draw")
     generator = np.random.default_rng(seed)
     for start in range(0, draws, block):
         yield np.stack(

@@ -33,6 +33,12 @@ def test_every_draw_equals_the_weighted_scores_of_scikit_learn(ties):
         assert found == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("draw", [bootstrap, lambda _l, _p, *rest: [*patient_weights(*rest)]])
+def test_a_study_without_draws_cannot_draw(draw):
+    with pytest.raises(ValueError, match="0 draws"):
+        draw(np.array([1, 0]), np.array([0.9, 0.2]), np.array([1, 2]), 0, 0)
+
+
 def test_decisions_are_scored_in_the_same_draws():
     label, probability, patient = sample(150)
     flagged = np.stack([probability >= 0.4, probability >= 0.6], axis=1)
