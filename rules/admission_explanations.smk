@@ -103,7 +103,7 @@ rule explain_model:
         spine="results/cohort/spine.parquet",
         stores=shards("results/ecg/store/{shard}.npy"),
         indices=shards("results/ecg/store/{shard}.parquet"),
-        code=sources("admission.explanation", "admission.inputs"),
+        code=sources("admission.explain_models", "admission.inputs"),
     output:
         attributions="results/admission/explanations/attributions.csv",
         true_positive="results/admission/explanations/ecg_true_positive.png",

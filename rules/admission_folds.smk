@@ -113,7 +113,7 @@ rule write_cross_validation:
 
 
 rule write_fold:
-    """Weights, epochs and loss of one nested fold, under their published names."""
+    """Weights, passes and loss of one nested fold, under their published names."""
     input:
         checkpoint=published_member("results/scenarios/nested_{fold}/{member}.pth"),
         history=published_member("results/scenarios/nested_{fold}/admission/{member}/history.csv"),

@@ -130,7 +130,7 @@ use rule fit_baseline as fit_lightgbm with:
 
 
 rule write_performance:
-    """The published result files of the multimodal models: weights, curves, epochs, confusion, figures."""
+    """The published result files of the multimodal models: weights, curves, passes, confusion, figures."""
     input:
         checkpoint=multimodal("results/{model}.pth"),
         predictions=multimodal("results/admission/{model}/predictions.parquet"),

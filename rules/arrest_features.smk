@@ -139,7 +139,7 @@ rule gather_features:
         plan="results/arrest/epochs.parquet",
         spine="results/arrest/spine.parquet",
         measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
-        values=recording_shards("results/arrest/{arrest_model}_epochs/{shard}.parquet"),
+        features=recording_shards("results/arrest/{arrest_model}_epochs/{shard}.parquet"),
         code=sources("arrest.features"),
     output:
         "results/arrest/{arrest_model}/features.parquet",

@@ -127,7 +127,7 @@ rule write_mortality_results:
 
 
 rule draw_visit_training:
-    """Loss, AUROC and AUPRC of a network by epoch, on training and validation patients."""
+    """Loss, AUROC and AUPRC of a network by pass, on training and validation patients."""
     input:
         history="results/mortality/{protocol}/{recurrent}/history.csv",
         code=sources("mortality.model_results"),

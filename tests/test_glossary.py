@@ -43,10 +43,14 @@ def test_every_row_is_complete(repository):
 
 
 def test_nothing_in_the_package_or_its_documents_tells(repository):
-    files = [repository / "Snakefile", repository / "config.yaml"]
-    files += [*(repository / "rules").glob("*.smk"), *(repository / "docs").rglob("*.md")]
-    for ending in ("py", "sql"):
-        files += (repository / "src").rglob(f"*.{ending}")
+    files = [repository / "Snakefile", repository / "config.yaml", *repository.glob("*.md")]
+    for folder, ending in (
+        *(("rules", "smk"), ("docs", "md"), ("src", "py"), ("src", "sql")),
+        *(("workflow", "py"), ("workflow", "rst"), ("workflow", "yaml")),
+    ):
+        some = list((repository / folder).rglob(f"*.{ending}"))
+        assert some, (folder, ending)
+        files += some
     found = []
     for file in files:
         if file.name == "glossary.md":

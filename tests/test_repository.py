@@ -186,11 +186,16 @@ def test_rules_name_the_code_that_their_adapter_uses(repository):
 
 
 def test_files_stay_short(repository):
+    """All but the schema of config.yaml, which has one line per key and grows with the keys."""
+    checked = 0
     for folder in ("src", "rules", "workflow", "tests", "benchmarks"):
         for file in (repository / folder).rglob("*"):
-            if file.suffix in {".py", ".smk", ".sql"}:
-                n_lines = len(file.read_text().splitlines())
+            written = file.suffix in {".py", ".smk", ".sql", ".yaml", ".sh", ".css", ".js", ".html"}
+            if written and file.name != "config.schema.yaml":
+                n_lines = len(file.read_text(encoding="utf-8").splitlines())
                 assert n_lines <= 420, f"{file} has {n_lines}"
+                checked += 1
+    assert checked > 400
 
 
 def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
@@ -208,7 +213,9 @@ def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
 
 def test_jobs_of_continuous_integration_may_only_read_and_take_actions_by_their_commit(repository):
     """A tag can be moved to other code, a commit cannot."""
-    for file in (repository / ".github/workflows").glob("*.y*ml"):
+    files = list((repository / ".github/workflows").glob("*.y*ml"))
+    assert files
+    for file in files:
         text = file.read_text(encoding="utf-8")
         workflow = yaml.safe_load(text)
         uses = re.findall(r"\buses: *(.+)", text)

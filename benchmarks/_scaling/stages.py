@@ -67,7 +67,7 @@ def _features(concept: str, driver: str) -> Stage:
 
 _ARREST = "groups"
 # Fine-tuning keeps what the frozen stages make of an ECG, 64 channels of 63 values in float32 with
-# the default encoder, as long as it fits into 1000 MB; beyond, each epoch computes it anew.
+# the default encoder, as long as it fits into 1000 MB; beyond, each pass computes it anew.
 _CACHED_ECGS = 1000e6 / (64 * 63 * 4)
 # With copies of recordings in all folds boosting takes all its rounds.
 _UNCOPIED_EPOCHS = 5000
@@ -237,13 +237,13 @@ MIMIC = {
 # Of presets/mimic-iv.yaml: epochs of the networks, how many networks there are of a kind, trees of
 # each round of Boruta where 100 were measured, points of the search.
 TIMES = {
-    "pretrain_encoder, one epoch": 10,
-    "train_model, without epochs": 4,
-    "train_model, one epoch": 4 * 20,
+    "pretrain_encoder, one pass": 10,
+    "train_model, without passes": 4,
+    "train_model, one pass": 4 * 20,
     "fit_baseline random_forest": 2,
     "fit_lightgbm": 2,
-    **{f"train_visit_network {name}, one epoch": 6 * 10 for name in ("lstm", "gru", "bilstm")},
-    **{f"train_visit_network {name}, without epochs": 2 for name in ("lstm", "gru", "bilstm")},
+    **{f"train_visit_network {name}, one pass": 6 * 10 for name in ("lstm", "gru", "bilstm")},
+    **{f"train_visit_network {name}, without passes": 2 for name in ("lstm", "gru", "bilstm")},
     **{f"fit_bag_of_codes {name}": 2 for name in ("logistic_regression", "lightgbm")},
     **{f"select_features {model}": 5 for model in ("hrv", "clinical")},
     **{f"tune_arrest_model {model}, one point": 53 for model in ("hrv", "clinical")},

@@ -8,7 +8,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.plan,
         snakemake.input.spine,
         snakemake.input.measured,
-        snakemake.input.get("values"),
+        snakemake.input.features,
         names=snakemake.params.names,
         output=snakemake.output[0],
     )

@@ -141,6 +141,8 @@ def _named_by(node: ast.AST, file: Path) -> list[Path]:
                 case [ast.Constant(value=str(name))]:
                     return [PACKAGE / "reference" / name]
             raise ValueError(f"{file}:{node.lineno}: reference() needs a name that is written out")
+        case ast.Attribute(attr="reference") | ast.alias(name="reference", asname=str()):
+            raise ValueError(f"{file}:{node.lineno}: reference() is called by its own name only")
         case ast.BinOp(left=left, right=ast.Constant(value=str(name))):
             if ast.unparse(left) == "Path(__file__).parent":
                 beside = file.parent / name

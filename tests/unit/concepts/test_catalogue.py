@@ -6,6 +6,7 @@ from made_hospital_tables import CONFIG
 from mimicflow.admission import protocols
 from mimicflow.concepts import FOLDER, sql_files
 from mimicflow.concepts.catalogue import CONCEPTS
+from mimicflow.raw.needs import tables_of
 from mimicflow.raw.tables import TABLES
 from mimicflow.running.scenarios import Scenarios
 
@@ -34,6 +35,12 @@ def test_the_tables_of_a_concept_are_those_that_its_sql_names(concept):
     raw = {name.partition("/")[2] for name in TABLES}
 
     assert set(CONCEPTS[concept].table_names) == words & raw
+
+
+def test_a_system_ingests_the_tables_of_its_concepts():
+    for concept in OF_ADMISSION:
+        assert set(CONCEPTS[concept].tables) <= set(tables_of("admission", CONFIG)), concept
+    assert set(CONCEPTS["visit_codes"].tables) <= set(tables_of("mortality", CONFIG))
 
 
 @pytest.mark.parametrize("concept", OF_ADMISSION)

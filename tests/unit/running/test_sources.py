@@ -55,6 +55,18 @@ def test_a_reference_table_whose_name_is_not_written_out_is_refused(
         sources("module")
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["tables.reference('labs.csv')", "from mimicflow.reference import reference as table"],
+)
+def test_a_reference_table_that_is_read_under_another_name_is_refused(tmp_path, monkeypatch, line):
+    (tmp_path / "module.py").write_text(f"import mimicflow.reference as tables\n{line}\n")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+
+    with pytest.raises(ValueError, match=r"module\.py:[12]: reference.. is called by its own"):
+        sources("module")
+
+
 def test_a_module_asks_for_its_place_only_where_it_is_followed():
     """But for SQL, which rules choose, and for folders of which it reads no file."""
     followed = r'Path\(__file__\)\.parent / "[\w./]+"'

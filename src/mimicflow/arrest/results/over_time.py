@@ -64,7 +64,7 @@ def describe_hrv_over_time(
         PNG to write.
     study : Study
         Whose measures they are, and how patients are drawn. Hours of fewer patients than its
-        smallest cell are suppressed, and with fewer patients of either group their figures.
+        smallest cell are suppressed, and with fewer patients with or without arrest their figures.
 
     Raises
     ------

@@ -39,7 +39,7 @@ _DESCRIBED = {
 
 
 def feature_texts() -> pd.Series:
-    """Return what each measure and clinical feature is, indexed by its name."""
+    """Return what each measure and vital feature is, indexed by its name."""
     tables = [pd.read_csv(file).set_index(name)["text"] for name, file in _DESCRIBED.items()]
     return pd.concat(tables)
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from mimicflow.admission import explanation as explain
-from mimicflow.admission.explanation import (
+from mimicflow.admission import explain_models as explain
+from mimicflow.admission.explain_models import (
     CASES,
     ExplanationFiles,
     choose_cases,
