@@ -156,13 +156,16 @@ def test_without_validation_patients_only_the_fixed_threshold_is_left(prediction
 
 
 def test_the_confusion_figure_names_the_outcome(predictions, outputs, monkeypatch):
-    drawn = {}
-    monkeypatch.setattr(model_results, "draw_confusion", lambda *a, **style: drawn.update(style))
+    drawn = []
+    monkeypatch.setattr(
+        model_results,
+        "draw_confusion",
+        lambda _assessment, _path, study, classes: drawn.append((study.smallest_cell, classes)),
+    )
     write(predictions, outputs, study=MADE)
-    classes = ("Alive", "Died within a year")
-    assert drawn == {"classes": classes, "smallest": 0}
     write(predictions, outputs)
-    assert drawn == {"classes": classes, "smallest": 10}
+    classes = ("Alive", "Died within a year")
+    assert drawn == [(0, classes), (10, classes)]
 
 
 def test_the_same_input_gives_the_same_bytes(predictions, outputs):

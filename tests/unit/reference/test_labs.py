@@ -33,7 +33,7 @@ def test_the_official_unit_is_that_of_the_items_and_needs_no_conversion():
 
 
 def test_units_are_spelled_as_they_are_looked_up():
-    with opened({}, {}, 200, uses=["laboratory"]) as connection:
+    with opened({}, {}, 200, uses=["lab_items"]) as connection:
         spelled = connection.sql("SELECT DISTINCT unit, unit_text(unit) FROM lab_units").fetchall()
     assert all(unit == looked_up for unit, looked_up in spelled)
 
@@ -42,7 +42,7 @@ def test_units_are_spelled_as_they_are_looked_up():
 def test_the_open_demo_lies_inside_and_has_units_that_are_known(shared_data, group):
     items = LABS.loc[(LABS["group"] == group) & (LABS["ours"] == "yes"), "itemid"]
     file = shared_data / "mimic-iv-demo-2.2/hosp/labevents.csv.gz"
-    with opened({}, {}, 400, uses=["laboratory"]) as connection:
+    with opened({}, {}, 400, uses=["lab_items"]) as connection:
         inside, known, n = connection.execute(
             """
             SELECT
