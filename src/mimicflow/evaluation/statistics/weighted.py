@@ -24,6 +24,7 @@ from mimicflow.evaluation.statistics.calibration import BINS, clipped_logit, qua
 
 _STEPS = 60  # a logistic regression that has a solution needs fewer than ten
 _STEP_LENGTH = 5.0  # in log odds; longer steps are shortened: they may lead astray
+_LATE, _LATE_LENGTH = 10, 1.0  # after so many steps even such ones have led to and fro
 _CONVERGED = 1e-6  # steps double the digits: the error after such a step is about 1e-12
 _SINGULAR = 1e-12  # of an information matrix, relative to its diagonal
 _VANISHED = 1e-9  # rows that are still in doubt: with none the classes are apart, the fit endless
@@ -217,7 +218,7 @@ def _logistic(
     reach = np.abs(design).max(axis=0)  # turns a step into the largest change of log odds
     products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
     active = np.arange(fits)
-    for _ in range(_STEPS):
+    for number in range(_STEPS):
         some = weights if len(active) == fits else weights[active]
         with np.errstate(over="ignore"):  # exp(-x) beyond all numbers: the expectation is 0
             expected = np.exp(-(fitted[active] @ design.T + offset))
@@ -229,7 +230,8 @@ def _logistic(
         information = (spread @ products).reshape(-1, q, q)
         step = _solve(information, gradient)
         length = (np.abs(step) * reach).max(axis=1)
-        step *= np.minimum(1, _STEP_LENGTH / np.maximum(length, _CONVERGED))[:, None]
+        longest = _STEP_LENGTH if number < _LATE else _LATE_LENGTH
+        step *= np.minimum(1, longest / np.maximum(length, _CONVERGED))[:, None]
         fitted[active] += step
         active = active[length > _CONVERGED]  # NaN, without a solution, compares as False
         if not len(active):

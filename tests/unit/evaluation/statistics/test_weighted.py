@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
     average_precision_score,
@@ -161,8 +161,15 @@ def test_ranks_alone_make_the_areas(rows):
     assert (plain["auroc"], plain["auprc"]) == (squared["auroc"], squared["auprc"])
 
 
+def test_a_fit_whose_steps_lead_to_and_fro_is_found():
+    label, probability = np.array([0, 0, 1, 1]), np.array([0.05, 0.05, 0.05, 0.1])
+    found = plain_scores(label, probability)["calibration_intercept"]
+    assert found == pytest.approx(calibration_line(label, probability).intercept, abs=1e-6)
+
+
 @settings(deadline=None)
 @given(rows=rows)
+@example(rows=[(0, 5), (0, 5), (1, 5), (1, 10)])
 def test_the_other_label_with_the_other_probability_scores_alike(rows):
     label, percent = np.array(rows).T
     one, other = plain_scores(label, percent / 100), plain_scores(1 - label, (100 - percent) / 100)
