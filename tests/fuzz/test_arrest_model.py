@@ -10,6 +10,7 @@ import pytest
 
 from mimicflow.arrest.model_folder import ArrestModel, load_model
 from mimicflow.errors import CheckpointError
+from mimicflow.hrv.preprocessing import Preprocessing
 
 from .damaged_files import NUMBERS, attempt, damage_bytes, damage_words, is_refused, run_cases
 
@@ -19,7 +20,7 @@ VALUES = pd.DataFrame(np.random.default_rng(2).normal([800, 40, 10], [150, 20, 4
 VALUES.iloc[3, 1] = np.nan
 FACTS = {
     "kind": "hrv", "features": NAMES, "rounds": 4, "epoch_minutes": 5,
-    "preprocessing": {"sampling_rate": 250, "powerline": 60, "good_index": 0.9, "good_share": 0.8},
+    "preprocessing": Preprocessing().as_options(),
     "horizon_h": [0.5, 24], "threshold": {"specificity_0.8": 0.3}, "synthetic": True,
     "mimicflow": "0.1.0",
 }  # fmt: skip

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import InputError, RecordError
-from mimicflow.hrv.epochs import REASONS, EpochMeasures, EpochRule, measure_epoch
+from mimicflow.hrv.epochs import REASONS, EpochMeasures, measure_epoch
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.running.writing import write_parquet
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,8 @@ def measure_hrv(
     waveforms : path-like
         Folder of the recordings.
     options : mapping
-        ``sampling_rate`` (Hz at which beats are sought), ``powerline`` (Hz), ``good_index`` and
-        ``good_share`` (when an epoch is kept).
+        ``arrest.preprocessing`` of the configuration; see
+        `mimicflow.hrv.preprocessing.Preprocessing`.
     output : path-like
         Parquet to write, one row per epoch by epoch_id: epoch_id, reason ("" when kept),
         n_beats, good_share, then the 43 measures.
@@ -76,12 +77,11 @@ def measure_hrv(
         "good_share": np.full(len(epochs), np.nan),
     }
     measures = np.full((len(epochs), len(MEASURES)), np.nan)
-    rule = EpochRule(good_index=options["good_index"], good_share=options["good_share"])
-    settings = {"powerline": options["powerline"], "target_rate": options["sampling_rate"]}
+    steps = Preprocessing.of(options)
     with tqdm(total=len(epochs), desc=f"shard {shard}", unit="epoch", disable=None) as progress:
         for recording_id, part in epochs.groupby("recording_id", sort=True):
             for row, one in _measure_recording(
-                part, recordings.loc[recording_id], waveforms, rule, settings
+                part, recordings.loc[recording_id], waveforms, steps
             ):
                 rows["reason"][row], rows["n_beats"][row] = one.reason, one.n_beats
                 rows["good_share"][row], measures[row] = one.good_share, one.measures
@@ -123,8 +123,7 @@ def _measure_recording(
     epochs: pd.DataFrame,
     recording: pd.Series,
     waveforms: str | Path,
-    rule: EpochRule,
-    settings: Mapping[str, Any],
+    steps: Preprocessing,
 ) -> Iterator[tuple[int, EpochMeasures]]:
     """Yield row and measures of the epochs of one recording, also of those that cannot be read."""
     faults: list[RecordError] = []
@@ -142,8 +141,7 @@ def _measure_recording(
                 faults.append(error)
                 yield int(epoch.Index), _UNREAD
             else:
-                one = measure_epoch(ecg, opened.sampling_rate, rule=rule, **settings)
-                yield int(epoch.Index), one
+                yield int(epoch.Index), measure_epoch(ecg, opened.sampling_rate, steps)
     if faults:
         log.warning(
             "recording_id %d: %d of %d epochs not read, the first (%s)",

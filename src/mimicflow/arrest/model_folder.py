@@ -19,8 +19,9 @@ import pandas as pd
 
 from mimicflow.arrest.booster_text import checked_booster_text
 from mimicflow.arrest.features import HRV, VITAL, finite
-from mimicflow.errors import CheckpointError, InputError
+from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.statistics.recalibration import apply_beta
+from mimicflow.hrv.preprocessing import Preprocessing
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
 KINDS = (HRV, VITAL)
@@ -40,9 +41,8 @@ class ArrestModel:
         Their names, in the model's order.
     epoch_minutes : float
         Length of an epoch.
-    preprocessing : mapping
-        ``sampling_rate`` (Hz at which beats are sought), ``powerline`` (Hz), ``good_index`` and
-        ``good_share``.
+    preprocessing : Preprocessing
+        How an epoch of ECG becomes beats.
     horizon_h : tuple of float
         The least and the most hours to the arrest of the epochs that count as positive.
     threshold : float
@@ -60,7 +60,7 @@ class ArrestModel:
     kind: str
     features: tuple[str, ...]
     epoch_minutes: float
-    preprocessing: Mapping[str, float]
+    preprocessing: Preprocessing
     horizon_h: tuple[float, float]
     threshold: float
     threshold_name: str
@@ -191,8 +191,7 @@ def _model(
     facts: dict[str, Any], file: Path, booster: lightgbm.Booster, calibration: np.ndarray
 ) -> ArrestModel:
     features, thresholds = facts.get("features"), facts.get("threshold")
-    preprocessing, horizon = facts.get("preprocessing"), facts.get("horizon_h")
-    steps = ("sampling_rate", "powerline", "good_index", "good_share")
+    horizon = facts.get("horizon_h")
     checks = {
         f"kind must be one of {', '.join(KINDS)}": facts.get("kind") in KINDS,
         "features must be a list of different names": isinstance(features, list)
@@ -201,8 +200,6 @@ def _model(
         and len(set(features)) == len(features),
         "epoch_minutes must be a number above 0": _is_number(facts.get("epoch_minutes"))
         and facts["epoch_minutes"] > 0,
-        f"preprocessing must have the numbers {', '.join(steps)}": isinstance(preprocessing, dict)
-        and all(_is_number(preprocessing.get(name)) for name in steps),
         "horizon_h must be two numbers": isinstance(horizon, list)
         and len(horizon) == 2
         and all(_is_number(hours) for hours in horizon),
@@ -219,7 +216,7 @@ def _model(
         kind=facts["kind"],
         features=tuple(facts["features"]),
         epoch_minutes=float(facts["epoch_minutes"]),
-        preprocessing=facts["preprocessing"],
+        preprocessing=_preprocessing(facts.get("preprocessing"), file),
         horizon_h=(float(facts["horizon_h"][0]), float(facts["horizon_h"][1])),
         threshold=float(threshold),
         threshold_name=name,
@@ -227,6 +224,31 @@ def _model(
         booster=booster,
         calibration=calibration,
     )
+
+
+def _preprocessing(options: Any, file: Path) -> Preprocessing:
+    """Return how an epoch becomes beats; a model of an older version does not say all of it."""
+    if not _is_like(options, Preprocessing().as_options()):
+        raise CheckpointError(
+            "preprocessing is not as this version has it", file=file, remedy=_REMEDY
+        )
+    try:
+        return Preprocessing.of(options)
+    except ConfigError as error:
+        raise CheckpointError(str(error), file=file, remedy=_REMEDY) from error
+
+
+def _is_like(value: Any, other: Any) -> bool:
+    """Whether a value read from JSON has the keys and types of another."""
+    if isinstance(other, Mapping):
+        return (
+            isinstance(value, Mapping)
+            and value.keys() == other.keys()
+            and all(_is_like(value[key], other[key]) for key in other)
+        )
+    if isinstance(other, bool | str):
+        return type(value) is type(other)
+    return _is_number(value)
 
 
 def _is_number(value: object) -> bool:

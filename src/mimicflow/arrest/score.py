@@ -17,7 +17,7 @@ from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.bedside.recording import Recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError, RecordError
 from mimicflow.hrv.clean import check_rate
-from mimicflow.hrv.epochs import EpochRule, measure_epoch
+from mimicflow.hrv.epochs import measure_epoch
 from mimicflow.hrv.measures import MEASURES
 
 log = logging.getLogger(__name__)
@@ -126,14 +126,7 @@ class EpochScorer:
         return self._end_sample(self._epochs + 1) - self._end_sample(self._epochs)
 
     def _finish(self, ecg: np.ndarray) -> dict[str, object]:
-        steps = self._model.preprocessing
-        one = measure_epoch(
-            ecg,
-            self._rate,
-            powerline=steps["powerline"],
-            target_rate=steps["sampling_rate"],
-            rule=EpochRule(good_index=steps["good_index"], good_share=steps["good_share"]),
-        )
+        one = measure_epoch(ecg, self._rate, self._model.preprocessing)
         probability = math.nan
         if not one.reason:
             features = pd.DataFrame([one.measures], columns=list(MEASURES))

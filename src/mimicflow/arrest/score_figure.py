@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 from mimicflow.evaluation.study import Study
+from mimicflow.hrv.epochs import CLINICAL_REASONS
 
 _SIZE = (9.0, 5.2)
 _HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # legible without colour
@@ -42,14 +44,14 @@ def draw_scores(scores: pd.DataFrame, model: ArrestModel, name: str, output: str
         _draw_probability(upper, end_h, scores, model)
         share = 100 * scores["good_share"].to_numpy()
         lower.plot(end_h, share, color=INK, marker="o", markersize=2.5, linewidth=1)
-        lower.axhline(100 * model.preprocessing["good_share"], color=GREY, linestyle="--")
+        lower.axhline(100 * model.preprocessing.quality.good_share, color=GREY, linestyle="--")
         lower.set(ylim=(0, 105), ylabel="Good beats (%)", xlabel="Time from first sample (h)")
         lower.set_xlim(0, max(end_h, default=model.epoch_minutes / 60))
-        shaded = [
-            _shade((upper, lower), start_h, end_h, (scores["reason"] == reason).to_numpy(), place)
-            for place, reason in enumerate(_reasons(scores))
-        ]
-        handles = [*upper.get_legend_handles_labels()[0], *_legend(scores, shaded)]
+        styles = {reason: _style(reason, place) for place, reason in enumerate(_reasons(scores))}
+        for reason, style in styles.items():
+            of_reason = (scores["reason"] == reason).to_numpy()
+            _shade((upper, lower), start_h, end_h, of_reason, style)
+        handles = [*upper.get_legend_handles_labels()[0], *_legend(scores, styles)]
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
 
 
@@ -84,33 +86,33 @@ def _reasons(scores: pd.DataFrame) -> list[str]:
     return [reason for reason in EPOCH_REASONS if reason and (scores["reason"] == reason).any()]
 
 
+def _style(reason: str, place: int) -> dict[str, Any]:
+    """Return how epochs of a reason are shaded: red where the patient has it, not the recording."""
+    clinical = reason in CLINICAL_REASONS
+    return {
+        "facecolor": "#FBE3DA" if clinical else "#EEEEEE",
+        "edgecolor": VERMILION if clinical else "#AAAAAA",
+        "hatch": _HATCHES[place % len(_HATCHES)],
+    }
+
+
 def _shade(
-    panels: tuple[Axes, ...], start_h: np.ndarray, end_h: np.ndarray, mask: np.ndarray, place: int
-) -> str:
-    """Shade the runs of epochs of one reason, and return their hatch."""
-    hatch = _HATCHES[place % len(_HATCHES)]
+    panels: tuple[Axes, ...],
+    start_h: np.ndarray,
+    end_h: np.ndarray,
+    mask: np.ndarray,
+    style: dict[str, Any],
+) -> None:
+    """Shade the runs of epochs of one reason."""
     edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     for first, beyond in zip(edges[::2], edges[1::2], strict=True):
         for axes in panels:
-            axes.axvspan(
-                *(start_h[first], end_h[beyond - 1]),
-                facecolor="#EEEEEE",
-                edgecolor="#AAAAAA",
-                hatch=hatch,
-                linewidth=0,
-                zorder=0,
-            )
-    return hatch
+            axes.axvspan(start_h[first], end_h[beyond - 1], linewidth=0, zorder=0, **style)
 
 
-def _legend(scores: pd.DataFrame, hatches: list[str]) -> list[Patch]:
+def _legend(scores: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> list[Patch]:
     counts = scores["reason"].value_counts()
     return [
-        Patch(
-            facecolor="#EEEEEE",
-            edgecolor="#AAAAAA",
-            hatch=hatch,
-            label=f"Dropped ({counts[reason]}): {EPOCH_REASONS[reason]}",
-        )
-        for reason, hatch in zip(_reasons(scores), hatches, strict=True)
+        Patch(label=f"Dropped ({counts[reason]}): {EPOCH_REASONS[reason]}", **style)
+        for reason, style in styles.items()
     ]

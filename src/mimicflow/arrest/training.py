@@ -20,6 +20,7 @@ from mimicflow.arrest.tuning import TuningConfig, read_best
 from mimicflow.errors import CohortError
 from mimicflow.evaluation.statistics.metrics import choose_thresholds
 from mimicflow.evaluation.statistics.recalibration import apply_beta, fit_beta
+from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.learning.configs import parse
 from mimicflow.running.writing import atomic_output, write_csv, write_json, write_parquet
 
@@ -208,7 +209,7 @@ def _describe(
         "features": list(data.features),
         "rounds": rounds,
         "epoch_minutes": options["epoch_minutes"],
-        "preprocessing": dict(options["preprocessing"]),
+        "preprocessing": Preprocessing.of(options["preprocessing"]).as_options(),
         "horizon_h": list(options["event_window_h"]),
         "threshold": threshold,
         "synthetic": synthetic,

@@ -1,4 +1,4 @@
-"""Measure one epoch of one ECG lead: its quality and the 43 measures.
+"""Measure one epoch of one ECG lead: its quality, its beats and the 43 measures.
 
 Nothing outside the epoch is seen, and nothing is kept from one epoch to the next.
 """
@@ -12,53 +12,31 @@ import numpy as np
 from mimicflow.ecg.clean import resample
 from mimicflow.errors import InputError
 from mimicflow.hrv.clean import check_rate, clean_lead, fill_missing
+from mimicflow.hrv.intervals import Intervals
+from mimicflow.hrv.judging import JUDGES
+from mimicflow.hrv.lost_signal import LostSignal, beside_lost, spans_lost
 from mimicflow.hrv.measures import MEASURES, hrv_measures
 from mimicflow.hrv.peaks import find_r_peaks
-from mimicflow.hrv.quality import FEWEST_BEATS, average_qrs_quality, good_share
+from mimicflow.hrv.preprocessing import Preprocessing, Quality
+from mimicflow.hrv.quality import FEWEST_BEATS
+from mimicflow.hrv.without_beats import fibrillates, is_fast, is_still, pauses
 
-TARGET_RATE_HZ = 250.0
 SHORTEST_S = 4.0  # below, NeuroKit2 cuts no beats either
 REASONS = {
     "": "kept",
     "too_short": "shorter than 4 s",
     "no_signal": "no finite sample",
-    "gaps": "a run of missing samples that may hide a beat, or too many of them",
-    "flat": "nothing but a line for seconds: lead off",
+    "gaps": "samples are missing for seconds, or too many of them",
+    "flat": "a line for seconds: lead off",
+    "railed": "at the rail of the amplifier for seconds",
+    "asystole": "no beat for four seconds, in a signal that is good: asystole",
+    "fibrillation": "no beats but an oscillation: fibrillation of the ventricles",
     "few_beats": "too few beats found",
-    "low_quality": "too small a share of beats close to the mean beat",
+    "low_quality": "too small a share of good beats: noise",
 }
-
-
-@dataclass(frozen=True)
-class EpochRule:
-    """When an epoch is kept.
-
-    Parameters
-    ----------
-    good_index : float
-        The least ``averageQRS`` index of a good beat.
-    good_share : float
-        The share of good beats that must be exceeded.
-    max_gap_s : float
-        The longest run of missing samples, in s: a longer one may hide a QRS complex.
-    max_missing : float
-        The largest share of missing samples.
-    max_flat_s : float
-        The longest run of flat seconds, in s. One artefact when the lead is put back on makes all
-        other beats close to the mean one, so that quality would not notice.
-    flat_mv : float
-        The range of the signal up to which a second is flat, in mV.
-    min_rate : float
-        The fewest beats per minute of the epoch (and never fewer than four beats).
-    """
-
-    good_index: float = 0.9
-    good_share: float = 0.8
-    max_gap_s: float = 0.2
-    max_missing: float = 0.05
-    max_flat_s: float = 5.0
-    flat_mv: float = 0.01
-    min_rate: float = 10.0
+"""Why an epoch is dropped, and the text of each reason; "" is kept."""
+CLINICAL_REASONS = frozenset({"asystole", "fibrillation"})
+"""Those that the patient has, not the recording."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +48,10 @@ class EpochMeasures:
     measures : numpy.ndarray
         (43,) in the order of ``MEASURES``; all NaN when the epoch is dropped.
     r_peaks : numpy.ndarray
-        (n_beats,) samples at the target rate.
+        (n_beats,) samples at the rate of the preprocessing, aligned ones between samples.
     quality : numpy.ndarray
-        (n_beats,) ``averageQRS`` index; empty when it was not reached.
+        Index of each beat that was found, also of those that were then taken for none; empty when
+        it was not reached.
     good_share : float
         Share of beats with a good index; NaN when it was not reached.
     reason : str
@@ -92,27 +71,18 @@ class EpochMeasures:
 
 
 def measure_epoch(
-    ecg: np.ndarray,
-    sampling_rate: float,
-    *,
-    powerline: float = 60,
-    target_rate: float = TARGET_RATE_HZ,
-    rule: EpochRule | None = None,
+    ecg: np.ndarray, sampling_rate: float, preprocessing: Preprocessing | None = None
 ) -> EpochMeasures:
     """Resample, clean, find beats, rate them and compute the measures of one epoch.
 
     Parameters
     ----------
     ecg : numpy.ndarray
-        (n,) one lead in mV; missing samples are NaN. Short gaps are filled with the last value.
+        (n,) one lead in mV; missing samples are NaN. No RR interval spans lost signal.
     sampling_rate : float
         Hz of ``ecg``, at least 100.
-    powerline : float
-        Hz of the mains.
-    target_rate : float
-        Hz at which beats are sought.
-    rule : EpochRule, optional
-        When an epoch is kept.
+    preprocessing : Preprocessing, optional
+        How beats are found and judged.
 
     Returns
     -------
@@ -126,55 +96,72 @@ def measure_epoch(
     InputError
         When ``ecg`` is not one row of numbers.
     """
-    rule = rule or EpochRule()
+    steps = preprocessing or Preprocessing()
+    rate = steps.sampling_rate
     check_rate(sampling_rate)
-    check_rate(target_rate)
+    check_rate(rate)
     ecg = np.asarray(ecg)
     if ecg.ndim != 1 or ecg.dtype.kind not in "fiu":
         raise InputError(
             f"an epoch must be one row of numbers, not {ecg.dtype} of shape {ecg.shape}"
         )
-    reason = _incomplete(ecg, sampling_rate, rule)
-    if reason:
-        return _dropped(reason)
-    filled = fill_missing(ecg)
-    if _flat_seconds(filled, sampling_rate, rule.flat_mv) > rule.max_flat_s:
-        return _dropped("flat")
-    steady = clean_lead(resample(filled, sampling_rate, target_rate), target_rate, powerline)
-    r_peaks = find_r_peaks(steady, target_rate)
-    if len(r_peaks) < max(FEWEST_BEATS, rule.min_rate * len(ecg) / sampling_rate / 60):
-        return _dropped("few_beats", r_peaks)
-    quality = average_qrs_quality(steady, r_peaks, target_rate)
-    share = good_share(quality, rule.good_index)
-    if not share > rule.good_share:
-        return _dropped("low_quality", r_peaks, quality, share)
-    return EpochMeasures(hrv_measures(r_peaks, target_rate), r_peaks, quality, share, "")
-
-
-def _incomplete(ecg: np.ndarray, sampling_rate: float, rule: EpochRule) -> str:
-    """Find the reason why there are too few samples to look at; empty when there is none."""
     if len(ecg) < SHORTEST_S * sampling_rate:
-        return "too_short"
-    missing = ~np.isfinite(ecg)
-    if missing.all():
-        return "no_signal"
-    too_many = missing.mean() > rule.max_missing
-    if too_many or _longest_run(missing) > rule.max_gap_s * sampling_rate:
-        return "gaps"
+        return _dropped("too_short")
+    if not np.isfinite(ecg).any():
+        return _dropped("no_signal")
+    lost = LostSignal.of(ecg, sampling_rate)
+    if reason := _too_much_lost(lost, len(ecg), sampling_rate, steps.quality):
+        return _dropped(reason)
+    cleaned = clean_lead(resample(fill_missing(ecg), sampling_rate, rate), rate, steps.powerline)
+    stretches = lost.stretches() * rate / sampling_rate
+    r_peaks = beside_lost(find_r_peaks(cleaned, rate, steps.detector), stretches, rate)
+    return _measure_beats(cleaned, r_peaks, stretches, steps)
+
+
+def _measure_beats(
+    cleaned: np.ndarray, r_peaks: np.ndarray, lost: np.ndarray, steps: Preprocessing
+) -> EpochMeasures:
+    """Judge the beats of an epoch whose signal is there, and compute the measures."""
+    rate, rule = steps.sampling_rate, steps.quality
+    if _is_asystole(cleaned, r_peaks, rate):
+        return _dropped("asystole", r_peaks)
+    if len(r_peaks) < max(FEWEST_BEATS, rule.min_rate * len(cleaned) / rate / 60):
+        return _dropped("fibrillation" if fibrillates(cleaned, rate) else "few_beats", r_peaks)
+    if is_fast(r_peaks, rate) and fibrillates(cleaned, rate):
+        return _dropped("fibrillation", r_peaks)
+    beats = JUDGES[rule.method](cleaned, r_peaks, steps)
+    share = float(np.mean(beats.good)) if len(beats.good) else 0.0
+    if not share > rule.good_share:
+        reason = "fibrillation" if fibrillates(cleaned, rate) else "low_quality"
+        return _dropped(reason, r_peaks, beats.quality, share)
+    if steps.correct_artifacts:
+        beats = beats.corrected(rate)
+    broken = beats.doubtful | spans_lost(beats.r_peaks, lost)
+    intervals = Intervals.between(beats.r_peaks, rate, broken)
+    measures = hrv_measures(intervals, steps.equal_below_ms)
+    return EpochMeasures(measures, beats.r_peaks, beats.quality, share, "")
+
+
+def _too_much_lost(lost: LostSignal, n: int, sampling_rate: float, rule: Quality) -> str:
+    """Return the reason why there is too little signal to look at; empty when there is none."""
+    limits = {
+        "gaps": ("missing", rule.max_missing_s),
+        "flat": ("flat", rule.max_flat_s),
+        "railed": ("railed", rule.max_railed_s),
+    }
+    for reason, (kind, longest_s) in limits.items():
+        if lost.longest_s(kind, sampling_rate) > longest_s or lost.share(kind, n) > rule.max_lost:
+            return reason
     return ""
 
 
-def _flat_seconds(ecg: np.ndarray, sampling_rate: float, flat_mv: float) -> int:
-    """Count the seconds of the longest stretch of which each is flat."""
-    second = int(sampling_rate)
-    seconds = ecg[: len(ecg) // second * second].reshape(-1, second)
-    return _longest_run(seconds.max(axis=1) - seconds.min(axis=1) <= flat_mv)
-
-
-def _longest_run(mask: np.ndarray) -> int:
-    """Length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    return int(np.max(edges[1::2] - edges[::2], initial=0))
+def _is_asystole(cleaned: np.ndarray, r_peaks: np.ndarray, rate: float) -> bool:
+    """Whether the heart pauses for four seconds in a signal that shows it."""
+    height = float(np.median(np.abs(cleaned[r_peaks]))) if len(r_peaks) else np.inf
+    return any(
+        is_still(cleaned[first:end], rate, height)
+        for first, end in pauses(r_peaks, len(cleaned), rate)
+    )
 
 
 def _dropped(

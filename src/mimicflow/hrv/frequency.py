@@ -11,6 +11,8 @@ from scipy import fft
 from scipy.interpolate import PPoly, make_interp_spline
 from scipy.signal.windows import hann
 
+from mimicflow.hrv.intervals import Intervals
+
 INTERPOLATION_HZ = 100
 BANDS_HZ = {
     "ULF": (0.0, 0.0033),
@@ -22,13 +24,13 @@ BANDS_HZ = {
 HIGHEST_HZ = 0.5
 
 
-def frequency_measures(rr: np.ndarray) -> dict[str, float]:
+def frequency_measures(intervals: Intervals) -> dict[str, float]:
     """Describe the rhythms of the RR intervals.
 
     Parameters
     ----------
-    rr : numpy.ndarray
-        (n,) RR intervals in ms, n at least 3.
+    intervals : Intervals
+        At least three. Where some are missing the spline runs on.
 
     Returns
     -------
@@ -37,10 +39,10 @@ def frequency_measures(rr: np.ndarray) -> dict[str, float]:
         length of the epoch, is NaN; all are NaN when all intervals are equal (NeuroKit2 then
         gives the spectrum of its rounding errors).
     """
-    if np.ptp(rr) == 0:
+    if np.ptp(intervals.rr) == 0:
         areas = dict.fromkeys(BANDS_HZ, np.nan)
     else:
-        areas = _band_areas(*_spectrum(_interpolate(rr)))
+        areas = _band_areas(*_spectrum(_interpolate(intervals)))
     total = np.nansum(list(areas.values()))
     lf, hf = areas["LF"], areas["HF"]
     return {
@@ -52,9 +54,11 @@ def frequency_measures(rr: np.ndarray) -> dict[str, float]:
     }
 
 
-def _interpolate(rr: np.ndarray) -> np.ndarray:
+def _interpolate(intervals: Intervals) -> np.ndarray:
     """RR intervals (ms) at 100 Hz, from the end of the first to the end of the last."""
-    times = np.cumsum(rr / 1000)
+    rr = intervals.rr
+    # NeuroKit2 adds them up where none is missing, and rounding decides on the last sample.
+    times = np.cumsum(rr / 1000) if intervals.adjacent.all() else intervals.ends
     step = 1 / INTERPOLATION_HZ
     grid = np.arange(times[0], times[-1] + step, step)
     # The same spline in pieces: four times as fast on a dense grid.

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from mimicflow.hrv.intervals import Intervals
+
 SHORT_SEGMENT = 3
 ALTERNATION = 4
 
 
-def nonlinear_measures(rr: np.ndarray) -> dict[str, float]:
+def nonlinear_measures(intervals: Intervals) -> dict[str, float]:
     """Describe the Poincaré plot of the RR intervals, its asymmetry and their fragmentation.
 
     Parameters
     ----------
-    rr : numpy.ndarray
-        (n,) RR intervals in ms, n at least 3, not all equal.
+    intervals : Intervals
+        At least three, two pairs of them adjacent; not all equal.
 
     Returns
     -------
@@ -27,12 +29,15 @@ def nonlinear_measures(rr: np.ndarray) -> dict[str, float]:
         The measures of the group ``nonlinear``; NaN or infinite where a denominator is 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):  # regular rhythms divide by 0
-        measures = {**_poincare(rr), **_fragmentation(np.diff(rr)), **_asymmetry(rr)}
+        measures = {
+            **_poincare(*intervals.pairs),
+            **_fragmentation(intervals.differences),
+            **_asymmetry(*intervals.pairs),
+        }
     return {name: float(value) for name, value in measures.items()}
 
 
-def _poincare(rr: np.ndarray) -> dict[str, np.floating]:
-    now, following = rr[:-1], rr[1:]
+def _poincare(now: np.ndarray, following: np.ndarray) -> dict[str, np.floating]:
     sd1 = np.std((now - following) / np.sqrt(2), ddof=1)
     sd2 = np.std((now + following) / np.sqrt(2), ddof=1)
     across, along = 4 * sd1, 4 * sd2
@@ -61,9 +66,8 @@ def _fragmentation(differences: np.ndarray) -> dict[str, np.floating]:
     }
 
 
-def _asymmetry(rr: np.ndarray) -> dict[str, np.floating]:
+def _asymmetry(now: np.ndarray, following: np.ndarray) -> dict[str, np.floating]:
     """Shares of slowing beats (points above the line of identity) in the Poincaré plot."""
-    now, following = rr[:-1], rr[1:]
     slower = following > now
     distances = np.abs(following - now) / np.sqrt(2)
     angles = np.abs(np.arctan(1) - np.arctan(following / now))

@@ -1,24 +1,57 @@
-"""Find R peaks, sample by sample those of NeuroKit2's method ``neurokit``.
-
-A QRS complex is where the signal is steeper than it is around; its R peak is the most prominent
-local maximum inside (Makowski et al., 2021, doi 10.21105/joss.02621 and
-``neurokit2.ecg_findpeaks``). All complexes are searched in one pass.
-"""
+"""Find the R peaks of a cleaned lead, by one of several detectors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import find_peaks
 
-SLOPE_WINDOW_S = 0.1
-SURROUNDINGS_S = 0.75
-STEEPER_THAN_SURROUNDINGS = 1.5
-SHORTEST_TO_MEAN_LENGTH = 0.4
-LEAST_DELAY_S = 0.3
+from mimicflow.errors import ConfigError
+from mimicflow.hrv.detectors.neurokit import neurokit
+from mimicflow.hrv.detectors.pan_tompkins import kalidas, pan_tompkins
+from mimicflow.hrv.detectors.qrs_energy import qrs_energy
+
+Find = Callable[[np.ndarray, float, float], np.ndarray]
+METHODS: dict[str, Find] = {
+    "qrs_energy": qrs_energy,
+    "neurokit": neurokit,
+    "pan_tompkins": pan_tompkins,
+    "kalidas": kalidas,
+}
+"""Detectors by name; `neurokit` finds R peaks, the others complexes."""
+
+# Where the R peak lies around what a detector finds, in s before and after it; some are late.
+_AROUND_S = {"qrs_energy": (0.07, 0.07), "pan_tompkins": (0.16, 0.04), "kalidas": (0.12, 0.04)}
+_POINTS_UP = 0.8  # of the usual deflection downwards: as high counts as up
+_OPPOSITE = 2.0  # a beat that points so much more the other way than usual has its peak there
 
 
-def find_r_peaks(cleaned: np.ndarray, sampling_rate: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Detector:
+    """How beats are found.
+
+    Parameters
+    ----------
+    method : str
+        A key of ``METHODS``.
+    min_delay_s : float
+        Least time between two beats, in s.
+    """
+
+    method: str = "qrs_energy"
+    min_delay_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(
+                f"unknown detector {self.method!r}", remedy=f"use one of {', '.join(METHODS)}"
+            )
+
+
+def find_r_peaks(
+    cleaned: np.ndarray, sampling_rate: float, detector: Detector | None = None
+) -> np.ndarray:
     """Find the R peaks of a cleaned lead.
 
     Parameters
@@ -27,57 +60,31 @@ def find_r_peaks(cleaned: np.ndarray, sampling_rate: float) -> np.ndarray:
         (n,), finite, as :func:`mimicflow.hrv.clean.clean_lead` returns it; at least 0.75 s.
     sampling_rate : float
         Hz.
+    detector : Detector, optional
+        How they are found.
 
     Returns
     -------
     numpy.ndarray
         (n_beats,) int64, samples in rising order; empty when there is none.
     """
-    starts, ends = _qrs_complexes(cleaned, sampling_rate)
-    if len(starts) == 0:
-        return np.empty(0, dtype=np.int64)
-    candidates = _most_prominent_maxima(cleaned, starts, ends)
-    delay = int(np.rint(sampling_rate * LEAST_DELAY_S))
-    peaks, last = [], 0  # the start of the signal counts as a peak
-    for peak in candidates.tolist():
-        if peak - last > delay:
-            peaks.append(peak)
-            last = peak
-    return np.asarray(peaks, dtype=np.int64)
+    detector = detector or Detector()
+    places = METHODS[detector.method](cleaned, sampling_rate, detector.min_delay_s)
+    if detector.method not in _AROUND_S or len(places) == 0:
+        return places
+    before, after = (round(s * sampling_rate) for s in _AROUND_S[detector.method])
+    return np.unique(_largest_deflection(cleaned, places, before, after))
 
 
-def _qrs_complexes(cleaned: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """First sample and the one after the last of each complex that is long enough."""
-    slope = np.abs(np.gradient(cleaned))
-    steepness = _moving_average(slope, sampling_rate * SLOPE_WINDOW_S)
-    surroundings = _moving_average(steepness, sampling_rate * SURROUNDINGS_S)
-    steep = steepness > STEEPER_THAN_SURROUNDINGS * surroundings
-    starts = np.flatnonzero(~steep[:-1] & steep[1:])
-    ends = np.flatnonzero(steep[:-1] & ~steep[1:])
-    if len(starts):  # a complex that was cut off by the beginning has an end only
-        ends = ends[ends > starts[0]]
-    n = min(len(starts), len(ends))
-    if n == 0:
-        return starts[:0], ends[:0]
-    starts, ends = starts[:n], ends[:n]
-    lengths = ends - starts
-    long_enough = lengths >= np.mean(lengths) * SHORTEST_TO_MEAN_LENGTH
-    return starts[long_enough], ends[long_enough]
-
-
-def _moving_average(values: np.ndarray, n_samples: float) -> np.ndarray:
-    return np.asarray(uniform_filter1d(values, int(np.rint(n_samples)), mode="nearest"))
-
-
-def _most_prominent_maxima(cleaned: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """One sample for each complex that has a local maximum."""
-    edges = np.zeros(len(cleaned) + 1, dtype=np.int8)
-    edges[starts] += 1
-    edges[ends] -= 1
-    # No comparison holds with NaN: a complex cannot be left when prominences are measured.
-    inside = np.where(np.cumsum(edges[:-1], dtype=np.int8) > 0, cleaned, np.nan)
-    maxima, properties = find_peaks(inside, prominence=(None, None))
-    complexes = np.searchsorted(starts, maxima, side="right")
-    order = np.lexsort((-properties["prominences"], complexes))  # stable: the earlier one wins
-    _, first = np.unique(complexes[order], return_index=True)
-    return np.asarray(maxima[order][first])
+def _largest_deflection(
+    cleaned: np.ndarray, places: np.ndarray, before: int, after: int
+) -> np.ndarray:
+    """Move each place to the peak of its complex, up or down as most complexes point."""
+    offsets = np.arange(-before, after + 1)
+    around = cleaned[np.clip(places[:, None] + offsets, 0, len(cleaned) - 1)]
+    up, down = around.max(axis=1), -around.min(axis=1)
+    direction = 1 if np.median(up) >= _POINTS_UP * np.median(down) else -1
+    usual, other = (up, down) if direction > 0 else (down, up)
+    directions = np.where(other > _OPPOSITE * usual, -direction, direction)
+    shift = np.argmax(around * directions[:, None], axis=1)
+    return np.clip(places + offsets[shift], 0, len(cleaned) - 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mimicflow.hrv.intervals import Intervals
 from mimicflow.hrv.triangle import triangle_measures
 
 MAD_TO_SD = 1.4826
@@ -14,13 +15,13 @@ WINDOW_MS = 60_000
 FEWEST_WINDOWS = 3
 
 
-def time_measures(rr: np.ndarray) -> dict[str, float]:
+def time_measures(intervals: Intervals) -> dict[str, float]:
     """Describe the RR intervals without regard to rhythm, and their successive differences.
 
     Parameters
     ----------
-    rr : numpy.ndarray
-        (n,) RR intervals in ms, n at least 3.
+    intervals : Intervals
+        At least three, two pairs of them adjacent.
 
     Returns
     -------
@@ -28,7 +29,7 @@ def time_measures(rr: np.ndarray) -> dict[str, float]:
         The measures of the group ``time``, in the units of the table. TINN is NaN where the
         histogram has no edge above the shortest interval, SDANN1 and SDNNI1 below three minutes.
     """
-    differences = np.diff(rr)
+    rr, differences = intervals.rr, intervals.differences
     mean, sd = np.mean(rr), np.std(rr, ddof=1)
     rmssd = np.sqrt(np.mean(differences**2))
     median = np.median(rr)

@@ -8,9 +8,10 @@ import lightgbm
 import numpy as np
 import pytest
 
+from mimicflow.hrv.preprocessing import Preprocessing
+
 FEATURES = ["MeanNN", "RMSSD", "HTI"]
-# The index of a beat is relative to the others: among beats that are all alike it is low.
-PREPROCESSING = {"sampling_rate": 250, "powerline": 60, "good_index": 0.9, "good_share": 0.0}
+PREPROCESSING = Preprocessing().as_options()
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,13 @@ from made_arrest_registry import beating, write_wfdb
 import mimicflow.arrest.hrv_features as module
 from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_hrv
 from mimicflow.errors import InputError, RecordError
-from mimicflow.hrv.epochs import EpochRule, measure_epoch
+from mimicflow.hrv.epochs import measure_epoch
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.hrv.preprocessing import PUBLISHED, Preprocessing
 
 RATE = 125.0
 EPOCH = int(300 * RATE)
-OPTIONS = {"sampling_rate": 250, "powerline": 60, "good_index": 0.5, "good_share": 0.8}
+OPTIONS = Preprocessing().as_options()
 
 
 def planned(*rows):
@@ -47,10 +48,10 @@ def measure(folder, plan, recordings, *, options=OPTIONS, shard=0):
 
 @pytest.fixture(scope="module")
 def ecg():
-    """Four epochs: good, lead off for 20 s, missing for 1 s, good."""
+    """Four epochs: good, lead off for 20 s, missing for 4 s, good."""
     signal = beating(1200, RATE, np.random.default_rng(3))
     signal[EPOCH + 5000 : EPOCH + 5000 + int(20 * RATE)] = 0.0
-    signal[2 * EPOCH + 7000 : 2 * EPOCH + 7000 + int(RATE)] = np.nan
+    signal[2 * EPOCH + 7000 : 2 * EPOCH + 7000 + int(4 * RATE)] = np.nan
     return signal
 
 
@@ -64,12 +65,7 @@ def test_each_epoch_is_measured_from_its_own_samples(tmp_path, ecg):
     assert table["reason"].tolist() == ["", "flat", "gaps", ""]
     stored = wfdb.rdrecord(str(tmp_path / "r")).p_signal[:, 0]
     for row in (0, 3):
-        alone = measure_epoch(
-            *(stored[row * EPOCH : (row + 1) * EPOCH], RATE),
-            powerline=60,
-            target_rate=250,
-            rule=EpochRule(good_index=0.5, good_share=0.8),
-        )
+        alone = measure_epoch(stored[row * EPOCH : (row + 1) * EPOCH], RATE)
         assert np.isfinite(alone.measures).sum() > 35
         assert table.loc[row, list(MEASURES)].tolist() == pytest.approx(
             alone.measures.tolist(), rel=1e-12, nan_ok=True
@@ -97,12 +93,12 @@ def test_samples_outside_an_epoch_change_nothing_in_it(tmp_path, ecg):
 def test_the_thresholds_of_the_configuration_are_used(tmp_path, ecg):
     write_wfdb(tmp_path, "r", ecg, RATE)
     plan = planned((0, 0, 0, 0))
-    strict = measure(tmp_path, plan, scanned("r"), options=OPTIONS | {"good_index": 0.99999})
+    published = measure(tmp_path, plan, scanned("r"), options=PUBLISHED.as_options())
 
-    assert strict["reason"].tolist() == ["low_quality"]
-    assert strict["good_share"][0] < 0.8
-    all_good = measure(tmp_path, plan, scanned("r"), options=OPTIONS | {"good_share": 1.0})
-    assert all_good["reason"].tolist() == ["low_quality"]
+    assert published["reason"].tolist() == ["low_quality"]
+    assert published["good_share"][0] < 0.8
+    all_good = OPTIONS | {"quality": OPTIONS["quality"] | {"good_share": 1.0}}
+    assert measure(tmp_path, plan, scanned("r"), options=all_good)["reason"][0] == "low_quality"
 
 
 class Broken:

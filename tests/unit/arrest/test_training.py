@@ -15,6 +15,7 @@ from mimicflow.arrest.training import FitFiles, fit_arrest_model
 from mimicflow.arrest.tuning import tune_arrest_model
 from mimicflow.errors import CohortError
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.hrv.preprocessing import Preprocessing
 
 TUNING = {
     **{"initial": 2, "further": 1, "max_rounds": 60, "patience": 20, "space": "wide"},
@@ -22,7 +23,7 @@ TUNING = {
 }
 OPTIONS = {
     "tuning": TUNING,
-    "preprocessing": {"sampling_rate": 250, "powerline": 60, "good_index": 0.9, "good_share": 0.8},
+    "preprocessing": Preprocessing().as_options(),
     "epoch_minutes": 5,
     "event_window_h": [0.5, 24],
     "specificity": 0.8,

@@ -8,7 +8,7 @@ from made_arrest_registry import reason_of
 
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import RecordError
-from mimicflow.hrv.epochs import EpochRule, measure_epoch
+from mimicflow.hrv.epochs import measure_epoch
 
 SIGNAL = "a.dat 16 200/mV 16 0 0 0 0 II"
 
@@ -45,8 +45,7 @@ def test_a_lead_put_on_later_changes_no_epoch_before_it(write_record, sinus, wan
 
     epochs = [open_recording(folder, record, wanted).read(0, 75_000) for record in ("m1", "m2")]
 
-    rule = EpochRule(good_share=0)  # beats that are all alike have a low index
-    then, now = (measure_epoch(epoch, 250, rule=rule) for epoch in epochs)
+    then, now = (measure_epoch(epoch, 250) for epoch in epochs)
     assert epochs[0].tobytes() == epochs[1].tobytes()
     assert then.reason == now.reason == ""
     assert then.measures.tobytes() == now.measures.tobytes()

@@ -1,15 +1,18 @@
 """The whole chain, measure by measure, against NeuroKit2 0.2.13 itself."""
 
 import warnings
+from dataclasses import replace
 
 import neurokit2
 import numpy as np
 import pytest
 
 from mimicflow.hrv.clean import clean_lead
-from mimicflow.hrv.epochs import EpochRule, measure_epoch
+from mimicflow.hrv.epochs import measure_epoch
+from mimicflow.hrv.intervals import Intervals
 from mimicflow.hrv.measures import MEASURES, TABLE, hrv_measures
 from mimicflow.hrv.peaks import find_r_peaks
+from mimicflow.hrv.preprocessing import PUBLISHED, Quality
 from mimicflow.hrv.quality import average_qrs_quality
 
 RATE, POWERLINE = 250, 50
@@ -30,7 +33,7 @@ RHYTHMS = [
     "sinus", "atrial fibrillation", "bigeminy", "paced",
     "bradycardia", "tachycardia", "dropped beats",
 ]  # fmt: skip
-KEEP_ALL = EpochRule(good_share=-1)
+AS_NEUROKIT = replace(PUBLISHED, powerline=POWERLINE, quality=Quality("average_qrs", 0.9, -1))
 FREQUENCY = (TABLE["group"] == "frequency").to_numpy()
 
 
@@ -45,14 +48,14 @@ def test_chain(epoch, neurokit_chain, name):
     ecg, expected = epoch(name), neurokit_chain(name)
     cleaned = clean_lead(ecg, RATE, POWERLINE)
     np.testing.assert_array_equal(cleaned, expected.cleaned)
-    r_peaks = find_r_peaks(cleaned, RATE)
+    r_peaks = find_r_peaks(cleaned, RATE, PUBLISHED.detector)
     np.testing.assert_array_equal(r_peaks, expected.r_peaks)
     assert len(r_peaks) > 100
     quality = average_qrs_quality(cleaned, r_peaks, RATE)
     np.testing.assert_allclose(quality, expected.quality[r_peaks], rtol=0, atol=TOLERANCE)
-    whole = measure_epoch(ecg, RATE, powerline=POWERLINE, rule=KEEP_ALL)
+    whole = measure_epoch(ecg, RATE, AS_NEUROKIT)
     np.testing.assert_array_equal(whole.quality, quality)
-    np.testing.assert_array_equal(whole.measures, hrv_measures(r_peaks, RATE))
+    np.testing.assert_array_equal(whole.measures, hrv_measures(Intervals.between(r_peaks, RATE)))
     if name == "paced":
         assert np.ptp(np.diff(r_peaks)) == 0
     else:
@@ -62,7 +65,7 @@ def test_chain(epoch, neurokit_chain, name):
 
 def test_paced_rhythm_has_no_spectrum_and_no_nonlinear_measures(epoch, neurokit_chain):
     """All intervals are equal: NeuroKit2 fails in one domain and rates its rounding in another."""
-    ours = measure_epoch(epoch("paced"), RATE, powerline=POWERLINE, rule=KEEP_ALL).measures
+    ours = measure_epoch(epoch("paced"), RATE, AS_NEUROKIT).measures
     expected = neurokit_chain("paced").measures
     time = (TABLE["group"] == "time").to_numpy()
     assert_measures_equal(np.where(FREQUENCY, np.nan, ours), np.where(FREQUENCY, np.nan, expected))
@@ -89,13 +92,15 @@ def test_measures_of_random_rhythms(neurokit_measures, rate):
         r_peaks = random_peaks(generator, rate)
         if np.ptp(np.diff(r_peaks)):
             expected = neurokit_measures(r_peaks, rate)
-            assert_measures_equal(hrv_measures(r_peaks, rate), expected)
+            assert_measures_equal(hrv_measures(Intervals.between(r_peaks, rate)), expected)
 
 
 def test_pause_longer_than_a_window(neurokit_measures):
     intervals = np.array([0.5, *[0.8] * 100, 80, *[0.8] * 200])
     r_peaks = np.cumsum(np.rint(intervals * RATE).astype(np.int64))
-    assert_measures_equal(hrv_measures(r_peaks, RATE), neurokit_measures(r_peaks))
+    assert_measures_equal(
+        hrv_measures(Intervals.between(r_peaks, RATE)), neurokit_measures(r_peaks)
+    )
 
 
 def test_pause_at_the_beginning_where_neurokit_fails(neurokit_measures):
@@ -103,7 +108,7 @@ def test_pause_at_the_beginning_where_neurokit_fails(neurokit_measures):
     r_peaks = np.cumsum(np.rint(np.array([0.5, 70, *[0.9] * 130]) * RATE).astype(np.int64))
     with pytest.raises(IndexError):
         neurokit_measures(r_peaks)
-    ours = dict(zip(MEASURES, hrv_measures(r_peaks, RATE), strict=True))
+    ours = dict(zip(MEASURES, hrv_measures(Intervals.between(r_peaks, RATE)), strict=True))
     assert ours["MaxNN"] == 70_000 and np.isfinite([ours["SDANN1"], ours["SDNNI1"]]).all()
 
 
@@ -118,7 +123,7 @@ def test_chain_at_other_rates(ecg_of, rate, powerline):
     cleaned = clean_lead(ecg, rate, powerline)
     expected = neurokit2.ecg_clean(ecg, sampling_rate=rate, powerline=powerline)
     np.testing.assert_array_equal(cleaned, expected)
-    r_peaks = find_r_peaks(cleaned, rate)
+    r_peaks = find_r_peaks(cleaned, rate, PUBLISHED.detector)
     found = neurokit2.ecg_findpeaks(expected, sampling_rate=rate)["ECG_R_Peaks"]
     np.testing.assert_array_equal(r_peaks, found)
     quality = neurokit2.ecg_quality(expected, rpeaks=found, sampling_rate=rate)[found]
@@ -129,9 +134,33 @@ def test_chain_at_other_rates(ecg_of, rate, powerline):
 def test_missing_samples_are_filled_as_neurokit_fills_them(epoch):
     ecg = epoch("sinus").copy()
     ecg[:7] = ecg[20_000:20_040] = ecg[40_000] = ecg[-3:] = np.nan
-    ours = measure_epoch(ecg, RATE, powerline=POWERLINE, rule=KEEP_ALL)
+    ours = measure_epoch(ecg, RATE, AS_NEUROKIT)
     with warnings.catch_warnings():  # of the missing samples
         warnings.simplefilter("ignore", neurokit2.misc.NeuroKitWarning)
         cleaned = neurokit2.ecg_clean(ecg, sampling_rate=RATE, powerline=POWERLINE)
     found = neurokit2.ecg_findpeaks(cleaned, sampling_rate=RATE)["ECG_R_Peaks"]
     np.testing.assert_array_equal(ours.r_peaks, found)
+
+
+@pytest.mark.parametrize("rate", [128, 250])
+def test_measures_where_intervals_are_missing(rate):
+    """NeuroKit2 takes intervals with their times, and leaves out differences over a gap."""
+    generator = np.random.default_rng(rate)
+    for _ in range(10):
+        r_peaks = random_peaks(generator, rate)
+        broken = generator.random(len(r_peaks) - 1) < 0.1
+        broken[[0, -1]] = False
+        if len(r_peaks) < 100 or not broken.any():
+            continue
+        intervals = Intervals.between(r_peaks, rate, broken)
+        given = {"RRI": intervals.rr, "RRI_Time": intervals.ends}
+        values: dict[str, float] = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", neurokit2.misc.NeuroKitWarning)
+            for domain in (neurokit2.hrv_time, neurokit2.hrv_frequency, neurokit2.hrv_nonlinear):
+                row = domain(given, sampling_rate=rate).iloc[0]
+                values.update(row.rename(lambda name: name.removeprefix("HRV_")))
+        expected = np.array([values.get(name, np.nan) for name in MEASURES], dtype=float)
+
+        assert_measures_equal(hrv_measures(intervals), expected)

@@ -168,7 +168,8 @@ def test_each_key_of_a_section_needs_its_value_in_config_yaml(repository, schema
 
 UNITS = {
     "Hz": r"sampling_rate|powerline",
-    "Seconds": "seconds",
+    "Seconds": "seconds|.*_s",
+    "Milliseconds": ".*_ms",
     "Minutes": "minutes|.*_minutes|silence",
     "Hours": ".*_h|.*_hours",
     "Days": "horizon|.*_days",

@@ -22,6 +22,7 @@ from mimicflow.arrest.results.explain import (
 )
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.study import Study
+from mimicflow.hrv.preprocessing import Preprocessing
 
 MADE = Study(synthetic=True, draws=50)
 
@@ -44,9 +45,7 @@ class Files:
             "features": made.MEASURES,
             "rounds": 40,
             "epoch_minutes": 5,
-            "preprocessing": {
-                "sampling_rate": 250, "powerline": 60, "good_index": 0.9, "good_share": 0.8,
-            },
+            "preprocessing": Preprocessing().as_options(),
             "horizon_h": [0.5, 24],
             "threshold": {"specificity_0.8": 0.1},
             "synthetic": True,

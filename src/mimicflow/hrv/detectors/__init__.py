@@ -1,0 +1,1 @@
+"""Detectors of QRS complexes, each as its reference has it."""

@@ -1,0 +1,99 @@
+"""Find beats that are none, and intervals in which a beat may be missing, by shape and rhythm.
+
+One false or lost beat in five minutes of sinus rhythm doubles RMSSD, and not all that looks like
+one is one. Where the complexes around are sharp, a beat of its own shape that comes early, before a
+pause, is ectopic, and a long interval is a pause; where they are blurred, both are noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mimicflow.hrv.similarity import BeatShapes
+
+T_WAVE = 0.3  # its peak comes that much of the root of the RR interval after the R peak (in s)
+UNLIKE = 0.8  # likeness to the complex before: of another shape
+NEIGHBOURS = 9  # intervals around, of which the usual one is the median
+REGULAR = 0.1  # usual difference of intervals to the usual one, of a rhythm that is regular
+CUT = 0.85  # of the usual interval, below which both parts of one that was cut lie
+WHOLE = 0.25  # by which the two together differ from it at most
+SHARP = 0.99  # usual index of beats around: they are sharp
+OVERDUE = 1.6  # usual intervals
+PREMATURE, PAUSE = 0.9, 1.1  # usual intervals before and after an ectopic beat
+
+
+def t_waves(shapes: BeatShapes, good_index: float) -> np.ndarray:
+    """Find T waves that were taken for beats, (n_beats,) bool.
+
+    They follow a complex of another shape when its T wave is due, and are alike, as no noise is.
+    """
+    intervals = np.diff(shapes.r_peaks) / shapes.sampling_rate
+    soon = np.zeros(len(shapes.r_peaks), dtype=bool)
+    soon[1:-1] = intervals[:-1] < T_WAVE * np.sqrt(intervals[:-1] + intervals[1:])
+    return soon & (shapes.to_previous() < UNLIKE) & (shapes.quality >= good_index)
+
+
+def extra_beats(r_peaks: np.ndarray) -> np.ndarray:
+    """Find beats that cut a usual interval of a regular rhythm in two, (n_beats,) bool.
+
+    Of two such beats in a row the first is one. Atrial fibrillation is not regular: there, none is.
+    """
+    extra = np.zeros(len(r_peaks), dtype=bool)
+    intervals = np.diff(r_peaks)
+    if len(intervals) < NEIGHBOURS:
+        return extra
+    usual = _running_median(intervals)
+    irregular = _running_median(np.abs(intervals / usual - 1))
+    first, second = intervals[:-1] / usual[:-1], intervals[1:] / usual[:-1]
+    cuts = (np.maximum(first, second) < CUT) & (np.abs(first + second - 1) < WHOLE)
+    cuts &= np.maximum(irregular[:-1], irregular[1:]) < REGULAR
+    for beat in np.flatnonzero(cuts) + 1:
+        extra[beat] = not extra[beat - 1]
+    return extra
+
+
+def ectopic_beats(r_peaks: np.ndarray, quality: np.ndarray) -> np.ndarray:
+    """Find beats that come early, before a pause, amid sharp complexes, (n_beats,) bool.
+
+    They are ectopic, be there others of their shape or not.
+    """
+    ectopic = np.zeros(len(r_peaks), dtype=bool)
+    intervals = np.diff(r_peaks)
+    if len(intervals) < NEIGHBOURS:
+        return ectopic
+    relative = intervals / _running_median(intervals)
+    ectopic[1:-1] = (relative[:-1] < PREMATURE) & (relative[1:] > PAUSE)
+    return ectopic & ~_blurred(quality)
+
+
+def doubtful_intervals(r_peaks: np.ndarray, quality: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Find intervals that begin or end with noise, or in which it may hide a beat.
+
+    Parameters
+    ----------
+    r_peaks, quality : numpy.ndarray
+        (n_beats,) samples in rising order, and the index of each beat.
+    noise : numpy.ndarray of bool
+        (n_beats,) what is neither like others nor ectopic.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        (n_beats - 1,).
+    """
+    doubtful = noise[1:] | noise[:-1]
+    intervals = np.diff(r_peaks)
+    if len(intervals) < NEIGHBOURS:
+        return doubtful
+    blurred = _blurred(quality)
+    overdue = intervals > OVERDUE * _running_median(intervals)
+    return doubtful | (overdue & (blurred[1:] | blurred[:-1]))
+
+
+def _blurred(quality: np.ndarray) -> np.ndarray:
+    return _running_median(quality) < SHARP
+
+
+def _running_median(values: np.ndarray) -> np.ndarray:
+    padded = np.pad(values, NEIGHBOURS // 2, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)

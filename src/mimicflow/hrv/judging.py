@@ -1,0 +1,73 @@
+"""Judge the beats that a detector found: good ones, those that are none, intervals to doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mimicflow.hrv.artifacts import correct_artifacts
+from mimicflow.hrv.doubt import doubtful_intervals, ectopic_beats, extra_beats, t_waves
+from mimicflow.hrv.preprocessing import Preprocessing
+from mimicflow.hrv.quality import average_qrs_quality
+from mimicflow.hrv.similarity import BeatShapes, whole_complexes
+
+
+@dataclass(frozen=True)
+class JudgedBeats:
+    """The beats of an epoch.
+
+    Parameters
+    ----------
+    r_peaks : numpy.ndarray
+        (n_beats,) samples in rising order; aligned ones lie between samples.
+    quality : numpy.ndarray
+        (n_judged,) index of each complex that was judged, also of those that are no beats.
+    good : numpy.ndarray of bool
+        (n_judged,) whether it is good.
+    doubtful : numpy.ndarray of bool
+        (n_beats - 1,) intervals that cannot be believed.
+    """
+
+    r_peaks: np.ndarray
+    quality: np.ndarray
+    good: np.ndarray
+    doubtful: np.ndarray
+
+    def corrected(self, sampling_rate: float) -> JudgedBeats:
+        """Return beats that are put right, so that no interval is doubtful."""
+        r_peaks = correct_artifacts(self.r_peaks, sampling_rate)
+        return replace(self, r_peaks=r_peaks, doubtful=np.zeros(len(r_peaks) - 1, dtype=bool))
+
+
+def judge_by_others(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessing) -> JudgedBeats:
+    """Judge each beat by its likeness to others, and the intervals by rhythm and noise."""
+    rate, good_index = steps.sampling_rate, steps.quality.good_index
+    r_peaks = r_peaks[whole_complexes(r_peaks, len(cleaned), rate)]
+    shapes = BeatShapes(cleaned, r_peaks, rate)
+    judged = np.flatnonzero(~t_waves(shapes, good_index))
+    quality = shapes.quality[judged]
+    good = (quality >= good_index) | ectopic_beats(r_peaks[judged], quality)
+    extra = extra_beats(r_peaks[judged])
+    beats = judged[~extra]
+    doubtful = doubtful_intervals(r_peaks[beats], quality[~extra], ~good[~extra])
+    places = shapes.aligned() if steps.align_beats else r_peaks
+    return JudgedBeats(places[beats], quality, good, doubtful)
+
+
+def judge_by_mean(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessing) -> JudgedBeats:
+    """Judge each beat by its distance from the mean one, as published; all intervals count."""
+    quality = average_qrs_quality(cleaned, r_peaks, steps.sampling_rate)
+    places = r_peaks
+    if steps.align_beats:
+        places = BeatShapes(cleaned, r_peaks, steps.sampling_rate).aligned()
+    good = quality >= steps.quality.good_index
+    return JudgedBeats(places, quality, good, np.zeros(len(r_peaks) - 1, dtype=bool))
+
+
+JUDGES: dict[str, Callable[[np.ndarray, np.ndarray, Preprocessing], JudgedBeats]] = {
+    "similar_beats": judge_by_others,
+    "average_qrs": judge_by_mean,
+}
+"""Ways to judge, by the method of quality."""

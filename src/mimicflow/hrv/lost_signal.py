@@ -1,0 +1,134 @@
+"""Find where an ECG shows nothing: missing samples, lines, the rail of the amplifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK_S = 0.1
+SHORTEST_MISSING_S = 0.04  # that may hide the peak of a QRS complex
+SHORTEST_FLAT_S = 2.5  # longer than from one beat to the next at 24 beats per minute
+SHORTEST_RAILED_S = 0.2  # longer than a QRS complex that is cut off
+FLAT_MV = 0.01  # range of a line
+NEAR_RAIL = 0.01  # of the range of the epoch
+FAR_MV = 0.5  # from the rail to the usual voltage: nearer it is only a line
+AFTER_S = 0.1  # in which an ECG that comes back may jump
+
+
+@dataclass(frozen=True)
+class LostSignal:
+    """Stretches without signal, each from a first sample to the one behind its last.
+
+    Parameters
+    ----------
+    missing, flat, railed : numpy.ndarray of int
+        (n, 2) samples: not there, a line, at the rail.
+    missing_share : float
+        Of all samples, also of runs that are too short to be a stretch.
+    """
+
+    missing: np.ndarray
+    flat: np.ndarray
+    railed: np.ndarray
+    missing_share: float
+
+    @classmethod
+    def of(cls, ecg: np.ndarray, sampling_rate: float) -> LostSignal:
+        """Look through an ECG.
+
+        Parameters
+        ----------
+        ecg : numpy.ndarray
+            (n,) mV, NaN where missing.
+        sampling_rate : float
+            Hz.
+        """
+        block = max(1, int(BLOCK_S * sampling_rate))
+        finite = np.isfinite(ecg)
+        missing, missing_share = _runs(~finite), float(np.mean(~finite))
+        missing = missing[np.diff(missing, axis=1)[:, 0] >= SHORTEST_MISSING_S * sampling_rate]
+        whole = ecg[: len(ecg) // block * block].reshape(-1, block)
+        with np.errstate(invalid="ignore"):
+            high, low = whole.max(axis=1), whole.min(axis=1)  # NaN with a sample that is missing
+            still = high - low <= FLAT_MV
+        if not still.any():
+            return cls(missing, missing[:0], missing[:0], missing_share)
+        bottom, top, usual = np.nanmin(low), np.nanmax(high), np.nanmedian(ecg)
+        near = NEAR_RAIL * (top - bottom)
+        railed = (high == low) & (  # to the last bit: the crest of a slow wave is no rail
+            ((low <= bottom + near) & (usual - bottom > FAR_MV))
+            | ((high >= top - near) & (top - usual > FAR_MV))
+        )
+        flat = _one_line(still & ~railed, low, high)
+        return cls(
+            missing,
+            _long(flat, SHORTEST_FLAT_S) * block,
+            _long(_runs(railed), SHORTEST_RAILED_S) * block,
+            missing_share,
+        )
+
+    def longest_s(self, kind: str, sampling_rate: float) -> float:
+        """Length of the longest stretch of a kind, in s; 0 without any."""
+        return float(np.max(np.diff(getattr(self, kind)), initial=0)) / sampling_rate
+
+    def share(self, kind: str, n_samples: int) -> float:
+        """Share of a kind among all samples."""
+        if kind == "missing":
+            return self.missing_share
+        return float(np.diff(getattr(self, kind)).sum() / n_samples)
+
+    def stretches(self) -> np.ndarray:
+        """All of them by their first sample, (n, 2)."""
+        together = np.concatenate([self.missing, self.flat, self.railed])
+        return together[np.argsort(together[:, 0], kind="stable")]
+
+
+def beside_lost(r_peaks: np.ndarray, lost: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Return the R peaks that do not lie in lost stretches or right behind one, where ECGs jump.
+
+    Parameters
+    ----------
+    r_peaks : numpy.ndarray
+        (n_beats,) samples in rising order.
+    lost : numpy.ndarray
+        (n, 2) as of `LostSignal.stretches`, in the same samples.
+    sampling_rate : float
+        Hz.
+    """
+    kept = np.ones(len(r_peaks), dtype=bool)
+    for first, end in lost:
+        kept &= ~((r_peaks >= first) & (r_peaks < end + AFTER_S * sampling_rate))
+    return r_peaks[kept]
+
+
+def spans_lost(r_peaks: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Find the intervals in which a beat may have been lost, (n_beats - 1,) bool."""
+    spans = np.zeros(max(len(r_peaks) - 1, 0), dtype=bool)
+    places = np.searchsorted(r_peaks, lost[:, 0])
+    spans[places[(places > 0) & (places < len(r_peaks))] - 1] = True
+    return spans
+
+
+def _runs(mask: np.ndarray) -> np.ndarray:
+    """Return runs of True, each from its first place to the one behind its last, (n, 2)."""
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    return edges.reshape(-1, 2)
+
+
+def _long(runs: np.ndarray, shortest_s: float) -> np.ndarray:
+    return runs[np.diff(runs, axis=1)[:, 0] * BLOCK_S >= shortest_s - BLOCK_S / 2]
+
+
+def _one_line(still: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return runs of still blocks, cut where they drift: a slow wave is no line, (n, 2)."""
+    runs = []
+    for first, end in _runs(still):
+        start, bottom, top = first, low[first], high[first]
+        for place in range(first + 1, end):
+            bottom, top = min(bottom, low[place]), max(top, high[place])
+            if top - bottom > 2 * FLAT_MV:
+                runs.append((start, place))
+                start, bottom, top = place, low[place], high[place]
+        runs.append((start, end))
+    return np.array(runs, dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,145 @@
+"""Compare the QRS complexes of an epoch with one another.
+
+A beat comes again: a complex that looks like no other of five minutes is no complex, or hidden by
+noise. Normal beats, ectopic ones of the same origin and paced ones each have their like, so that no
+rhythm is taken for noise, and the index is absolute: it does not depend on how bad the worst beat
+of the epoch is. Where complexes that are alike fit each other best is when, between samples, their
+beats were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+QRS_S = 0.06  # before and after the R peak
+SHIFT_S = 0.03  # by which an R peak is moved at most
+SMOOTHING_S = 0.02
+FEWEST_ALIKE = 3
+ALIKE_SHARE = 0.03  # of the beats, that have to be alike
+MOST_COMPARED = 400  # beats that each is compared with
+ALIKE = 0.9  # correlation
+MOST_SHAPES = 3  # of which beats are aligned with a mean of their own
+
+
+def whole_complexes(r_peaks: np.ndarray, n_samples: int, sampling_rate: float) -> np.ndarray:
+    """Say which complexes the ends of the epoch do not cut, (n_beats,) bool."""
+    margin = QRS_S * sampling_rate
+    return (r_peaks >= margin) & (r_peaks < n_samples - margin)
+
+
+@dataclass(frozen=True)
+class BeatShapes:
+    """The QRS complexes of an epoch.
+
+    Parameters
+    ----------
+    cleaned : numpy.ndarray
+        (n,), finite.
+    r_peaks : numpy.ndarray
+        (n_beats,) samples in rising order.
+    sampling_rate : float
+        Hz.
+    """
+
+    cleaned: np.ndarray
+    r_peaks: np.ndarray
+    sampling_rate: float
+
+    @cached_property
+    def quality(self) -> np.ndarray:
+        """Correlation of each beat with the last of those that it is most like, (n_beats,).
+
+        That many are 3 % of the beats, and three at least. A beat without so many others is 0.
+        """
+        alike = self._likeness
+        n_alike = max(FEWEST_ALIKE, int(np.ceil(ALIKE_SHARE * alike.shape[1])))
+        if alike.shape[1] <= n_alike:
+            return np.zeros(len(self.r_peaks))
+        # Each beat is among those that it is compared with, or as good: itself is left out.
+        return np.partition(alike, -n_alike - 1, axis=1)[:, -n_alike - 1].astype(float)
+
+    def aligned(self) -> np.ndarray:
+        """Move R peaks to where their complex fits the mean of those alike best.
+
+        (n_beats,) samples. Between samples, by at most 30 ms. A complex of a rare shape stays where
+        it is.
+        """
+        moved = self.r_peaks.astype(float)
+        left = np.ones(len(moved), dtype=bool)
+        for _ in range(MOST_SHAPES):
+            counts = (self._likeness[left] >= ALIKE).sum(axis=0)
+            if not left.any() or counts.max() < FEWEST_ALIKE:
+                break
+            members = np.flatnonzero(left & (self._likeness[:, np.argmax(counts)] >= ALIKE))
+            moved[members] += self._shifts(members)
+            left[members] = False
+        return np.maximum.accumulate(moved)
+
+    def _shifts(self, members: np.ndarray) -> np.ndarray:
+        """By how many samples each member has to be moved to fit their mean best."""
+        reach = self._reach
+        windows = self._windows[members]
+        mean = windows.mean(axis=0)[reach:-reach]
+        n, n_shifts = len(mean), 2 * reach + 1
+        # The least squared distance over shifts, from products and running sums of squares.
+        placed = np.zeros((windows.shape[1], n_shifts))
+        for shift in range(n_shifts):
+            placed[shift : shift + n, shift] = mean
+        squares = np.cumsum(np.pad(windows**2, ((0, 0), (1, 0))), axis=1)
+        distance = squares[:, n:] - squares[:, :-n] - 2 * windows @ placed
+        best = distance.argmin(axis=1)
+        inner = np.clip(best, 1, n_shifts - 2)
+        row = np.arange(len(members))
+        before, here, after = (distance[row, inner + step] for step in (-1, 0, 1))
+        bend = before - 2 * here + after
+        between = np.divide(before - after, 2 * bend, out=np.zeros(len(row)), where=bend > 0)
+        # At the end of the range no minimum was found.
+        found = (best == inner) & (np.abs(between) <= 1)
+        return np.where(found, inner - reach + between, 0.0)
+
+    def to_previous(self) -> np.ndarray:
+        """Return the likeness of each beat to the one before it, (n_beats,); of the first 1."""
+        complexes = self._complexes
+        power = np.einsum("ij,ij->i", complexes, complexes)
+        together = power[1:] + power[:-1]
+        products = 2 * np.einsum("ij,ij->i", complexes[1:], complexes[:-1])
+        alike = np.divide(products, together, out=np.zeros_like(products), where=together > 0)
+        return np.r_[1.0, alike]
+
+    @property
+    def _reach(self) -> int:
+        return max(2, round(SHIFT_S * self.sampling_rate))
+
+    @cached_property
+    def _windows(self) -> np.ndarray:
+        """Samples around each R peak, smoothed, (n_beats, length), a shift wider than a QRS."""
+        width = max(1, round(SMOOTHING_S * self.sampling_rate))
+        smooth = uniform_filter1d(self.cleaned, width, mode="nearest")
+        wide = round(QRS_S * self.sampling_rate) + self._reach
+        offsets = np.arange(-wide, wide + 1)
+        return smooth[np.clip(self.r_peaks[:, None] + offsets, 0, len(smooth) - 1)]
+
+    @cached_property
+    def _complexes(self) -> np.ndarray:
+        """Samples of each QRS complex around their mean, (n_beats, length)."""
+        complexes = self._windows[:, self._reach : -self._reach]
+        return (complexes - complexes.mean(axis=1, keepdims=True)).astype(np.float32)
+
+    @cached_property
+    def _likeness(self) -> np.ndarray:
+        """Likeness of each beat to others, (n_beats, n_compared): to all, or to some.
+
+        Correlation times how close the sizes are: 2ab / (a² + b²).
+        """
+        complexes = others = self._complexes
+        if len(complexes) > MOST_COMPARED:  # by chance: every second beat may be ectopic
+            order = np.random.default_rng(0).permutation(len(complexes))
+            others = complexes[np.sort(order[:MOST_COMPARED])]
+        power, power_others = (np.einsum("ij,ij->i", some, some) for some in (complexes, others))
+        together = power[:, None] + power_others
+        products = 2 * complexes @ others.T
+        return np.divide(products, together, out=np.zeros_like(products), where=together > 0)

@@ -1,0 +1,92 @@
+"""Say what a stretch of ECG without beats is: asystole, fibrillation of the ventricles, or noise.
+
+The first two are what a patient has, the last is what a recording has. A ventricle that fibrillates
+oscillates: half a period later the voltage is the opposite (filter leakage, Kuo & Dillman, 1978;
+compared by Amann et al., 2005, doi 10.1186/1475-925X-4-60).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+PAUSE_S = 4.0  # without a beat: an asystole, as monitors count it
+STILL_MV = 0.1  # range of one second without a beat
+STILL_TO_BEAT = 0.25  # the same, to the height of beats
+WINDOW_S = 4.0
+STEP_S = 1.0
+FIBRILLATION_S = 8.0  # of oscillation, before it is called so
+LEAKAGE = 0.45
+FIBRILLATION_HZ = (2.0, 9.0)
+FIBRILLATION_MV = 0.15  # range of an oscillation
+SMOOTHING_S = 0.04
+FAST_S, FEWEST_FAST = 0.33, 20  # s from beat to beat, and how many
+
+
+def pauses(r_peaks: np.ndarray, n_samples: int, sampling_rate: float) -> np.ndarray:
+    """Stretches of four seconds and more without a beat, ends of the epoch included, (n, 2)."""
+    bounds = np.r_[0, r_peaks, n_samples]
+    long = np.flatnonzero(np.diff(bounds) >= PAUSE_S * sampling_rate)
+    return np.column_stack([bounds[long], bounds[long + 1]]).astype(np.int64)
+
+
+def is_fast(r_peaks: np.ndarray, sampling_rate: float) -> bool:
+    """Whether seconds of beats follow each other as fast as no heart does that beats well."""
+    return bool((np.diff(r_peaks) < FAST_S * sampling_rate).sum() >= FEWEST_FAST)
+
+
+def is_still(cleaned: np.ndarray, sampling_rate: float, beat_mv: float) -> bool:
+    """Whether nothing moves between two beats: no second has the range of a small complex.
+
+    Parameters
+    ----------
+    cleaned : numpy.ndarray
+        (n,) mV, from beat to beat; half a second at either end is left aside.
+    sampling_rate : float
+        Hz.
+    beat_mv : float
+        Height of the beats around; infinite where there is none.
+    """
+    margin, second = int(sampling_rate / 2), int(sampling_rate)
+    inner = cleaned[margin:-margin]
+    seconds = inner[: len(inner) // second * second].reshape(-1, second)
+    if not len(seconds):
+        return False
+    ranges = np.ptp(seconds, axis=1)
+    return bool(np.quantile(ranges, 0.9) <= min(STILL_MV, STILL_TO_BEAT * beat_mv))
+
+
+def fibrillates(cleaned: np.ndarray, sampling_rate: float) -> bool:
+    """Whether eight seconds in a row oscillate as the ventricles do when they fibrillate.
+
+    Parameters
+    ----------
+    cleaned : numpy.ndarray
+        (n,) mV, finite.
+    sampling_rate : float
+        Hz.
+    """
+    width = max(1, int(SMOOTHING_S * sampling_rate))
+    smooth = uniform_filter1d(cleaned, width, mode="nearest")
+    length, step = int(WINDOW_S * sampling_rate), int(STEP_S * sampling_rate)
+    if len(smooth) < length:
+        return False
+    windows = np.lib.stride_tricks.sliding_window_view(smooth, length)[::step]
+    oscillates = np.array([_oscillates(window, sampling_rate) for window in windows])
+    edges = np.flatnonzero(np.diff(oscillates, prepend=False, append=False))
+    longest = np.max(edges[1::2] - edges[::2], initial=0)
+    return bool((longest - 1) * STEP_S + WINDOW_S >= FIBRILLATION_S and longest > 0)
+
+
+def _oscillates(window: np.ndarray, sampling_rate: float) -> bool:
+    centred = window - window.mean()
+    if np.ptp(centred) < FIBRILLATION_MV:
+        return False
+    # Half a mean period, in samples: pi times the share of voltage to its change.
+    half = np.pi * np.abs(centred[1:]).sum() / np.abs(np.diff(centred)).sum()
+    low, high = FIBRILLATION_HZ
+    if not low <= sampling_rate / (2 * half) <= high:
+        return False
+    lag = round(half)
+    now, then = centred[lag:], centred[:-lag]
+    return bool(np.abs(now + then).sum() <= LEAKAGE * (np.abs(now) + np.abs(then)).sum())
