@@ -37,7 +37,7 @@ def clean_ecg(
     Parameters
     ----------
     signals : numpy.ndarray
-        (..., n) in mV. Non-finite samples count as 0.
+        (..., n) in mV. Missing samples hold the one before; see `fill_missing`.
     sampling_rate : float
         Hz of ``signals``.
     method : {"neurokit", "notch"}
@@ -57,9 +57,7 @@ def clean_ecg(
     """
     if method not in METHODS:
         raise ConfigError(f"unknown cleaning method {method!r}", remedy=f"use one of {METHODS}")
-    finite = np.isfinite(signals)
-    signals = signals if finite.all() else np.where(finite, signals, 0.0)
-    steady = _high_pass(signals, sampling_rate)
+    steady = _high_pass(fill_missing(signals), sampling_rate)
     if method == "neurokit":
         # NeuroKit2 averages over two samples where a period of the mains has hardly any.
         taps = int(sampling_rate / powerline) if sampling_rate >= 100 else 2
@@ -68,6 +66,30 @@ def clean_ecg(
         return steady
     notch = signal.iirnotch(powerline, NOTCH_QUALITY, fs=sampling_rate)
     return np.asarray(signal.filtfilt(*notch, steady, axis=-1))
+
+
+def fill_missing(signals: np.ndarray) -> np.ndarray:
+    """Repeat the last finite sample where one is missing, the first one at the start.
+
+    A value of its own, such as 0, would be a step, which the high-pass spreads over seconds.
+
+    Parameters
+    ----------
+    signals : numpy.ndarray
+        (..., n); a row without any finite sample becomes 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        (..., n) finite; the same array where nothing is missing, else float64.
+    """
+    finite = np.isfinite(signals)
+    if finite.all():
+        return signals
+    first = finite.argmax(axis=-1, keepdims=True)
+    places = np.maximum.accumulate(np.where(finite, np.arange(signals.shape[-1]), first), axis=-1)
+    filled = np.take_along_axis(np.asarray(signals, dtype=float), places, axis=-1)
+    return np.where(finite.any(axis=-1, keepdims=True), filled, 0.0)
 
 
 def _high_pass(signals: np.ndarray, sampling_rate: float) -> np.ndarray:

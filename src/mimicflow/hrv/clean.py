@@ -28,7 +28,8 @@ def clean_lead(ecg: np.ndarray, sampling_rate: float, powerline: float = 60) -> 
     Parameters
     ----------
     ecg : numpy.ndarray
-        (n,) in mV, finite, at least 1 s (:func:`fill_missing` makes it finite).
+        (n,) in mV, finite, at least 1 s (:func:`mimicflow.ecg.clean.fill_missing` makes it
+        finite).
     sampling_rate : float
         Hz, at least 100.
     powerline : float
@@ -51,30 +52,6 @@ def clean_lead(ecg: np.ndarray, sampling_rate: float, powerline: float = 60) -> 
     if taps <= 1:  # a period of the mains is shorter than two samples
         return np.asarray(steady)
     return np.asarray(signal.filtfilt(np.ones(taps), [taps], steady, method="pad"))
-
-
-def fill_missing(ecg: np.ndarray) -> np.ndarray:
-    """Repeat the last finite sample where one is missing, the first one at the start.
-
-    Parameters
-    ----------
-    ecg : numpy.ndarray
-        (n,), with at least one finite sample.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,) float64, finite.
-    """
-    ecg = np.asarray(ecg, dtype=float)
-    finite = np.isfinite(ecg)
-    if finite.all():
-        return ecg
-    last_finite = np.maximum.accumulate(np.where(finite, np.arange(len(ecg)), 0))
-    filled = ecg[last_finite]
-    first = int(np.argmax(finite))
-    filled[:first] = ecg[first]
-    return filled
 
 
 def check_rate(sampling_rate: float) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mimicflow.ecg.clean import resample
+from mimicflow.ecg.clean import fill_missing, resample
 from mimicflow.errors import InputError
-from mimicflow.hrv.clean import check_rate, clean_lead, fill_missing
+from mimicflow.hrv.clean import check_rate, clean_lead
 from mimicflow.hrv.intervals import Intervals
 from mimicflow.hrv.judging import JUDGES
 from mimicflow.hrv.lost_signal import LostSignal, beside_lost, spans_lost
@@ -112,7 +112,11 @@ def measure_epoch(
     lost = LostSignal.of(ecg, sampling_rate)
     if reason := _too_much_lost(lost, len(ecg), sampling_rate, steps.quality):
         return _dropped(reason)
-    cleaned = clean_lead(resample(fill_missing(ecg), sampling_rate, rate), rate, steps.powerline)
+    cleaned = clean_lead(
+        resample(fill_missing(np.asarray(ecg, dtype=float)), sampling_rate, rate),
+        rate,
+        steps.powerline,
+    )
     stretches = lost.stretches() * rate / sampling_rate
     r_peaks = beside_lost(find_r_peaks(cleaned, rate, steps.detector), stretches, rate)
     return _measure_beats(cleaned, r_peaks, stretches, steps)

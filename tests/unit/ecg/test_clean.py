@@ -1,11 +1,13 @@
 """Cleaning: equal to NeuroKit2, and what a filter must do."""
 
+import warnings
+
 import neurokit2
 import numpy as np
 import pytest
 import scipy.signal
 
-from mimicflow.ecg.clean import clean_ecg, fit_length, resample
+from mimicflow.ecg.clean import clean_ecg, fill_missing, fit_length, resample
 from mimicflow.ecg.records import read_record
 from mimicflow.errors import ConfigError
 
@@ -75,12 +77,32 @@ def test_mains_beyond_the_band_leave_the_high_pass_alone(method):
     np.testing.assert_array_equal(clean_ecg(signals, 100, method, 60), expected)
 
 
-def test_missing_samples_count_as_zero():
-    signals = np.random.default_rng(0).normal(size=(12, 2000))
-    filled = signals.copy()
-    signals[3, 50:80], signals[4, 7], filled[3, 50:80], filled[4, 7] = np.nan, np.inf, 0, 0
-    np.testing.assert_array_equal(clean_ecg(signals, RATE), clean_ecg(filled, RATE))
-    assert np.isnan(signals).sum() == 30  # the input is left alone
+def test_missing_samples_take_the_last_value():
+    ecg = np.array([np.nan, np.inf, 1, 2, np.nan, np.nan, 3, -np.inf])
+    expected = [1, 1, 1, 2, 2, 2, 3, 3]
+    np.testing.assert_array_equal(fill_missing(ecg), expected)
+    several = np.stack([ecg, np.arange(8.0), np.full(8, np.nan)])
+    np.testing.assert_array_equal(fill_missing(several), [expected, np.arange(8), np.zeros(8)])
+    whole = np.arange(3.0)
+    assert fill_missing(whole) is whole
+
+
+def test_a_gap_beside_an_offset_is_no_step():
+    """Of 1 mV; filled with 0 it left an artefact of 1 mV."""
+    ecg = neurokit2.ecg_simulate(duration=10, sampling_rate=RATE, random_state=1)
+    broken = ecg + 1.0
+    broken[1000:1100] = np.nan
+    with warnings.catch_warnings():  # of the missing samples
+        warnings.simplefilter("ignore", neurokit2.misc.NeuroKitWarning)
+        expected = neurokit2.ecg_clean(broken, sampling_rate=RATE, powerline=60)
+
+    cleaned = clean_ecg(np.stack([broken, broken]), RATE)
+
+    np.testing.assert_allclose(cleaned[0], expected, atol=1e-6)
+    np.testing.assert_array_equal(cleaned[0], cleaned[1])
+    away = np.r_[0:900, 1200:5000]
+    assert np.abs(cleaned[0] - clean_ecg(ecg, RATE))[away].max() < 0.3
+    assert np.isnan(broken).sum() == 100  # the input is left alone
 
 
 def test_unknown_method_is_named():
