@@ -38,6 +38,7 @@ rule build_ecg_store:
                 "powerline",
                 "dtype",
                 "max_wrong_checksums",
+                "min_valid_share",
             ]
         ),
         folder=raw_folder("ecg"),

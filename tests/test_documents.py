@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from mimicflow import __version__
 from mimicflow.cli import app
 from mimicflow.concepts import static_features
 
@@ -172,4 +171,5 @@ def test_the_readme_counts_the_features_of_the_model(repository):
 def test_the_changelog_begins_with_the_version_of_the_package(repository):
     text = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
 
-    assert re.findall(r"^## \[([^\]]+)\]", text, re.M)[0] == __version__
+    versions = re.findall(r"^## \[([^\]]+)\]", text, re.M)
+    assert next(name for name in versions if name != "Unreleased") == __version__

@@ -17,6 +17,7 @@ with rule_log(snakemake.log[0]):
         powerline=options["powerline"],
         dtype=options["dtype"],
         max_wrong_checksums=options["max_wrong_checksums"],
+        min_valid_share=options["min_valid_share"],
         awaited=snakemake.params.awaited,
         arrivals=snakemake.params.arrivals,
     )

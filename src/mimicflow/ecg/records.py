@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import wfdb
 
+from mimicflow.ecg.saturation import without_saturated
 from mimicflow.errors import RecordError
 from mimicflow.raw.waveform_paths import path_inside, real_path
 from mimicflow.raw.wfdb_headers import CHECKSUM, MAX_WRONG, Header, is_as_written, parse_header
@@ -27,6 +28,9 @@ MIN_LEADS = 6
 MIN_SECONDS = 1.0
 SAMPLING_RATES = (50.0, 100_000.0)
 """Hz; what lies outside is no diagnostic ECG."""
+
+MIN_VALID = 0.5
+"""Share of a lead's samples that must be there, by default."""
 
 _MAX_HEADER_BYTES = 1_000_000
 _MAX_VALUES = 50_000_000  # samples times signals: an hour and more of 12 leads at 1000 Hz
@@ -47,7 +51,7 @@ class Record:
     sampling_rate : float
         Hz.
     lead_mask : numpy.ndarray
-        (12,) bool: the lead exists, is not flat and is as its header says.
+        (12,) bool: the lead exists, is not flat, has enough samples and is as its header says.
     n_wrong : int
         Leads left out, as zeros, because they differ from the checksum or the first value in
         their header.
@@ -63,6 +67,7 @@ def read_record(
     ecg_folder: str | Path,
     path: str | None,
     max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
+    min_valid_share: float = MIN_VALID,
 ) -> Record:
     """Read one record of the ECG folder.
 
@@ -75,6 +80,9 @@ def read_record(
     max_wrong_checksums : float or "none"
         Share of the leads that may differ from the checksum or the first value in their header;
         those that do are left out. "none": checksums are not looked at.
+    min_valid_share : float
+        Share of a lead's samples that must be there; leads with fewer are left out. Samples at the
+        rail of the amplifier are not there. 0: all leads, as they are.
 
     Returns
     -------
@@ -92,7 +100,7 @@ def read_record(
     if not isinstance(path, str) or not path.strip():
         raise RecordError("record_list names no path", reason="path_missing", file=ecg_folder)
     try:
-        return _read(real_path(ecg_folder), path, max_wrong_checksums)
+        return _read(real_path(ecg_folder), path, max_wrong_checksums, min_valid_share)
     except OSError as error:  # no right to read, a name too long, a broken disk
         raise RecordError(
             f"cannot be read ({error.strerror})", reason="file_unreadable", file=error.filename
@@ -109,7 +117,7 @@ class _Leads:
     wrong: np.ndarray  # (k,) bool: not as its header says
 
 
-def _read(root: Path, path: str, max_wrong: float | Literal["none"]) -> Record:
+def _read(root: Path, path: str, max_wrong: float | Literal["none"], min_valid: float) -> Record:
     header_file = path_inside(root, root, f"{path}.hea", reason=_OUTSIDE)
     parts = [(header_file, _read_header(header_file))]
     for segment in parts[0][1].segments:
@@ -132,7 +140,7 @@ def _read(root: Path, path: str, max_wrong: float | Literal["none"]) -> Record:
         )
     if n_wrong:
         leads.values[leads.wrong] = 0.0  # as if it were not recorded
-    record = _to_leads(leads, header.sampling_rate, header_file)
+    record = _to_leads(leads, header.sampling_rate, header_file, min_valid)
     return replace(record, n_wrong=n_wrong)
 
 
@@ -266,7 +274,7 @@ def _lead_rows(names: list[str], file: Path) -> np.ndarray:
     return rows
 
 
-def _to_leads(leads: _Leads, sampling_rate: float, file: Path) -> Record:
+def _to_leads(leads: _Leads, sampling_rate: float, file: Path, min_valid: float) -> Record:
     """Complete the leads that a file has, with their units, to all 12 in mV."""
     values, present = leads.values, leads.rows >= 0
     to_mv = [_UNITS_TO_MV.get(unit.lower()) for unit in leads.units]
@@ -281,8 +289,11 @@ def _to_leads(leads: _Leads, sampling_rate: float, file: Path) -> Record:
         signals = np.zeros((len(LEADS), values.shape[1]))
         signals[present] = values
     lead_mask = ~is_flat(signals)
+    if min_valid:
+        signals = without_saturated(signals, sampling_rate)
+        lead_mask &= np.isfinite(signals).mean(axis=-1) >= min_valid
     if not lead_mask.any():
-        raise RecordError("all leads are flat", reason="all_flat", file=file)
+        raise RecordError("all leads are flat or missing", reason="all_flat", file=file)
     return Record(signals, sampling_rate, lead_mask)
 
 

@@ -21,7 +21,7 @@ from numpy.lib import format as npy
 from tqdm import tqdm
 
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
-from mimicflow.ecg.records import LEADS, read_record
+from mimicflow.ecg.records import LEADS, MIN_VALID, read_record
 from mimicflow.errors import CheckpointError, InputError, RecordError
 from mimicflow.raw.awaited import write_awaited
 from mimicflow.raw.wfdb_headers import MAX_WRONG
@@ -67,6 +67,7 @@ def build_ecg_store(
     powerline: float = 60,
     dtype: str = "float16",
     max_wrong_checksums: float | Literal["none"] = MAX_WRONG,
+    min_valid_share: float = MIN_VALID,
     awaited: str | Path | None = None,
     arrivals: int = 0,
 ) -> None:
@@ -88,7 +89,7 @@ def build_ecg_store(
         See `clean_ecg`; done at the rate of the file.
     dtype : {"float16", "float32"}
         Of the stored mV.
-    max_wrong_checksums
+    max_wrong_checksums, min_valid_share
         See `read_record`.
     awaited : path-like, optional
         Where to list the files that are missing or damaged, for `count_arrivals`.
@@ -116,7 +117,7 @@ def build_ecg_store(
     n_samples = round(sampling_rate * seconds)
 
     def prepare(path: str | None) -> tuple[np.ndarray, dict[str, int]]:
-        record = read_record(ecg_folder, path, max_wrong_checksums)
+        record = read_record(ecg_folder, path, max_wrong_checksums, min_valid_share)
         signals = record.signals * record.lead_mask[:, None]
         signals = clean_ecg(signals, record.sampling_rate, cleaning, powerline)
         signals = resample(signals, record.sampling_rate, sampling_rate)

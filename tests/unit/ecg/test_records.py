@@ -372,3 +372,30 @@ def test_is_flat():
     gap = np.array([[1, np.nan, 1], [1, np.nan, 2], [np.nan, np.nan, np.inf]])
     np.testing.assert_array_equal(is_flat(gap), [True, False, True])
     np.testing.assert_array_equal(is_flat(np.array([[2.0, 2.0], [2.0, 3.0]])), [True, False])
+
+
+@pytest.fixture
+def short_lead(write_record, tmp_path):
+    """A record of which one lead has 100 of 5,000 samples, and another is at the rail for 1.2 s."""
+    raw = np.random.default_rng(5).integers(-400, 400, (12, 5000))
+    raw[2, 100:] = -32768
+    raw[7, 1000:1600] = 4000
+    raw[8, 2000] = 4000  # a sample alone is a peak
+    write_record("r", raw)
+    return tmp_path / "ecg"
+
+
+def test_a_lead_of_which_hardly_any_sample_is_there_is_left_out(short_lead):
+    record = read_record(short_lead, "r")
+
+    np.testing.assert_array_equal(record.lead_mask, np.arange(12) != 2)
+    assert read_record(short_lead, "r", min_valid_share=0).lead_mask.all()
+    few = read_record(short_lead, "r", min_valid_share=0.95).lead_mask
+    np.testing.assert_array_equal(few, ~np.isin(np.arange(12), [2, 7]))
+
+
+def test_samples_at_the_rail_are_missing(short_lead):
+    record, as_it_is = (read_record(short_lead, "r", min_valid_share=x) for x in (0.5, 0))
+
+    missing = np.isnan(record.signals) & ~np.isnan(as_it_is.signals)
+    assert missing[7, 1000:1600].all() and missing.sum() == 600
