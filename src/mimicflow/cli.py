@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mimicflow import __version__
-from mimicflow.errors import ConfigError, MimicflowError
+from mimicflow.errors import ConfigError, InputError, MimicflowError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,6 +193,21 @@ def score(
             metavar="NAME",
         ),
     ] = "",
+    quality: Annotated[
+        str,
+        typer.Option(
+            help="Rule of quality instead of the model's: similar_beats or average_qrs.",
+            metavar="METHOD",
+        ),
+    ] = "",
+    detector: Annotated[
+        str,
+        typer.Option(
+            help="Detector of beats instead of the model's: qrs_energy, neurokit, pan_tompkins or "
+            "kalidas.",
+            metavar="METHOD",
+        ),
+    ] = "",
     output: Annotated[
         Path,
         typer.Option(
@@ -209,11 +224,17 @@ def score(
     good_share (0 to 1). Frequency of the mains (Hz) and limits of quality are those of the model.
     """
     from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
-    from mimicflow.arrest.score import score_recording  # noqa: PLC0415
+    from mimicflow.arrest.score import score_recording, strip_of_highest  # noqa: PLC0415
     from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
     from mimicflow.bedside.open_recording import open_recording  # noqa: PLC0415
     from mimicflow.running.writing import write_csv  # noqa: PLC0415
 
+    if record.endswith(".dat"):
+        raise InputError(
+            "holds samples only, not what they mean",
+            file=record,
+            remedy="give the record: the name of its header, without .hea",
+        )
     path = Path(record.removesuffix(".hea"))
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -222,7 +243,7 @@ def score(
             f"{output} cannot be made a folder ({error.strerror})",
             remedy="give --output a folder that can be written",
         ) from error
-    fitted = load_model(model)
+    fitted = load_model(model).judging_by(quality, detector)
     recording = open_recording(path.parent, path.name, lead)
     wrong = recording.wrong_segments()
     recording = recording.without(wrong)
@@ -230,7 +251,7 @@ def score(
     name = path.name.removesuffix(".vital")
     table, figure = output / f"{name}.csv", output / f"{name}.png"
     write_csv(scores.astype({"alarm": "int64"}), table)
-    draw_scores(scores, fitted, name, figure)
+    draw_scores(scores, fitted, name, figure, strip_of_highest(recording, scores, fitted))
     for line in _summary(scores, fitted, recording):
         typer.echo(line)
     if wrong:
@@ -254,7 +275,11 @@ def _summary(scores: pd.DataFrame, model: ArrestModel, recording: Recording) -> 
             lines.append(f"  {counts.get(reason, 0):5d}  {label}")
     known = scores["probability"].dropna()
     if known.empty:
-        lines.append("No epoch gives a probability.")
+        most = EPOCH_REASONS[counts.idxmax()]
+        lines.append(
+            f"No epoch gives a probability. Most were dropped for this: {most}. Look at the ECG; "
+            "another lead (--lead) may be better."
+        )
     else:
         highest = scores.loc[known.idxmax()]
         lines += [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from mimicflow.arrest.booster_text import checked_booster_text
 from mimicflow.arrest.features import HRV, VITAL, finite
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.statistics.recalibration import apply_beta
-from mimicflow.hrv.preprocessing import Preprocessing
+from mimicflow.hrv.preprocessing import QUALITIES, Preprocessing, Quality
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
 KINDS = (HRV, VITAL)
@@ -67,6 +67,21 @@ class ArrestModel:
     synthetic: bool
     booster: lightgbm.Booster
     calibration: np.ndarray
+
+    def judging_by(self, quality: str = "", detector: str = "") -> ArrestModel:
+        """Return the model with another rule of quality or detector, with their own limits.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such method.
+        """
+        steps = self.preprocessing
+        if quality and quality != steps.quality.method:
+            steps = replace(steps, quality=QUALITIES.get(quality) or Quality(quality))
+        if detector and detector != steps.detector.method:
+            steps = replace(steps, detector=replace(steps.detector, method=detector))
+        return replace(self, preprocessing=steps)
 
     def probability(self, features: pd.DataFrame) -> np.ndarray:
         """Return the calibrated probability of an arrest of each row, (n,).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -32,6 +33,7 @@ DTYPES = {
     "good_share": "float64",
 }
 _NONE = pd.DataFrame(columns=list(DTYPES)).astype(DTYPES)
+STRIP_S = 10
 _TINY = 1e-6  # samples: what floating point adds to the end of an epoch
 
 
@@ -211,14 +213,62 @@ def score_recording(recording: Recording, model: ArrestModel) -> pd.DataFrame:
     ------
     ConfigError, CheckpointError
         As of :class:`EpochScorer`.
+    InputError
+        For a recording that is shorter than one epoch.
     """
     scorer = EpochScorer(model, recording.sampling_rate, recording.start_time)
     seconds = model.epoch_minutes * 60
+    if recording.n_samples < scorer.next_epoch()[1]:
+        raise InputError(
+            f"the recording has {recording.n_samples / recording.sampling_rate:.6g} s, one epoch "
+            f"{seconds:g} s",
+            remedy="give a longer recording",
+        )
     total = int((recording.n_samples + _TINY) / (seconds * recording.sampling_rate))
     parts = list(
         tqdm(_score_parts(recording, scorer), total=total, unit="epoch", disable=None, leave=False)
     )
     return pd.concat(parts, ignore_index=True) if parts else _table([])
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Seconds of ECG.
+
+    Parameters
+    ----------
+    ecg : numpy.ndarray
+        (n,) mV, NaN where missing.
+    sampling_rate : float
+        Hz.
+    start_s : float
+        Of the first sample, in s from that of the recording.
+    r_peaks : numpy.ndarray
+        (n_beats,) s from the first sample of the recording.
+    """
+
+    ecg: np.ndarray
+    sampling_rate: float
+    start_s: float
+    r_peaks: np.ndarray
+
+
+def strip_of_highest(
+    recording: Recording, scores: pd.DataFrame, model: ArrestModel
+) -> Strip | None:
+    """Return the last ten seconds of the epoch of the highest probability; None without any."""
+    known = scores["probability"].dropna()
+    if known.empty:
+        return None
+    number, rate = int(known.idxmax()), recording.sampling_rate
+    seconds = model.epoch_minutes * 60
+    first, end = (math.ceil(n * seconds * rate - _TINY) for n in (number, number + 1))
+    ecg = recording.read(first, end - first)
+    measured = measure_epoch(ecg, rate, model.preprocessing)
+    length = int(STRIP_S * rate)
+    start_s = (end - length) / rate
+    r_peaks = first / rate + measured.r_peaks / model.preprocessing.sampling_rate
+    return Strip(ecg[-length:], rate, start_s, r_peaks[r_peaks >= start_s])
 
 
 def _score_parts(recording: Recording, scorer: EpochScorer) -> Iterator[pd.DataFrame]:

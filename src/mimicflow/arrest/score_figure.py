@@ -12,33 +12,50 @@ from matplotlib.patches import Patch
 
 from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
+from mimicflow.arrest.score import Strip
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 from mimicflow.evaluation.study import Study
 from mimicflow.hrv.epochs import CLINICAL_REASONS
 
 _SIZE = (9.0, 5.2)
+_STRIP_HEIGHT = 1.6
+_STAMP = "MODEL FITTED ON SYNTHETIC DATA – not for any care"
 _HATCHES = ("////", "....", "\\\\\\\\", "xxxx", "----", "oooo", "++++")  # legible without colour
 
 
-def draw_scores(scores: pd.DataFrame, model: ArrestModel, name: str, output: str | Path) -> None:
-    """Draw probability and quality of the epochs of one recording.
+def draw_scores(
+    scores: pd.DataFrame,
+    model: ArrestModel,
+    name: str,
+    output: str | Path,
+    strip: Strip | None = None,
+) -> None:
+    """Draw probability and quality of the epochs of one recording, and ECG of the highest risk.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         As of :func:`mimicflow.arrest.score.score_ecg`; may have no row.
     model : ArrestModel
-        Gives threshold, horizon and length of the epochs; a model of made-up patients stamps the
-        figure.
+        Gives threshold, horizon and length of the epochs; a model that was fitted on made-up
+        patients stamps the figure.
     name : str
         Of the recording, for the title.
     output : path-like
         PNG or SVG to write.
+    strip : Strip, optional
+        The ECG to show.
     """
     end_h = scores["time_s"].to_numpy() / 3600
     start_h = end_h - model.epoch_minutes / 60
-    with figure_file(output, Study(synthetic=model.synthetic), _SIZE) as figure:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    size = (_SIZE[0], _SIZE[1] + (_STRIP_HEIGHT if strip else 0))
+    with figure_file(output, Study(synthetic=model.synthetic), size, _STAMP) as figure:
+        heights = [3, 1, 1] if strip else [3, 1]
+        upper, lower, *rest = figure.subplots(len(heights), 1, height_ratios=heights)
+        upper.sharex(lower)
+        upper.tick_params(labelbottom=False)
+        if strip:
+            _draw_strip(rest[0], strip)
         least, most = model.horizon_h
         upper.set_title(f"{name}: cardiac arrest within {least:g}–{most:g} h")
         _draw_probability(upper, end_h, scores, model)
@@ -53,6 +70,18 @@ def draw_scores(scores: pd.DataFrame, model: ArrestModel, name: str, output: str
             _shade((upper, lower), start_h, end_h, of_reason, style)
         handles = [*upper.get_legend_handles_labels()[0], *_legend(scores, styles)]
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
+
+
+def _draw_strip(axes: Axes, strip: Strip) -> None:
+    """Draw seconds of ECG, with the beats that were found in them."""
+    time_s = strip.start_s + np.arange(len(strip.ecg)) / strip.sampling_rate
+    axes.plot(time_s, strip.ecg, color=INK, linewidth=0.8)
+    found = strip.r_peaks
+    axes.plot(found, np.interp(found, time_s, strip.ecg), "v", color=VERMILION, markersize=4)
+    axes.set(
+        ylabel="ECG (mV)", xlabel="Time from first sample (s): end of the epoch of highest risk"
+    )
+    axes.margins(x=0)
 
 
 def _draw_probability(

@@ -104,3 +104,6 @@ PUBLISHED = Preprocessing(
     equal_below_ms=0.0,
 )
 """As Lee et al. (2023, doi 10.1038/s41746-023-00960-2) have it, with NeuroKit2's own values."""
+
+QUALITIES = {rule.method: rule for rule in (Quality(), PUBLISHED.quality)}
+"""Rules of quality by method, each with its own limits."""

@@ -56,6 +56,27 @@ def test_a_record_gives_a_table_a_figure_and_a_summary(record, model_folder, tmp
     assert sorted(file.name for file in out.iterdir()) == ["bed1.csv", "bed1.png"]
 
 
+def test_quality_and_detector_of_the_model_can_be_overridden(record, model_folder, tmp_path):
+    """The published rule drops what is all alike, Pan and Tompkins' complexes are as many."""
+    given = (
+        "arrest",
+        "score",
+        record,
+        "--lead",
+        "II",
+        "--model",
+        model_folder,
+        "--output",
+        tmp_path,
+    )
+
+    published = run(*given, "--quality", "average_qrs")
+    other = run(*given, "--detector", "pan_tompkins")
+
+    assert "1  dropped, low_quality" in published.output
+    assert "2  kept" in other.output
+
+
 def test_a_vital_file_and_a_header_are_taken_by_their_names(
     record, write_vital, sinus, model_folder, tmp_path
 ):
@@ -74,7 +95,7 @@ def test_a_record_without_a_usable_epoch_says_so(write_record, model_folder, tmp
     result = run("arrest", "score", record, "--model", model_folder, "--output", tmp_path)
 
     assert result.exit_code == 0
-    assert "No epoch gives a probability." in result.output
+    assert "No epoch gives a probability. Most were dropped for this: a line" in result.output
     assert (tmp_path / "flat.png").is_file()
 
 
@@ -86,11 +107,16 @@ def test_a_record_without_a_usable_epoch_says_so(write_record, model_folder, tmp
         (("bed1", "--model", "nowhere"), "model.json: no such file"),
         (("bed1", "--output", "bed1.dat"), "cannot be made a folder"),
         (("..",), "leads outside"),
+        (("bed1.dat",), "without .hea"),
+        (("brief",), "the recording has 180 s, one epoch 300 s"),
+        (("bed1", "--quality", "best"), "unknown quality method 'best'"),
+        (("bed1", "--detector", "best"), "unknown detector 'best'"),
     ],
 )
 def test_errors_are_reported_without_a_traceback(
-    record, model_folder, monkeypatch, arguments, message
+    record, write_record, sinus, model_folder, monkeypatch, arguments, message
 ):
+    write_record("brief", [sinus(180)])
     monkeypatch.chdir(record.parent)
     if "--model" not in arguments:
         arguments = (*arguments, "--model", model_folder)

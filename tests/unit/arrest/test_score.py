@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mimicflow.arrest.model_folder import load_model
-from mimicflow.arrest.score import EpochScorer, score_ecg, score_recording
+from mimicflow.arrest.score import EpochScorer, score_ecg, score_recording, strip_of_highest
 from mimicflow.arrest.score_figure import draw_scores
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError
@@ -162,13 +162,26 @@ def test_epochs_that_cannot_be_read_are_listed_and_the_others_scored(
     assert caplog.text.count("no signal file") == 1
 
 
-def test_a_recording_shorter_than_an_epoch_has_no_rows(model, ecg, write_record):
-    recording = open_recording(write_record("r", [ecg[:N-1]]).parent, "r")  # fmt: skip
+def test_a_recording_shorter_than_an_epoch_is_refused(model, ecg, write_record):
+    recording = open_recording(write_record("r", [ecg[: N - 1]]).parent, "r")
 
+    with pytest.raises(InputError, match=r"the recording has 299.996 s, one epoch 300 s"):
+        score_recording(recording, model)
+    assert len(score_ecg(ecg[: N - 1], RATE, model)) == 0  # samples may follow
+
+
+def test_the_strip_is_the_end_of_the_epoch_of_highest_risk(model, ecg, write_record):
+    recording = open_recording(write_record("r", [ecg]).parent, "r")
     scores = score_recording(recording, model)
+    end_s = scores.loc[scores["probability"].idxmax(), "time_s"]
 
-    assert len(scores) == 0
-    assert scores.dtypes.equals(score_ecg(ecg, RATE, model).dtypes)
+    strip = strip_of_highest(recording, scores, model)
+
+    assert (strip.start_s, len(strip.ecg)) == (end_s - 10, 10 * RATE)
+    np.testing.assert_array_equal(strip.ecg, recording.read(int((end_s - 10) * RATE), 10 * RATE))
+    assert 10 <= len(strip.r_peaks) <= 15
+    assert ((strip.r_peaks >= end_s - 10) & (strip.r_peaks < end_s)).all()
+    assert strip_of_highest(recording, scores.assign(probability=np.nan), model) is None
 
 
 def test_only_models_of_heart_rate_variability_score_an_ecg(write_model, tmp_path, ecg):

@@ -52,8 +52,13 @@ def stamp_height(study: Study) -> float:
     return 0.36 if study.synthetic else 0.0
 
 
+STAMP = "SYNTHETIC DATA – not patients"
+
+
 @contextlib.contextmanager
-def figure_file(path: str | Path, study: Study, size: tuple[float, float]) -> Iterator[Figure]:
+def figure_file(
+    path: str | Path, study: Study, size: tuple[float, float], stamp: str = STAMP
+) -> Iterator[Figure]:
     """Yield an empty figure; stamp and save it, atomically and without clock or version.
 
     Parameters
@@ -64,6 +69,8 @@ def figure_file(path: str | Path, study: Study, size: tuple[float, float]) -> It
         Whose figure it is: one of synthetic patients is stamped.
     size : tuple of float
         Width and height in inches.
+    stamp : str
+        What the stamp says.
     """
     with mpl.rc_context(), atomic_output(path) as temporary:
         mpl.rcdefaults()
@@ -77,7 +84,7 @@ def figure_file(path: str | Path, study: Study, size: tuple[float, float]) -> It
             figure.text(
                 0.98,
                 1 - strip / 1.8,
-                "SYNTHETIC DATA – not patients",
+                stamp,
                 horizontalalignment="right",
                 verticalalignment="center",
                 fontsize=9,
