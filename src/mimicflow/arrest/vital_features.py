@@ -133,7 +133,8 @@ def features_of(
 
     The last 2 h of an epoch are the planned epochs of the same stay that begin at or after its end
     less 2 h, up to and including itself. Differences are from the epoch planned before it, when
-    that is one of these; after a longer gap, and after an epoch without a value, they are NaN.
+    that is one of these and no more than the length of an epoch lies between; after a longer gap,
+    and after an epoch without a value, they are NaN.
     Standard deviations have the denominator n - 1, and need two values.
 
     Parameters
@@ -152,7 +153,7 @@ def features_of(
     first = _first_of_last_hours(stay_id, start, end)
     columns = dict(zip(vitals, medians.T, strict=True))
     before = np.full_like(medians, np.nan)
-    has_before = first < np.arange(len(medians))
+    has_before = (first < np.arange(len(medians))) & _follows(start, end)
     before[has_before] = medians[np.flatnonzero(has_before) - 1]
     changes = (medians - before).T
     columns |= {f"{vital}_diff": change for vital, change in zip(vitals, changes, strict=True)}
@@ -171,6 +172,14 @@ def _first_of_last_hours(stay_id: pd.Series, start: pd.Series, end: pd.Series) -
         first[rows] = rows[0] + np.searchsorted(starts[rows], ends[rows] - look_back)
     # An epoch longer than 2 h begins before them, and is its own last hours.
     return np.minimum(first, np.arange(len(starts)))
+
+
+def _follows(start: pd.Series, end: pd.Series) -> np.ndarray:
+    """Say which epochs begin no longer than an epoch after the end of the row before, (n,) bool."""
+    starts, ends = _microseconds(start), _microseconds(end)
+    follows = np.zeros(len(starts), dtype=bool)
+    follows[1:] = starts[1:] - ends[:-1] <= (ends - starts)[1:]
+    return follows
 
 
 def _last_hours(medians: np.ndarray, first: np.ndarray) -> dict[str, np.ndarray]:

@@ -81,7 +81,8 @@ def naive(plan, numerics):
         row = {name: epoch[name] for name in VITALS}
         for name in VITALS:
             row[f"{name}_diff"] = math.nan
-            if len(last_hours) > 1:
+            minutes = pd.Timedelta(minutes=5)
+            if len(last_hours) > 1 and epoch["start"] - last_hours[-2]["end"] <= minutes:
                 row[f"{name}_diff"] = epoch[name] - last_hours[-2][name]
             known = [other[name] for other in last_hours if not math.isnan(other[name])]
             row[f"{name}_mean_2h"] = statistics.fmean(known) if known else math.nan
@@ -137,10 +138,10 @@ def test_there_are_43_and_their_table_names_them():
     assert tuple(vital_ranges().index) == VITALS
 
 
-def test_a_change_is_from_the_epoch_before_also_beyond_a_short_gap(tmp_path):
-    """Epochs at 0, 5, 60, 185 and 190 min: the fourth has none within 2 h before its end."""
-    plan = planned(*[("A", 0, minute) for minute in (0, 5, 60, 185, 190)])
-    numerics = values_of([(1, 70.0), (6, 74.0), (61, 80.0), (186, 60.0), (191, 61.0)])
+def test_a_change_is_from_the_epoch_before_and_none_beyond_a_gap(tmp_path):
+    """Epochs at 0, 5, 15, 60 and 65 min: a gap of 5 min, one of 40 min."""
+    plan = planned(*[("A", 0, minute) for minute in (0, 5, 15, 60, 65)])
+    numerics = values_of([(1, 70.0), (6, 74.0), (16, 80.0), (61, 60.0), (66, 61.0)])
     table = measure(tmp_path, plan, [numerics])
 
     assert table["hr"].tolist() == [70, 74, 80, 60, 61]
