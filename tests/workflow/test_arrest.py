@@ -144,7 +144,8 @@ def test_the_fitted_model_scores_a_recording_as_the_workflow_did(checkout, resul
     np.testing.assert_allclose(ours["probability_x"], ours["probability_y"], rtol=1e-9)
 
 
-def test_measures_planted_without_signal_are_rejected(results, tmp_path):
+def test_measures_planted_without_signal_are_not_accepted(results, tmp_path):
+    """A number for each patient may stay undecided by chance, since few patients have events."""
     features = pd.read_parquet(results / "hrv/features.parquet")
     generator = np.random.default_rng(0)
     patients = features["subject_id"].unique()
@@ -162,14 +163,16 @@ def test_measures_planted_without_signal_are_rejected(results, tmp_path):
 
     select_features(
         tmp_path / "features.parquet",
-        {"rounds": 50, "trees": 100, "shadow": "patient"},
+        {"rounds": 100, "trees": 100, "shadow": "patient"},
         0,
         tmp_path / "selected.csv",
     )
 
-    decision = pd.read_csv(tmp_path / "selected.csv").set_index("feature")["decision"]
-    assert set(decision[["noise", "patient_noise", "other_patient"]]) == {"rejected"}
-    assert decision["IALS"] == "accepted"
+    selected = pd.read_csv(tmp_path / "selected.csv").set_index("feature")
+    decision, hits = selected["decision"], selected["hits"]
+    planted = ["noise", "patient_noise", "other_patient"]
+    assert "accepted" not in set(decision[planted]) and decision["noise"] == "rejected"
+    assert decision["IALS"] == "accepted" and (hits[planted] < hits["IALS"]).all()
 
 
 def test_with_permuted_labels_nothing_is_predicted(checkout, results, tmp_path):

@@ -11,7 +11,9 @@ import numpy as np
 
 from mimicflow.hrv.similarity import BeatShapes
 
-T_WAVE = 0.3  # its peak comes that much of the root of the RR interval after the R peak (in s)
+T_WAVE = 0.315  # s after the R peak, for an RR interval of 1 s: its peak has come
+GENTLE = 30.0  # 1/s: slope to height of a T wave, at most; of a narrow QRS complex it is more
+NEARLY_ALL = 0.8
 UNLIKE = 0.8  # likeness to the complex before: of another shape
 NEIGHBOURS = 9  # intervals around, of which the usual one is the median
 REGULAR = 0.1  # usual difference of intervals to the usual one, of a rhythm that is regular
@@ -25,12 +27,16 @@ PREMATURE, PAUSE = 0.9, 1.1  # usual intervals before and after an ectopic beat
 def t_waves(shapes: BeatShapes, good_index: float) -> np.ndarray:
     """Find T waves that were taken for beats, (n_beats,) bool.
 
-    They follow a complex of another shape when its T wave is due, and are alike, as no noise is.
+    They follow a complex of another shape when its T wave is due, are as gentle as T waves, and are
+    alike, as no noise is.
     """
     intervals = np.diff(shapes.r_peaks) / shapes.sampling_rate
     soon = np.zeros(len(shapes.r_peaks), dtype=bool)
     soon[1:-1] = intervals[:-1] < T_WAVE * np.sqrt(intervals[:-1] + intervals[1:])
-    return soon & (shapes.to_previous() < UNLIKE) & (shapes.quality >= good_index)
+    gentle = shapes.steepness() < GENTLE
+    like_one = soon & gentle & (shapes.to_previous() < UNLIKE) & (shapes.quality >= good_index)
+    # Ventricular beats may come as soon, but not nearly all of their shape.
+    return like_one & (shapes.share_of_alike(like_one) > NEARLY_ALL)
 
 
 def extra_beats(r_peaks: np.ndarray) -> np.ndarray:

@@ -131,9 +131,9 @@ def _measure_beats(
         return _dropped("asystole", r_peaks)
     if len(r_peaks) < max(FEWEST_BEATS, rule.min_rate * len(cleaned) / rate / 60):
         return _dropped("fibrillation" if fibrillates(cleaned, rate) else "few_beats", r_peaks)
-    if is_fast(r_peaks, rate) and fibrillates(cleaned, rate):
-        return _dropped("fibrillation", r_peaks)
     beats = JUDGES[rule.method](cleaned, r_peaks, steps)
+    if is_fast(beats.r_peaks, rate) and fibrillates(cleaned, rate):
+        return _dropped("fibrillation", r_peaks)
     share = float(np.mean(beats.good)) if len(beats.good) else 0.0
     if not share > rule.good_share:
         reason = "fibrillation" if fibrillates(cleaned, rate) else "low_quality"

@@ -101,6 +101,24 @@ class BeatShapes:
         found = (best == inner) & (np.abs(between) <= 1)
         return np.where(found, inner - reach + between, 0.0)
 
+    def share_of_alike(self, chosen: np.ndarray) -> np.ndarray:
+        """Return which share of the beats alike to each are among those chosen, (n_beats,)."""
+        alike = self._likeness >= ALIKE
+        among = (alike & chosen[self._compared]).sum(axis=1)
+        return among / np.maximum(alike.sum(axis=1), 1)
+
+    def steepness(self) -> np.ndarray:
+        """Return the largest slope of each complex to its height, (n_beats,) 1/s.
+
+        Of a T wave it is lower than of any QRS complex, also of a ventricular one.
+        """
+        half = round(QRS_S * self.sampling_rate)
+        places = self.r_peaks[:, None] + np.arange(-half, half + 1)
+        slopes = np.abs(np.gradient(self.cleaned)) * self.sampling_rate
+        steepest = slopes[np.clip(places, 0, len(slopes) - 1)].max(axis=1)
+        height = np.abs(self.cleaned[self.r_peaks])
+        return np.divide(steepest, height, out=np.zeros_like(height), where=height > 0)
+
     def to_previous(self) -> np.ndarray:
         """Return the likeness of each beat to the one before it, (n_beats,); of the first 1."""
         complexes = self._complexes
@@ -124,6 +142,14 @@ class BeatShapes:
         return smooth[np.clip(self.r_peaks[:, None] + offsets, 0, len(smooth) - 1)]
 
     @cached_property
+    def _compared(self) -> np.ndarray:
+        """Numbers of the beats that each is compared with, drawn: every second may be ectopic."""
+        numbers = np.arange(len(self.r_peaks))
+        if len(numbers) <= MOST_COMPARED:
+            return numbers
+        return np.sort(np.random.default_rng(0).permutation(numbers)[:MOST_COMPARED])
+
+    @cached_property
     def _complexes(self) -> np.ndarray:
         """Samples of each QRS complex around their mean, (n_beats, length)."""
         complexes = self._windows[:, self._reach : -self._reach]
@@ -135,10 +161,7 @@ class BeatShapes:
 
         Correlation times how close the sizes are: 2ab / (a² + b²).
         """
-        complexes = others = self._complexes
-        if len(complexes) > MOST_COMPARED:  # by chance: every second beat may be ectopic
-            order = np.random.default_rng(0).permutation(len(complexes))
-            others = complexes[np.sort(order[:MOST_COMPARED])]
+        complexes, others = self._complexes, self._complexes[self._compared]
         power, power_others = (np.einsum("ij,ij->i", some, some) for some in (complexes, others))
         together = power[:, None] + power_others
         products = 2 * complexes @ others.T

@@ -20,7 +20,7 @@ LEAKAGE = 0.45
 FIBRILLATION_HZ = (2.0, 9.0)
 FIBRILLATION_MV = 0.15  # range of an oscillation
 SMOOTHING_S = 0.04
-FAST_S, FEWEST_FAST = 0.33, 20  # s from beat to beat, and how many
+FAST_S, FEWEST_FAST = 0.3, 20  # s from beat to beat, and how many
 
 
 def pauses(r_peaks: np.ndarray, n_samples: int, sampling_rate: float) -> np.ndarray:

@@ -133,7 +133,8 @@ def _tall(
     half = round(HALF_QRS_S * sampling_rate)
     height = maximum_filter1d(np.abs(cleaned), 2 * half + 1, mode="nearest")
     slope = maximum_filter1d(np.abs(np.gradient(cleaned)), 2 * half + 1, mode="nearest")
-    tall, steep = TALL * np.median(height[found]), STEEP * np.median(slope[found])
+    # Of the lower beats, since every second one may be ventricular.
+    tall, steep = TALL * np.quantile(height[found], 0.25), STEEP * np.median(slope[found])
     delay = max(1, int(min_delay_s * sampling_rate))
     peaks, _ = signal.find_peaks(np.abs(cleaned), height=tall, distance=delay)
     peaks = peaks[slope[peaks] > steep]
