@@ -92,6 +92,9 @@ rule score_alarms:
     """What a ward would hear: arrests announced, false alarms per patient-day, lead time."""
     input:
         predictions="results/arrest/{arrest_model}/predictions.parquet",
+        plan="results/arrest/epochs.parquet",
+        spine="results/arrest/spine.parquet",
+        measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
         description="results/arrest/{arrest_model}/model.json",
         code=sources("arrest.results.alarms"),
     output:

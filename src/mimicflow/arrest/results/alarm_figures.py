@@ -65,6 +65,13 @@ def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
             label=f"{minutes:g} min" if minutes else "none",
         )
         if minutes == silence:
+            axes.plot(
+                points[f"{x}_value"],
+                points[f"{y}_chance_value"],
+                color=GREY,
+                linestyle=":",
+                label=f"at random, {minutes:g} min",
+            )
             axes.fill_between(
                 points[f"{x}_value"],
                 points[f"{y}_lower"],

@@ -1,9 +1,9 @@
 """Count alarms as a ward hears them: arrests announced, false alarms per day, time that is left.
 
 An epoch whose probability reaches the threshold is an exceedance. An alarm rings at the end of an
-exceedance, unless the last alarm of the stay rang less than the silence ago. Epochs that were
-dropped for their quality never ring, and do not count as monitored time. All stays are those of
-held-out patients.
+exceedance, unless the last alarm of the stay rang less than the silence ago. All epochs in which
+a monitor recorded are monitored time: those that were dropped for their quality never ring, and a
+stay of which none was kept is not announced. All stays are those of held-out patients.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mimicflow.arrest.results.horizon_scores import (
     read_epochs,
 )
 from mimicflow.arrest.results.horizons import threshold_rule
+from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
@@ -36,6 +37,7 @@ POINTS = 40
 """Thresholds of the curve."""
 ALARM_SCORES = {
     "event_sensitivity": ("", "event"),
+    "event_sensitivity_chance": ("", "event"),
     "lead_time_q25": ("h", "event"),
     "lead_time_median": ("h", "event"),
     "lead_time_q75": ("h", "event"),
@@ -55,6 +57,7 @@ _US_PER_MIN = 60_000_000
 
 def score_alarms(
     predictions: str | Path,
+    planned: PlannedFiles,
     model_file: str | Path,
     options: Mapping[str, Any],
     alarms: str | Path,
@@ -70,6 +73,8 @@ def score_alarms(
     predictions : path-like
         Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`. Only
         the test split is scored; quantiles of the validation split are the thresholds of the curve.
+    planned : PlannedFiles
+        What of the test stays was recorded.
     model_file : path-like
         The model's JSON, with the threshold ``specificity_…`` under ``threshold``.
     options : mapping
@@ -78,13 +83,15 @@ def score_alarms(
         CSV to write: `COLUMNS`, a row per silence, threshold and score of `ALARM_SCORES`:
 
         - ``event_sensitivity``: share of the event stays with at least one alarm,
+        - ``event_sensitivity_chance``: the same if alarms rang at random as often as in control
+          stays,
         - ``lead_time_…``: from the first alarm to the arrest, of stays with an alarm,
         - ``alarms_per_event_stay``: mean over all event stays,
-        - ``false_alarms_per_day``: alarms in control stays per day of their kept epochs,
+        - ``false_alarms_per_day``: alarms in control stays per monitored day,
         - ``control_stays_alarmed``: share of the control stays with at least one alarm.
 
-        ``stays`` (those with at least one kept epoch; for the lead time, with an alarm),
-        ``patients`` and ``days`` (of kept epochs) are what the score is made of. An event stay
+        ``stays`` (all that were monitored; for the lead time, with an alarm), ``patients`` and
+        ``days`` (monitored) are what the score is made of. An event stay
         is observed from 24 to 0.5 h before its arrest, a control stay in one window of 24 h, so
         that no precision of alarms follows from these numbers.
     figure : path-like
@@ -113,8 +120,9 @@ def score_alarms(
     chosen = read_threshold(model_file, rule)
     test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
     thresholds = [(rule, chosen), *((SWEEP, value) for value in _sweep(validation, test))]
-    stays = Stays(test)
-    weights = draws_of_patients(test["subject_id"].to_numpy(), study.draws, study.seed)
+    monitored = monitored_epochs(planned, test)
+    stays = Stays(monitored)
+    weights = draws_of_patients(monitored["subject_id"].to_numpy(), study.draws, study.seed)
     rows = [
         {"silence_min": silence, "rule": name, "threshold": threshold} | row
         for silence in minutes
@@ -211,12 +219,12 @@ def _sweep(validation: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
 
 
 class Stays:
-    """The held-out stays with a kept epoch, and their alarms at any threshold and silence.
+    """The held-out stays that were monitored, and their alarms at any threshold and silence.
 
     Parameters
     ----------
     epochs : pandas.DataFrame
-        As `mimicflow.arrest.results.horizon_scores.read_epochs` returns them.
+        As `mimicflow.arrest.results.monitored.monitored_epochs` returns them.
     """
 
     def __init__(self, epochs: pd.DataFrame) -> None:
@@ -259,8 +267,8 @@ class Stays:
         parts = {"event": self._event, "control": ~self._event}
         hidden = {name: self._small(of, alarms > 0, smallest) for name, of in parts.items()}
         nothing = np.full(len(weights), np.nan)
-        values = self._values(alarms, lead, np.ones((1, weights.shape[1])))
-        drawn = self._values(alarms, lead, weights)
+        values = self._values(alarms, lead, silence, np.ones((1, weights.shape[1])))
+        drawn = self._values(alarms, lead, silence, weights)
         rows = []
         for score, (unit, name) in ALARM_SCORES.items():
             of = parts[name] & (alarms > 0) if score in _QUANTILES else parts[name]
@@ -292,7 +300,7 @@ class Stays:
         return lead
 
     def _values(
-        self, alarms: np.ndarray, lead: np.ndarray, weights: np.ndarray
+        self, alarms: np.ndarray, lead: np.ndarray, silence: float, weights: np.ndarray
     ) -> dict[str, np.ndarray]:
         """Return every score of every weighting of the patients, each of shape (draws,)."""
 
@@ -306,13 +314,48 @@ class Stays:
         quantiles = weighted_quantiles(
             lead[heard], weights[:, self._patient[heard]], list(_QUANTILES.values())
         )
+        false_alarms = quotient(total(~event * alarms), total(~event * self._days))
         return {
             "event_sensitivity": quotient(total(event & alarmed), events),
+            "event_sensitivity_chance": chance_of_alarm(
+                false_alarms, silence, self._days[event], weights[:, self._patient[event]]
+            ),
             **dict(zip(_QUANTILES, quantiles, strict=True)),
             "alarms_per_event_stay": quotient(total(event * alarms), events),
-            "false_alarms_per_day": quotient(total(~event * alarms), total(~event * self._days)),
+            "false_alarms_per_day": false_alarms,
             "control_stays_alarmed": quotient(total(~event & alarmed), controls),
         }
+
+
+def chance_of_alarm(
+    rate: np.ndarray, silence: float, days: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return the share of stays with an alarm if alarms rang at random, with the silence kept.
+
+    An alarm comes after the silence and a wait without memory, so long that together they give the
+    rate; a stay has one if the wait for the first is shorter than its time.
+
+    Parameters
+    ----------
+    rate : numpy.ndarray of shape (draws,)
+        Alarms per monitored day.
+    silence : float
+        Minutes.
+    days : numpy.ndarray of shape (n,)
+        Monitored, of each stay.
+    weights : numpy.ndarray of shape (draws, n)
+        How often each stay is drawn.
+
+    Returns
+    -------
+    numpy.ndarray of shape (draws,)
+    """
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # nothing rings; or always, but for silence
+        wait = np.maximum(1 / rate - silence / 1440, 0)
+        alarmed = -np.expm1(-days / wait[:, None])
+    return quotient((weights * alarmed).sum(axis=1), weights.sum(axis=1))
 
 
 def weighted_quantiles(

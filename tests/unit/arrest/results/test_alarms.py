@@ -14,11 +14,13 @@ from mimicflow.arrest.results.alarms import (
     ALARM_SCORES,
     SWEEP,
     Stays,
+    chance_of_alarm,
     read_threshold,
     ring,
     score_alarms,
     weighted_quantiles,
 )
+from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 
@@ -58,6 +60,63 @@ HAND = timeline(
         ("e", "F", 5, 0.6, 2.0),  # *
     ]
 )
+
+
+def planned(folder, epochs, dropped=None):
+    """Write the plan of these epochs and of ``dropped`` ones, which have a reason."""
+    dropped = epochs.iloc[:0].assign(reason="") if dropped is None else dropped
+    whole = pd.concat([epochs.assign(reason=""), dropped], ignore_index=True)
+    files = PlannedFiles(folder / "plan.parquet", folder / "spine.parquet", [folder / "m.parquet"])
+    whole.drop(columns=["probability", "split", "reason"]).to_parquet(files.plan)
+    whole.drop_duplicates("stay_id")[["stay_id", "split"]].to_parquet(files.spine)
+    whole[["epoch_id", "reason"]].to_parquet(files.measured[0])
+    return files
+
+
+def test_dropped_epochs_and_silence_are_monitored_time(tmp_path):
+    """24 h of a control, every second epoch kept, all flagged, 60 min of silence: 24 a day."""
+    day = timeline([("a", "A", 5 * (n + 1), 0.9, NONE) for n in range(288)])
+    other = timeline([("b", "B", 5, 0.9, 1.0)]).assign(epoch_id=900)
+    kept = pd.concat([day[1::2], other], ignore_index=True)
+    files = planned(tmp_path, kept, day[::2].assign(reason="low_quality"))
+
+    monitored = monitored_epochs(files, kept)
+
+    assert len(monitored) == 289 and monitored["probability"].isna().sum() == 144
+    found = measures(monitored, silence=60)
+    assert found.at["false_alarms_per_day", "value"] == pytest.approx(24)
+    assert found.at["false_alarms_per_day", "days"] == pytest.approx(1)
+
+
+def test_an_event_stay_of_which_no_epoch_was_kept_is_missed(tmp_path):
+    kept = timeline([("a", "A", 5, 0.9, 10.0), ("b", "B", 5, 0.1, NONE)])
+    lost = timeline([("c", "C", 5, NONE, 8.0), ("d", "D", 5, NONE, 7.0)])
+    lost = lost.assign(epoch_id=[10, 11], reason=["asystole", "no_signal"])
+
+    monitored = monitored_epochs(planned(tmp_path, kept, lost), kept)
+
+    assert monitored["stay_id"].tolist() == ["A", "B", "C"]  # of D nothing was recorded
+    assert measures(monitored).at["event_sensitivity", "value"] == 0.5
+
+
+def test_a_prediction_that_was_not_planned_is_refused(tmp_path):
+    kept = timeline([("a", "A", 5, 0.9, 10.0), ("b", "B", 5, 0.1, NONE)])
+    files = planned(tmp_path, kept[:1])
+    with pytest.raises(InputError, match="lacks epochs that were predicted"):
+        monitored_epochs(files, kept)
+
+
+def test_alarms_at_random_are_as_frequent_as_in_controls():
+    """At 2 alarms a day, one day has one with 1 - exp(-2); with silence, drawn by hand."""
+    one = np.ones((1, 1))
+    assert chance_of_alarm(np.array([2.0]), 0, np.array([1.0]), one) == 1 - np.exp(-2)
+    assert chance_of_alarm(np.array([0.0]), 60, np.array([1.0]), one) == 0
+    generator = np.random.default_rng(0)
+    silence, wait = 120 / 1440, 0.1
+    rate = 1 / (silence + wait)
+    drawn = (generator.exponential(wait, 200_000) < 0.05).mean()
+    found = chance_of_alarm(np.array([rate]), 120, np.array([0.05]), one)
+    assert found[0] == pytest.approx(drawn, abs=0.005)
 
 
 def measures(epochs, threshold=0.5, silence=30, smallest=0):
@@ -109,7 +168,9 @@ def test_measures_of_the_timeline():
     assert found["false_alarms_per_day"] == pytest.approx(3 / (5 * 5 / 1440))
     assert found["control_stays_alarmed"] == pytest.approx(2 / 3)
     sizes = measures(HAND)
-    assert sizes["stays"].to_dict() == dict(zip(ALARM_SCORES, [3, 2, 2, 2, 3, 3, 3], strict=True))
+    assert sizes["stays"].to_dict() == dict(
+        zip(ALARM_SCORES, [3, 3, 2, 2, 2, 3, 3, 3], strict=True)
+    )
     assert sizes.at["control_stays_alarmed", "patients"] == 2
     assert sizes.at["false_alarms_per_day", "days"] == pytest.approx(25 / 1440)
 
@@ -119,6 +180,7 @@ def test_measures_of_drawn_patients():
     found = Stays(HAND)._values(
         np.array([3, 2, 1, 0, 0, 1]),
         np.array([10.0, NONE, NONE, NONE, NONE, 2.0]),
+        30,
         weights,
     )
     assert found["event_sensitivity"] == pytest.approx([4 / 6])
@@ -126,7 +188,7 @@ def test_measures_of_drawn_patients():
     assert found["alarms_per_event_stay"] == pytest.approx([10 / 6])
     assert found["false_alarms_per_day"] == pytest.approx([0])
     without = Stays(HAND)._values(
-        np.array([3, 2, 1, 0, 0, 1]), np.full(6, NONE), np.array([[0, 1.0, 0, 0, 0]])
+        np.array([3, 2, 1, 0, 0, 1]), np.full(6, NONE), 30, np.array([[0, 1.0, 0, 0, 0]])
     )
     assert np.isnan(without["event_sensitivity"]).all()
 
@@ -156,11 +218,12 @@ class Files:
         self.predictions = made.write(folder, {"hrv": table})["hrv"]
         self.model = folder / "model.json"
         self.model.write_text(json.dumps({"threshold": {RULE: 0.2}}))
+        self.planned = planned(folder, table)
         self.output, self.figure = folder / "alarms.csv", folder / "alarms.png"
 
     def score(self, options=OPTIONS, *, synthetic=True, **more):
         study = Study(synthetic=synthetic, draws=50)
-        files = self.predictions, self.model, options, self.output, self.figure
+        files = self.predictions, self.planned, self.model, options, self.output, self.figure
         score_alarms(*files, study, **{"model": "hrv"} | more)
         return pd.read_csv(self.output)
 
