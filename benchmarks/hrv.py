@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import neurokit2
@@ -21,8 +22,9 @@ import wfdb
 from _runs import REPOSITORY, verdict
 
 from mimicflow.ecg.clean import resample
-from mimicflow.hrv.epochs import EpochRule, measure_epoch
+from mimicflow.hrv.epochs import measure_epoch
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.hrv.preprocessing import PUBLISHED, Preprocessing, Quality
 
 BAR_MS = 15.0
 BAR_RATIO = 30.0
@@ -38,7 +40,8 @@ RECORDS = (
     ("multi-segment/s00001/3975656_0005", "MCL1", 0, 3),
     ("multi-segment/s00001/3975656_0006", "V", 0, 3),
 )
-KEEP_ALL = EpochRule(good_share=-1)
+AS_NEUROKIT = replace(PUBLISHED, powerline=POWERLINE, quality=Quality("average_qrs", 0.9, -1))
+WHOLE = Preprocessing(powerline=POWERLINE, quality=Quality(good_share=-1), correct_artifacts=True)
 
 
 def read_epochs(folder: Path) -> list[np.ndarray]:
@@ -66,8 +69,13 @@ def simulate_epochs(n: int) -> list[np.ndarray]:
 
 
 def ours(ecg: np.ndarray) -> np.ndarray:
-    """Measure with mimicflow: (43,)."""
-    return measure_epoch(ecg, RATE, powerline=POWERLINE, rule=KEEP_ALL).measures
+    """Measure with mimicflow, by NeuroKit2's own methods: (43,)."""
+    return measure_epoch(ecg, RATE, AS_NEUROKIT).measures
+
+
+def default(ecg: np.ndarray) -> np.ndarray:
+    """Measure with mimicflow's own detector and rule, beats aligned and corrected: (43,)."""
+    return measure_epoch(ecg, RATE, WHOLE).measures
 
 
 def alternative(ecg: np.ndarray) -> np.ndarray:
@@ -111,19 +119,24 @@ def main() -> int:
         # In turn, so that a busy machine slows both; the best pass is the least disturbed one.
         passes = np.array(
             [
-                [[milliseconds(method, ecg) for ecg in epochs] for method in (ours, alternative)]
+                [
+                    [milliseconds(method, ecg) for ecg in epochs]
+                    for method in (ours, default, alternative)
+                ]
                 for _ in range(repeats)
             ]
         )
-    mine, plain = passes.min(axis=0)
+    mine, whole, plain = passes.min(axis=0)
     ratio = float(plain.mean() / mine.mean())
     print(f"filter, R peaks, quality and 43 measures of 5 minutes at {RATE} Hz, one core")
     print(f"({len(epochs)} {'real' if real else 'simulated'} epochs, best of {repeats})")
     print(f"  mimicflow  {mine.mean():8.2f} ms  (slowest epoch {mine.max():.2f} ms)")
+    print(f"  default    {whole.mean():8.2f} ms  (slowest epoch {whole.max():.2f} ms; corrected)")
     print(f"  NeuroKit2  {plain.mean():8.2f} ms")
     print(f"  ratio      {ratio:8.1f} x  (bar: at least {BAR_RATIO:g} x)")
     print(f"  largest relative difference {difference:.1e}")
     met = verdict("mimicflow, mean of the epochs", float(mine.mean()), BAR_MS, "ms")
+    met &= verdict("mimicflow by default, mean of the epochs", float(whole.mean()), BAR_MS, "ms")
     return 0 if met and ratio >= BAR_RATIO and difference <= 1e-6 else 1
 
 

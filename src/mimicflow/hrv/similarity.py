@@ -113,9 +113,10 @@ class BeatShapes:
         Of a T wave it is lower than of any QRS complex, also of a ventricular one.
         """
         half = round(QRS_S * self.sampling_rate)
-        places = self.r_peaks[:, None] + np.arange(-half, half + 1)
-        slopes = np.abs(np.gradient(self.cleaned)) * self.sampling_rate
-        steepest = slopes[np.clip(places, 0, len(slopes) - 1)].max(axis=1)
+        around = self.r_peaks[:, None] + np.arange(-half, half + 1)
+        around = np.clip(around, 1, len(self.cleaned) - 2)
+        change = np.abs(self.cleaned[around + 1] - self.cleaned[around - 1]) / 2
+        steepest = change.max(axis=1) * self.sampling_rate
         height = np.abs(self.cleaned[self.r_peaks])
         return np.divide(steepest, height, out=np.zeros_like(height), where=height > 0)
 

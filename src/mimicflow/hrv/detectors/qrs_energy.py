@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import signal
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.ndimage import uniform_filter1d
 
 BAND_HZ = (8.0, 20.0)
 WINDOW_S = 0.1
@@ -52,10 +52,9 @@ def qrs_energy(cleaned: np.ndarray, sampling_rate: float, min_delay_s: float = 0
         (n_complexes,) int64, samples in rising order, each amid its complex.
     """
     energy = _energy(cleaned, sampling_rate)
-    level = _level(energy, sampling_rate)
     places, _ = signal.find_peaks(energy, distance=max(1, int(min_delay_s * sampling_rate)))
     heights = energy[places]
-    relative = heights / level[places]
+    relative = heights / _level(energy, sampling_rate, places)
     soon = T_WAVE_S * sampling_rate
     chosen = _without_t_waves(np.flatnonzero(relative > LEAST_HEIGHT), places, heights, soon)
     overdue = _overdue(chosen, places, relative)
@@ -71,8 +70,8 @@ def _energy(cleaned: np.ndarray, sampling_rate: float) -> np.ndarray:
     return np.sqrt(np.maximum(squares, 0))  # a running sum may end below 0
 
 
-def _level(energy: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """Usual height of a complex in the seconds around each sample, (n,) mV."""
+def _level(energy: np.ndarray, sampling_rate: float, places: np.ndarray) -> np.ndarray:
+    """Usual height of a complex in the seconds around each place, (n_places,) mV."""
     block = int(BLOCK_S * sampling_rate)
     n_blocks = max(1, len(energy) // block)
     heights = energy[: n_blocks * block].reshape(n_blocks, -1).max(axis=1)
@@ -81,7 +80,7 @@ def _level(energy: np.ndarray, sampling_rate: float) -> np.ndarray:
     usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, BLOCKS), axis=1)
     least = max(LEAST_LEVEL * float(np.median(heights)), LEAST_LEVEL_MV)
     centres = (np.arange(n_blocks) + 0.5) * block
-    return np.interp(np.arange(len(energy)), centres, np.maximum(usual, least))
+    return np.interp(places, centres, np.maximum(usual, least))
 
 
 def _without_t_waves(
@@ -131,17 +130,27 @@ def _tall(
     if len(found) < NEIGHBOURS:
         return found[:0]
     half = round(HALF_QRS_S * sampling_rate)
-    height = maximum_filter1d(np.abs(cleaned), 2 * half + 1, mode="nearest")
-    slope = maximum_filter1d(np.abs(np.gradient(cleaned)), 2 * half + 1, mode="nearest")
+    height, slope = _height_and_slope(cleaned, found, half)
     # Of the lower beats, since every second one may be ventricular.
-    tall, steep = TALL * np.quantile(height[found], 0.25), STEEP * np.median(slope[found])
+    tall, steep = TALL * np.quantile(height, 0.25), STEEP * np.median(slope)
     delay = max(1, int(min_delay_s * sampling_rate))
     peaks, _ = signal.find_peaks(np.abs(cleaned), height=tall, distance=delay)
-    peaks = peaks[slope[peaks] > steep]
     after = np.searchsorted(found, peaks)
     before = peaks - np.where(after > 0, found[after - 1], -len(cleaned))
     ahead = np.append(found, 2 * len(cleaned))[after] - peaks
-    return peaks[(before > TALL_AFTER_S * sampling_rate) & (ahead > delay)]
+    peaks = peaks[(before > TALL_AFTER_S * sampling_rate) & (ahead > delay)]
+    return peaks[_height_and_slope(cleaned, peaks, half)[1] > steep]
+
+
+def _height_and_slope(
+    cleaned: np.ndarray, places: np.ndarray, half: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest voltage and change around each place, (n,) each."""
+    offsets = np.arange(-half, half + 1)
+    around = np.clip(places[:, None] + offsets, 1, len(cleaned) - 2)
+    height = np.abs(cleaned[around]).max(axis=1, initial=0)
+    change = np.abs(cleaned[around + 1] - cleaned[around - 1]).max(axis=1, initial=0)
+    return height, change / 2
 
 
 @lru_cache(maxsize=16)
