@@ -229,20 +229,8 @@ def score(
     from mimicflow.bedside.open_recording import open_recording  # noqa: PLC0415
     from mimicflow.running.writing import write_csv  # noqa: PLC0415
 
-    if record.endswith(".dat"):
-        raise InputError(
-            "holds samples only, not what they mean",
-            file=record,
-            remedy="give the record: the name of its header, without .hea",
-        )
-    path = Path(record.removesuffix(".hea"))
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{output} cannot be made a folder ({error.strerror})",
-            remedy="give --output a folder that can be written",
-        ) from error
+    path = _record_path(record)
+    _make_folder(output)
     fitted = load_model(model).judging_by(quality, detector)
     recording = open_recording(path.parent, path.name, lead)
     wrong = recording.wrong_segments()
@@ -257,6 +245,27 @@ def score(
     if wrong:
         typer.echo(f"Segments that are not as their headers say, and were not read: {len(wrong)}")
     typer.echo(f"Table: {table}\nFigure: {figure}")
+
+
+def _record_path(record: str) -> Path:
+    """Return a record as it is opened: a `.vital` file, or a header without its ending."""
+    if record.endswith(".dat"):
+        raise InputError(
+            "holds samples only, not what they mean",
+            file=record,
+            remedy="give the record: the name of its header, without .hea",
+        )
+    return Path(record.removesuffix(".hea"))
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{output} cannot be made a folder ({error.strerror})",
+            remedy="give --output a folder that can be written",
+        ) from error
 
 
 def _summary(scores: pd.DataFrame, model: ArrestModel, recording: Recording) -> list[str]:

@@ -8,10 +8,10 @@ SHORTEST_S = 0.2  # longer than a QRS complex whose peak is cut off
 FAR_MV = 0.5  # from the rail to the usual voltage: nearer it may be the line between beats
 
 
-def without_saturated(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """Return signals whose samples at a rail are missing.
+def saturated(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Find the samples at a rail: the highest or lowest value of a lead, held for 0.2 s.
 
-    A rail is the highest or lowest value of a lead, held to the last bit for 0.2 s.
+    Held to the last bit: the crest of a slow wave is no rail.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ def without_saturated(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
-        (leads, n) float64; the same array where no lead is saturated.
+    numpy.ndarray of bool
+        (leads, n).
     """
     shortest = int(np.ceil(SHORTEST_S * sampling_rate))
     finite = np.isfinite(signals)
@@ -36,7 +36,17 @@ def without_saturated(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
         for lead in np.flatnonzero(at_rail.sum(axis=-1) >= shortest):
             if abs(rail[lead] - np.median(signals[lead, finite[lead]])) <= FAR_MV:
                 continue
-            edges = np.flatnonzero(np.diff(at_rail[lead], prepend=False, append=False))
-            for first, end in edges.reshape(-1, 2):
-                lost[lead, first:end] = end - first >= shortest
+            for first, end in runs(at_rail[lead]):
+                lost[lead, first:end] |= end - first >= shortest
+    return lost
+
+
+def without_saturated(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Return (leads, n) signals of which samples at a rail are missing; see `saturated`."""
+    lost = saturated(signals, sampling_rate)
     return np.where(lost, np.nan, signals) if lost.any() else signals
+
+
+def runs(mask: np.ndarray) -> np.ndarray:
+    """Return runs of True, each from its first place to the one behind its last, (n, 2)."""
+    return np.flatnonzero(np.diff(mask, prepend=False, append=False)).reshape(-1, 2)

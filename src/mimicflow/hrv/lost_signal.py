@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mimicflow.ecg.saturation import runs, saturated
+
 BLOCK_S = 0.1
 SHORTEST_MISSING_S = 0.04  # that may hide the peak of a QRS complex
 SHORTEST_FLAT_S = 2.5  # longer than from one beat to the next at 24 beats per minute
-SHORTEST_RAILED_S = 0.2  # longer than a QRS complex that is cut off
 FLAT_MV = 0.01  # range of a line
-NEAR_RAIL = 0.01  # of the range of the epoch
-FAR_MV = 0.5  # from the rail to the usual voltage: nearer it is only a line
 AFTER_S = 0.1  # in which an ECG that comes back may jump
 
 
@@ -46,7 +45,7 @@ class LostSignal:
         """
         block = max(1, int(BLOCK_S * sampling_rate))
         finite = np.isfinite(ecg)
-        missing, missing_share = _runs(~finite), float(np.mean(~finite))
+        missing, missing_share = runs(~finite), float(np.mean(~finite))
         missing = missing[np.diff(missing, axis=1)[:, 0] >= SHORTEST_MISSING_S * sampling_rate]
         whole = ecg[: len(ecg) // block * block].reshape(-1, block)
         with np.errstate(invalid="ignore"):
@@ -54,17 +53,12 @@ class LostSignal:
             still = high - low <= FLAT_MV
         if not still.any():
             return cls(missing, missing[:0], missing[:0], missing_share)
-        bottom, top, usual = np.nanmin(low), np.nanmax(high), np.nanmedian(ecg)
-        near = NEAR_RAIL * (top - bottom)
-        railed = (high == low) & (  # to the last bit: the crest of a slow wave is no rail
-            ((low <= bottom + near) & (usual - bottom > FAR_MV))
-            | ((high >= top - near) & (top - usual > FAR_MV))
-        )
-        flat = _one_line(still & ~railed, low, high)
+        railed = saturated(ecg[None, :], sampling_rate)[0]
+        flat = _one_line(still & ~railed[: whole.size].reshape(whole.shape).any(axis=1), low, high)
         return cls(
             missing,
-            _long(flat, SHORTEST_FLAT_S) * block,
-            _long(_runs(railed), SHORTEST_RAILED_S) * block,
+            flat[np.diff(flat, axis=1)[:, 0] * BLOCK_S >= SHORTEST_FLAT_S - BLOCK_S / 2] * block,
+            runs(railed),
             missing_share,
         )
 
@@ -110,25 +104,15 @@ def spans_lost(r_peaks: np.ndarray, lost: np.ndarray) -> np.ndarray:
     return spans
 
 
-def _runs(mask: np.ndarray) -> np.ndarray:
-    """Return runs of True, each from its first place to the one behind its last, (n, 2)."""
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    return edges.reshape(-1, 2)
-
-
-def _long(runs: np.ndarray, shortest_s: float) -> np.ndarray:
-    return runs[np.diff(runs, axis=1)[:, 0] * BLOCK_S >= shortest_s - BLOCK_S / 2]
-
-
 def _one_line(still: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return runs of still blocks, cut where they drift: a slow wave is no line, (n, 2)."""
-    runs = []
-    for first, end in _runs(still):
+    lines = []
+    for first, end in runs(still):
         start, bottom, top = first, low[first], high[first]
         for place in range(first + 1, end):
             bottom, top = min(bottom, low[place]), max(top, high[place])
             if top - bottom > 2 * FLAT_MV:
-                runs.append((start, place))
+                lines.append((start, place))
                 start, bottom, top = place, low[place], high[place]
-        runs.append((start, end))
-    return np.array(runs, dtype=np.int64).reshape(-1, 2)
+        lines.append((start, end))
+    return np.array(lines, dtype=np.int64).reshape(-1, 2)

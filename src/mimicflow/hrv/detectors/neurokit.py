@@ -20,14 +20,7 @@ SHORTEST_TO_MEAN_LENGTH = 0.4
 def neurokit(cleaned: np.ndarray, sampling_rate: float, min_delay_s: float = 0.3) -> np.ndarray:
     """Find the R peaks of a cleaned lead.
 
-    Parameters
-    ----------
-    cleaned : numpy.ndarray
-        (n,), finite, as :func:`mimicflow.hrv.clean.clean_lead` returns it; at least 0.75 s.
-    sampling_rate : float
-        Hz.
-    min_delay_s : float
-        A peak that follows the one before it within this time, in s, is none.
+    Parameters are those of all detectors.
 
     Returns
     -------

@@ -33,14 +33,7 @@ _HIGH_PASS_HZ = 0.01
 def pan_tompkins(cleaned: np.ndarray, sampling_rate: float, min_delay_s: float = 0.3) -> np.ndarray:
     """Find QRS complexes by the energy of the slope, averaged over the 120 ms before.
 
-    Parameters
-    ----------
-    cleaned : numpy.ndarray
-        (n,), finite, as :func:`mimicflow.hrv.clean.clean_lead` returns it.
-    sampling_rate : float
-        Hz.
-    min_delay_s : float
-        Least time between two complexes, in s.
+    Parameters are those of all detectors.
 
     Returns
     -------
@@ -59,10 +52,7 @@ def pan_tompkins(cleaned: np.ndarray, sampling_rate: float, min_delay_s: float =
 def kalidas(cleaned: np.ndarray, sampling_rate: float, min_delay_s: float = 0.3) -> np.ndarray:
     """Find QRS complexes by the energy of the third level of a stationary wavelet transform.
 
-    Parameters
-    ----------
-    cleaned, sampling_rate, min_delay_s
-        As of `pan_tompkins`.
+    Parameters are those of all detectors.
 
     Returns
     -------

@@ -37,14 +37,7 @@ NEIGHBOURS = 9  # RR intervals around, of which the usual one is the median
 def qrs_energy(cleaned: np.ndarray, sampling_rate: float, min_delay_s: float = 0.2) -> np.ndarray:
     """Find QRS complexes by their energy and that of their neighbours.
 
-    Parameters
-    ----------
-    cleaned : numpy.ndarray
-        (n,) mV, finite, as :func:`mimicflow.hrv.clean.clean_lead` returns it.
-    sampling_rate : float
-        Hz.
-    min_delay_s : float
-        Least time between two complexes, in s; of two that are closer the higher one stays.
+    Parameters are those of all detectors.
 
     Returns
     -------
