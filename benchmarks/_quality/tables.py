@@ -73,7 +73,8 @@ def _compared(measured: EpochMeasures, beats: np.ndarray) -> dict[str, object]:
     rr = np.diff(inside) * 1000
     true = (rr.mean(), rr.std(ddof=1), np.sqrt(np.mean(np.diff(rr) ** 2)))
     for name, value in zip(COMPARED, true, strict=True):
-        row[name] = abs(measured.measures[MEASURES.index(name)] / value - 1)
+        if value:  # a paced rhythm has no spread
+            row[name] = abs(measured.measures[MEASURES.index(name)] / value - 1)
     return row
 
 

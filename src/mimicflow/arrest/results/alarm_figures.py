@@ -50,7 +50,7 @@ def draw_alarms(
 def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
     x, y = "false_alarms_per_day", "event_sensitivity"
     silences = sorted(table["silence_min"].unique())
-    shown = False
+    shown, chance = False, None
     for minutes, (colour, line) in zip(silences, cycle(LINES), strict=False):
         points = _curve(table[table["silence_min"] == minutes])
         points = points[points[f"{x}_value"].notna() & points[f"{y}_value"].notna()]
@@ -65,13 +65,7 @@ def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
             label=f"{minutes:g} min" if minutes else "none",
         )
         if minutes == silence:
-            axes.plot(
-                points[f"{x}_value"],
-                points[f"{y}_chance_value"],
-                color=GREY,
-                linestyle=":",
-                label=f"at random, {minutes:g} min",
-            )
+            chance = points
             axes.fill_between(
                 points[f"{x}_value"],
                 points[f"{y}_lower"],
@@ -82,6 +76,9 @@ def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
             )
         for _, point in points[points["rule"] == rule].iterrows():
             _mark(axes, point, x, y, colour, minutes == silence)
+    if chance is not None:
+        line = (chance[f"{x}_value"], chance[f"{y}_chance_value"])
+        axes.plot(*line, color=GREY, linestyle=":", label=f"at random, {silence:g} min")
     axes.set(ylim=(-0.02, 1.02), xlabel="False alarms per patient-day of control stays (1/day)")
     axes.set_ylabel("Share of event stays with an alarm")
     axes.set_title(f"Arrests announced against false alarms{_stays(table, rule)}")
