@@ -7,7 +7,10 @@ STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arre
 
 # All that the arrest system makes.
 ARREST_FILES = [
-    *(f"results/arrest/{file}" for file in ("comparison.csv", "hrv_over_time.png", "epochs.csv")),
+    *(
+        f"results/arrest/{file}"
+        for file in ("comparison.csv", "monitors.csv", "hrv_over_time.png", "epochs.csv")
+    ),
     *(
         f"results/arrest/{model}/{file}"
         for model in ARREST_MODELS
@@ -228,3 +231,35 @@ rule compare_arrest_models:
         study=study("arrest"),
     script:
         "../workflow/scripts/compare_arrest_models.py"
+
+
+rule score_monitors:
+    """Scores of the models on the patients of each monitor, at every horizon."""
+    input:
+        predictions=collect(
+            "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
+        ),
+        groups="results/arrest/groups.parquet",
+        code=sources("arrest.results.monitors"),
+    output:
+        report(
+            "results/arrest/monitors.csv",
+            caption="../workflow/report/arrest/monitors.rst",
+            category="arrest",
+            labels={"table": "scores by monitor and horizon"},
+        ),
+    log:
+        "results/logs/score_monitors.log",
+    benchmark:
+        "results/benchmarks/score_monitors.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        models=ARREST_MODELS,
+        options=lookup("arrest/evaluation", within=config),
+        study=study("arrest"),
+    script:
+        "../workflow/scripts/score_monitors.py"
