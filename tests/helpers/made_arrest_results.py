@@ -31,6 +31,7 @@ ARREST = Cast(
 HORIZONS = [24, 18, 12, 6, 3, 1]
 # By horizon: epochs before an arrest, and the stays that have them.
 EVENTS = {24: (541, 21), 18: (430, 21), 12: (322, 20), 6: (181, 19), 3: (90, 17), 1: (13, 8)}
+WITHIN = (0.6512, 0.5533, 0.7421)  # AUROC within event stays, and its interval
 SILENCES = [0, 30, 60, 120]
 THRESHOLDS = np.geomspace(0.6, 0.004, 40)
 MEASURES = ["TINN", "HTI", "IALS", "MeanNN", "SDNN", "LF"]
@@ -166,6 +167,11 @@ def _compared(hours: int, model: str, real: bool) -> dict:
     found |= {"auprc_difference_low": 0.0121, "auprc_difference_high": 0.0911}
     if hidden or model != "hrv":
         found = dict.fromkeys(found, np.nan)
+    within = dict(zip(("", "_low", "_high"), (np.nan,) * 3 if hours == 24 else WITHIN, strict=True))
+    found |= {f"auroc_within{end}": value for end, value in within.items()}
+    found["auroc_within_stays"] = 0 if hours == 24 else EVENTS[hours][1] - 1
+    if hidden:
+        found |= dict.fromkeys((name for name in found if "within" in name), np.nan)
     return {**row, **found, "suppressed": hidden, **SHARED}
 
 

@@ -172,6 +172,16 @@ def test_scores_by_horizon_are_drawn_with_the_published_ones(html: str):
     assert [point["beside"] for point in points[:3]] == [0.881, 0.735, None]
 
 
+def test_the_auroc_within_stays_stands_beside_the_one_across(arrest: Element, html: str):
+    [table] = tables(arrest, "Scores by horizon.")
+    rows = [row for row in rows_of(table) if len(row) > 1]
+    assert [row[5] for row in rows[1:3]] == ["–", "0.651 (0.553–0.742)"]
+    assert [row[6] for row in rows[1:3]] == ["0", "20"]
+    points = drawn(html, "Dot plot of the AUROC within event stays at 5 horizons")
+    assert len(points) == 10 and points[0]["value"] == 0.6512
+    assert "most of the first is the patient" in arrest.text
+
+
 def test_both_tests_of_the_difference_are_reported(arrest: Element, html: str):
     [table] = tables(arrest, "Difference of AUROC with DeLong's 95 % interval")
     assert "Heart-rate variability less vital signs" in table.text
@@ -197,7 +207,7 @@ def test_a_real_horizon_of_few_patients_has_no_figures(real_arrest: Element, rea
     [table] = tables(real_arrest, "Scores by horizon.")
     rows = rows_of(table)
     assert rows[-3] == ["Within 1 h: too few patients to be shown"]
-    assert [row[1:] for row in rows[-2:]] == [["–"] * 4] * 2
+    assert [row[1:] for row in rows[-2:]] == [["–"] * 6] * 2
     # One event stay less than at 18 h would be shown.
     assert rows[6] == ["Within 12 h: arrests follow 322 epochs (1.6 %) of hidden stays"]
     [difference] = tables(real_arrest, "Difference of AUROC with DeLong")

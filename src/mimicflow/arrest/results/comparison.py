@@ -21,6 +21,7 @@ from mimicflow.arrest.results.horizon_scores import (
     weighted_scores,
 )
 from mimicflow.arrest.results.horizons import horizons_of
+from mimicflow.arrest.results.within_stays import WITHIN
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.figures.performance import read_columns
 from mimicflow.evaluation.predictions import require_same_rows
@@ -42,6 +43,8 @@ COLUMNS = [
     *(f"published_{score}" for score in SCORES),
     *_DIFFERENCES,
     *("suppressed", "data"),
+    *(f"{WITHIN}{end}" for end in _ENDS.values()),
+    f"{WITHIN}_stays",
 ]
 _SAME = ["subject_id", "stay_id", "label", "hours_to_arrest"]
 _READ = ["horizon_h", "title", *_SIZES, "threshold", "score", *_ENDS, "suppressed"]
@@ -66,7 +69,8 @@ def compare_arrest_models(
     options : mapping
         ``horizons_h``, in hours.
     table : path-like
-        CSV to write: `COLUMNS`, a row per horizon and model. Scores are those of the metrics. On
+        CSV to write: `COLUMNS`, a row per horizon and model. Scores are those of the metrics,
+        ``auroc_within_stays`` the event stays that the AUROC within stays is of. On
         the rows of the first model stand the differences to the second: of the AUROC with
         DeLong's interval and p value, epochs taken as independent (``auroc_difference_…, p``) and
         clustered by patient (``clustered_…``), of the AUPRC with the interval of a paired
@@ -107,7 +111,7 @@ def compare_arrest_models(
             of_horizon[0] |= _differences(a, b, hours, weights)
         rows += of_horizon
     compared = pd.DataFrame(rows, columns=COLUMNS).assign(data=study.data)
-    compared = compared.astype(dict.fromkeys(_SIZES, "Int64"))
+    compared = compared.astype(dict.fromkeys([*_SIZES, f"{WITHIN}_stays"], "Int64"))
     write_csv(compared, table)
     draw_models(compared, figure, study)
 
@@ -116,16 +120,16 @@ def _scores(path: str | Path, hours: float, test: pd.DataFrame) -> dict[str, Any
     """Return the scores of one horizon from the metrics of a model."""
     table = read_columns(path, _READ)
     table = table[table["horizon_h"] == hours].set_index("score")
-    if not set(SCORES) <= set(table.index) or set(table["n"]) != {len(test)}:
+    if not {*SCORES, WITHIN} <= set(table.index) or set(table.drop(WITHIN)["n"]) != {len(test)}:
         raise InputError(
             f"does not have all scores of the {len(test)} test epochs at {hours:g} h",
             file=path,
             remedy=_METRICS_REMEDY,
         )
     row = {name: table[name].iloc[0] for name in ("title", *_SIZES, "threshold", "suppressed")}
-    for score in SCORES:
+    for score in (*SCORES, WITHIN):
         row |= {f"{score}{end}": table.at[score, name] for name, end in _ENDS.items()}
-    return row
+    return row | {f"{WITHIN}_stays": table.at[WITHIN, "stays"]}
 
 
 def _published(model: str, hours: float) -> dict[str, float]:

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mimicflow.arrest.results.within_stays import WITHIN
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel, mark_published
 from mimicflow.evaluation.scores import thin
@@ -21,9 +22,10 @@ from mimicflow.evaluation.study import Study
 
 SIZE = (8.6, 5.4)
 _STYLES = [*LINES, (INK, (0, (3, 1, 1, 1)))]
-_TESTS = {
-    "auroc": "difference, p of DeLong by patient",
-    "auprc": "difference (95 % interval)",
+_PANELS = {
+    "auroc": ("AUROC across stays", "beside: difference, p of DeLong by patient"),
+    WITHIN: ("AUROC within event stays", "beside: stays with epochs near and far"),
+    "auprc": ("AUPRC", "beside: difference (95 % interval)"),
 }
 _POINTS = 1000  # of a curve: the eye cannot separate more
 
@@ -106,7 +108,7 @@ def draw_precision_recall(
 
 
 def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
-    """Draw AUROC and AUPRC of the models at every horizon, and their difference.
+    """Draw AUROC, across and within stays, and AUPRC of the models at every horizon.
 
     Behind the AUROC of the first model stands its difference with the p value of DeLong's test
     clustered by patient, behind its AUPRC the difference with the 95 % interval of the bootstrap.
@@ -121,18 +123,32 @@ def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
         Whose figure it is.
     """
     rows, headings = _lines(table)
-    size = (14.5, 2.1 + 0.34 * (len(rows) + len(headings)))
+    size = (20, 2.1 + 0.34 * (len(rows) + len(headings)))
     with figure_file(path, study, size) as figure:
-        panels = figure.subplots(1, 2, sharey=True)
-        for axes, score in zip(panels, ("auroc", "auprc"), strict=True):
+        panels = figure.subplots(1, len(_PANELS), sharey=True)
+        for axes, (score, (name, beside)) in zip(panels, _PANELS.items(), strict=True):
             shown = {line: row for line, row in rows.items() if pd.notna(row[score])}
-            forest_panel(axes, shown, score, score.upper(), _notes(shown, score))
-            published = {line: row[f"published_{score}"] for line, row in shown.items()}
-            mark_published(axes, published, "published, another hospital")
-            axes.set_title(f"{score.upper()} (95 % interval)   {_TESTS[score]}", fontsize=10)
+            forest_panel(axes, shown, score, name, _notes(shown, score))
+            if score == WITHIN:
+                axes.axvline(0.5, color=GREY, linewidth=1, linestyle=":", label="chance")
+                _say_nothing_is_far(axes, rows)
+            else:
+                published = {line: row[f"published_{score}"] for line, row in shown.items()}
+                mark_published(axes, published, "published, another hospital")
+            axes.set_title(f"{name} (95 % interval)\n{beside}", fontsize=10, loc="left")
         forest_lines(panels[0], rows, headings)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
+        named = [axes.get_legend_handles_labels() for axes in panels]
+        handles = {label: of for all_of in named for of, label in zip(*all_of, strict=True)}
+        entries = [*handles.values()][::-1], [*handles][::-1]
+        figure.legend(*entries, loc="outside lower center", ncols=len(handles))
+
+
+def _say_nothing_is_far(axes: Axes, rows: Mapping[int, pd.Series]) -> None:
+    """Say why a horizon has no AUROC within stays: their epochs are all near, or all far."""
+    for line, row in rows.items():
+        if row[f"{WITHIN}_stays"] == 0:
+            axes.annotate("no stay with both", (1.02, line), color=GREY, va="center", fontsize=8.5,
+                          xycoords=("axes fraction", "data"))  # fmt: skip
 
 
 def _styled(
@@ -190,6 +206,9 @@ def _lines(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
 def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
     """Return what stands behind the figures of each line: the difference and its test."""
     notes = {}
+    if score == WITHIN:
+        stays = {line: row[f"{WITHIN}_stays"] for line, row in rows.items()}
+        return {line: f"   {number:,} stays" for line, number in stays.items() if pd.notna(number)}
     for line, row in rows.items():
         difference = row[f"{score}_difference"]
         if pd.isna(difference):

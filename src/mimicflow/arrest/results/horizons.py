@@ -22,6 +22,7 @@ from mimicflow.arrest.results.horizon_scores import (
     published_of,
     read_epochs,
 )
+from mimicflow.arrest.results.within_stays import WITHIN, Within, score_within_stays
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.statistics.metrics import Estimate, choose_thresholds, curves
 from mimicflow.evaluation.study import Study
@@ -35,6 +36,7 @@ COLUMNS = [
 ]
 _COUNTS = ["patients", "stays", "event_stays", "n", "events"]
 _NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+_HIDDEN = Within(_NOTHING, None, None, None, None, suppressed=True)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Horizon:
     threshold: float
     scores: dict[str, Estimate]
     suppressed: bool
+    within: Within
 
 
 def score_horizons(
@@ -73,7 +76,10 @@ def score_horizons(
         epochs of its horizon.
     metrics : path-like
         CSV to write: `COLUMNS`, a row per horizon and score. ``n`` and ``events`` count epochs,
-        ``event_stays`` the stays with at least one event epoch.
+        ``event_stays`` the stays with at least one event epoch. The score ``auroc_within`` compares
+        near and far epochs of the same event stay
+        (`mimicflow.arrest.results.within_stays.score_within_stays`): its counts are those of the
+        stays that have both.
     roc, prc : path-like
         PNG to write.
     study : Study
@@ -157,17 +163,18 @@ def _score(
     threshold = choose_threshold(validation, hours, options)
     patient = test["subject_id"].to_numpy()
     suppressed = len(np.unique(label)) > 1 and not may_be_shown(label, patient, smallest)
+    within = score_within_stays(test, hours, weights, smallest)
     if len(np.unique(label)) < 2:
         _LOG.warning(
             "no scores at %g h: all %d test epochs have label %d", hours, len(label), label[0]
         )
     if suppressed:
         _LOG.warning("the scores at %g h are suppressed: under %d patients", hours, smallest)
-        return Horizon(hours, label, threshold, dict.fromkeys(SCORES, _NOTHING), True)
+        return Horizon(hours, label, threshold, dict.fromkeys(SCORES, _NOTHING), True, _HIDDEN)
     scores = estimate_scores(label, test["probability"].to_numpy(), patient, threshold, weights)
     if len(np.unique(label)) < 2:
         scores = dict.fromkeys(SCORES, _NOTHING)
-    return Horizon(hours, label, threshold, scores, False)
+    return Horizon(hours, label, threshold, scores, False, within)
 
 
 def _rows(
@@ -184,11 +191,21 @@ def _rows(
         "threshold": horizon.threshold,
         "suppressed": horizon.suppressed,
     }
+    within = horizon.within
+    of_both_sides = {
+        "patients": within.patients,
+        "stays": within.stays,
+        "event_stays": within.stays,
+        "n": None if within.near is None or within.far is None else within.near + within.far,
+        "events": within.near,
+        "suppressed": within.suppressed,
+    }
     return [
         row
+        | (of_both_sides if score == WITHIN else {})
         | {"score": score, "value": value, "lower": lower, "upper": upper}
         | {"published": published.get((horizon.hours, score), float("nan"))}
-        for score, (value, lower, upper) in horizon.scores.items()
+        for score, (value, lower, upper) in (horizon.scores | {WITHIN: within.auroc}).items()
     ]
 
 

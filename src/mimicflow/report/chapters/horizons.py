@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ from mimicflow.report.chapters.models import System, difference
 from mimicflow.report.inputs import label, read_table
 
 RANKING = ["auroc", "auprc"]
+WITHIN = "auroc_within"
 OPERATING = ["sensitivity", "specificity", "precision", "accuracy", "f1"]
 # Prefix of the columns of a test -> how it takes the epochs.
 TESTS = {"auroc_difference": "epochs taken as independent", "clustered": "clustered by patient"}
@@ -38,8 +40,10 @@ def comparison(system: System, path: Path) -> Section:
     needed = [f"{score}{end}" for score in RANKING for end in _ENDS]
     needed += [f"published_{score}" for score in RANKING]
     needed += ["patients", "stays", "n", "events", "event_stays", "clustered_p"]
+    needed += [*(f"{WITHIN}{end}" for end in _ENDS), f"{WITHIN}_stays"]
     frame = read_table(path, "horizon_h", "model", "title", *needed)
-    blocks: list[Block] = [_chart(frame, score) for score in RANKING]
+    frame[f"published_{WITHIN}"] = float("nan")
+    blocks: list[Block] = [_chart(frame, score) for score in ("auroc", WITHIN, "auprc")]
     blocks = [block for block in blocks if isinstance(block, Chart) and block.table.rows]
     blocks.append(_by_horizon(system, frame))
     # Only the first model has differences, and only where both have scores.
@@ -62,6 +66,8 @@ def _chart(frame: pd.DataFrame, score: str) -> Chart:
     points = points.dropna(subset=["value"])
     name = label("score", score)
     caption = f"{name} with 95 % interval by patient, for arrests within each horizon."
+    if score == WITHIN:
+        caption += " Dashed line: chance. Across stays, the patient is compared as well."
     columns = [("Arrest", False), ("Model", False), (f"{name} (95 % CI)", True)]
     rows = [
         [row.row, row.group, with_interval(row.value, row.low, row.high)]
@@ -76,7 +82,8 @@ def _chart(frame: pd.DataFrame, score: str) -> Chart:
         points = points.drop(columns="beside")
     groups = " and ".join(dict.fromkeys(points["group"]))
     description = f"Dot plot of the {name} at {points['row'].nunique()} horizons. {groups}."
-    chart = grouped_charts.grouped_forest(points, name, of="Model")
+    chance = 0.5 if score == WITHIN else None
+    chart = grouped_charts.grouped_forest(points, name, line=chance, of="Model")
     spec = charts.specification(chart, description)
     return Chart(caption, description, spec, table(caption, columns, rows), wide=True)
 
@@ -86,6 +93,7 @@ def _by_horizon(system: System, frame: pd.DataFrame) -> Table:
     for score in RANKING:
         columns.append((f"{label('score', score)} (95 % CI)", True))
         columns.append((f"Published {label('score', score)}", True))
+    columns += [(f"{label('score', WITHIN)} (95 % CI)", True), ("Stays with both", True)]
     rows: list[list[str]] = []
     for hours, part in frame.groupby("horizon_h", sort=False):
         rows.append([f"{within(float(str(hours)))}: {_size(part.iloc[0], shown)}"])
@@ -94,11 +102,14 @@ def _by_horizon(system: System, frame: pd.DataFrame) -> Table:
             for score in RANKING:
                 cells.append(with_interval(*(row[f"{score}{end}"] for end in _ENDS)) or DASH)
                 cells.append(number(row[f"published_{score}"]) or DASH)
+            cells.append(with_interval(*(row[f"{WITHIN}{end}"] for end in _ENDS)) or DASH)
+            cells.append(_stays_with_both(row, shown))
             rows.append(cells)
     size = frame.iloc[0]
     texts = (f"{count(size[name], system.smallest)} {name}" for name in ("patients", "stays"))
     caption = "Scores by horizon. All horizons have the same held-out epochs, "
     caption += f"{count(size['n'], system.smallest)} of {' and '.join(texts)}."
+    caption += " Stays with both: event stays with epochs within the horizon and further away."
     return table(caption, columns, rows)
 
 
@@ -110,6 +121,11 @@ def _size(row: pd.Series, shown: Shown) -> str:
     # Beside a count that is not written, its share would give it away.
     share = f" ({number(100 * row['events'] / row['n'], 1)} %)" if events[0].isdigit() else ""
     return f"arrests follow {events} epochs{share} of {stays} stays"
+
+
+def _stays_with_both(row: dict[str, Any], shown: Shown) -> str:
+    stays = row[f"{WITHIN}_stays"]
+    return DASH if pd.isna(stays) else shown.write(stays, "event stays")
 
 
 def _differences(system: System, frame: pd.DataFrame, tested: pd.DataFrame) -> list[Block]:

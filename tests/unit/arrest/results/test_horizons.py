@@ -39,6 +39,15 @@ def scored(folder, table, options=OPTIONS, *, synthetic=True):
     return pd.read_csv(output)
 
 
+def within_stays(test, hours):
+    areas = []
+    for _, stay in test[test["label"] == 1].groupby("stay_id"):
+        near = stay["hours_to_arrest"] <= hours
+        if near.nunique() == 2:
+            areas.append(roc_auc_score(near, stay["probability"]))
+    return np.mean(areas) if areas else np.nan
+
+
 @pytest.fixture(scope="module")
 def table():
     return made.predictions()
@@ -64,10 +73,12 @@ def test_scores_are_those_of_scikit_learn(table, metrics):
             "precision": precision_score(label, flagged),
             "accuracy": accuracy_score(label, flagged),
             "f1": f1_score(label, flagged),
+            "auroc_within": within_stays(test, hours),
         }
-        assert found.to_dict() == pytest.approx(expected, abs=1e-12)
-        assert (rows["events"] == label.sum()).all()
-        assert (rows["n"] == len(test)).all()
+        assert found.to_dict() == pytest.approx(expected, abs=1e-12, nan_ok=True)
+        across = rows[rows["score"] != "auroc_within"]
+        assert (across["events"] == label.sum()).all()
+        assert (across["n"] == len(test)).all()
 
 
 def test_threshold_is_the_lowest_with_the_specificity_out_of_fold(table, metrics):
@@ -92,14 +103,16 @@ def test_columns_counts_and_published_figures(metrics, table):
             "precision": 0.053,
             "accuracy": np.nan,
             "f1": 0.1,
+            "auroc_within": np.nan,
         },
         nan_ok=True,
     )
     assert metrics[metrics["horizon_h"] < 24]["published"].isna().all()
     test = table[table["split"] == "test"]
-    assert set(metrics["patients"]) == {test["subject_id"].nunique()}
-    assert set(metrics["event_stays"]) == {test.loc[test["label"] == 1, "stay_id"].nunique()}
-    ordered = metrics[["lower", "value", "upper"]].to_numpy()
+    across = metrics[metrics["score"] != "auroc_within"]
+    assert set(across["patients"]) == {test["subject_id"].nunique()}
+    assert set(across["event_stays"]) == {test.loc[test["label"] == 1, "stay_id"].nunique()}
+    ordered = across[["lower", "value", "upper"]].to_numpy()
     assert (np.diff(ordered, axis=1) >= 0).all()
 
 
@@ -143,7 +156,8 @@ def test_a_horizon_without_events_is_reported_and_no_crash(tmp_path, table, capl
     found = scored(tmp_path, late)
     last = found[found["horizon_h"] == 1]
     assert (last["events"] == 0).all()
-    assert (last["n"] == (late["split"] == "test").sum()).all()
+    across = last[last["score"] != "auroc_within"]
+    assert (across["n"] == (late["split"] == "test").sum()).all()
     assert last[["value", "lower", "upper", "threshold"]].isna().all(axis=None)
     assert found[found["horizon_h"] == 3]["value"].notna().all()
     assert "no scores at 1 h: all" in caplog.text
@@ -154,7 +168,7 @@ def test_thresholds_alone_are_missing_where_only_validation_has_no_events(tmp_pa
     late = table[~((table["hours_to_arrest"] <= 2) & (table["split"] == "validation"))]
     found = scored(tmp_path, late, OPTIONS | {"horizons_h": [1]}).set_index("score")["value"]
     assert found[["auroc", "auprc"]].notna().all()
-    assert found.drop(["auroc", "auprc"]).isna().all()
+    assert found.drop(["auroc", "auprc", "auroc_within"]).isna().all()
 
 
 def test_real_horizons_of_few_patients_are_suppressed(tmp_path, table, texts):
