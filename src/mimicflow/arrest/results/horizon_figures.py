@@ -146,7 +146,8 @@ def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
 def _say_nothing_is_far(axes: Axes, rows: Mapping[int, pd.Series]) -> None:
     """Say why a horizon has no AUROC within stays: their epochs are all near, or all far."""
     for line, row in rows.items():
-        if row[f"{WITHIN}_stays"] == 0:
+        stays = row[f"{WITHIN}_stays"]
+        if pd.notna(stays) and stays == 0:
             axes.annotate("no stay with both", (1.02, line), color=GREY, va="center", fontsize=8.5,
                           xycoords=("axes fraction", "data"))  # fmt: skip
 
