@@ -14,7 +14,10 @@ ARREST_FILES = [
     *(
         f"results/arrest/{model}/{file}"
         for model in ARREST_MODELS
-        for file in ("metrics.csv", "alarms.csv", "shap.png", "calibration.png")
+        for file in (
+            *("metrics.csv", "alarms.csv", "shap.png"),
+            *("calibration.png", "calibration_by_horizon.png"),
+        )
     ),
 ]
 
@@ -89,6 +92,36 @@ rule calibrate_epochs:
         study=study("arrest"),
     script:
         "../workflow/scripts/calibrate_epochs.py"
+
+
+rule calibrate_horizons:
+    """The same at every horizon, as predicted and recalibrated to the horizon out of fold."""
+    input:
+        predictions="results/arrest/{arrest_model}/predictions.parquet",
+        code=sources("arrest.results.calibration"),
+    output:
+        table="results/arrest/{arrest_model}/calibration_by_horizon.csv",
+        figure=report(
+            "results/arrest/{arrest_model}/calibration_by_horizon.png",
+            caption="../workflow/report/arrest/calibration_by_horizon.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "calibration by horizon"},
+        ),
+    log:
+        "results/logs/calibrate_horizons/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/calibrate_horizons/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        options=lookup("arrest/evaluation", within=config),
+        study=study("arrest"),
+    script:
+        "../workflow/scripts/calibrate_horizons.py"
 
 
 rule score_alarms:
