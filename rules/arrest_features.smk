@@ -133,6 +133,36 @@ rule count_epochs:
         "../workflow/scripts/count_epochs.py"
 
 
+rule describe_arrest_cohort:
+    """The cohort by outcome: age, sex, unit, monitor, how much was recorded and kept."""
+    input:
+        spine="results/arrest/spine.parquet",
+        groups="results/arrest/groups.parquet",
+        plan="results/arrest/epochs.parquet",
+        measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        code=sources("arrest.results.description"),
+    output:
+        report(
+            "results/arrest/table_one.csv",
+            caption="../workflow/report/arrest/table_one.rst",
+            category="arrest",
+            labels={"table": "cohort by outcome"},
+        ),
+    log:
+        "results/logs/describe_arrest_cohort.log",
+    benchmark:
+        "results/benchmarks/describe_arrest_cohort.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        study=study("arrest", draws=False),
+    script:
+        "../workflow/scripts/describe_arrest_cohort.py"
+
+
 rule gather_features:
     """What a model learns from: one row per kept epoch, the same rows for both models."""
     input:

@@ -9,7 +9,10 @@ STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arre
 ARREST_FILES = [
     *(
         f"results/arrest/{file}"
-        for file in ("comparison.csv", "monitors.csv", "hrv_over_time.png", "epochs.csv")
+        for file in (
+            *("comparison.csv", "monitors.csv", "table_one.csv", "epochs.csv"),
+            "hrv_over_time.png",
+        )
     ),
     *(
         f"results/arrest/{model}/{file}"

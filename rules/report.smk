@@ -62,7 +62,10 @@ EVALUATION = [
     ),
     *collect(
         "results/arrest/{table}.csv",
-        table=["attrition", "exclusions", "epochs", "comparison", "hrv_over_time"],
+        table=[
+            *("attrition", "exclusions", "table_one", "epochs", "comparison"),
+            "hrv_over_time",
+        ],
     ),
     *collect("results/arrest/single/{table}.csv", table=PROTOCOL_TABLES),
     *collect(

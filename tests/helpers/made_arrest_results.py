@@ -105,6 +105,17 @@ def _write_cohort(root: Path, real: bool) -> None:
         for reason, text, stays, patients, recordings in reasons
     ]
     write_csv(rows, root / "exclusions.csv")
+    table = [
+        {"variable": variable, "level": level, "overall": overall, "control": "62.9"}
+        | {"event": "<10" if real else "66.2", "missing": "0", "smd": "0.21"}
+        | {"data": "real" if real else "synthetic"}
+        for variable, level, overall in (
+            ("Stays, n", "", "425"),
+            ("Age (years), median (IQR)", "", "63.0 (52.0–74.0)"),
+            ("Monitor, n (%)", "IntelliVue", "301 (70.8)"),
+        )
+    ]
+    write_csv(table, root / "table_one.csv")
 
 
 def _write_epochs(path: Path, real: bool) -> None:

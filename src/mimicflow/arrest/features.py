@@ -82,7 +82,7 @@ def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str |
         When the measured epochs are not those of the plan.
     """
     epochs = pd.read_parquet(plan, columns=["epoch_id", "subject_id", "stay_id", "label"])
-    reasons = _read_all(measured, ["reason"], epochs["epoch_id"])["reason"]
+    reasons = read_measured(measured, ["reason"], epochs["epoch_id"])["reason"]
     epochs = epochs.assign(reason=reasons.to_numpy())
     rows = []
     for label, stays in _STAYS.items():
@@ -146,8 +146,8 @@ def gather_features(
         When no epoch is kept, or none of one class in a part of the split.
     """
     epochs = pd.read_parquet(plan)
-    reasons = _read_all(measured, ["reason"], epochs["epoch_id"])["reason"]
-    features = _read_all(values, list(names), epochs["epoch_id"])
+    reasons = read_measured(measured, ["reason"], epochs["epoch_id"])["reason"]
+    features = read_measured(values, list(names), epochs["epoch_id"])
     of_stay = pd.read_parquet(spine, columns=["stay_id", "split", "fold"]).set_index("stay_id")
     kept = (reasons == "").to_numpy()
     rows = epochs[kept].join(of_stay, on="stay_id")
@@ -161,8 +161,25 @@ def gather_features(
     write_parquet(table.astype({"fold": "int64"}), output)
 
 
-def _read_all(paths: Sequence[str | Path], names: list[str], epoch_id: pd.Series) -> pd.DataFrame:
-    """Read columns of all shards, in the order of the plan's epochs, which they must match."""
+def read_measured(
+    paths: Sequence[str | Path], names: list[str], epoch_id: pd.Series
+) -> pd.DataFrame:
+    """Return columns of all shards, in the order of the plan's epochs, which they must match.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Parquet of the measured epochs, all shards.
+    names : list of str
+        Columns.
+    epoch_id : pandas.Series
+        Those of the plan, ascending.
+
+    Raises
+    ------
+    InputError
+        When they are other epochs.
+    """
     parts = [pd.read_parquet(path, columns=["epoch_id", *names]) for path in paths]
     # Concatenation with a part without rows would change types.
     rows = pd.concat([part for part in parts if len(part)] or parts[:1])

@@ -57,6 +57,7 @@ def test_the_made_files_have_the_columns_that_are_written(
 def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
     assert [heading.text for heading in arrest.all("h3")] == [
         "Flow of patients",
+        "Cohort by outcome",
         "Epochs kept and dropped",
         "Comparison of the models",
         "Decisions at a threshold",
@@ -345,6 +346,17 @@ def test_the_course_of_each_measure_is_drawn_and_reported(arrest: Element, html:
     ]
 
 
+def test_the_cohort_stands_by_outcome_as_in_its_file(real_arrest: Element):
+    [cohort] = tables(real_arrest, "Characteristics of the cohort by outcome")
+    assert headings(cohort)[1:4] == ["Overall", "Without an arrest", "With an arrest"]
+    assert rows_of(cohort)[1][:4] == [
+        "Age (years), median (IQR)",
+        "63.0 (52.0–74.0)",
+        "62.9",
+        "<10",
+    ]
+
+
 def test_a_real_hour_of_few_patients_is_not_shown(real_arrest: Element, real_page: str):
     [hours] = tables(real_arrest, "TINN (ms) by hour before the arrest")
     assert rows_of(hours)[-1] == ["1 to 0", "–", "<10"]
@@ -355,6 +367,7 @@ def test_a_real_hour_of_few_patients_is_not_shown(real_arrest: Element, real_pag
 SECTIONS = {
     "attrition.csv": "Flow of patients",
     "exclusions.csv": "Flow of patients",
+    "table_one.csv": "Cohort by outcome",
     "epochs.csv": "Epochs kept and dropped",
     "comparison.csv": "Comparison of the models",
     "hrv_over_time.csv": "Change before the arrest",

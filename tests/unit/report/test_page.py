@@ -176,7 +176,7 @@ def test_ecgs_stand_in_the_order_of_the_confusion_table(page: Element):
 
 
 def test_table_one_groups_its_levels(page: Element):
-    [table] = tables(page, "Characteristics of the cohort")
+    table, _ = tables(page, "Characteristics of the cohort")  # of admission; the other of arrest
     rows = rows_of(table)
     at = rows.index(["Sex, n (%)"])
     assert rows[at + 1][0] == "Female"
