@@ -18,7 +18,7 @@ ARREST_FILES = [
         f"results/arrest/{model}/{file}"
         for model in ARREST_MODELS
         for file in (
-            *("metrics.csv", "alarms.csv", "shap.png"),
+            *("metrics.csv", "alarms.csv", "shap.png", "shap_dots.png"),
             *("calibration.png", "calibration_by_horizon.png"),
         )
     ),
@@ -177,6 +177,13 @@ rule explain_arrest_model:
             category="arrest",
             subcategory="{arrest_model}",
             labels={"figure": "SHAP ranking"},
+        ),
+        dots_figure=report(
+            "results/arrest/{arrest_model}/shap_dots.png",
+            caption="../workflow/report/arrest/shap_dots.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "SHAP values of all epochs"},
         ),
         dependence_figure=report(
             "results/arrest/{arrest_model}/dependence.png",

@@ -18,7 +18,12 @@ from scipy.stats import spearmanr
 
 from mimicflow.arrest.features import HRV, VITAL
 from mimicflow.arrest.model_folder import ArrestModel, load_model
-from mimicflow.arrest.results.explain_figures import MISSING, draw_dependence, draw_ranking
+from mimicflow.arrest.results.explain_figures import (
+    MISSING,
+    draw_dependence,
+    draw_dots,
+    draw_ranking,
+)
 from mimicflow.arrest.results.horizon_scores import EPOCH, draws_of_patients, estimate, quotient
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.calibration import quantile_bins
@@ -28,7 +33,7 @@ from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
 
-OUTPUTS = ("shap", "dependence", "ranking_figure", "dependence_figure")
+OUTPUTS = ("shap", "dependence", "ranking_figure", "dots_figure", "dependence_figure")
 COLUMNS = [
     *("model", "title", "feature", "unit", "rank", "mean_abs_shap", "lower", "upper"),
     *("direction", "known_share", "n", "events", "patients", "published_rank", "data"),
@@ -72,7 +77,8 @@ def explain_arrest_model(
         correlation of value and SHAP value, above 0 where high values raise the risk),
         ``dependence`` (CSV of `DEPENDENCE`, a row per leading feature and bin of its values: the
         median value and its range, the mean SHAP value and its 10th and 90th percentile; bin 0 are
-        the epochs in which it is not known), and a PNG of each.
+        the epochs in which it is not known), and a PNG of each; ``dots_figure`` has a dot for
+        each epoch and feature.
     study : Study
         Whose model it is, and how patients are drawn. Bins of the dependence with fewer patients
         than its smallest cell are left out, and events of fewer are not counted.
@@ -114,6 +120,8 @@ def explain_arrest_model(
     write_csv(table, outputs["shap"])
     write_csv(bins, outputs["dependence"])
     draw_ranking(table, outputs["ranking_figure"], study)
+    ranked = shap[:, [model.features.index(feature) for feature in table["feature"]]]
+    draw_dots(table, epochs, ranked, outputs["dots_figure"], study)
     draw_dependence(table.head(top), bins, outputs["dependence_figure"], study)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import shap as shap_package
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
@@ -65,6 +66,92 @@ def draw_ranking(table: pd.DataFrame, path: str | Path, study: Study) -> None:
             ],
             loc="lower right",
         )
+
+
+def draw_dots(
+    table: pd.DataFrame, epochs: pd.DataFrame, shap: np.ndarray, path: str | Path, study: Study
+) -> None:
+    """Draw the SHAP values of every epoch as a dot, coloured by the rank of the feature's value.
+
+    No value of a feature is drawn. Of real patients no dot stands alone at an end: dots lie no
+    further out than the smallest cell of patients reach.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``shap`` of `mimicflow.arrest.results.explain.explain_arrest_model`: k rows.
+    epochs : pandas.DataFrame
+        n rows, with ``subject_id`` and the features.
+    shap : numpy.ndarray of shape (n, k)
+        Log-odds, in the order of the rows of ``table``.
+    path : path-like
+        PNG to write.
+    study : Study
+        Whose figure it is; its seed decides the order in which dots lie over each other.
+    """
+    shown = list(table["feature"].head(_SHOWN))
+    first = table.iloc[0]
+    with figure_file(path, study, (7.6, max(3.6, 2.2 + 0.3 * len(shown)))) as figure:
+        axes = figure.add_subplot()
+        # With fewer, what half of them reach is reached by too few.
+        if study.smallest_cell and first["patients"] < 2 * study.smallest_cell:
+            axes.text(0.5, 0.5, "too few patients\nto be shown", transform=axes.transAxes,
+                      ha="center", va="center", color=GREY)  # fmt: skip
+        else:
+            places = within_reach(
+                shap[:, : len(shown)], epochs["subject_id"].to_numpy(), study.smallest_cell
+            )
+            _dots(axes, places, epochs[shown].rank(pct=True).to_numpy(), shown, study.seed)
+        axes.set_xlabel("SHAP value (log-odds), a dot per epoch", fontsize=10)
+        axes.set_title(
+            f"{first['title']}: {len(shown)} of {len(table)} features\n"
+            f"{first['n']:,} held-out epochs of {first['patients']:,} patients{_events(first)}"
+        )
+
+
+def within_reach(values: np.ndarray, patient: np.ndarray, smallest: int) -> np.ndarray:
+    """Return values moved to where at least ``smallest`` patients reach, on either side.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of shape (n, k)
+        Of each epoch.
+    patient : numpy.ndarray of shape (n,)
+        Of each epoch; at least twice ``smallest`` of them.
+    smallest : int
+        0 moves nothing.
+    """
+    if not smallest:
+        return values
+    of_patient = pd.DataFrame(values).groupby(patient)
+    low = np.sort(of_patient.min().to_numpy(), axis=0)[smallest - 1]
+    high = np.sort(of_patient.max().to_numpy(), axis=0)[-smallest]
+    return np.clip(values, low, high)
+
+
+def _dots(axes: Axes, places: np.ndarray, ranks: np.ndarray, names: list[str], seed: int) -> None:
+    """Draw the swarm of the package shap, which shuffles by NumPy's global generator."""
+    state = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        shap_package.plots.beeswarm(
+            shap_package.Explanation(values=places, data=ranks, feature_names=names),
+            order=np.arange(len(names)),
+            max_display=len(names),
+            group_remaining_features=False,
+            color_bar_label="Value, by rank (grey: unknown)",
+            s=9,
+            ax=axes,
+            plot_size=None,
+            show=False,
+        )
+    finally:
+        np.random.set_state(state)
+    axes.tick_params(axis="both", labelsize=8.5)
+    axes.tick_params(axis="y", length=0)
+    bar = axes.get_figure(root=True).axes[-1]
+    bar.tick_params(labelsize=8.5)
+    bar.set_ylabel(bar.get_ylabel(), fontsize=9, labelpad=4)
 
 
 def draw_dependence(

@@ -10,6 +10,7 @@ import made_arrest_predictions as made
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from scipy.stats import spearmanr
 
 from mimicflow.arrest.results.explain import (
@@ -20,6 +21,7 @@ from mimicflow.arrest.results.explain import (
     rank_features,
     shap_values,
 )
+from mimicflow.arrest.results.explain_figures import within_reach
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.study import Study
 from mimicflow.hrv.preprocessing import Preprocessing
@@ -56,6 +58,7 @@ class Files:
             "shap": folder / "shap.csv",
             "dependence": folder / "dependence.csv",
             "ranking_figure": folder / "shap.png",
+            "dots_figure": folder / "shap_dots.png",
             "dependence_figure": folder / "dependence.png",
         }
 
@@ -137,6 +140,60 @@ def test_dependence_table_and_real_bins(files, texts):
     table, bins = files.explain(top=2, study=Study(draws=50, smallest=100))
     assert bins.empty
     assert table["events"].isna().all()
+    assert "too few patients\nto be shown" in texts
+
+
+@pytest.fixture
+def dots(monkeypatch):
+    """The places of the dots of each feature that a figure draws, the first feature last."""
+    drawn = []
+    scatter = Axes.scatter
+
+    def gather(axes, x, y, *arguments, **options):
+        drawn.append(np.asarray(x))
+        return scatter(axes, x, y, *arguments, **options)
+
+    monkeypatch.setattr(Axes, "scatter", gather)
+    return drawn
+
+
+def test_every_epoch_is_a_dot_of_each_feature(files, dots):
+    np.random.seed(3)
+    files.explain()
+    first, after = files.outputs["dots_figure"].read_bytes(), np.random.random()
+    test = files.table[files.table["split"] == "test"]
+    # Those of which the value is known, and grey those of which it is not.
+    of_feature = [np.r_[known, other] for known, other in zip(dots[::2], dots[1::2], strict=True)]
+    shap = files.booster.predict(test[made.MEASURES], pred_contrib=True)[:, :-1]
+    order = np.argsort(np.abs(shap).mean(axis=0))
+    assert len(of_feature) == len(made.MEASURES)
+    for places, feature in zip(of_feature, order, strict=True):
+        assert np.sort(places) == pytest.approx(np.sort(shap[:, feature]))
+    files.explain()
+    assert files.outputs["dots_figure"].read_bytes() == first
+    np.random.seed(3)
+    assert np.random.random() == after  # the generator of others is left as it was
+
+
+def test_a_dot_lies_no_further_out_than_some_patients_reach():
+    patient = np.repeat(np.arange(6), 2)
+    values = np.c_[np.arange(12.0), np.r_[np.zeros(11), 50.0]]
+    found = within_reach(values, patient, 3)
+    # The lowest of each patient: 0, 2, 4, …; the highest: 1, 3, 5, …, 11.
+    assert [found[:, 0].min(), found[:, 0].max()] == [4, 7]
+    assert found[:, 1].max() == 0  # one patient alone
+    for place in (found[:, 0].min(), found[:, 0].max()):
+        assert len(set(patient[found[:, 0] == place])) >= 3
+    assert within_reach(values, patient, 0) is values
+
+
+def test_of_few_real_patients_no_dot_is_drawn(files, dots, texts):
+    files.explain(study=Study(draws=20))
+    assert dots
+    dots.clear()
+    n = files.table.loc[files.table["split"] == "test", "subject_id"].nunique()
+    files.explain(study=Study(draws=20, smallest=n // 2 + 1))
+    assert not dots
     assert "too few patients\nto be shown" in texts
 
 
