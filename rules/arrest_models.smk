@@ -25,13 +25,14 @@ rule select_features:
         features="results/arrest/{arrest_model}/features.parquet",
         code=sources("arrest.selection"),
     output:
-        report(
+        selected=report(
             "results/arrest/{arrest_model}/selected_features.csv",
             caption="../workflow/report/arrest/selection.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"table": "selected features"},
         ),
+        rounds="results/arrest/{arrest_model}/selection_rounds.csv",
     log:
         "results/logs/select_features/{arrest_model}.log",
     benchmark:
@@ -46,6 +47,35 @@ rule select_features:
         seed=config["seed"],
     script:
         "../workflow/scripts/select_features.py"
+
+
+rule draw_selection:
+    """The rounds of Boruta: how important each feature was, and how often it beat the best shadow."""
+    input:
+        selected="results/arrest/{arrest_model}/selected_features.csv",
+        rounds="results/arrest/{arrest_model}/selection_rounds.csv",
+        code=sources("arrest.results.selection_figures"),
+    output:
+        report(
+            "results/arrest/{arrest_model}/selection.png",
+            caption="../workflow/report/arrest/selection_rounds.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"figure": "rounds of Boruta"},
+        ),
+    log:
+        "results/logs/draw_selection/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/draw_selection/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        study=study("arrest", draws=False),
+    script:
+        "../workflow/scripts/draw_selection.py"
 
 
 rule tune_arrest_model:

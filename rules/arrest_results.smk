@@ -18,7 +18,7 @@ ARREST_FILES = [
         f"results/arrest/{model}/{file}"
         for model in ARREST_MODELS
         for file in (
-            *("metrics.csv", "alarms.csv", "shap.png", "shap_dots.png"),
+            *("selection.png", "metrics.csv", "alarms.csv", "shap.png", "shap_dots.png"),
             *("calibration.png", "calibration_by_horizon.png"),
         )
     ),

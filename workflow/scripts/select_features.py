@@ -8,6 +8,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.features,
         options=snakemake.params.selection,
         seed=snakemake.params.seed,
-        output=snakemake.output[0],
+        output=snakemake.output.selected,
+        rounds=snakemake.output.rounds,
         threads=snakemake.threads,
     )

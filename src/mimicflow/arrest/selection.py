@@ -83,6 +83,7 @@ def select_features(
     seed: int,
     output: str | Path,
     *,
+    rounds: str | Path | None = None,
     threads: int = 1,
 ) -> None:
     """Judge each feature on the development epochs.
@@ -100,6 +101,9 @@ def select_features(
         in log odds, and ``shadow``, that of the best shadow, both averaged over the rounds in
         which the feature took part; ``hits``, in how many of those ``rounds`` it beat that
         shadow; ``decision`` (accepted, tentative, rejected).
+    rounds : path-like, optional
+        CSV to write: ``round`` (from 1), ``feature, importance, shadow``, a row per round and
+        feature that took part, the same most important feature first.
     threads : int
         Of LightGBM; the result does not depend on it.
 
@@ -134,6 +138,8 @@ def select_features(
             "(below about 10 nothing can be accepted)",
         )
     write_csv(table, output)
+    if rounds is not None:
+        write_csv(competition.course(data.features, list(table["feature"])), rounds)
 
 
 def read_selected(selected: str | Path, features: str | Path) -> tuple[str, ...]:
@@ -225,6 +231,14 @@ class ShapBoruta(BorutaPy):
             }
         )
         return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+
+    def course(self, features: tuple[str, ...], order: list[str]) -> pd.DataFrame:
+        """Return the table of rounds that `select_features` writes, features in this order."""
+        wide = pd.DataFrame(self.importance, columns=list(features))[order]
+        wide.insert(0, "round", np.arange(1, len(wide) + 1))
+        long = wide.melt("round", var_name="feature", value_name="importance").dropna()
+        long["shadow"] = np.array(self.best_shadow)[long["round"] - 1]
+        return long.sort_values("round", kind="stable", ignore_index=True)
 
     def _check_params(self, X: np.ndarray, y: np.ndarray) -> None:
         # BorutaPy's own check refuses NaN, which LightGBM takes.

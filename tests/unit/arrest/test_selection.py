@@ -28,7 +28,8 @@ OPTIONS = {"rounds": 30, "trees": 40, "shadow": "patient"}
 def select(folder: Path, frame: pd.DataFrame | None = None, threads=1, **changed) -> pd.DataFrame:
     output = folder / "selected_features.csv"
     features = write_features(folder, frame)
-    select_features(features, {**OPTIONS, **changed}, 0, output, threads=threads)
+    rounds = folder / "selection_rounds.csv"
+    select_features(features, {**OPTIONS, **changed}, 0, output, rounds=rounds, threads=threads)
     return pd.read_csv(output)
 
 
@@ -48,8 +49,15 @@ def permute_patients(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory) -> pd.DataFrame:
-    return select(tmp_path_factory.mktemp("selection"))
+def folder(tmp_path_factory) -> Path:
+    found = tmp_path_factory.mktemp("selection")
+    select(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def usual(folder) -> pd.DataFrame:
+    return pd.read_csv(folder / "selected_features.csv")
 
 
 def test_signal_is_accepted_and_noise_of_every_kind_is_not(usual):
@@ -90,6 +98,24 @@ def test_the_table_says_how_it_was_decided(usual):
     assert (usual.loc[usual["decision"] == "rejected", "rounds"] < usual["rounds"].max()).any()
 
 
+def test_the_rounds_say_how_each_feature_came_to_its_decision(folder, usual):
+    rounds = pd.read_csv(folder / "selection_rounds.csv")
+
+    assert list(rounds.columns) == ["round", "feature", "importance", "shadow"]
+    assert (rounds.groupby("round")["shadow"].nunique() == 1).all()
+    assert list(rounds.loc[rounds["round"] == 1, "feature"]) == list(usual["feature"])
+    won = rounds["importance"] > rounds["shadow"]
+    of_feature = rounds.groupby("feature").agg(
+        importance=("importance", "mean"), shadow=("shadow", "mean"), rounds=("round", "size")
+    )
+    of_feature["hits"] = won.groupby(rounds["feature"]).sum()
+    expected = usual.set_index("feature")[of_feature.columns].sort_index()
+    pd.testing.assert_frame_equal(of_feature.sort_index(), expected, check_dtype=False)
+    # Whoever leaves does not come back.
+    last = rounds.groupby("feature")["round"].max()
+    assert last.equals(of_feature["rounds"].rename("round"))
+
+
 def test_the_same_bytes_in_any_order_of_rows_and_with_more_threads(tmp_path):
     few = {"rounds": 10, "trees": 6}
     first = tmp_path / "first"
@@ -98,8 +124,9 @@ def test_the_same_bytes_in_any_order_of_rows_and_with_more_threads(tmp_path):
     select(first, frame, **few)
     select(tmp_path, frame.sample(frac=1, random_state=3), threads=2, **few)
 
-    one, two = (folder / "selected_features.csv" for folder in (first, tmp_path))
-    assert one.read_bytes() == two.read_bytes()
+    for name in ("selected_features.csv", "selection_rounds.csv"):
+        one, two = (folder / name for folder in (first, tmp_path))
+        assert one.read_bytes() == two.read_bytes()
 
 
 def test_a_patient_shadow_holds_whole_series_of_other_patients():
