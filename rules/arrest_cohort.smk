@@ -27,14 +27,17 @@ rule build_registry:
     """The registry of MIMIC-IV: bedside recordings, ICU stays and their cardiac arrests."""
     input:
         patients=shards("results/tables/hosp/patients/{shard}.parquet"),
+        admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
         procedures_icd=shards("results/tables/hosp/procedures_icd/{shard}.parquet"),
         icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
         procedureevents=shards("results/tables/icu/procedureevents/{shard}.parquet"),
+        chartevents=shards("results/tables/icu/chartevents/{shard}.parquet"),
         manifest="results/arrest/manifest.json",
         code=sources(
             "bedside.mimic_registry",
             *concept("cardiac_arrest"),
             *concept("icu_registry"),
+            *concept("limits_of_treatment"),
         ),
     output:
         recordings="results/arrest/registry/recordings.csv",

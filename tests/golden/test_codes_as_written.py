@@ -152,6 +152,7 @@ def test_a_billed_resuscitation_and_a_care_unit_are_found(written, code):
                 'trauma sicu (tsicu){NO_BREAK}' AS first_careunit;
             CREATE TABLE patients AS SELECT 1 AS subject_id, 'F' AS gender, 60 AS anchor_age,
                 2150 AS anchor_year;
+            CREATE TABLE admissions AS SELECT 20 AS hadm_id, TIMESTAMP '2150-01-04' AS deathtime;
             CREATE TABLE procedures_icd AS SELECT 20 AS hadm_id, '{written}' AS icd_code,
                 9 AS icd_version;
             CREATE TABLE arrest_codes AS SELECT 'hosp/procedures_icd' AS source, '{code}' AS code,
@@ -160,4 +161,5 @@ def test_a_billed_resuscitation_and_a_care_unit_are_found(written, code):
             """
         )
         assert connection.execute(sql("cardiac_arrest")).fetchall() == [(3, None)]
-        assert connection.sql(sql("icu_registry")).df()["icu"].item() == "SICU"
+        stay = connection.sql(sql("icu_registry")).df().iloc[0]
+    assert stay["icu"] == "SICU" and str(stay["death_time"]) == "2150-01-04 00:00:00"

@@ -10,9 +10,18 @@ ARREST = 225466
 FRAMES = "62.4725/999.56"  # per second, and counter ticks per second, as MIMIC-IV writes it
 
 
-def write_tables(folder, stays, patients, procedures, codes):
-    """Write the tables as Parquet, each in two shards."""
+def write_tables(folder, stays, patients, procedures, codes, deaths=(), statuses=()):
+    """Write the tables as Parquet, each in two shards.
+
+    Admissions are those of the stays; ``deaths`` gives ``hadm_id`` and time, ``statuses`` rows of
+    chartevents.
+    """
+    stays = pd.DataFrame(stays, columns=TABLES["icu/icustays"])
+    admissions = pd.DataFrame({"hadm_id": stays["hadm_id"].unique()})
+    admissions["deathtime"] = admissions["hadm_id"].map(dict(deaths))
     frames = {
+        "hosp/admissions": admissions,
+        "icu/chartevents": pd.DataFrame(statuses, columns=TABLES["icu/chartevents"]),
         "icu/icustays": pd.DataFrame(stays, columns=TABLES["icu/icustays"]),
         "hosp/patients": pd.DataFrame(patients, columns=TABLES["hosp/patients"]),
         "icu/procedureevents": pd.DataFrame(procedures, columns=TABLES["icu/procedureevents"]),
@@ -21,10 +30,15 @@ def write_tables(folder, stays, patients, procedures, codes):
     for name, times in {
         "icu/icustays": ("intime", "outtime"),
         "icu/procedureevents": ("starttime",),
+        "icu/chartevents": ("charttime",),
+        "hosp/admissions": ("deathtime",),
     }.items():
         for column in times:
             parsed = pd.to_datetime(frames[name][column], format="ISO8601")
             frames[name][column] = parsed.astype("datetime64[us]")
+    statuses = frames["icu/chartevents"]
+    whole = {"stay_id": "Int64", "itemid": "int64", "value": "string"}
+    frames["icu/chartevents"] = statuses.astype(whole)
     return {name: write_shards(frame, folder / name) for name, frame in frames.items()}
 
 

@@ -11,6 +11,8 @@ with rule_log(snakemake.log[0]):
         {
             "icu/icustays": snakemake.input.icustays,
             "icu/procedureevents": snakemake.input.procedureevents,
+            "icu/chartevents": snakemake.input.chartevents,
+            "hosp/admissions": snakemake.input.admissions,
             "hosp/patients": snakemake.input.patients,
             "hosp/procedures_icd": snakemake.input.procedures_icd,
         },

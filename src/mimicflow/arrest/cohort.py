@@ -22,6 +22,8 @@ COLUMNS = (
     *("stay_id", "subject_id", "age", "sex", "icu", "monitor", "intime", "outtime"),
     *("cpr_time", "label", "n_recordings"),
 )
+ENDS = ("death_time", "limits_time")
+"""Further columns, each only where the registry has it: else nobody knows."""
 
 
 def build_arrest_cohort(
@@ -47,8 +49,9 @@ def build_arrest_cohort(
         ``min_age`` (years), ``icus``, and those of the epochs: ``minutes``, ``event_window_h``,
         ``control_window_h``.
     stays : path-like
-        Parquet to write, one row per stay by stay_id: ``COLUMNS``. ``monitor`` is that of the first
-        recording, ``n_recordings`` counts those of which something is used or might be.
+        Parquet to write, one row per stay by stay_id: ``COLUMNS`` and, as far as the registry knows
+        them, ``ENDS``. ``monitor`` is that of the first recording, ``n_recordings`` counts those of
+        which something is used or might be.
     attrition : path-like
         CSV to write: step, description, recordings, stays, patients, dropped (patients).
     exclusions : path-like
@@ -73,7 +76,8 @@ def build_arrest_cohort(
     steps_of = reasons.map(steps.set_index("reason")["step"]).fillna("")
     counts = _attrition(candidates, steps_of, recordings)
     left_out = _exclusions(steps, candidates, reasons, recordings, pieces, tables)
-    cohort = candidates.loc[reasons == "", list(COLUMNS)].sort_values("stay_id")
+    known = [*COLUMNS, *(name for name in ENDS if name in candidates)]
+    cohort = candidates.loc[reasons == "", known].sort_values("stay_id")
     _check_classes(cohort, counts, left_out, registry)
     log.info("%d stays, %d with an arrest", len(cohort), int(cohort["label"].sum()))
     write_parquet(cohort, stays)

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 TABLES = {
     "icu/icustays": ("subject_id", "hadm_id", "stay_id", "first_careunit", "intime", "outtime"),
     "icu/procedureevents": ("stay_id", "starttime", "itemid"),
+    "icu/chartevents": ("stay_id", "charttime", "itemid", "value"),
+    "hosp/admissions": ("hadm_id", "deathtime"),
     "hosp/patients": ("subject_id", "gender", "anchor_age", "anchor_year"),
     "hosp/procedures_icd": ("hadm_id", "icd_code", "icd_version"),
 }
@@ -48,8 +50,12 @@ SEVERAL_STAYS = "several_stays"
 _RECORDINGS = (
     *("patient_id", "stay_id", "record", "start_time", "ecg_lead", "monitor", "numerics"),
 )
-_LISTS = (reference("arrest_codes.csv"), reference("careunits.csv"))
-_STAYS = ("patient_id", "stay_id", "age", "sex", "icu", "intime", "outtime")
+_LISTS = (
+    *(reference("arrest_codes.csv"), reference("careunits.csv")),
+    *(reference("code_status_items.csv"), reference("limits_of_treatment.csv")),
+)
+_STAYS = ("patient_id", "stay_id", "age", "sex", "icu", "intime", "outtime", "death_time")
+_LIMITS = "limits_time"
 
 
 def build_registry(
@@ -73,7 +79,8 @@ def build_registry(
     output : path-like
         Folder to write. ``recordings.csv``, ``stays.csv`` (all ICU stays) and ``arrests.csv`` as
         in ``reference/registry.csv``; an arrest that is only billed has no time, and makes all
-        stays of the admission without a timed one uncertain. ``unmatched.csv``: reason
+        stays of the admission without a timed one uncertain. ``limits_time`` is left out where no
+        code status has a text, since then nobody knows. ``unmatched.csv``: reason
         (``REASONS``, then ``SEVERAL_STAYS``), in_registry (0 or 1), recordings, patients.
     memory_mb : int
         Limit of the database, in MB.
@@ -93,6 +100,7 @@ def build_registry(
             connection.register(file.stem, pd.read_csv(file, dtype=str))
         stays = connection.sql(sql("icu_registry")).df()
         arrests = connection.sql(sql("cardiac_arrest")).df()
+        stays = _with_limits(stays, connection)
         listed = _with_headers(list_records(waveforms), waveforms, set(stays["patient_id"]))
         connection.register("recordings", _timed(listed))
         matched = connection.sql(sql("icu_registry_recordings")).df()
@@ -125,9 +133,17 @@ def _check_files(tables: Mapping[str, Paths]) -> None:
             raise InputError(
                 f"the table {name} has no file" if not paths else "the file is missing",
                 file=missing[0] if missing else None,
-                remedy="ingest icu/icustays, icu/procedureevents, hosp/patients and "
-                "hosp/procedures_icd first",
+                remedy=f"ingest {', '.join(TABLES)} first",
             )
+
+
+def _with_limits(stays: pd.DataFrame, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Add the first limit of treatment of each stay, if the code status is known at all."""
+    if not connection.execute("SELECT count(value) FROM chartevents").fetchall()[0][0]:
+        log.warning("no code status has a text: limits of treatment are not known")
+        return stays
+    limits = connection.sql(sql("limits_of_treatment")).df()
+    return stays.merge(limits, on="stay_id", how="left")
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Paths]) -> None:
@@ -142,7 +158,8 @@ def _check_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Pa
                 file=file,
                 remedy="remove the folder of this table under results/tables and ingest it again",
             )
-        if not connection.execute(f"SELECT 1 FROM {view} LIMIT 1").fetchall():
+        optional = name == "icu/chartevents"  # there may be no code status in it
+        if not optional and not connection.execute(f"SELECT 1 FROM {view} LIMIT 1").fetchall():
             raise InputError(
                 f"the table {name} has no rows in any of its files",
                 file=file,
@@ -249,6 +266,8 @@ def _log_oddities(stays: pd.DataFrame) -> None:
         log.warning("%d stays without outtime: no recording can be matched to them", n_open)
     if n_reversed := int((stays["outtime"] < stays["intime"]).sum()):
         log.warning("%d stays end before they begin: no recording is matched to them", n_reversed)
+    if n_dead := int(stays["died_before"].sum()):
+        log.warning("%d stays begin after the death of the admission: it is left out", n_dead)
 
 
 def _recordings_table(found: pd.DataFrame) -> pd.DataFrame:
@@ -261,9 +280,9 @@ def _recordings_table(found: pd.DataFrame) -> pd.DataFrame:
 
 def _stays_table(stays: pd.DataFrame) -> pd.DataFrame:
     """Return stays.csv, by patient, intime and stay."""
-    return _as_text(stays.assign(age=stays["age"].astype("Int64")), ["intime", "outtime"])[
-        list(_STAYS)
-    ]
+    columns = [*_STAYS, *([_LIMITS] if _LIMITS in stays else [])]
+    times = [name for name in columns if name.endswith("time")]
+    return _as_text(stays.assign(age=stays["age"].astype("Int64")), times)[columns]
 
 
 def _as_text(table: pd.DataFrame, times: list[str]) -> pd.DataFrame:

@@ -44,7 +44,9 @@ class Registry:
         recording_id (row of the file, from 0), patient_id, stay_id, record, start_time (NaT when
         left to the record), ecg_lead, monitor, numerics.
     stays : pandas.DataFrame
-        patient_id, stay_id, age (years), sex, icu, intime, outtime; one row per stay.
+        patient_id, stay_id, age (years), sex, icu, intime, outtime; one row per stay. Also
+        death_time and limits_time (first limit of treatment), each only where the file has the
+        column: NaT says that there was none, no column that nobody knows.
     arrests : pandas.DataFrame
         stay_id, cpr_time (NaT when not known); a stay may have several.
     """
@@ -72,8 +74,8 @@ def read_registry(folder: str | Path) -> Registry:
     ------
     TableError
         A file that is missing, empty or no CSV, a quote that swallows a row, a missing column, a
-        value that is missing or no time or number, a stay listed twice in ``stays.csv``, a stay or
-        record of two patients.
+        value that is missing or no time or number, a stay listed twice in ``stays.csv`` or whose
+        patient dies before it begins, a stay or record of two patients.
     """
     folder = Path(folder)
     tables = {name: _read_table(folder, name) for name in ("recordings", "stays", "arrests")}
@@ -86,6 +88,7 @@ def read_registry(folder: str | Path) -> Registry:
             )
     recordings, stays = tables["recordings"], tables["stays"]
     _check_unique_stays(stays, folder / "stays.csv")
+    _check_deaths(stays, folder / "stays.csv")
     file = folder / "recordings.csv"
     _check_one_patient(recordings, "stay_id", file)
     # One waveform of two patients would stand on both sides of a split.
@@ -114,7 +117,7 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     missing = [
         fact.column
         for fact in facts.itertuples()
-        if fact.needed != "no" and fact.column not in header
+        if fact.needed in ("value", "column") and fact.column not in header
     ]
     if missing:
         raise TableError(
@@ -123,6 +126,8 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
             row=1,
             remedy=f"give it the columns {', '.join(facts['column'])}",
         )
+    # What nobody recorded is no empty column: an empty time would say that it never happened.
+    facts = facts[(facts["needed"] != "optional") | facts["column"].isin(header)]
     raw = pd.DataFrame(rows, columns=[*header, _LINE], dtype=object)
     table = pd.DataFrame({_LINE: raw[_LINE].astype("int64")})
     for fact in facts.itertuples():
@@ -254,6 +259,13 @@ def _times(text: pd.Series) -> pd.Series:
 def _check_unique_stays(stays: pd.DataFrame, file: Path) -> None:
     again = stays["stay_id"].duplicated()
     _refuse(stays[again], "lists a stay a second time", file, "keep one row per stay_id")
+
+
+def _check_deaths(stays: pd.DataFrame, file: Path) -> None:
+    if "death_time" in stays:
+        before = stays["death_time"] < stays["intime"]
+        remedy = "correct death_time or intime, or leave death_time empty"
+        _refuse(stays[before], "lets the patient die before the stay begins", file, remedy)
 
 
 def _check_one_patient(recordings: pd.DataFrame, key: str, file: Path) -> None:

@@ -48,7 +48,10 @@ DUCKDB_TYPES = {
 
 _ROW_GROUP_ROWS = 122_880  # DuckDB's default: shards stay readable in parallel
 _INSERTED_ROWS = 50_000  # at least, at a time
-_ITEMS = {"labs": reference("labs.csv")}
+_ITEMS = {
+    "labs": reference("labs.csv"),
+    "code_status": reference("code_status_items.csv"),
+}
 _EXAMPLES = 3
 
 

@@ -36,7 +36,10 @@ _ADMISSION = (
     *("hosp/labevents", "ed/edstays", "ed/triage", "ed/vitalsign", "ed/pyxis", "ed/medrecon"),
     "ecg/record_list",
 )
-_REGISTRY = ("hosp/patients", "hosp/procedures_icd", "icu/icustays", "icu/procedureevents")
+_REGISTRY = (
+    *("hosp/patients", "hosp/admissions", "hosp/procedures_icd"),
+    *("icu/icustays", "icu/procedureevents", "icu/chartevents"),
+)
 _WAVEFORMS = ("ecg", "waveforms")
 
 

@@ -39,6 +39,7 @@ _PER_CHUNK: dict[str, Callable[[Chunk, Visits], Columns]] = {
     "hosp/transfers": inpatient.transfers,
     "icu/icustays": inpatient.icustays,
     "icu/procedureevents": inpatient.procedureevents,
+    "icu/chartevents": inpatient.chartevents,
     "ed/edstays": emergency.edstays,
     "ed/pyxis": emergency.pyxis,
     "ed/medrecon": emergency.medrecon,

@@ -18,6 +18,7 @@ _DIAGNOSES, _PROCEDURES, _DRUGS = 4.5, 1.5, 4.0
 """Entries per admission that reveal its course."""
 
 _VERSIONS = ("icd9", "icd10")
+_CHARTED = ("label", "abbreviation", "unitname", "value")
 
 
 def patients(chunk: Chunk, visits: Visits) -> Columns:
@@ -253,11 +254,48 @@ def procedureevents(chunk: Chunk, visits: Visits) -> Columns:
     }
 
 
+def chartevents(chunk: Chunk, visits: Visits) -> Columns:
+    """Rows of ``icu/chartevents``: the code status once or twice a stay, and the heart rate."""
+    rng = chunk.stream("chartevents")
+    items = vocabulary("chart_items", _CHARTED)
+    frame = visits.icustays
+    n = len(frame)
+    charted = 1 + (rng.random(n) < 0.4)
+    stay = np.repeat(np.arange(n), charted + 1)  # the last of each stay is a heart rate
+    rate = np.r_[stay[1:] != stay[:-1], True][: len(stay)]
+    statuses = np.flatnonzero(items["value"] != "")
+    weight = items["weight"].to_numpy(float)[statuses]
+    item = np.where(
+        rate,
+        np.flatnonzero(items["value"] == "")[0],
+        rng.choice(statuses, len(stay), p=weight / weight.sum()),
+    )
+    owner = visits.admissions.iloc[frame["admission"].to_numpy()[stay]]
+    into, out = frame["intime"].to_numpy()[stay], frame["outtime"].to_numpy()[stay]
+    time = (into + rng.beta(0.7, 2, len(stay)) * (out - into)).astype(np.int64) // 60 * 60
+    beats = rng.normal(85, 15, len(stay)).round()
+    text = items["value"].to_numpy(object)[item]
+    return {
+        "subject_id": owner["subject_id"].to_numpy(),
+        "hadm_id": owner["hadm_id"].to_numpy(),
+        "stay_id": frame["stay_id"].to_numpy()[stay],
+        "caregiver_id": rng.integers(1000, 99_999, len(stay)),
+        "charttime": time,
+        "storetime": time + rng.integers(0, 90, len(stay)) * 60,
+        "itemid": items["itemid"].to_numpy(np.int64)[item],
+        "value": np.where(rate, beats.astype(int).astype(str), text),
+        "valuenum": pa.array(beats, mask=~rate),
+        "valueuom": np.where(rate, "bpm", ""),
+        "warning": np.zeros(len(stay), np.int64),
+    }
+
+
 def dictionaries() -> dict[str, Columns]:
     """Rows of the tables that explain codes: ``d_labitems``, ``d_items``, ``d_icd_*``."""
     labs = vocabulary("laboratory", ("label",))[["itemid", "label", "fluid", "category"]]
     items = vocabulary("intensive_items", ("label", "abbreviation", "unitname"))
-    items = items.drop(columns=["weight", "minutes"])
+    charted = vocabulary("chart_items", _CHARTED).drop_duplicates("itemid")
+    items = pd.concat([items, charted]).drop(columns=["weight", "minutes", "value"])
     found: dict[str, Columns] = {
         path: {name: table[name].to_numpy() for name in table}
         for path, table in (("hosp/d_labitems", labs), ("icu/d_items", items))

@@ -46,6 +46,16 @@ def counted(exclusions):
     return {reason: tuple(row) for reason, row in rows[rows["stays"] > 0].iterrows()}
 
 
+def test_death_and_limits_are_handed_on_where_the_registry_knows_them(tmp_path):
+    registry = write_registry(
+        tmp_path / "registry", RECORDINGS, [f"{stay},2150-01-04 08:00" for stay in STAYS], ARRESTS,
+        {"stays": "patient_id,stay_id,age,sex,icu,intime,outtime,death_time"},
+    )  # fmt: skip
+    stays = build_from(registry, write_scanned(tmp_path / "r", registry, FOUND), tmp_path)[0]
+    assert list(stays.columns) == [*COLUMNS, "death_time"]
+    assert (stays["death_time"] == pd.Timestamp("2150-01-04 08:00")).all()
+
+
 def test_event_and_control(tmp_path):
     stays, attrition, exclusions = build(tmp_path)
 

@@ -45,9 +45,13 @@ CODES = [
 ]
 
 
+DEATHS = [(202, "2151-06-04 08:00"), (204, "2152-12-31 23:00")]  # the last before the stay
+STATUSES = [(30000002, "2150-01-04 09:30", 223758, "DNR / DNI")]
+
+
 @pytest.fixture
 def tables(tmp_path):
-    return write_tables(tmp_path / "tables", STAYS, PATIENTS, PROCEDURES, CODES)
+    return write_tables(tmp_path / "tables", STAYS, PATIENTS, PROCEDURES, CODES, DEATHS, STATUSES)
 
 
 @pytest.fixture
@@ -157,7 +161,7 @@ def test_a_stay_that_ends_before_it_begins_has_no_recording(waves, tmp_path, cap
 def test_stays_have_age_at_intime_and_the_kind_of_unit(waves, tables, tmp_path):
     build_registry(waves, tables, tmp_path / "out")
 
-    assert rows(read(tmp_path / "out", "stays")) == [
+    assert rows(read(tmp_path / "out", "stays").drop(columns=["death_time", "limits_time"])) == [
         # 52 + 2150 - 2147; 17 + 2151 - 2150; 91; 40 + 2153 - 2155
         ("10000101", "30000001", "55", "F", "MICU", "2150-01-01T00:00:00", "2150-01-03T00:00:00"),
         ("10000101", "30000002", "55", "F", "SICU", "2150-01-03T00:00:00", "2150-01-05T00:00:00"),
@@ -165,6 +169,20 @@ def test_stays_have_age_at_intime_and_the_kind_of_unit(waves, tables, tmp_path):
         ("10000103", "30000004", "91", "M", "other", "2152-03-01T07:30:00", ""),
         ("10000104", "30000005", "38", "F", "Neuro", "2153-01-01T00:00:00", "2153-01-02T00:00:00"),
     ]
+
+
+def test_deaths_and_limits_are_those_of_the_stay(waves, tables, tmp_path, caplog):
+    build_registry(waves, tables, tmp_path / "out")
+
+    found = read(tmp_path / "out", "stays")
+    assert found["death_time"].tolist() == ["", "", "2151-06-04T08:00:00", "", ""]
+    assert found["limits_time"].tolist() == ["", "2150-01-04T09:30:00", "", "", ""]
+    assert "1 stays begin after the death of the admission" in caplog.text
+    for path in tables["icu/chartevents"]:
+        pd.read_parquet(path).assign(value=None).to_parquet(path, index=False)
+    build_registry(waves, tables, tmp_path / "without")
+    assert "limits_time" not in read(tmp_path / "without", "stays")
+    assert "limits of treatment are not known" in caplog.text
 
 
 def test_a_billed_arrest_makes_the_other_stays_of_its_admission_uncertain(waves, tables, tmp_path):
@@ -317,8 +335,9 @@ def test_a_table_without_rows_or_columns_or_files_is_refused(waves, tables, tmp_
     paths = tables[name]
     for path in paths:
         pd.read_parquet(path).iloc[:0].to_parquet(path, index=False)
-    with pytest.raises(InputError, match=f"{name} has no rows"):
-        build_registry(waves, tables, tmp_path / "out")
+    if name != "icu/chartevents":  # there may be no code status in it
+        with pytest.raises(InputError, match=f"{name} has no rows"):
+            build_registry(waves, tables, tmp_path / "out")
 
     column = TABLES[name][-1]
     for path in paths:
@@ -370,11 +389,10 @@ def test_the_open_demo(shared_data, tmp_path):
         start = pd.Timestamp(stay.intime) + pd.Timedelta(hours=1)
         line = f"{stay.stay_id} 1 {FRAMES} 1000 {start:%H:%M:%S %d/%m/%Y}"
         write_header(tmp_path / "waves", stay.subject_id, stay.stay_id, line)
-    tables = write_tables(
-        tmp_path / "tables",
-        *(raw[n] for n in ("icu/icustays", "hosp/patients", "icu/procedureevents")),
-        raw["hosp/procedures_icd"],
-    )
+    module = ("icu/icustays", "hosp/patients", "icu/procedureevents", "hosp/procedures_icd")
+    deaths = raw["hosp/admissions"].itertuples(index=False, name=None)
+    statuses = raw["icu/chartevents"].query("itemid in (223758, 228687)")
+    tables = write_tables(tmp_path / "tables", *(raw[n] for n in module), deaths, statuses)
 
     build_registry(tmp_path / "waves", tables, tmp_path / "out")
 
@@ -389,6 +407,8 @@ def test_the_open_demo(shared_data, tmp_path):
     assert set(registry.arrests.loc[~known, "stay_id"].astype(int)) == of_day - timed
     assert len(timed) == 2 and len(of_day) == several[stays["hadm_id"] == admission].sum() > 1
     assert sorted(registry.recordings["stay_id"]) == sorted(arrested["stay_id"].astype(str))
+    assert "limits_time" not in registry.stays  # the texts of this demo are lost
+    assert registry.stays["death_time"].notna().any()
     assert registry.stays["icu"].value_counts().to_dict() == {
         # 29 + 23 mixed; 29 + 16 trauma; 1 + 1 + 3 of neurology
         **{"MICU": 52, "SICU": 45, "CCU": 13, "CVICU": 25, "NEURO": 5},

@@ -292,3 +292,39 @@ def test_groups_of_patients_are_the_same_everywhere():
     # sha256 of the text, as sha256sum gives it, modulo 4.
     assert [shard_of_patient(patient, 4) for patient in ("007", "12", "A")] == [3, 0, 1]
     assert {shard_of_patient(str(i), 3) for i in range(60)} == {0, 1, 2}
+
+
+ENDS = "patient_id,stay_id,age,sex,icu,intime,outtime,death_time,limits_time"
+
+
+def test_what_a_hospital_does_not_record_has_no_column(folder, tmp_path):
+    assert not {"death_time", "limits_time"} & set(read_registry(folder).stays)
+
+    lines = [STAYS[0] + ",,2149-12-31 09:00", STAYS[1] + ",2150-02-03 04:05,"]
+    known = write_registry(tmp_path / "ends", RECORDINGS, lines, ARRESTS, {"stays": ENDS})
+    stays = read_registry(known).stays
+    assert stays["death_time"].isna().tolist() == [True, False]
+    assert stays["limits_time"].isna().tolist() == [False, True]  # of an earlier stay: no error
+
+    half = write_registry(
+        tmp_path / "half", RECORDINGS, [f"{line}," for line in STAYS], ARRESTS,
+        {"stays": ENDS.removesuffix(",limits_time")},
+    )  # fmt: skip
+    assert (
+        "death_time" in read_registry(half).stays and "limits_time" not in read_registry(half).stays
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        (",soon", "limits_time is not a time"),
+        ("2150-01-05,", "death_time is not a time"),
+        ("2150-01-01 06:59:59,", "lets the patient die before the stay begins"),
+    ],
+)
+def test_ends_that_cannot_be_are_refused(tmp_path, ends, words):
+    lines = [STAYS[1] + ",,", f"{STAYS[0]},{ends}"]
+    folder = write_registry(tmp_path, RECORDINGS, lines, ARRESTS, {"stays": ENDS})
+
+    refused(folder, "stays", 3, words)

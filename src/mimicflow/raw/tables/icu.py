@@ -53,6 +53,25 @@ ICU: tuple[Table, ...] = (
     ),
     Table(
         "icu",
+        "chartevents",
+        (
+            Column("subject_id", "integer", nullable=False, used=True),
+            Column("hadm_id", "integer"),
+            Column("stay_id", "integer", used=True),
+            Column("caregiver_id", "integer", optional=True),
+            Column("charttime", "timestamp", nullable=False, used=True),
+            Column("storetime", "timestamp"),
+            Column("itemid", "integer", nullable=False, used=True),
+            Column("value", used=True),
+            Column("valuenum", "number"),
+            Column("valueuom"),
+            Column("warning", "integer"),
+        ),
+        references=(("stay_id", "icu/icustays"), ("itemid", "icu/d_items")),
+        only_items="code_status",  # of hundreds of millions of rows
+    ),
+    Table(
+        "icu",
         "d_items",
         (
             Column("itemid", "integer", nullable=False, used=True),

@@ -20,7 +20,10 @@ DEFAULT_PATIENTS = 360
 MAX_PATIENTS = 100_000
 
 _RECORDINGS = ["patient_id", "stay_id", "record", "start_time", "ecg_lead", "monitor", "numerics"]
-_STAYS = ["patient_id", "stay_id", "age", "sex", "icu", "intime", "outtime"]
+_STAYS = [
+    *("patient_id", "stay_id", "age", "sex", "icu", "intime", "outtime"),
+    *("death_time", "limits_time"),
+]
 _LATER_ARREST_H = 0.5
 
 

@@ -42,6 +42,8 @@ WINDOW_H = (24.0, 0.5)
 _OF_EVENTS, _OF_CONTROLS = ("two_arrests",), ("arrest_before_record", "arrest_of_unknown_time")
 _FIRST_PATIENT, _FIRST_STAY = 11_000_000, 31_000_000
 _SECOND_STAY_SHARE = 0.15
+_DEATH_SHARE, _LIMITS_SHARE = 0.06, 0.08  # of stays without an arrest
+_LIMITED_DEATHS = 0.6  # share of those deaths that a limit of treatment comes before
 _MEAN_LENGTH_H, _LENGTH_H = 140.0, (30.0, 600.0)
 _MONITORS = (("IntelliVue", 0.6), ("Solar8000M", 0.4))
 _LEADS = (("II", 0.75), ("V", 0.1), ("MCL1", 0.1), ("I", 0.05))
@@ -84,7 +86,7 @@ def draw_stays(n_patients: int, seed: int, dirt: float, permute_labels: bool) ->
         (the registry names the lead), timed (it gives the time of the start), stamped (the header
         gives it), pleth (a pulse wave is recorded too), layout, numerics, rate (Hz), rhythm,
         intime, hours (planned length), cpr_h and anchor_h (since intime; cpr_h is NaN in
-        controls), outtime, defect ("" for none).
+        controls), outtime, death_time and limits_time (NaT for none), defect ("" for none).
     """
     rows = [row for patient in range(n_patients) for row in _patient(seed, patient)]
     stays = pd.DataFrame(rows)
@@ -98,8 +100,32 @@ def draw_stays(n_patients: int, seed: int, dirt: float, permute_labels: bool) ->
     stays["outtime"] = stays["intime"] + pd.to_timedelta(
         (leaves * 3600).round().astype("int64"), "s"
     ).astype("timedelta64[us]")
+    stays = stays.assign(**_draw_ends(stays, seed))
     stays["defect"] = _draw_defects(stays["cpr_h"].notna().to_numpy(), seed, dirt)
     return _show_defects(stays, seed)
+
+
+def _draw_ends(stays: pd.DataFrame, seed: int) -> dict[str, pd.Series]:
+    """Draw who dies in the stay and whose treatment is limited, and when.
+
+    A stay that an arrest has shortened ends with death; of the others some die without
+    resuscitation. Each stay has a stream of its own, so that nothing else moves.
+    """
+    deaths, limits = [], []
+    for stay in stays.itertuples():
+        rng = stream(seed, "icu ends", int(stay.number))
+        dies, limited, share = rng.random(3)
+        arrested = not np.isnan(stay.cpr_h)
+        left_early = stay.outtime < stay.intime + pd.Timedelta(stay.hours, "h").floor("s")
+        died = left_early if arrested else dies < _DEATH_SHARE
+        limit = limited < (_LIMITED_DEATHS if died else _LIMITS_SHARE) and not arrested
+        length = stay.outtime - stay.intime
+        deaths.append(stay.outtime if died else pd.NaT)
+        limits.append((stay.intime + share * length).floor("min") if limit else pd.NaT)
+    return {
+        name: pd.Series(times, stays.index, "datetime64[us]")
+        for name, times in (("death_time", deaths), ("limits_time", limits))
+    }
 
 
 def stay_course(seed: int, number: int, hours: float) -> np.ndarray:

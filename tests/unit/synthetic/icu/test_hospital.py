@@ -59,6 +59,19 @@ def test_the_registry_is_one_that_the_reader_takes(made, stays):
     assert list(registry.arrests["cpr_time"]) == list(times)
 
 
+def test_some_die_without_resuscitation_and_some_are_limited():
+    stays = draw_stays(360, SEED, 0.01, False)
+    arrested = stays["cpr_h"].notna()
+    died, limited = stays["death_time"].notna(), stays["limits_time"].notna()
+    assert 0.03 < died[~arrested].mean() < 0.1 and 0.05 < limited[~arrested].mean() < 0.2
+    assert (died & limited & ~arrested).any() and (limited & ~died).any()
+    assert 0.3 < died[arrested].mean() < 0.8 and not limited[arrested].any()
+    assert (stays.loc[died, "death_time"] == stays.loc[died, "outtime"]).all()
+    assert stays.loc[limited, "limits_time"].between(
+        stays.loc[limited, "intime"], stays.loc[limited, "outtime"]
+    ).all()  # fmt: skip
+
+
 def test_wfdb_reads_every_record_where_the_registry_says_that_it_is(made, recordings, stays):
     by_id = stays.set_index("stay_id")
     seen, start_known = {}, set()
