@@ -1,15 +1,15 @@
 """What five minutes of one ECG lead, and the vital signs before their end, are measured as.
 
 INPUTS   results/arrest: cohort, recordings; data.waveforms: the recordings
-OUTPUTS  results/arrest: epochs, measures; results/arrest/{hrv,clinical}/features.parquet
+OUTPUTS  results/arrest: epochs, measures; results/arrest/{hrv,clinical,both}/features.parquet
 STEPS    epochs planned -> measured, shard by shard -> counted -> features
 
-Nothing but the samples of an epoch (and, for the model of vital signs, the two hours before its end) is
-seen by a prediction.
+Nothing but the samples of an epoch is seen by a prediction (and, for the model of vital signs, the two hours
+before its end; for the model of both, the six).
 """
 
-# The models of arrest: one from five minutes of ECG, one from the vital signs.
-ARREST_MODELS = ["hrv", "clinical"]
+# The models of arrest: one from five minutes of ECG, one from the vital signs, one from both and their slopes.
+ARREST_MODELS = ["hrv", "clinical", "both"]
 EVALUATED["arrest"] = {
     "models": {model: "all" for model in ARREST_MODELS},
     "predictions": "results/arrest/{model}/predictions.parquet",  # one split, hence no protocols
@@ -107,6 +107,28 @@ rule measure_vitals:
         "../workflow/scripts/measure_vitals.py"
 
 
+rule add_slopes:
+    """What the model of both sees: measures, vital features, and how both have changed over 1 and 6 h."""
+    input:
+        plan="results/arrest/epochs.parquet",
+        measured="results/arrest/hrv_epochs/{shard}.parquet",
+        vitals="results/arrest/clinical_epochs/{shard}.parquet",
+        code=sources("arrest.features"),
+    output:
+        "results/arrest/both_epochs/{shard}.parquet",
+    log:
+        "results/logs/add_slopes/{shard}.log",
+    benchmark:
+        "results/benchmarks/add_slopes/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="4h",
+    script:
+        "../workflow/scripts/add_slopes.py"
+
+
 rule count_epochs:
     """Epochs kept and dropped, by reason."""
     input:
@@ -164,7 +186,7 @@ rule describe_arrest_cohort:
 
 
 rule gather_features:
-    """What a model learns from: one row per kept epoch, the same rows for both models."""
+    """What a model learns from: one row per kept epoch, the same rows for all models."""
     input:
         plan="results/arrest/epochs.parquet",
         spine="results/arrest/spine.parquet",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from made_arrest_registry import EPOCHS
 
 from mimicflow.arrest.epochs import plan_epochs
+from mimicflow.arrest.slopes import slopes_of
 from mimicflow.arrest.vital_features import epoch_medians, features_of, vital_ranges
 
 # No shrinking: the failing stays are small as they are.
@@ -171,4 +172,37 @@ def test_vital_signs_after_an_epoch_change_nothing_in_it(starts, cut, seed):
     )
     pd.testing.assert_frame_equal(one.iloc[: cut + 1], two.iloc[: cut + 1], check_exact=True)
     if cut + 1 < len(start):  # and the test can fail: what comes later does change
+        assert not one.iloc[cut + 1 :].equals(two.iloc[cut + 1 :])
+
+
+@SETTINGS
+@given(
+    starts=st.lists(st.integers(0, 200), min_size=3, max_size=40, unique=True).map(sorted),
+    cut=st.integers(0, 39),
+    seed=st.integers(0, 1000),
+)
+def test_epochs_after_an_epoch_and_those_of_other_stays_change_no_slope(starts, cut, seed):
+    """Later epochs of the stay are measured anew, or lost; other stays go on at the same time."""
+    draw = np.random.default_rng(seed)
+    cut = min(cut, len(starts) - 1)
+    start = BEGIN + pd.Series(starts) * FIVE
+    own = pd.DataFrame({"stay_id": "S1", "start": start, "end": start + FIVE})
+    own[["SDNN", "hr"]] = draw.uniform(5, 120, (len(own), 2))
+    own = own.mask(draw.random(own.shape) < [0, 0, 0, 0.2, 0.2])
+    anew = own.copy()
+    anew.loc[cut + 1 :, ["SDNN", "hr"]] = draw.uniform(5, 120, (len(own) - cut - 1, 2))
+    others = [
+        own.assign(stay_id=stay, SDNN=draw.uniform(5, 120, len(own))) for stay in ("S0", "S2")
+    ]
+    kept = anew[(anew.index <= cut) | (draw.random(len(own)) < 0.7)]
+
+    slopes = []
+    for stays in ([own], [others[0], kept, others[1]]):
+        table = pd.concat(stays, ignore_index=True)
+        times = (table[name] for name in ("stay_id", "start", "end"))
+        found = slopes_of(table[["SDNN", "hr"]], *times)
+        slopes.append(found[table["stay_id"] == "S1"].reset_index(drop=True))
+    one, two = slopes
+    pd.testing.assert_frame_equal(one.iloc[: cut + 1], two.iloc[: cut + 1], check_exact=True)
+    if one.iloc[cut + 1 :].notna().any(axis=None):  # and the test can fail
         assert not one.iloc[cut + 1 :].equals(two.iloc[cut + 1 :])

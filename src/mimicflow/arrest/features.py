@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.hrv_features import EPOCH_REASONS
-from mimicflow.arrest.vital_features import vital_features
+from mimicflow.arrest.hrv_features import EPOCH_REASONS, read_shard
+from mimicflow.arrest.slopes import slope_kinds, slope_names, slopes_of
+from mimicflow.arrest.vital_features import vital_features, vital_ranges
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_parquet
 
 log = logging.getLogger(__name__)
 
-HRV, VITAL = "hrv", "clinical"
+HRV, VITAL, BOTH = "hrv", "clinical", "both"
 """What a model sees; published files call the vital signs clinical."""
+_TABLES = {"measure": reference("hrv_measures.csv"), "feature": reference("clinical_features.csv")}
 KEYS = (
     *("epoch_id", "subject_id", "stay_id", "start", "end"),
     *("split", "fold", "label", "hours_to_arrest"),
@@ -33,8 +36,8 @@ def feature_names(kind: str, measures: str | Sequence[str] = "all") -> list[str]
 
     Parameters
     ----------
-    kind : {"hrv", "clinical"}
-        What the model sees: heart-rate variability or vital signs.
+    kind : {"hrv", "clinical", "both"}
+        What the model sees: heart-rate variability, vital signs, or both and the slopes of both.
     measures : "all" or sequence of str
         The HRV measures to offer, in any order.
 
@@ -43,15 +46,34 @@ def feature_names(kind: str, measures: str | Sequence[str] = "all") -> list[str]
     ConfigError
         A measure that is not among the 43.
     """
+    vitals = list(vital_features())
     if kind == VITAL:
-        return list(vital_features())
+        return vitals
     unknown = [] if measures == "all" else sorted(set(measures) - set(MEASURES))
     if unknown:
         raise ConfigError(
             f"arrest.measures names {', '.join(unknown)}, which nothing computes",
             remedy=f"choose among {', '.join(MEASURES)}",
         )
-    return [name for name in MEASURES if measures == "all" or name in measures]
+    hrv = [name for name in MEASURES if measures == "all" or name in measures]
+    return hrv if kind == HRV else [*hrv, *vitals, *slope_names([*hrv, *vital_ranges().index])]
+
+
+def feature_table() -> pd.DataFrame:
+    """Return what each feature is: unit ("" for none) and text, by its name; slopes last."""
+    tables = [
+        pd.read_csv(file, keep_default_na=False).set_index(name)[["unit", "text"]]
+        for name, file in _TABLES.items()
+    ]
+    known = pd.concat(tables)
+    sloping = known.loc[[*MEASURES, *vital_ranges().index]]
+    slopes = [
+        pd.DataFrame(
+            {"unit": sloping["unit"] + "/h", "text": sloping["text"] + f": {kind.text}"}
+        ).set_axis([f"{name}_{kind.Index}" for name in sloping.index])
+        for kind in slope_kinds().itertuples()
+    ]
+    return pd.concat([known, *slopes])
 
 
 def finite(features: pd.DataFrame) -> pd.DataFrame:
@@ -108,6 +130,49 @@ def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str |
             remedy="delete results/arrest/hrv_epochs and run again",
         )
     write_csv(table, output)
+
+
+def add_slopes(
+    plan: str | Path,
+    measured: str | Path,
+    vitals: str | Path,
+    output: str | Path,
+    *,
+    shard: int,
+) -> None:
+    """Write measures, vital features and the slopes of both, of the epochs of one shard.
+
+    All epochs of a patient are in one shard, so that those before an epoch are there. A slope is
+    made of the measures of kept epochs, and of the medians of the vital signs of planned ones.
+
+    Parameters
+    ----------
+    plan : path-like
+        Parquet of the planned epochs.
+    measured, vitals : path-like
+        Parquet of the measures and of the vital features of this shard.
+    output : path-like
+        Parquet to write, one row per epoch by epoch_id: epoch_id, the 43 measures, the 43 vital
+        features, the slopes (see `mimicflow.arrest.slopes`); NaN where not known.
+    shard : int
+        Number of the shard.
+
+    Raises
+    ------
+    InputError
+        When measures or vital features are not those of the planned epochs.
+    """
+    epochs = read_shard(plan, shard)
+    hrv, clinical = (
+        _read_all([path], names, epochs["epoch_id"]).reset_index(drop=True)
+        for path, names in ((measured, [*MEASURES]), (vitals, [*vital_features()]))
+    )
+    values = pd.concat([hrv, clinical], axis="columns")
+    sloping = values[[*MEASURES, *vital_ranges().index]]
+    slopes = slopes_of(sloping, epochs["stay_id"], epochs["start"], epochs["end"])
+    known = int(slopes.notna().any(axis=1).sum())
+    log.info("shard %d: %d of %d epochs with a slope", shard, known, len(epochs))
+    write_parquet(pd.concat([epochs[["epoch_id"]], values, slopes], axis="columns"), output)
 
 
 def gather_features(

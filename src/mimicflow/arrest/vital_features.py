@@ -112,7 +112,7 @@ def epoch_medians(numerics: pd.DataFrame, start: pd.Series, end: pd.Series) -> n
         (n_epochs, 6)
     """
     vitals = numerics[list(vital_ranges().index)].astype("float64")
-    time, starts, ends = (_microseconds(times) for times in (numerics["time"], start, end))
+    time, starts, ends = (microseconds(times) for times in (numerics["time"], start, end))
     epoch = np.searchsorted(starts, time, side="right") - 1
     inside = (epoch >= 0) & (time < ends[epoch])
     medians = vitals.where(_possible(numerics))[inside].groupby(epoch[inside]).median()
@@ -150,7 +150,7 @@ def features_of(
         (n, 43) in the order of :func:`vital_features`.
     """
     vitals = list(vital_ranges().index)
-    first = _first_of_last_hours(stay_id, start, end)
+    first = first_of_last_hours(stay_id, start, end, LOOK_BACK)
     columns = dict(zip(vitals, medians.T, strict=True))
     before = np.full_like(medians, np.nan)
     has_before = (first < np.arange(len(medians))) & _follows(start, end)
@@ -163,20 +163,31 @@ def features_of(
     return pd.DataFrame(columns)[list(vital_features())]
 
 
-def _first_of_last_hours(stay_id: pd.Series, start: pd.Series, end: pd.Series) -> np.ndarray:
-    """Return the row of the first epoch of the last 2 h of each epoch."""
-    starts, ends = _microseconds(start), _microseconds(end)
+def first_of_last_hours(
+    stay_id: pd.Series, start: pd.Series, end: pd.Series, look_back: pd.Timedelta
+) -> np.ndarray:
+    """Return the row of the first epoch of the last hours of each epoch, (n,).
+
+    Parameters
+    ----------
+    stay_id, start, end : pandas.Series
+        (n,) of the epochs, by stay and start; epochs of a stay do not overlap.
+    look_back : pandas.Timedelta
+        The last hours: an epoch of the same stay that begins before its end less this is not in
+        them.
+    """
+    starts, ends = microseconds(start), microseconds(end)
     first = np.arange(len(starts))
-    look_back = LOOK_BACK // pd.Timedelta(microseconds=1)
+    length = look_back // pd.Timedelta(microseconds=1)
     for rows in stay_id.reset_index(drop=True).groupby(stay_id.to_numpy()).indices.values():
-        first[rows] = rows[0] + np.searchsorted(starts[rows], ends[rows] - look_back)
-    # An epoch longer than 2 h begins before them, and is its own last hours.
+        first[rows] = rows[0] + np.searchsorted(starts[rows], ends[rows] - length)
+    # An epoch that is longer begins before them, and is its own last hours.
     return np.minimum(first, np.arange(len(starts)))
 
 
 def _follows(start: pd.Series, end: pd.Series) -> np.ndarray:
     """Say which epochs begin no longer than an epoch after the end of the row before, (n,) bool."""
-    starts, ends = _microseconds(start), _microseconds(end)
+    starts, ends = microseconds(start), microseconds(end)
     follows = np.zeros(len(starts), dtype=bool)
     follows[1:] = starts[1:] - ends[:-1] <= (ends - starts)[1:]
     return follows
@@ -222,5 +233,6 @@ def _at(ordered: np.ndarray, place: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ordered, np.maximum(place, 0)[:, None], axis=1)[:, 0]
 
 
-def _microseconds(times: pd.Series) -> np.ndarray:
+def microseconds(times: pd.Series) -> np.ndarray:
+    """Return times as whole microseconds since 1970, (n,) int64."""
     return times.to_numpy().astype("datetime64[us]").astype("int64")

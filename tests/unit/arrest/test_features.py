@@ -4,8 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.arrest.features import KEYS, count_epochs, gather_features
+from mimicflow.arrest.features import (
+    BOTH,
+    HRV,
+    KEYS,
+    VITAL,
+    add_slopes,
+    count_epochs,
+    feature_names,
+    feature_table,
+    gather_features,
+)
+from mimicflow.arrest.vital_features import vital_features
 from mimicflow.errors import CohortError, InputError
+from mimicflow.hrv.measures import MEASURES
 
 # epoch, patient, stay, label, group, reason, split, fold
 EPOCHS = [
@@ -117,6 +129,60 @@ def test_both_kinds_of_features_have_the_same_rows(files):
 
     pd.testing.assert_frame_equal(clinical[list(KEYS)], hrv[list(KEYS)])
     assert hrv["SDNN"].tolist() == [0.0, 3.0, 6.0, 7.5]
+
+
+def test_the_model_of_both_sees_measures_vital_features_and_their_slopes():
+    names = feature_names(BOTH)
+
+    assert names[:86] == [*MEASURES, *vital_features()]
+    assert names[86:89] == ["MeanNN_slope_1h", "SDNN_slope_1h", "SDANN1_slope_1h"]
+    assert names[-1] == "rr_slope_6h"
+    assert len(set(names)) == 43 + 43 + 2 * (43 + 6)
+    fewer = feature_names(BOTH, ["HTI"])
+    assert [name for name in fewer if "HTI" in name] == ["HTI", "HTI_slope_1h", "HTI_slope_6h"]
+    assert len(fewer) == 1 + 43 + 2 * (1 + 6)
+
+
+def test_every_feature_of_every_model_has_a_unit_and_a_text():
+    table = feature_table()
+
+    assert table.index.is_unique
+    for kind in (HRV, VITAL, BOTH):
+        assert set(feature_names(kind)) <= set(table.index)
+    assert table.loc["hr_slope_6h"].tolist() == [
+        "/min/h",
+        "Heart rate, median of the epoch: slope over the last 6 h",
+    ]
+    assert table.loc["HTI", "unit"] == "" and table.loc["HTI_slope_1h", "unit"] == "/h"
+
+
+def test_slopes_stand_beside_what_they_are_made_of(tmp_path):
+    """Epochs 0 and 1 of S1 are too few, 4 of S2 are enough; a dropped one is not among them."""
+    plan = pd.DataFrame({"stay_id": ["S1"] * 2 + ["S2"] * 5, "epoch_id": range(3, 10)})
+    plan["start"] = pd.Timestamp("2150-01-01") + plan["epoch_id"] * pd.Timedelta(minutes=5)
+    plan["end"] = plan["start"] + pd.Timedelta(minutes=5)
+    plan.assign(group=0).to_parquet(tmp_path / "plan.parquet")
+    hrv = pd.DataFrame(1.0, index=plan.index, columns=list(MEASURES)).assign(
+        epoch_id=plan["epoch_id"], SDNN=[9, 9, 10, 20, np.nan, 40, 50], LFHF=np.inf
+    )
+    vitals = pd.DataFrame(80.0, index=plan.index, columns=list(vital_features()))
+    vitals = vitals.assign(epoch_id=plan["epoch_id"], hr=[60, 60, 70, 69, 68, 67, 66])
+    hrv.iloc[::-1].to_parquet(tmp_path / "m.parquet")
+    vitals.to_parquet(tmp_path / "v.parquet")
+    paths = [tmp_path / f"{name}.parquet" for name in ("plan", "m", "v", "out")]
+
+    add_slopes(*paths, shard=0)
+
+    table = pd.read_parquet(paths[-1])
+    assert list(table) == ["epoch_id", *feature_names(BOTH)]
+    assert table["epoch_id"].tolist() == list(range(3, 10))
+    nan = np.nan
+    np.testing.assert_allclose(table["SDNN_slope_1h"], [nan, nan, nan, nan, nan, 120, 120])
+    np.testing.assert_allclose(table["hr_slope_1h"], [nan, nan, nan, nan, -12, -12, -12])
+    assert table["LFHF_slope_1h"].isna().all() and table["hr_slope_6h"].isna().all()
+    hrv[:5].to_parquet(paths[1])
+    with pytest.raises(InputError, match="not the 7 of the plan"):
+        add_slopes(*paths, shard=0)
 
 
 @pytest.mark.parametrize("broken", ["measured", "values"])
