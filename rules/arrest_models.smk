@@ -1,7 +1,7 @@
 """Cardiac arrest within 24 hours, from five minutes of one ECG lead of the bedside monitor.
 
-INPUTS   results/arrest/{hrv,clinical}/features.parquet
-OUTPUTS  results/arrest/{hrv,clinical}: selected features, trials, model, predictions
+INPUTS   results/arrest/{hrv,clinical,both}/features.parquet
+OUTPUTS  results/arrest/{hrv,clinical,both}: selected features, trials, model, predictions
 STEPS    selected -> tuned -> fitted and calibrated
 
 Selection, tuning, rounds, calibration and threshold see development patients only.

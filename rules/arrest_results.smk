@@ -1,6 +1,6 @@
 """What a reader of the arrest system gets: every model by itself, both side by side.
 
-INPUTS   results/arrest/{hrv,clinical}: features, models, predictions
+INPUTS   results/arrest/{hrv,clinical,both}: features, models, predictions
 OUTPUTS  results/arrest/comparison.csv, hrv_over_time.png; tables and figures per model
 STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arrest, the comparison
 """
@@ -239,7 +239,7 @@ rule describe_hrv_over_time:
 
 
 rule compare_arrest_models:
-    """Heart-rate variability beside the vital signs, on the same epochs, with DeLong's test."""
+    """Heart-rate variability beside vital signs, and both beside it, on the same epochs, with DeLong's test."""
     input:
         predictions=collect(
             "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
@@ -251,13 +251,13 @@ rule compare_arrest_models:
             "results/arrest/comparison.csv",
             caption="../workflow/report/arrest/comparison.rst",
             category="arrest",
-            labels={"table": "both models by horizon"},
+            labels={"table": "models by horizon"},
         ),
         figure=report(
             "results/arrest/comparison.png",
             caption="../workflow/report/arrest/comparison.rst",
             category="arrest",
-            labels={"figure": "both models by horizon"},
+            labels={"figure": "models by horizon"},
         ),
     log:
         "results/logs/compare_arrest_models.log",
@@ -270,6 +270,7 @@ rule compare_arrest_models:
         runtime="30m",
     params:
         models=ARREST_MODELS,
+        pairs={"hrv": "clinical", "both": "hrv"},
         options=lookup("arrest/evaluation", within=config),
         study=study("arrest"),
     script:

@@ -8,6 +8,7 @@ with rule_log(snakemake.log[0]):
     compare_arrest_models(
         dict(zip(snakemake.params.models, snakemake.input.predictions, strict=True)),
         dict(zip(snakemake.params.models, snakemake.input.metrics, strict=True)),
+        snakemake.params.pairs,
         snakemake.params.options,
         snakemake.output.table,
         snakemake.output.figure,

@@ -41,6 +41,7 @@ COLUMNS = [
     *("horizon_h", "model", "title", *_SIZES, "threshold"),
     *(f"{score}{end}" for score in SCORES for end in _ENDS.values()),
     *(f"published_{score}" for score in SCORES),
+    "compared_with",
     *_DIFFERENCES,
     *("suppressed", "data"),
     *(f"{WITHIN}{end}" for end in _ENDS.values()),
@@ -54,18 +55,21 @@ _METRICS_REMEDY = "score the horizons of this model again, with the same predict
 def compare_arrest_models(
     predictions: Mapping[str, str | Path],
     metrics: Mapping[str, str | Path],
+    pairs: Mapping[str, str],
     options: Mapping[str, Any],
     table: str | Path,
     figure: str | Path,
     study: Study,
 ) -> None:
-    """Write the table and the figure that compare two models at every horizon.
+    """Write the table and the figure that compare the models at every horizon.
 
     Parameters
     ----------
     predictions, metrics : mapping of str to path-like
         Predictions Parquet, and the CSV that `mimicflow.arrest.results.horizons.score_horizons`
-        made of it, of two models by name; the first is compared with the second.
+        made of it, of two models or more by name.
+    pairs : mapping of str to str
+        Model -> the one that it is compared with.
     options : mapping
         ``horizons_h``, in hours.
     table : path-like
@@ -84,36 +88,55 @@ def compare_arrest_models(
     Raises
     ------
     ConfigError
-        Not two models, or metrics of others.
+        A single model, metrics of others, or a pair of others.
     InputError
         Metrics that are not those of the predictions.
     PredictionsError
         A table that cannot be scored, or models that do not predict the same epochs.
     """
-    if len(predictions) != 2 or set(metrics) != set(predictions):
+    named = set(pairs) | set(pairs.values())
+    if len(predictions) < 2 or set(metrics) != set(predictions) or named - set(predictions):
         raise ConfigError(
-            f"{len(predictions)} predictions and {len(metrics)} metrics are given",
-            remedy="give predictions and metrics of the same two models",
+            f"{len(predictions)} predictions and {len(metrics)} metrics are given, and "
+            f"{', '.join(sorted(named))} are to be compared",
+            remedy="give predictions and metrics of the same models, two or more",
         )
-    tables = {model: read_epochs(path, "test") for model, path in predictions.items()}
-    (a, b), (first, second) = tables.values(), predictions.values()
-    require_same_rows(b, a, second, first, key=EPOCH, columns=_SAME)
-    weights = draws_of_patients(a["subject_id"].to_numpy(), study.draws, study.seed)
+    tables = read_same_epochs(predictions, "test")
+    patients = next(iter(tables.values()))["subject_id"].to_numpy()
+    weights = draws_of_patients(patients, study.draws, study.seed)
     rows = []
     for hours in horizons_of(options):
-        of_horizon = [
-            {"horizon_h": hours, "model": model}
+        of_horizon = {
+            model: {"horizon_h": hours, "model": model}
             | _scores(metrics[model], hours, epochs)
             | _published(model, hours)
             for model, epochs in tables.items()
-        ]
-        if pd.notna([row["auroc"] for row in of_horizon]).all():
-            of_horizon[0] |= _differences(a, b, hours, weights)
-        rows += of_horizon
+        }
+        for model, other in pairs.items():
+            if pd.notna([of_horizon[name]["auroc"] for name in (model, other)]).all():
+                found = _differences(tables[model], tables[other], hours, weights)
+                of_horizon[model] |= {"compared_with": other} | found
+        rows += of_horizon.values()
     compared = pd.DataFrame(rows, columns=COLUMNS).assign(data=study.data)
     compared = compared.astype(dict.fromkeys([*_SIZES, f"{WITHIN}_stays"], "Int64"))
     write_csv(compared, table)
     draw_models(compared, figure, study)
+
+
+def read_same_epochs(predictions: Mapping[str, str | Path], split: str) -> dict[str, pd.DataFrame]:
+    """Read the predicted epochs of one split of several models, which must be the same epochs.
+
+    Raises
+    ------
+    PredictionsError
+        A table that cannot be scored, or models that do not predict the same epochs.
+    """
+    tables = {model: read_epochs(path, split) for model, path in predictions.items()}
+    (first, epochs), *others = tables.items()
+    for model, other in others:
+        files = predictions[model], predictions[first]
+        require_same_rows(other, epochs, *files, key=EPOCH, columns=_SAME)
+    return tables
 
 
 def _scores(path: str | Path, hours: float, test: pd.DataFrame) -> dict[str, Any]:

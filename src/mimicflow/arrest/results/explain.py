@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from mimicflow.arrest.features import HRV, VITAL
+from mimicflow.arrest.features import feature_table
 from mimicflow.arrest.model_folder import ArrestModel, load_model
 from mimicflow.arrest.results.explain_figures import (
     MISSING,
@@ -46,10 +46,6 @@ ROWS = 20_000
 """Held-out epochs that are explained at most; 2,000 trees take about 5 ms each."""
 BINS = 20
 """Bins of a feature in its dependence, of equal numbers of epochs."""
-_REFERENCES = {
-    HRV: (reference("hrv_measures.csv"), "measure"),
-    VITAL: (reference("clinical_features.csv"), "feature"),
-}
 
 
 def explain_arrest_model(
@@ -109,7 +105,7 @@ def explain_arrest_model(
     table = rank_features(epochs, list(model.features), shap, study)
     table = table.assign(
         **study.labels(model.kind),
-        unit=table["feature"].map(_units(model.kind)).fillna(""),
+        unit=table["feature"].map(feature_table()["unit"]).fillna(""),
         published_rank=table["feature"].map(_published_ranks(model.kind)),
         n=len(epochs),
         events=_events(epochs, study.smallest_cell),
@@ -283,11 +279,6 @@ def _direction(value: np.ndarray, shap: np.ndarray) -> float:
     if len(value) < 2 or np.ptp(value) == 0 or np.ptp(shap) == 0:
         return float("nan")
     return float(spearmanr(value, shap).statistic)
-
-
-def _units(kind: str) -> pd.Series:
-    file, name = _REFERENCES[kind]
-    return pd.read_csv(file).set_index(name)["unit"].fillna("")
 
 
 def _published_ranks(kind: str) -> dict[str, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mimicflow.arrest.features import feature_table
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, ORANGE, VERMILION
 from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
 from mimicflow.reference import reference
@@ -32,16 +33,6 @@ LEADING = 20  # features drawn of each model
 DECISIONS = {"accepted": BLUE, "tentative": ORANGE, "rejected": GREY}
 DIRECTIONS = {"up": VERMILION, "down": BLUE, "": GREY}
 _DIGITS = 4
-_DESCRIBED = {
-    "measure": reference("hrv_measures.csv"),
-    "feature": reference("clinical_features.csv"),
-}
-
-
-def feature_texts() -> pd.Series:
-    """Return what each measure and vital feature is, indexed by its name."""
-    tables = [pd.read_csv(file).set_index(name)["text"] for name, file in _DESCRIBED.items()]
-    return pd.concat(tables)
 
 
 def selection(system: System) -> Section:
@@ -73,7 +64,7 @@ def selection(system: System) -> Section:
 def _stacked(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the tables of all models below each other, each row with what its feature is."""
     stacked = pd.concat([frame.assign(of=title) for title, frame in frames.items()])
-    return stacked.assign(about=stacked["feature"].map(feature_texts()).fillna(""))
+    return stacked.assign(about=stacked["feature"].map(feature_table()["text"]).fillna(""))
 
 
 def _numbers(frames: dict[str, pd.DataFrame]) -> str:
@@ -185,7 +176,7 @@ def _published(title: str, ranks: pd.Series, frame: pd.DataFrame) -> Table:
     """Return the published ranking with our ranks beside; a feature may not be selected here."""
     columns = [("Feature", False), ("What it is", False), ("Published rank", True)]
     columns.append(("Rank here", True))
-    ours, texts = frame.set_index("feature")["rank"], feature_texts()
+    ours, texts = frame.set_index("feature")["rank"], feature_table()["text"]
     rows = [
         [feature, Cell(texts.get(feature, ""), prose=True), f"{rank:.0f}", _rank(ours.get(feature))]
         for feature, rank in ranks.items()
@@ -223,7 +214,7 @@ def _course(system: System, part: pd.DataFrame) -> Chart:
         drawn[name] = [float(f"{value:.5g}") for value in drawn[name]]
     level = None if pd.isna(first["control_median"]) else float(first["control_median"])
     caption = f"{_named(first)}. τ {_tau(first)}." if _tau(first) else f"{_named(first)}."
-    about = feature_texts().get(first["measure"], first["measure"])
+    about = feature_table()["text"].get(first["measure"], first["measure"])
     description = f"{about}, by hour before the arrest, with the median of control stays."
     chart = arrest_charts.course(drawn, _named(first), level)
     spec = charts.specification(chart, description)

@@ -17,6 +17,7 @@ from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import Study
 
 OPTIONS = {"horizons_h": [24, 6, 1], "specificity": 0.8}
+PAIR = {"hrv": "clinical"}
 DRAWS = 60
 
 
@@ -33,9 +34,9 @@ class Files:
             figures = self.folder / "roc.png", self.folder / "prc.png"
             score_horizons(path, OPTIONS, self.metrics[model], *figures, study, model=model)
 
-    def compare(self, *, synthetic=True):
+    def compare(self, pairs=PAIR, *, synthetic=True):
         study = Study(synthetic=synthetic, draws=DRAWS)
-        files = self.predictions, self.metrics, OPTIONS, self.output, self.figure
+        files = self.predictions, self.metrics, pairs, OPTIONS, self.output, self.figure
         compare_arrest_models(*files, study)
         return pd.read_csv(self.output)
 
@@ -151,3 +152,21 @@ def test_equal_models_do_not_differ(files, tmp_path):
     )
     assert row["p"] == 1
     assert np.isfinite(row["auroc"])
+
+
+def test_a_third_model_is_compared_with_the_first(files, tmp_path):
+    tables = {model: pd.read_parquet(path) for model, path in files.predictions.items()}
+    third = Files(tmp_path, **tables, both=made.predictions(0.2, seed=4))
+    third.score()
+
+    table = third.compare({"hrv": "clinical", "both": "hrv"}).set_index(["model", "horizon_h"])
+
+    assert table["compared_with"].dropna().unique().tolist() == ["clinical", "hrv"]
+    two = files.table.set_index(["model", "horizon_h"])
+    pd.testing.assert_frame_equal(table.loc[["hrv"]], two.loc[["hrv"]])  # as without a third
+    for hours in OPTIONS["horizons_h"]:
+        row, other = table.loc[("both", hours)], table.loc[("hrv", hours)]
+        assert row["auroc_difference"] == pytest.approx(row["auroc"] - other["auroc"])
+        assert row["auprc_difference"] == pytest.approx(row["auprc"] - other["auprc"])
+    with pytest.raises(ConfigError, match="hrv, twin are to be compared"):
+        third.compare({"twin": "hrv"})
