@@ -1,7 +1,7 @@
-"""What a reader of the arrest system gets: every model by itself, both side by side.
+"""What a reader of the arrest system gets: every model by itself, all side by side.
 
 INPUTS   results/arrest/{hrv,clinical,both}: features, models, predictions
-OUTPUTS  results/arrest/comparison.csv, hrv_over_time.png; tables and figures per model
+OUTPUTS  results/arrest/comparison.csv, matched_alarms.csv, hrv_over_time.png; tables and figures per model
 STEPS    scores by horizon, calibration, alarms, SHAP, the course before an arrest, the comparison
 """
 
@@ -11,7 +11,7 @@ ARREST_FILES = [
         f"results/arrest/{file}"
         for file in (
             *("comparison.csv", "monitors.csv", "table_one.csv", "epochs.csv"),
-            "hrv_over_time.png",
+            *("matched_alarms.csv", "hrv_over_time.png"),
         )
     ),
     *(
@@ -159,6 +159,48 @@ rule score_alarms:
         study=study("arrest"),
     script:
         "../workflow/scripts/score_alarms.py"
+
+
+rule match_alarms:
+    """False alarms of every model where it announces as many arrests as heart-rate variability."""
+    input:
+        predictions=collect(
+            "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
+        ),
+        plan="results/arrest/epochs.parquet",
+        spine="results/arrest/spine.parquet",
+        measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        description="results/arrest/hrv/model.json",
+        code=sources("arrest.results.matched_alarms"),
+    output:
+        table=report(
+            "results/arrest/matched_alarms.csv",
+            caption="../workflow/report/arrest/matched_alarms.rst",
+            category="arrest",
+            labels={"table": "false alarms at the same event sensitivity"},
+        ),
+        figure=report(
+            "results/arrest/matched_alarms.png",
+            caption="../workflow/report/arrest/matched_alarms.rst",
+            category="arrest",
+            labels={"figure": "false alarms at the same event sensitivity"},
+        ),
+    log:
+        "results/logs/match_alarms.log",
+    benchmark:
+        "results/benchmarks/match_alarms.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        models=ARREST_MODELS,
+        reference=EVALUATED["arrest"]["main_model"],
+        options=lookup("arrest/evaluation", within=config),
+        study=study("arrest"),
+    script:
+        "../workflow/scripts/match_alarms.py"
 
 
 rule explain_arrest_model:

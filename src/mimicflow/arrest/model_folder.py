@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.booster_text import checked_booster_text
-from mimicflow.arrest.features import HRV, VITAL, finite
+from mimicflow.arrest.features import BOTH, HRV, VITAL, finite
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.statistics.recalibration import apply_beta
 from mimicflow.hrv.preprocessing import QUALITIES, Preprocessing, Quality
 
 MODEL, BOOSTER, CALIBRATION = "model.json", "model.txt", "calibration.json"
-KINDS = (HRV, VITAL)
+KINDS = (HRV, VITAL, BOTH)
 _LARGEST = 1e300  # an integer of JSON may be beyond any float
 _REMEDY = "run the rule that trains the model again"
 
@@ -36,7 +36,7 @@ class ArrestModel:
     Parameters
     ----------
     kind : str
-        ``hrv``, or ``clinical`` for vital signs: what its features are.
+        ``hrv``, ``clinical`` for vital signs, or ``both``: what its features are.
     features : tuple of str
         Their names, in the model's order.
     epoch_minutes : float

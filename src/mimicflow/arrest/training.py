@@ -74,7 +74,7 @@ def fit_arrest_model(
         Of the models.
     synthetic : bool
         Whether the recordings were made; goes into the description.
-    kind : {"hrv", "clinical"}
+    kind : {"hrv", "clinical", "both"}
         Of the features; goes into the description.
     outputs : mapping
         Fields of `FitFiles`: what is written.

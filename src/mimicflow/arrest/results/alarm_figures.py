@@ -10,8 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
+from mimicflow.evaluation.figures.performance import forest_lines, forest_panel
 from mimicflow.evaluation.study import Study
 
+_MATCHED = {
+    "false_alarms_per_day": "False alarms per patient-day of control stays (1/day)",
+    "event_sensitivity": "Share of event stays with an alarm",
+}
 _EDGES = np.array([0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24.0])  # h before the arrest
 
 
@@ -191,6 +196,63 @@ def _lead_times(
         fontsize=8.5,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
     )
+
+
+def draw_matched(table: pd.DataFrame, path: str | Path, study: Study) -> None:
+    """Draw false alarms and event sensitivity of the models, at thresholds that match one of them.
+
+    Behind the figures of a model stands the difference to the reference, with its 95 % interval.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `mimicflow.arrest.results.matched_alarms.match_alarms` writes it.
+    path : path-like
+        PNG to write.
+    study : Study
+        Whose figure it is.
+    """
+    first = table.iloc[0]
+    rows = {line: row for line, (_, row) in enumerate(table.iterrows())}
+    with figure_file(path, study, (13.5, 2.3 + 0.42 * len(rows))) as figure:
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, (score, label) in zip(panels, _MATCHED.items(), strict=True):
+            shown = {line: row for line, row in rows.items() if pd.notna(row[score])}
+            notes = {line: _difference(row, score) for line, row in shown.items()}
+            if shown:
+                forest_panel(axes, shown, score, label, notes)
+            else:
+                _too_few(axes)
+            axes.set_title("95 % interval   difference (95 % interval)", fontsize=10)
+        forest_lines(panels[0], rows, {})
+        figure.suptitle(
+            f"False alarms where every model announces as many arrests as {first['title'].lower()}"
+            f"\n{_matched_by(first)}",
+            fontsize=11,
+        )
+
+
+def _difference(row: pd.Series, score: str) -> str:
+    value, low, high = (row[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
+    note = "" if pd.isna(value) else f"   {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    return note.replace("-", "−")
+
+
+def _matched_by(first: pd.Series) -> str:
+    """Return by which stays the thresholds were chosen, and which are shown."""
+    parts = [f"silence {first['silence_min']:g} min"]
+    if pd.notna(first["development_event_stays"]):
+        parts.insert(
+            0,
+            f"thresholds from {first['development_event_stays']:,} event stays of development "
+            f"({first['development_event_sensitivity']:.0%} announced)",
+        )
+    if pd.notna(first["event_stays"]) and pd.notna(first["control_stays"]):
+        parts.append(
+            f"held out: {first['event_stays']:,} event stays, {first['control_stays']:,} control "
+            f"stays, {first['control_days']:,.1f} days"
+        )
+    return "; ".join(parts)
 
 
 def joined(lead: pd.DataFrame, smallest: int) -> np.ndarray | None:

@@ -74,8 +74,8 @@ def compare_arrest_models(
         ``horizons_h``, in hours.
     table : path-like
         CSV to write: `COLUMNS`, a row per horizon and model. Scores are those of the metrics,
-        ``auroc_within_stays`` the event stays that the AUROC within stays is of. On
-        the rows of the first model stand the differences to the second: of the AUROC with
+        ``auroc_within_stays`` the event stays that the AUROC within stays is of. On the rows of a
+        model of ``pairs`` stand the differences to the one in ``compared_with``: of the AUROC with
         DeLong's interval and p value, epochs taken as independent (``auroc_difference_…, p``) and
         clustered by patient (``clustered_…``), of the AUPRC with the interval of a paired
         bootstrap by patient. Epochs of a patient are not independent, so that ``p`` is too small;

@@ -1,4 +1,4 @@
-"""Read what monitors recorded of held-out stays, scored or not."""
+"""Read what monitors recorded of stays, whether their epochs were kept or not."""
 
 from __future__ import annotations
 
@@ -33,15 +33,19 @@ class PlannedFiles:
     measured: Sequence[str | Path]
 
 
-def monitored_epochs(files: PlannedFiles, predicted: pd.DataFrame) -> pd.DataFrame:
-    """Return all epochs of held-out stays in which a monitor recorded something.
+def monitored_epochs(
+    files: PlannedFiles, predicted: pd.DataFrame, split: str = "test"
+) -> pd.DataFrame:
+    """Return all epochs of the stays of a part in which a monitor recorded something.
 
     Parameters
     ----------
     files : PlannedFiles
         Of all stays.
     predicted : pandas.DataFrame
-        ``epoch_id, probability`` of the test epochs that were kept.
+        ``epoch_id, probability`` of the epochs of this part that were kept.
+    split : {"test", "train"}
+        Held-out patients, or those of development.
 
     Returns
     -------
@@ -55,13 +59,13 @@ def monitored_epochs(files: PlannedFiles, predicted: pd.DataFrame) -> pd.DataFra
         When a predicted epoch is not among them.
     """
     epochs = pd.read_parquet(files.plan, columns=_COLUMNS)
-    split = pd.read_parquet(files.spine, columns=["stay_id", "split"]).set_index("stay_id")["split"]
+    part = pd.read_parquet(files.spine, columns=["stay_id", "split"]).set_index("stay_id")["split"]
     reasons = pd.concat(
         pd.read_parquet(file, columns=["epoch_id", "reason"]) for file in files.measured
     ).set_index("epoch_id")["reason"]
-    held_out = (epochs["stay_id"].map(split) == "test").to_numpy()
+    of_part = (epochs["stay_id"].map(part) == split).to_numpy()
     recorded = ~epochs["epoch_id"].map(reasons).isin(NOT_MONITORED).to_numpy()
-    epochs = epochs[held_out & recorded]
+    epochs = epochs[of_part & recorded]
     if not predicted["epoch_id"].isin(epochs["epoch_id"]).all():
         raise InputError(
             "lacks epochs that were predicted",

@@ -1,4 +1,4 @@
-"""Chapter of horizons: models of arrest at every horizon, with the tests of their difference."""
+"""Chapter of horizons: models of arrest at every horizon, with the tests of their differences."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ _ENDS = ("", "_low", "_high")
 
 
 def comparison(system: System, path: Path) -> Section:
-    """Return both models at every horizon, published scores beside, and their difference."""
+    """Return the models at every horizon, published scores beside, and their differences."""
     needed = [f"{score}{end}" for score in RANKING for end in _ENDS]
     needed += [f"published_{score}" for score in RANKING]
-    needed += ["patients", "stays", "n", "events", "event_stays", "clustered_p"]
+    needed += ["patients", "stays", "n", "events", "event_stays", "clustered_p", "compared_with"]
     needed += [*(f"{WITHIN}{end}" for end in _ENDS), f"{WITHIN}_stays"]
     frame = read_table(path, "horizon_h", "model", "title", *needed)
     frame[f"published_{WITHIN}"] = float("nan")
     blocks: list[Block] = [_chart(frame, score) for score in ("auroc", WITHIN, "auprc")]
     blocks = [block for block in blocks if isinstance(block, Chart) and block.table.rows]
     blocks.append(_by_horizon(system, frame))
-    # Only the first model has differences, and only where both have scores.
+    # Not every model is compared with another, and only where both have scores.
     tested = frame.dropna(subset=["auroc_difference"])
-    if not tested.empty:
-        blocks += _differences(system, frame, tested)
+    for (model, other), part in tested.groupby(["model", "compared_with"], sort=False):
+        blocks.append(_differences(system, system.title(model), system.title(other), part))
     return section("comparison", blocks, system=system.name)
 
 
@@ -128,9 +128,7 @@ def _stays_with_both(row: dict[str, Any], shown: Shown) -> str:
     return DASH if pd.isna(stays) else shown.write(stays, "event stays")
 
 
-def _differences(system: System, frame: pd.DataFrame, tested: pd.DataFrame) -> list[Block]:
-    first = str(tested["title"].iloc[0])
-    second = next(title for title in frame["title"] if title != first)
+def _differences(system: System, first: str, second: str, tested: pd.DataFrame) -> Chart:
     pair = f"{first} less {in_sentence(second)}"
     points = pd.concat(
         [
@@ -152,7 +150,7 @@ def _differences(system: System, frame: pd.DataFrame, tested: pd.DataFrame) -> l
     chart = grouped_charts.grouped_forest(points, title, line=0.0, of="Interval")
     spec = charts.specification(chart, description)
     data = _tests(system, tested, caption)
-    return [Chart(caption, description, spec, data, wide=True, opened=True)]
+    return Chart(caption, description, spec, data, wide=True, opened=True)
 
 
 def _tests(system: System, tested: pd.DataFrame, caption: str) -> Table:

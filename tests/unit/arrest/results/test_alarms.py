@@ -10,17 +10,15 @@ import pandas as pd
 import pytest
 
 from mimicflow.arrest.results.alarm_figures import joined
-from mimicflow.arrest.results.alarms import (
+from mimicflow.arrest.results.alarms import SWEEP, read_threshold, score_alarms
+from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
+from mimicflow.arrest.results.ringing import (
     ALARM_SCORES,
-    SWEEP,
     Stays,
     chance_of_alarm,
-    read_threshold,
     ring,
-    score_alarms,
     weighted_quantiles,
 )
-from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 
