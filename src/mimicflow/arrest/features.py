@@ -164,7 +164,7 @@ def add_slopes(
     """
     epochs = read_shard(plan, shard)
     hrv, clinical = (
-        _read_all([path], names, epochs["epoch_id"]).reset_index(drop=True)
+        read_measured([path], names, epochs["epoch_id"]).reset_index(drop=True)
         for path, names in ((measured, [*MEASURES]), (vitals, [*vital_features()]))
     )
     values = pd.concat([hrv, clinical], axis="columns")
