@@ -64,7 +64,7 @@ EVALUATION = [
         "results/arrest/{table}.csv",
         table=[
             *("attrition", "exclusions", "table_one", "epochs", "comparison"),
-            "hrv_over_time",
+            *("matched_alarms", "hrv_over_time"),
         ],
     ),
     *collect("results/arrest/single/{table}.csv", table=PROTOCOL_TABLES),

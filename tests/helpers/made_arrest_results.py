@@ -61,6 +61,7 @@ def write_arrest_files(results: Path, real: bool) -> None:
         write_csv(_bins(model), folder / "calibration.csv")
         write_csv(_shap(model), folder / "shap.csv")
         write_csv(_selected(model), folder / "selected_features.csv")
+    write_csv(_matched_alarms(), root / "matched_alarms.csv")
     _write_over_time(root / "hrv_over_time.csv", real)
 
 
@@ -176,6 +177,7 @@ def _compared(hours: int, model: str, real: bool) -> dict:
     found |= {"auroc_difference_high": gap + 0.02, "p": 1e-9, "clustered_low": gap - 0.13}
     found |= {"clustered_high": gap + 0.13, "clustered_p": 0.0931, "auprc_difference": 0.0512}
     found |= {"auprc_difference_low": 0.0121, "auprc_difference_high": 0.0911}
+    found["compared_with"] = "clinical"
     if hidden or model != "hrv":
         found = dict.fromkeys(found, np.nan)
     within = dict(zip(("", "_low", "_high"), (np.nan,) * 3 if hours == 24 else WITHIN, strict=True))
@@ -233,6 +235,29 @@ def _alarms(model: str) -> list[dict]:
                     | {"lower": max(value - spread, 0), "upper": min(value + spread, most)}
                     | {"suppressed": False, **SHARED}
                 )
+    return rows
+
+
+def _matched_alarms() -> list[dict]:
+    rows = []
+    head = {"silence_min": 60, "rule": "specificity_0.8", "development_event_stays": 84}
+    head |= {"development_event_sensitivity": 64 / 84, "event_stays": 21, "event_patients": 21}
+    head |= {"control_stays": CONTROLS, "control_patients": CONTROLS, "control_days": 57.2}
+    for model, threshold, sensitivity, rate in (
+        ("hrv", 0.0502, 0.7143, 4.2),
+        ("clinical", 0.0311, 0.6667, 9.7),
+    ):
+        row = {"model": model, "title": ARREST.models[model][0], "threshold": threshold}
+        row["compared_with"] = np.nan if model == "hrv" else "hrv"
+        for score, value, half, gap in (
+            ("event_sensitivity", sensitivity, 0.2, -0.0476),
+            ("false_alarms_per_day", rate, 2.0, 5.5),
+        ):
+            gap, wide = (np.nan, np.nan) if model == "hrv" else (gap, 2 * half)
+            row |= {score: value, f"{score}_low": value - half, f"{score}_high": value + half}
+            row |= {f"{score}_difference": gap, f"{score}_difference_low": gap - wide}
+            row[f"{score}_difference_high"] = gap + wide
+        rows.append({**head, **row, "suppressed": False, **SHARED})
     return rows
 
 

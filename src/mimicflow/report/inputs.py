@@ -88,6 +88,7 @@ class SystemFiles:
     exclusions: Path | None = field(default=None, metadata=_ARREST)
     epochs: Path | None = field(default=None, metadata=_ARREST)
     hrv_over_time: Path | None = field(default=None, metadata=_ARREST)
+    matched_alarms: Path | None = field(default=None, metadata=_ARREST)
     models: dict[str, OnlyModelFiles] = field(default_factory=dict)
     ecgs: tuple[Path, ...] = ()
 

@@ -9,7 +9,14 @@ import pytest
 from html_pages import Element, rows_of, tables
 from made_arrest_results import FEATURES, HORIZONS, SILENCES, auroc, build_arrest
 
-from mimicflow.arrest.results import alarms, comparison, explain, horizons, over_time
+from mimicflow.arrest.results import (
+    alarms,
+    comparison,
+    explain,
+    horizons,
+    matched_alarms,
+    over_time,
+)
 from mimicflow.arrest.results.calibration import COLUMNS as BINS
 from mimicflow.errors import InputError
 
@@ -44,6 +51,7 @@ def of_model(table: Element, title: str) -> list[list[str]]:
         ("hrv_over_time.csv", over_time.COLUMNS),
         ("hrv/metrics.csv", horizons.COLUMNS),
         ("hrv/alarms.csv", alarms.COLUMNS),
+        ("matched_alarms.csv", matched_alarms.COLUMNS),
         ("hrv/shap.csv", explain.COLUMNS),
         ("hrv/calibration.csv", BINS),
     ],
@@ -247,6 +255,17 @@ def test_alarms_are_reported_by_silence(results: Path, arrest: Element):
     of = chosen.loc["false_alarms_per_day"]
     assert rows[2][5] == f"{of['value']:.2f} ({of['lower']:.2f}–{of['upper']:.2f})"
     assert len(of_model(table, "Vital signs")) == len(SILENCES)
+
+
+def test_false_alarms_are_compared_at_the_same_sensitivity(arrest: Element):
+    [table] = tables(arrest, "announces as many arrests as heart-rate variability")
+    assert "Silence 60 min. Held out: 21 event stays, 62 control stays." in table.text
+    assert headings(table)[-1] == "Difference to heart-rate variability (95 % CI)"
+    first, second = rows_of(table)
+    assert first[:3] == ["Heart-rate variability", "0.050", "0.762"]
+    assert first[3:] == ["0.714 (0.514–0.914)", "4.20 (2.20–6.20)", "–"]
+    assert second[4] == "9.70 (7.70–11.70)"
+    assert second[5].startswith("5.50 (1.50–9.50)") and "excludes 0" in second[5]
 
 
 def test_alarms_are_drawn_for_every_threshold(arrest: Element, html: str):

@@ -72,7 +72,7 @@ def test_every_chart_has_a_caption_a_description_a_specification_and_a_table(
 ):
     charts = [figure for figure in page.all("figure") if not figure.all("img")]
     specifications = json.loads(re.search(r'id="specifications">(.*?)</script>', html).group(1))
-    assert len(charts) == len(specifications) == 47
+    assert len(charts) == len(specifications) == 48
     for figure in charts:
         [place] = [part for part in figure.all("div") if part.attributes.get("class") == "chart"]
         assert specifications[place.attributes["id"]]["description"]

@@ -8,16 +8,18 @@ from mimicflow.report import arrest_charts, charts
 from mimicflow.report.blocks import (
     DASH,
     Block,
+    Cell,
     Chart,
     Section,
     Table,
     count,
+    in_sentence,
     number,
     table,
     with_interval,
 )
 from mimicflow.report.chapters import section
-from mimicflow.report.chapters.models import System, rule_title
+from mimicflow.report.chapters.models import System, difference, rule_title
 from mimicflow.report.inputs import read_table
 
 SWEEP = "sweep"  # the rule of the thresholds that only make the curve
@@ -26,6 +28,12 @@ X_TITLE = "False alarms per patient-day"
 Y_TITLE = "Share of event stays with an alarm"
 EVERY = 4  # of the thresholds of the curve, in its table
 _KEYS = ["silence_min", "rule", "threshold"]
+_ENDS = ("", "_low", "_high")
+_MATCHED = [
+    *("title", "compared_with", "silence_min", "threshold", "development_event_sensitivity"),
+    *("event_stays", "control_stays", "control_days"),
+    *(f"{score}{kind}{end}" for score in (X, Y) for kind in ("", "_difference") for end in _ENDS),
+]
 _NEEDED = [*_KEYS, "measure", "stays", "patients", "days", "value", "lower", "upper", "suppressed"]
 
 
@@ -41,6 +49,8 @@ def alarms(system: System) -> Section:
         points = pd.concat([_curve(frame).assign(title=name) for name, frame in frames.items()])
         if not points.empty:
             blocks.append(_chart(points))
+    if system.files.matched_alarms is not None:
+        blocks.insert(1, _matched(system, read_table(system.files.matched_alarms, *_MATCHED)))
     return section("alarms", blocks, system=system.name)
 
 
@@ -58,6 +68,37 @@ def _at_threshold(system: System, frames: dict[str, pd.DataFrame]) -> Table:
         for silence, part in chosen.groupby("silence_min"):
             rows.append([silence_text(float(str(silence))), *_scores(part)])
     return table("Alarms at the threshold of each model, by silence.", columns, rows)
+
+
+def _matched(system: System, frame: pd.DataFrame) -> Table:
+    """Return the false alarms of each model where it announces as many arrests as the first."""
+    first = str(frame["title"].iloc[0])
+    columns = [("Model", False), ("Threshold", True)]
+    columns += [("Event stays of development with an alarm", True)]
+    columns += [(f"{Y_TITLE} (95 % CI)", True), (f"{X_TITLE} (95 % CI)", True)]
+    columns.append((f"Difference to {in_sentence(first)} (95 % CI)", True))
+    rows: list[list[Cell | str]] = []
+    for row in frame.to_dict("records"):
+        x, y, less = ([row[f"{name}{end}"] for end in _ENDS] for name in (X, Y, f"{X}_difference"))
+        cells: list[Cell | str] = [str(row["title"]), number(row["threshold"])]
+        cells.append(number(row["development_event_sensitivity"]) or DASH)
+        cells += [with_interval(*y) or DASH, with_interval(*x, 2) or DASH]
+        text = with_interval(*less, 2)
+        rows.append([*cells, difference(text, *less[1:]) if text else DASH])
+    silence = silence_text(float(frame["silence_min"].iloc[0]))
+    caption = f"{X_TITLE} where each model announces as many arrests as {in_sentence(first)}."
+    caption += f" Silence {silence}. {_held_out(system, frame.iloc[0])}"
+    return table(caption.rstrip(), columns, rows)
+
+
+def _held_out(system: System, row: pd.Series) -> str:
+    """Return how many stays and days there are, as far as they may be shown."""
+    texts = [
+        f"{count(row[f'{kind}_stays'], system.smallest)} {kind} stays"
+        for kind in ("event", "control")
+        if pd.notna(row[f"{kind}_stays"])
+    ]
+    return f"Held out: {', '.join(texts)}." if texts else ""
 
 
 def silence_text(minutes: float) -> str:
