@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mimicflow.arrest.model_folder import ArrestModel
-    from mimicflow.bedside.recording import Recording
+    from mimicflow.bedside.recording import BeatRecording, EcgRecording
 
 
 class _Commands(TyperGroup):
@@ -173,8 +173,10 @@ def score(
     record: Annotated[
         str,
         typer.Argument(
-            help="WFDB record without extension (with or without .hea), or a .vital file. "
-            "One ECG lead in mV, at least 100 Hz.",
+            help="WFDB record without extension (with or without .hea), or a .vital file: one ECG "
+            "lead in mV, at least 100 Hz. Or beats without samples: a WFDB annotation (.atr, .ari, "
+            ".qrs, .ecg) or a CSV with beat_time_s, rr_interval_ms or rr_interval_s, and symbol if "
+            "known.",
             metavar="RECORD",
         ),
     ],
@@ -211,35 +213,45 @@ def score(
     output: Annotated[
         Path,
         typer.Option(
-            help="Folder for the table <record>.csv and the figure <record>.png.", metavar="FOLDER"
+            help="Folder for the table <record>.csv and the figure <record>.png; of a CSV of "
+            "beats <record>_scores.",
+            metavar="FOLDER",
         ),
     ] = Path(),
 ) -> None:
     """Give the probability of a cardiac arrest for each 5-min epoch of a record.
 
     The probability (0 to 1) is that of an arrest within the model's horizon (0.5-24 h by default)
-    from the end of the epoch. Epochs without usable ECG are dropped, with the reason. The table
-    has time_s (s from the first sample to the end of the epoch), time (local, where the record
-    knows it), probability, alarm (1 at or above the model's threshold), reason, n_beats and
+    from the end of the epoch. Epochs without usable ECG or beats are dropped, with the reason. The
+    table has time_s (s from the first sample to the end of the epoch), time (local, where the
+    record knows it), probability, alarm (1 at or above the model's threshold), reason, n_beats and
     good_share (0 to 1). Frequency of the mains (Hz) and limits of quality are those of the model.
     """
     from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
     from mimicflow.arrest.score import score_recording, strip_of_highest  # noqa: PLC0415
     from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
     from mimicflow.bedside.open_recording import open_recording  # noqa: PLC0415
+    from mimicflow.bedside.recording import BeatRecording  # noqa: PLC0415
     from mimicflow.running.writing import write_csv  # noqa: PLC0415
 
     path = _record_path(record)
     _make_folder(output)
     fitted = load_model(model).judging_by(quality, detector)
     recording = open_recording(path.parent, path.name, lead)
+    of_beats = isinstance(recording, BeatRecording)
+    if of_beats and (lead or quality or detector):
+        raise ConfigError(
+            f"{path.name} holds beats, no samples: there is no lead, rule or detector to choose",
+            remedy="leave --lead, --quality and --detector out",
+        )
     wrong = recording.wrong_segments()
     recording = recording.without(wrong)
     scores = score_recording(recording, fitted)
-    name = path.name.removesuffix(".vital")
+    name = _name_of_scores(path.name)
     table, figure = output / f"{name}.csv", output / f"{name}.png"
     write_csv(scores.astype({"alarm": "int64"}), table)
-    draw_scores(scores, fitted, name, figure, strip_of_highest(recording, scores, fitted))
+    strip = strip_of_highest(recording, scores, fitted)
+    draw_scores(scores, fitted, name, figure, strip, of_beats=of_beats)
     for line in _summary(scores, fitted, recording):
         typer.echo(line)
     if wrong:
@@ -248,7 +260,7 @@ def score(
 
 
 def _record_path(record: str) -> Path:
-    """Return a record as it is opened: a `.vital` file, or a header without its ending."""
+    """Return a record as it is opened: a file, or a header without its ending."""
     if record.endswith(".dat"):
         raise InputError(
             "holds samples only, not what they mean",
@@ -256,6 +268,14 @@ def _record_path(record: str) -> Path:
             remedy="give the record: the name of its header, without .hea",
         )
     return Path(record.removesuffix(".hea"))
+
+
+def _name_of_scores(record: str) -> str:
+    """Return what table and figure of a record are called; never what the record itself is."""
+    from mimicflow.bedside.recording import BEAT_TABLE, stem_of  # noqa: PLC0415
+
+    stem = stem_of(record)
+    return f"{stem}_scores" if record.lower().endswith(BEAT_TABLE) else stem
 
 
 def _make_folder(output: Path) -> None:
@@ -268,13 +288,21 @@ def _make_folder(output: Path) -> None:
         ) from error
 
 
-def _summary(scores: pd.DataFrame, model: ArrestModel, recording: Recording) -> list[str]:
+def _summary(
+    scores: pd.DataFrame, model: ArrestModel, recording: EcgRecording | BeatRecording
+) -> list[str]:
     """Return what is printed of the scores of a recording."""
     from mimicflow.arrest.hrv_features import EPOCH_REASONS  # noqa: PLC0415
+    from mimicflow.bedside.recording import BeatRecording  # noqa: PLC0415
 
     hours = recording.n_samples / recording.sampling_rate / 3600
+    if isinstance(recording, BeatRecording):
+        what, advice = f"{len(recording.beats.places)} beats, no samples", "Look at the beats."
+    else:
+        what = f"lead {recording.lead}, {recording.sampling_rate:g} Hz"
+        advice = "Look at the ECG; another lead (--lead) may be better."
     lines = [
-        f"Recording: {hours:.2f} h, lead {recording.lead}, {recording.sampling_rate:g} Hz",
+        f"Recording: {hours:.2f} h, {what}",
         f"Epochs of {model.epoch_minutes:g} min: {len(scores)}",
     ]
     counts = scores["reason"].value_counts()
@@ -285,10 +313,7 @@ def _summary(scores: pd.DataFrame, model: ArrestModel, recording: Recording) -> 
     known = scores["probability"].dropna()
     if known.empty:
         most = EPOCH_REASONS[counts.idxmax()]
-        lines.append(
-            f"No epoch gives a probability. Most were dropped for this: {most}. Look at the ECG; "
-            "another lead (--lead) may be better."
-        )
+        lines.append(f"No epoch gives a probability. Most were dropped for this: {most}. {advice}")
     else:
         highest = scores.loc[known.idxmax()]
         lines += [

@@ -53,8 +53,16 @@ class TableError(InputError):
 class RecordError(InputError):
     """One waveform record that cannot be used; ``reason`` is the word counted in the exclusions."""
 
-    def __init__(self, message: str, *, reason: str, file: str | Path | None = None) -> None:
-        super().__init__(message, file=file)
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        file: str | Path | None = None,
+        row: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, file=file, row=row, remedy=remedy)
         self.reason = reason
 
 

@@ -113,3 +113,28 @@ def write_wfdb(folder: Path, record: str, ecg: np.ndarray, rate: float) -> None:
         baseline=[0],
         write_dir=str(folder),
     )
+
+
+def beats_of(seconds: float, seed: int = 0) -> np.ndarray:
+    """Return the times of irregular beats in s, about 0.8 s apart, in whole milliseconds."""
+    draw = np.random.default_rng(seed)
+    breathing = 0.04 * np.sin(np.arange(int(seconds / 0.6) + 2) / 2)
+    beats = np.cumsum(np.round(0.8 + breathing + 0.01 * draw.standard_normal(len(breathing)), 3))
+    return beats[beats < seconds]
+
+
+def write_annotation(
+    folder: Path,
+    file: str,
+    places: np.ndarray,
+    symbols: str | Sequence[str] = "N",
+    rate: float | None = 1000,
+) -> Path:
+    """Write a WFDB annotation from samples; one symbol stands for all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record, _, ending = file.rpartition(".")
+    each = np.full(len(places), symbols) if len(symbols) == 1 else np.array(list(symbols))
+    wfdb.wrann(
+        *(record, ending, np.asarray(places)), symbol=list(each), fs=rate, write_dir=str(folder)
+    )
+    return folder / file

@@ -12,8 +12,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from mimicflow.bedside.open_recording import open_recording
+from mimicflow.bedside.recording import BeatRecording, EcgRecording
 from mimicflow.errors import InputError, RecordError
-from mimicflow.hrv.epochs import REASONS, EpochMeasures, measure_epoch
+from mimicflow.hrv.epochs import REASONS, EpochMeasures, measure_beats, measure_epoch
 from mimicflow.hrv.measures import MEASURES
 from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.running.writing import write_parquet
@@ -23,13 +24,14 @@ log = logging.getLogger(__name__)
 UNREADABLE = "unreadable"
 EPOCH_REASONS = {**REASONS, UNREADABLE: "the recording could not be read here"}
 """Why an epoch is dropped, and the text of each reason; "" is kept."""
-_UNREAD = EpochMeasures(
+UNREAD = EpochMeasures(
     measures=np.full(len(MEASURES), np.nan),
     r_peaks=np.empty(0, dtype=np.int64),
     quality=np.empty(0),
     good_share=np.nan,
     reason=UNREADABLE,
 )
+"""What is known of an epoch that could not be read."""
 
 
 def measure_hrv(
@@ -93,6 +95,30 @@ def measure_hrv(
     write_parquet(table, output)
 
 
+def measure_part(
+    recording: EcgRecording | BeatRecording, first: int, n: int, steps: Preprocessing
+) -> EpochMeasures:
+    """Measure an epoch of a recording, be it of samples or of beats.
+
+    Parameters
+    ----------
+    recording : EcgRecording or BeatRecording
+        As :func:`mimicflow.bedside.open_recording.open_recording` gives it.
+    first, n : int
+        First sample of the epoch and how many there are, at the rate of the recording.
+    steps : Preprocessing
+        How it becomes beats, and is judged.
+
+    Raises
+    ------
+    RecordError
+        When its samples cannot be read.
+    """
+    if isinstance(recording, BeatRecording):
+        return measure_beats(recording.beats.part(first, n), steps)
+    return measure_epoch(recording.read(first, n), recording.sampling_rate, steps)
+
+
 def read_shard(plan: str | Path, shard: int) -> pd.DataFrame:
     """Return the planned epochs of one shard, numbered from 0, by epoch_id."""
     epochs = pd.read_parquet(plan, filters=[("group", "==", shard)])
@@ -132,16 +158,15 @@ def _measure_recording(
         opened = opened.without([int(number) for number in recording["wrong_segments"].split()])
     except RecordError as error:
         faults = [error] * len(epochs)
-        yield from ((int(row), _UNREAD) for row in epochs.index)
+        yield from ((int(row), UNREAD) for row in epochs.index)
     else:
         for epoch in epochs.itertuples():
             try:
-                ecg = opened.read(int(epoch.first_sample), int(epoch.n_samples))
+                one = measure_part(opened, int(epoch.first_sample), int(epoch.n_samples), steps)
             except RecordError as error:
                 faults.append(error)
-                yield int(epoch.Index), _UNREAD
-            else:
-                yield int(epoch.Index), measure_epoch(ecg, opened.sampling_rate, steps)
+                one = UNREAD
+            yield int(epoch.Index), one
     if faults:
         log.warning(
             "recording_id %d: %d of %d epochs not read, the first (%s)",

@@ -1,4 +1,4 @@
-"""Score an ECG (recording, array or stream): the probability of an arrest, epoch by epoch."""
+"""Score a recording, an ECG or a stream of it: the probability of an arrest, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from mimicflow.arrest.features import HRV
-from mimicflow.arrest.hrv_features import UNREADABLE
+from mimicflow.arrest.hrv_features import UNREAD, measure_part
 from mimicflow.arrest.model_folder import ArrestModel
-from mimicflow.bedside.recording import Recording
+from mimicflow.bedside.recording import BeatRecording, EcgRecording
 from mimicflow.errors import CheckpointError, ConfigError, InputError, RecordError
+from mimicflow.hrv.beats import Beats
 from mimicflow.hrv.clean import check_rate
-from mimicflow.hrv.epochs import measure_epoch
+from mimicflow.hrv.epochs import EpochMeasures, measure_epoch
 from mimicflow.hrv.measures import MEASURES
+from mimicflow.hrv.preprocessing import Preprocessing
 
 log = logging.getLogger(__name__)
 
@@ -102,19 +104,19 @@ class EpochScorer:
             place += len(part)
             if self._taken < self._length():
                 break
-            rows.append(self._finish(self._waiting[: self._taken].copy()))
+            ecg = self._waiting[: self._taken].copy()
+            rows.append(self._row(measure_epoch(ecg, self._rate, self._model.preprocessing)))
         return _table(rows)
 
-    def skip(self, reason: str) -> pd.DataFrame:
-        """Finish the epoch that has begun, if any, or the next one, without a probability.
+    def add(self, measured: EpochMeasures) -> pd.DataFrame:
+        """Finish the epoch that has begun, if any, or the next one, by what is known of it.
 
         Parameters
         ----------
-        reason : str
-            Why its samples cannot be had.
+        measured : EpochMeasures
+            Measured elsewhere, or not to be had.
         """
-        row = self._row(math.nan, reason, 0, math.nan)
-        return _table([row])
+        return _table([self._row(measured)])
 
     def next_epoch(self) -> tuple[int, int]:
         """Return first sample and number of samples of the epoch that comes next."""
@@ -127,17 +129,11 @@ class EpochScorer:
     def _length(self) -> int:
         return self._end_sample(self._epochs + 1) - self._end_sample(self._epochs)
 
-    def _finish(self, ecg: np.ndarray) -> dict[str, object]:
-        one = measure_epoch(ecg, self._rate, self._model.preprocessing)
+    def _row(self, one: EpochMeasures) -> dict[str, object]:
         probability = math.nan
         if not one.reason:
             features = pd.DataFrame([one.measures], columns=list(MEASURES))
             probability = float(self._model.probability(features)[0])
-        return self._row(probability, one.reason, one.n_beats, one.good_share)
-
-    def _row(
-        self, probability: float, reason: str, n_beats: int, good_share: float
-    ) -> dict[str, object]:
         self._epochs += 1
         self._taken = 0
         seconds = self._epochs * self._model.epoch_minutes * 60
@@ -149,9 +145,9 @@ class EpochScorer:
             "time": time,
             "probability": probability,
             "alarm": probability >= self._model.threshold,
-            "reason": reason,
-            "n_beats": n_beats,
-            "good_share": good_share,
+            "reason": one.reason,
+            "n_beats": one.n_beats,
+            "good_share": one.good_share,
         }
 
 
@@ -192,14 +188,14 @@ def score_ecg(
     return EpochScorer(model, sampling_rate, start_time).push(ecg)
 
 
-def score_recording(recording: Recording, model: ArrestModel) -> pd.DataFrame:
+def score_recording(recording: EcgRecording | BeatRecording, model: ArrestModel) -> pd.DataFrame:
     """Score a recording; one epoch is in memory at a time.
 
     An epoch that cannot be read (a segment is missing or damaged) gets the reason ``unreadable``.
 
     Parameters
     ----------
-    recording : Recording
+    recording : EcgRecording or BeatRecording
         As :func:`mimicflow.bedside.open_recording.open_recording` gives it.
     model : ArrestModel
         Of heart-rate variability.
@@ -226,7 +222,13 @@ def score_recording(recording: Recording, model: ArrestModel) -> pd.DataFrame:
         )
     total = int((recording.n_samples + _TINY) / (seconds * recording.sampling_rate))
     parts = list(
-        tqdm(_score_parts(recording, scorer), total=total, unit="epoch", disable=None, leave=False)
+        tqdm(
+            _score_parts(recording, scorer, model.preprocessing),
+            total=total,
+            unit="epoch",
+            disable=None,
+            leave=False,
+        )
     )
     return pd.concat(parts, ignore_index=True) if parts else _table([])
 
@@ -253,16 +255,40 @@ class Strip:
     r_peaks: np.ndarray
 
 
+@dataclass(frozen=True)
+class Tachogram:
+    """RR intervals of an epoch.
+
+    Parameters
+    ----------
+    ends_s : numpy.ndarray
+        (n,) when each ends, in s from the beginning of the recording.
+    rr : numpy.ndarray
+        (n,) ms.
+    counted : numpy.ndarray of bool
+        (n,) whether the measures are of it.
+    """
+
+    ends_s: np.ndarray
+    rr: np.ndarray
+    counted: np.ndarray
+
+
 def strip_of_highest(
-    recording: Recording, scores: pd.DataFrame, model: ArrestModel
-) -> Strip | None:
-    """Return the last ten seconds of the epoch of the highest probability; None without any."""
+    recording: EcgRecording | BeatRecording, scores: pd.DataFrame, model: ArrestModel
+) -> Strip | Tachogram | None:
+    """Return what the epoch of the highest probability looks like; None without any.
+
+    Of an ECG its last ten seconds, of beats its RR intervals.
+    """
     known = scores["probability"].dropna()
     if known.empty:
         return None
     number, rate = int(known.idxmax()), recording.sampling_rate
     seconds = model.epoch_minutes * 60
     first, end = (math.ceil(n * seconds * rate - _TINY) for n in (number, number + 1))
+    if isinstance(recording, BeatRecording):
+        return _tachogram(recording.beats.part(first, end - first), first / rate, model)
     ecg = recording.read(first, end - first)
     measured = measure_epoch(ecg, rate, model.preprocessing)
     length = int(STRIP_S * rate)
@@ -271,20 +297,29 @@ def strip_of_highest(
     return Strip(ecg[-length:], rate, start_s, r_peaks[r_peaks >= start_s])
 
 
-def _score_parts(recording: Recording, scorer: EpochScorer) -> Iterator[pd.DataFrame]:
+def _tachogram(beats: Beats, start_s: float, model: ArrestModel) -> Tachogram:
+    return Tachogram(
+        ends_s=start_s + beats.places[1:] / beats.sampling_rate,
+        rr=beats.intervals_ms,
+        counted=model.preprocessing.beats.counts(beats),
+    )
+
+
+def _score_parts(
+    recording: EcgRecording | BeatRecording, scorer: EpochScorer, steps: Preprocessing
+) -> Iterator[pd.DataFrame]:
     """Yield the rows of one epoch after the other, as long as they are whole."""
     faults: set[str] = set()
     first, n = scorer.next_epoch()
     while first + n <= recording.n_samples:
         try:
-            samples = recording.read(first, n)
+            measured = measure_part(recording, first, n, steps)
         except RecordError as error:
             if str(error) not in faults:
                 faults.add(str(error))
                 log.warning("cannot be read (%s): %s", error.reason, error)
-            yield scorer.skip(UNREADABLE)
-        else:
-            yield scorer.push(samples)
+            measured = UNREAD
+        yield scorer.add(measured)
         first, n = scorer.next_epoch()
 
 

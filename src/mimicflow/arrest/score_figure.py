@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
-from mimicflow.arrest.score import Strip
+from mimicflow.arrest.score import Strip, Tachogram
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
 from mimicflow.evaluation.study import Study
 from mimicflow.hrv.epochs import CLINICAL_REASONS
@@ -28,9 +28,11 @@ def draw_scores(
     model: ArrestModel,
     name: str,
     output: str | Path,
-    strip: Strip | None = None,
+    strip: Strip | Tachogram | None = None,
+    *,
+    of_beats: bool = False,
 ) -> None:
-    """Draw probability and quality of the epochs of one recording, and ECG of the highest risk.
+    """Draw probability and quality of the epochs of one recording, and that of the highest risk.
 
     Parameters
     ----------
@@ -43,8 +45,10 @@ def draw_scores(
         Of the recording, for the title.
     output : path-like
         PNG or SVG to write.
-    strip : Strip, optional
-        The ECG to show.
+    strip : Strip or Tachogram, optional
+        The ECG or RR intervals to show.
+    of_beats : bool
+        Whether the recording is one of beats, without samples.
     """
     end_h = scores["time_s"].to_numpy() / 3600
     start_h = end_h - model.epoch_minutes / 60
@@ -54,21 +58,28 @@ def draw_scores(
         upper, lower, *rest = figure.subplots(len(heights), 1, height_ratios=heights)
         upper.sharex(lower)
         upper.tick_params(labelbottom=False)
-        if strip:
+        if isinstance(strip, Tachogram):
+            _draw_tachogram(rest[0], strip)
+        elif strip:
             _draw_strip(rest[0], strip)
         least, most = model.horizon_h
         upper.set_title(f"{name}: cardiac arrest within {least:g}–{most:g} h")
         _draw_probability(upper, end_h, scores, model)
         share = 100 * scores["good_share"].to_numpy()
         lower.plot(end_h, share, color=INK, marker="o", markersize=2.5, linewidth=1)
-        lower.axhline(100 * model.preprocessing.quality.good_share, color=GREY, linestyle="--")
+        steps = model.preprocessing
+        rule = steps.beats if of_beats else steps.quality
+        lower.axhline(100 * rule.good_share, color=GREY, linestyle="--")
         lower.set(ylim=(0, 105), ylabel="Good beats (%)", xlabel="Time from first sample (h)")
         lower.set_xlim(0, max(end_h, default=model.epoch_minutes / 60))
         styles = {reason: _style(reason, place) for place, reason in enumerate(_reasons(scores))}
         for reason, style in styles.items():
             of_reason = (scores["reason"] == reason).to_numpy()
             _shade((upper, lower), start_h, end_h, of_reason, style)
-        handles = [*upper.get_legend_handles_labels()[0], *_legend(scores, styles)]
+        lines = [
+            handle for axes in (upper, *rest) for handle in axes.get_legend_handles_labels()[0]
+        ]
+        handles = [*lines, *_legend(scores, styles)]
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
 
 
@@ -81,6 +92,20 @@ def _draw_strip(axes: Axes, strip: Strip) -> None:
     axes.set(
         ylabel="ECG (mV)", xlabel="Time from first sample (s): end of the epoch of highest risk"
     )
+    axes.margins(x=0)
+
+
+def _draw_tachogram(axes: Axes, tachogram: Tachogram) -> None:
+    """Draw the RR intervals of an epoch; those that do not count are crosses."""
+    ends_s, rr, counted = tachogram.ends_s, tachogram.rr, tachogram.counted
+    label = (
+        None
+        if counted.all()
+        else "RR interval left out: implausible, or by a beat that is not normal"
+    )
+    axes.plot(ends_s, np.where(counted, rr, np.nan), color=INK, linewidth=0.8)
+    axes.plot(ends_s[~counted], rr[~counted], "x", color=VERMILION, markersize=4, label=label)
+    axes.set(ylabel="RR interval (ms)", xlabel="Time from first sample (s): epoch of highest risk")
     axes.margins(x=0)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import wfdb
 
 from mimicflow.bedside.mimic_numerics import ENDING, read_ticked_numerics
-from mimicflow.bedside.recording import VITAL
+from mimicflow.bedside.recording import stem_of
 from mimicflow.bedside.registry import TIME_DTYPE
 from mimicflow.bedside.wfdb_files import read_header
 from mimicflow.bedside.wfdb_signals import (
@@ -82,7 +82,7 @@ def places_of_numerics(folder: str | Path, record: str) -> list[Path]:
 
 
 def _names_beside(record: str) -> tuple[str, str, str]:
-    stem = record[: -len(VITAL)] if record.lower().endswith(VITAL) else record
+    stem = stem_of(record)
     return f"{stem}n", f"{stem}.numerics{PARQUET}", f"{stem}{ENDING}"
 
 

@@ -1,17 +1,34 @@
-"""Open one ECG lead of a bedside recording, WFDB or VitalDB."""
+"""Open a bedside recording, whatever kind of record it is: an ECG lead, or beats."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from mimicflow.bedside.recording import VITAL, Recording
+from mimicflow.bedside.annotations import open_annotation
+from mimicflow.bedside.beat_table import open_beat_table
+from mimicflow.bedside.recording import (
+    ANNOTATIONS,
+    BEAT_TABLE,
+    VITAL,
+    BeatRecording,
+    EcgRecording,
+)
 from mimicflow.bedside.vital import open_vital
 from mimicflow.bedside.wfdb_files import open_wfdb
 from mimicflow.errors import RecordError
 from mimicflow.raw.waveform_paths import path_inside, real_path
 
+KINDS: dict[str, Callable[[Path, Path, str], EcgRecording | BeatRecording]] = {
+    VITAL: lambda _, file, lead: open_vital(file, lead),
+    **dict.fromkeys(ANNOTATIONS, lambda root, file, _: open_annotation(root, file)),
+    BEAT_TABLE: lambda _, file, __: open_beat_table(file),
+}
+"""Readers by the ending of a record, in lower case; any other record is the name of a WFDB header.
+They take the waveform folder, the file and the lead."""
 
-def open_recording(folder: str | Path, record: str, lead: str = "") -> Recording:
+
+def open_recording(folder: str | Path, record: str, lead: str = "") -> EcgRecording | BeatRecording:
     """Open a record, without reading samples.
 
     Parameters
@@ -19,16 +36,17 @@ def open_recording(folder: str | Path, record: str, lead: str = "") -> Recording
     folder : path-like
         The waveform folder; nothing outside it is opened.
     record : str
-        WFDB record name without extension (single- or multi-segment), or a ``.vital`` file,
-        relative to ``folder``.
+        WFDB record name without extension (single- or multi-segment), a ``.vital`` file, a WFDB
+        annotation of beats or a CSV of them, relative to ``folder``.
     lead : str
         Name of the lead, in any case. Empty: the first ECG lead by ``reference/ecg_leads.csv`` of
-        the first segment that has one, or of the tracks that begin first.
+        the first segment that has one, or of the tracks that begin first. Beats have none.
 
     Returns
     -------
-    Recording
-        At the rate at which the lead is stored, which may be a multiple of the record's.
+    EcgRecording or BeatRecording
+        At the rate at which the lead is stored, which may be a multiple of the record's, or at
+        which beats are timed.
 
     Raises
     ------
@@ -38,9 +56,7 @@ def open_recording(folder: str | Path, record: str, lead: str = "") -> Recording
     root = real_path(folder)
     try:
         file = path_inside(root, root, record)
-        if file.suffix.lower() == VITAL:
-            return open_vital(file, lead)
-        return open_wfdb(root, file, lead)
+        return KINDS.get(file.suffix.lower(), open_wfdb)(root, file, lead)
     except OSError as error:  # no right to read, a name too long, a broken disk
         raise RecordError(
             f"cannot be read ({error.strerror or error})",

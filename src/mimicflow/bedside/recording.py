@@ -1,4 +1,4 @@
-"""The bedside recording that all files are read as: one ECG lead, its rate, length and samples."""
+"""The bedside recording that all files are read as: one ECG lead, or the beats of a Holter."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from mimicflow.errors import RecordError
+from mimicflow.hrv.beats import Beats
 from mimicflow.hrv.clean import LOWEST_RATE_HZ
 from mimicflow.reference import reference
 
 VITAL = ".vital"
-"""Ending of the files of VitalDB; a record with any other name is WFDB."""
+"""Ending of the files of VitalDB."""
+
+ANNOTATIONS = (".atr", ".ari", ".qrs", ".ecg")
+"""Endings of WFDB annotations of beats."""
+
+BEAT_TABLE = ".csv"
+"""Ending of tables of beats. A record with none of these endings is a WFDB record."""
 
 UNITS_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
 """Factor to mV by the unit in lower case; both micro signs of Unicode."""
@@ -31,17 +39,17 @@ _PREFIXES = ("ECG_", "ECG ", "EKG_", "EKG ", "LEAD ")  # of lead names, as in SN
 
 
 @dataclass(frozen=True)
-class Recording(ABC):
-    """One ECG lead of a record, of which any part can be read.
+class Recording:
+    """A record of a bedside monitor or Holter, from a beginning to an end.
 
     Parameters
     ----------
     file : Path
         The header or file it was opened by.
     lead : str
-        Name of the lead, as the file writes it.
+        Name of the ECG lead, as the file writes it; empty where only beats are known.
     sampling_rate : float
-        Hz at which the lead is stored.
+        Hz at which the lead is stored, or beats are timed.
     n_samples : int
         Length, gaps included.
     start_time : pandas.Timestamp or None
@@ -53,6 +61,40 @@ class Recording(ABC):
     sampling_rate: float
     n_samples: int
     start_time: pd.Timestamp | None
+
+    def wrong_segments(self) -> tuple[int, ...]:
+        """Return the segments that differ from their headers; all samples of the lead are read.
+
+        Returns
+        -------
+        tuple of int
+            Those whose WFDB checksum or first value is another, counted from 0. Of a file of
+            another kind none: it was checked when it was opened.
+        """
+        return ()
+
+    def without(self, segments: Sequence[int]) -> Self:
+        """Return the recording, of which these segments cannot be read any more."""
+        return self
+
+    def share_of(self, segments: Sequence[int]) -> float:
+        """Return the share of the samples that can be read which lie in these segments."""
+        return 0.0
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the samples of the lead that lie in segments that cannot be read."""
+        return 0.0
+
+    @property
+    def faulty_files(self) -> list[Path]:
+        """The files on which that depends."""
+        return []
+
+
+@dataclass(frozen=True)
+class EcgRecording(Recording, ABC):
+    """One ECG lead of a record, of which any part can be read."""
 
     def read(self, first: int, n: int) -> np.ndarray:
         """Read some samples; memory is taken for these only.
@@ -80,38 +122,30 @@ class Recording(ABC):
             self._fill(values[begin - first : end - first], begin)
         return values
 
-    def wrong_segments(self) -> tuple[int, ...]:
-        """Return the segments that differ from their headers; all samples of the lead are read.
-
-        Returns
-        -------
-        tuple of int
-            Those whose WFDB checksum or first value is another, counted from 0. Of a file of
-            another kind none: it was checked when it was opened.
-        """
-        return ()
-
-    def without(self, segments: Sequence[int]) -> Recording:
-        """Return the recording, of which these segments cannot be read any more."""
-        return self
-
-    def share_of(self, segments: Sequence[int]) -> float:
-        """Return the share of the samples that can be read which lie in these segments."""
-        return 0.0
-
-    @property
-    def lost_share(self) -> float:
-        """Share of the samples of the lead that lie in segments that cannot be read."""
-        return 0.0
-
-    @property
-    def faulty_files(self) -> list[Path]:
-        """The files on which that depends."""
-        return []
-
     @abstractmethod
     def _fill(self, values: np.ndarray, first: int) -> None:
         """Put the samples from ``first`` on, all inside the recording, into an array of NaN."""
+
+
+@dataclass(frozen=True)
+class BeatRecording(Recording):
+    """The beats of a record, as a person or a device has marked them.
+
+    Parameters
+    ----------
+    beats : Beats
+        All of them, from the first sample on.
+    """
+
+    beats: Beats
+
+
+def stem_of(record: str) -> str:
+    """Return the name of a record without the ending that says what kind of file it is."""
+    for ending in (VITAL, *ANNOTATIONS, BEAT_TABLE):
+        if record.lower().endswith(ending):
+            return record[: -len(ending)]
+    return record
 
 
 def end_of(start: pd.Timestamp, n_samples: int, sampling_rate: float) -> pd.Timestamp:

@@ -5,29 +5,27 @@ Three CSV files in one folder. ``reference/registry.csv`` says which columns the
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from mimicflow.bedside.csv_rows import LINE, number, read_rows
 from mimicflow.errors import TableError
 from mimicflow.raw.code_texts import code_text, key_text, trimmed
-from mimicflow.raw.stream import CUT_OFF
 from mimicflow.reference import reference
 
 log = logging.getLogger(__name__)
 
 TIME_DTYPE = "datetime64[us]"
-_LINE = "line"
-_AS_CSV = "save it as CSV in UTF-8, with commas and a header"
+_NO_REGISTRY = (
+    "a registry is a folder with recordings.csv, stays.csv and arrests.csv; "
+    "data.registry in config.yaml names it"
+)
 # Paths and names of signals stay as they are written.
 _SPELLED = {"text": trimmed, "code": code_text, "category": key_text}
-_NUMBER = r"[+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 # Pandas itself also takes "now", a year alone and times of other zones.
 _ISO_8601 = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"  # a day is no midnight
 
@@ -95,7 +93,7 @@ def read_registry(folder: str | Path) -> Registry:
     _check_one_patient(recordings, "record", file)
     _check_same_patients(recordings, stays, file)
     recordings.insert(0, "recording_id", range(len(recordings)))
-    return Registry(**{name: table.drop(columns=_LINE) for name, table in tables.items()})
+    return Registry(**{name: table.drop(columns=LINE) for name, table in tables.items()})
 
 
 def shard_of_patient(patient_id: str, shards: int) -> int:
@@ -113,7 +111,7 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
     """Read one file with its types and, in the column ``line``, where each row stands."""
     file = folder / f"{name}.csv"
     facts = _columns(name)
-    header, rows = _read_rows(file, set(facts["column"]))
+    header, rows = read_rows(file, set(facts["column"]), _NO_REGISTRY)
     missing = [
         fact.column
         for fact in facts.itertuples()
@@ -128,93 +126,19 @@ def _read_table(folder: Path, name: str) -> pd.DataFrame:
         )
     # What nobody recorded is no empty column: an empty time would say that it never happened.
     facts = facts[(facts["needed"] != "optional") | facts["column"].isin(header)]
-    raw = pd.DataFrame(rows, columns=[*header, _LINE], dtype=object)
-    table = pd.DataFrame({_LINE: raw[_LINE].astype("int64")})
+    raw = pd.DataFrame(rows, columns=[*header, LINE], dtype=object)
+    table = pd.DataFrame({LINE: raw[LINE].astype("int64")})
     for fact in facts.itertuples():
         text = raw[fact.column] if fact.column in raw else pd.Series("", index=raw.index)
         if fact.needed == "value" and (text == "").any():
             raise TableError(
                 f"{fact.column} is empty",
                 file=file,
-                row=int(raw[_LINE][text == ""].iloc[0]),
+                row=int(raw[LINE][text == ""].iloc[0]),
                 remedy=f"fill it in ({fact.text}), or take the row out",
             )
-        table[fact.column] = _typed(text, str(fact.type), table[_LINE], file)
-    return table[[*facts["column"], _LINE]]
-
-
-def _read_rows(file: Path, columns: set[str]) -> tuple[list[str], list[list[object]]]:
-    """Return the header, and the fields of each row with its line behind them."""
-    lines = _read_lines(file)
-    reader = csv.reader(lines, strict=True)
-    header: list[str] = []
-    rows: list[list[object]] = []
-    before = 0  # lines of the records before
-    try:
-        for fields in reader:
-            if before == 0:
-                header = [_official(name, columns, file) for name in fields]
-            _check_fields(fields, lines[before : reader.line_num], len(header), before + 1, file)
-            if fields and before:
-                rows.append([*(trimmed(field) for field in fields), reader.line_num])
-            before = reader.line_num
-    except csv.Error as error:
-        raise TableError(
-            f"is not valid CSV: {error}", file=file, row=reader.line_num, remedy=_AS_CSV
-        ) from error
-    if not any(header):
-        raise TableError("is empty", file=file, remedy=_AS_CSV)
-    if len(set(header)) < len(header):
-        raise TableError("names a column twice", file=file, row=1, remedy=_AS_CSV)
-    return header, rows
-
-
-def _read_lines(file: Path) -> list[str]:
-    """Return the lines of a file with their ends."""
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
-            lines = stream.readlines()
-    except FileNotFoundError as error:
-        raise TableError(
-            "does not exist",
-            file=file,
-            remedy="a registry is a folder with recordings.csv, stays.csv and arrests.csv; "
-            "data.registry in config.yaml names it",
-        ) from error
-    except OSError as error:  # no right to read, a folder, a broken disk
-        raise TableError(f"cannot be read ({error.strerror})", file=file, remedy=_AS_CSV) from error
-    except UnicodeDecodeError as error:
-        raise TableError("is not UTF-8", file=file, remedy=_AS_CSV) from error
-    if lines and not lines[-1].endswith(("\n", "\r")):  # as people write it, too
-        log.warning("%s: %s", file, CUT_OFF)
-    return lines
-
-
-def _official(name: str, columns: set[str], file: Path) -> str:
-    """Return the name of a column, which may be written in capitals."""
-    name = trimmed(name)
-    if name in columns or name.lower() not in columns:
-        return name
-    log.warning("%s: the column %s is read for %s", file, name, name.lower())
-    return name.lower()
-
-
-def _check_fields(fields: list[str], lines: list[str], width: int, first: int, file: Path) -> None:
-    """Refuse a record that is no row, or has swallowed one; `first` is its first line."""
-    last = first + len(lines) - 1
-    if any("\0" in field for field in fields):  # what is lost there, nobody knows
-        raise TableError("holds a NUL byte", file=file, row=last, remedy=_AS_CSV)
-    if len(fields) not in (0, width):
-        message = f"has {len(fields)} fields, the header {width}"
-        raise TableError(message, file=file, row=last, remedy=_AS_CSV)
-    for line, text in enumerate(lines[1:], first + 1):
-        if text.count(",") == width - 1:  # the rule of the raw tables
-            raise TableError(
-                "looks like a row, but stands within a quote that is opened before",
-                file=file,
-                row=line,
-                remedy="close the quote, or take the line break out of the field",
-            )
+        table[fact.column] = _typed(text, str(fact.type), table[LINE], file)
+    return table[[*facts["column"], LINE]]
 
 
 def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Series:
@@ -222,7 +146,7 @@ def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Serie
     if kind in _SPELLED:
         return text.map(_SPELLED[kind]).fillna("").astype(object)
     if kind == "number":
-        values = text.map(_number)
+        values = text.map(number)
         wrong = values.isna() & (text != "")
         what, remedy = "a number of at least 0", "write a number, or leave the field empty"
     else:
@@ -240,13 +164,6 @@ def _typed(text: pd.Series, kind: str, lines: pd.Series, file: Path) -> pd.Serie
             remedy=remedy,
         )
     return values
-
-
-def _number(text: object) -> float:
-    """Return a finite number of at least 0, NaN for anything else."""
-    # Python itself also takes digits of other scripts, and "1_000".
-    value = float(str(text)) if re.fullmatch(_NUMBER, str(text), re.ASCII) else math.inf
-    return value if value < math.inf else math.nan
 
 
 def _times(text: pd.Series) -> pd.Series:
@@ -286,4 +203,4 @@ def _check_same_patients(recordings: pd.DataFrame, stays: pd.DataFrame, file: Pa
 def _refuse(rows: pd.DataFrame, message: str, file: Path, remedy: str) -> None:
     """Raise with the line of the first of the rows, if there is any."""
     if len(rows):
-        raise TableError(message, file=file, row=int(rows[_LINE].iloc[0]), remedy=remedy)
+        raise TableError(message, file=file, row=int(rows[LINE].iloc[0]), remedy=remedy)

@@ -156,7 +156,8 @@ def _scan(
                 file=opened.file,
             )
     except RecordError as error:
-        log.warning("recording_id %d left out (%s)", listed["recording_id"], error.reason)
+        line = f", line {error.row}" if error.row else ""
+        log.warning("recording_id %d left out (%s%s)", listed["recording_id"], error.reason, line)
         missed += [Path(error.file)] if error.file else []
         return row | {"reason": error.reason}
     return row | {

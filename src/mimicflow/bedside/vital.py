@@ -21,7 +21,7 @@ import pandas as pd
 
 from mimicflow.bedside.recording import (
     LONGEST_DAYS,
-    Recording,
+    EcgRecording,
     check_size,
     choose_lead,
     unit_factor,
@@ -40,7 +40,7 @@ _TOGETHER_S = 10  # tracks of one recorder begin within it, and no epoch ends
 
 
 @dataclass(frozen=True)
-class VitalRecording(Recording):
+class VitalRecording(EcgRecording):
     """A track of a ``.vital`` file.
 
     Parameters

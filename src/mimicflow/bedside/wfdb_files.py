@@ -12,13 +12,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import wfdb
 
 from mimicflow.bedside import mimic_waveforms
-from mimicflow.bedside.recording import Recording, check_size, choose_lead, unit_factor
+from mimicflow.bedside.recording import EcgRecording, check_size, choose_lead, unit_factor
 from mimicflow.bedside.wfdb_signals import (
     GAP,
     header_file,
@@ -76,7 +77,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class WfdbRecording(Recording):
+class WfdbRecording(EcgRecording):
     """A lead of a WFDB record; ``per_frame`` samples of it make a frame."""
 
     per_frame: int
@@ -92,7 +93,7 @@ class WfdbRecording(Recording):
             and not is_as_written(part.path, part.header, part.channel or 0, part.n_frames)
         )
 
-    def without(self, segments: Sequence[int]) -> WfdbRecording:
+    def without(self, segments: Sequence[int]) -> Self:
         """See `Recording`."""
         left = list(self.segments)
         for number in segments:

@@ -1,4 +1,4 @@
-"""Measure one epoch of one ECG lead: its quality, its beats and the 43 measures.
+"""Measure one epoch, of one ECG lead or of beats: its quality and the 43 measures.
 
 Nothing outside the epoch is seen, and nothing is kept from one epoch to the next.
 """
@@ -11,6 +11,8 @@ import numpy as np
 
 from mimicflow.ecg.clean import fill_missing, resample
 from mimicflow.errors import InputError
+from mimicflow.hrv.artifacts import correct_artifacts
+from mimicflow.hrv.beats import Beats
 from mimicflow.hrv.clean import check_rate, clean_lead
 from mimicflow.hrv.intervals import Intervals
 from mimicflow.hrv.judging import JUDGES
@@ -25,14 +27,16 @@ SHORTEST_S = 4.0  # below, NeuroKit2 cuts no beats either
 REASONS = {
     "": "kept",
     "too_short": "shorter than 4 s",
-    "no_signal": "no finite sample",
-    "gaps": "samples are missing for seconds, or too many of them",
+    "no_signal": "no finite sample, or no beat",
+    "gaps": "samples or beats are missing, for too long",
     "flat": "a line for seconds: lead off",
     "railed": "at the rail of the amplifier for seconds",
     "asystole": "no beat for four seconds, in a signal that is good: asystole",
     "fibrillation": "no beats but an oscillation: fibrillation of the ventricles",
     "few_beats": "too few beats found",
     "low_quality": "too small a share of good beats: noise",
+    "few_normal": "too small a share of normal beats, as they were annotated",
+    "implausible": "too small a share of plausible RR intervals",
 }
 """Why an epoch is dropped, and the text of each reason; "" is kept."""
 CLINICAL_REASONS = frozenset({"asystole", "fibrillation"})
@@ -120,6 +124,54 @@ def measure_epoch(
     stretches = lost.stretches() * rate / sampling_rate
     r_peaks = beside_lost(find_r_peaks(cleaned, rate, steps.detector), stretches, rate)
     return _measure_beats(cleaned, r_peaks, stretches, steps)
+
+
+def measure_beats(beats: Beats, preprocessing: Preprocessing | None = None) -> EpochMeasures:
+    """Judge the beats of an epoch that has no samples, and compute the measures.
+
+    RR intervals between two normal beats count. The same beats have the same measures as of ECG.
+
+    Parameters
+    ----------
+    beats : Beats
+        Of the epoch. A stretch without beats is lost signal, not a pause: no RR interval spans it.
+    preprocessing : Preprocessing, optional
+        Which beats are normal, which intervals are plausible, whether beats are put right.
+
+    Returns
+    -------
+    EpochMeasures
+        With a reason and NaN measures when the epoch is dropped. ``quality`` is 1 for a normal
+        beat, else 0; ``good_share`` is the share of normal beats or of plausible intervals,
+        whichever is smaller.
+    """
+    steps = preprocessing or Preprocessing()
+    rule, rate, places = steps.beats, beats.sampling_rate, beats.places
+    r_peaks = places * (steps.sampling_rate / rate)
+    if beats.n_samples < SHORTEST_S * rate:
+        return _dropped("too_short")
+    if len(beats.fibrillation):
+        return _dropped("fibrillation", r_peaks)
+    if not len(places):
+        return _dropped("no_signal")
+    if len(places) < max(FEWEST_BEATS, steps.quality.min_rate * beats.n_samples / rate / 60):
+        return _dropped("few_beats", r_peaks)
+    gaps = beats.gaps(rule.max_rr_ms)
+    if np.diff(gaps).sum() > rule.max_lost * beats.n_samples:
+        return _dropped("gaps", r_peaks)
+    normal = rule.is_normal(beats)
+    share = float(min(normal.mean(), rule.plausible(beats.intervals_ms).mean()))
+    if not share > rule.good_share:
+        reason = "implausible" if normal.mean() > rule.good_share else "few_normal"
+        return _dropped(reason, r_peaks, normal.astype(float), share)
+    if steps.correct_artifacts:
+        places = correct_artifacts(places, rate)
+        broken = spans_lost(places, gaps) | ~rule.plausible(np.diff(places) / rate * 1000)
+    else:
+        broken = ~rule.counts(beats)
+    measures = hrv_measures(Intervals.between(places, rate, broken), steps.equal_below_ms)
+    r_peaks = places * (steps.sampling_rate / rate)
+    return EpochMeasures(measures, r_peaks, normal.astype(float), share, "")
 
 
 def _measure_beats(

@@ -98,10 +98,8 @@ def beside_lost(r_peaks: np.ndarray, lost: np.ndarray, sampling_rate: float) -> 
 
 def spans_lost(r_peaks: np.ndarray, lost: np.ndarray) -> np.ndarray:
     """Find the intervals in which a beat may have been lost, (n_beats - 1,) bool."""
-    spans = np.zeros(max(len(r_peaks) - 1, 0), dtype=bool)
-    places = np.searchsorted(r_peaks, lost[:, 0])
-    spans[places[(places > 0) & (places < len(r_peaks))] - 1] = True
-    return spans
+    overlaps = (r_peaks[:-1, None] < lost[:, 1]) & (lost[:, 0] < r_peaks[1:, None])
+    return np.asarray(overlaps.any(axis=1))
 
 
 def _one_line(still: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from mimicflow.errors import ConfigError
+from mimicflow.hrv.beats import Beats
 from mimicflow.hrv.peaks import Detector
 
 QUALITY_METHODS = ("similar_beats", "average_qrs")
@@ -51,6 +54,46 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class BeatQuality:
+    """When an epoch is kept of which beats are known, and no samples.
+
+    Parameters
+    ----------
+    normal : str
+        WFDB's symbols of normal beats: those that come from the sinus node, also with a bundle
+        branch block. RR intervals between two of them count (Task Force, 1996,
+        doi 10.1161/01.CIR.93.5.1043).
+    good_share : float
+        The share of beats that are normal, and of RR intervals that are plausible, that must be
+        exceeded.
+    min_rr_ms, max_rr_ms : float
+        The shortest and longest RR interval that counts, in ms. A longer one is taken for lost
+        signal, since beats alone do not say that the heart paused.
+    max_lost : float
+        The largest share of the epoch in such stretches.
+    """
+
+    normal: str = "NLRB"
+    good_share: float = 0.8
+    min_rr_ms: float = 200.0
+    max_rr_ms: float = 3000.0
+    max_lost: float = 0.05
+
+    def plausible(self, intervals_ms: np.ndarray) -> np.ndarray:
+        """Return which RR intervals a heart may have, (n,) bool."""
+        return (intervals_ms >= self.min_rr_ms) & (intervals_ms <= self.max_rr_ms)
+
+    def is_normal(self, beats: Beats) -> np.ndarray:
+        """Return which beats are normal, (n_beats,) bool."""
+        return np.isin(beats.symbols, list(self.normal))
+
+    def counts(self, beats: Beats) -> np.ndarray:
+        """Return which RR intervals are plausible and lie between normal beats, (n - 1,) bool."""
+        normal = self.is_normal(beats)
+        return self.plausible(beats.intervals_ms) & normal[1:] & normal[:-1]
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """How an epoch becomes beats; ``arrest.preprocessing`` of the configuration.
 
@@ -63,7 +106,9 @@ class Preprocessing:
     detector : Detector
         How beats are found.
     quality : Quality
-        When an epoch is kept.
+        When an epoch of ECG is kept.
+    beats : BeatQuality
+        When an epoch of beats without samples is kept.
     align_beats : bool
         Whether R peaks are moved, between samples, to where complexes that are alike fit each
         other best.
@@ -77,6 +122,7 @@ class Preprocessing:
     powerline: float = 60.0
     detector: Detector = field(default_factory=Detector)
     quality: Quality = field(default_factory=Quality)
+    beats: BeatQuality = field(default_factory=BeatQuality)
     align_beats: bool = True
     correct_artifacts: bool = False
     equal_below_ms: float = 0.5
@@ -89,6 +135,7 @@ class Preprocessing:
                 **options,
                 "detector": Detector(**options["detector"]),
                 "quality": Quality(**options["quality"]),
+                "beats": BeatQuality(**options["beats"]),
             }
         )
 

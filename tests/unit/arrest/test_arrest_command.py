@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from made_arrest_registry import beats_of, write_annotation
 from typer.testing import CliRunner
 
 from mimicflow import __version__
@@ -97,6 +98,79 @@ def test_a_record_without_a_usable_epoch_says_so(write_record, model_folder, tmp
     assert result.exit_code == 0
     assert "No epoch gives a probability. Most were dropped for this: a line" in result.output
     assert (tmp_path / "flat.png").is_file()
+
+
+@pytest.fixture
+def holter(tmp_path):
+    """The same beats as an annotation and as tables, in a folder of their own."""
+    folder = tmp_path / "holters"
+    beats = np.round(beats_of(1000), 3)
+    write_annotation(folder, "holter.atr", np.rint(beats * 1000).astype(int))
+    for column, values in (("beat_time_s", beats), ("rr_interval_ms", 1000 * np.diff(beats))):
+        rows = "\n".join(f"{value:.10g}" for value in values)
+        (folder / f"{column}.csv").write_text(f"{column}\n{rows}\n")
+    return folder
+
+
+def test_beats_give_a_table_and_a_figure_and_are_not_written_over(
+    holter, model_folder, monkeypatch
+):
+    monkeypatch.chdir(holter)
+    before = {file.name: file.read_bytes() for file in holter.iterdir()}
+
+    results = [
+        run("arrest", "score", name, "--model", model_folder)
+        for name in ("holter.atr", "beat_time_s.csv", "rr_interval_ms.csv")
+    ]
+
+    assert [result.exit_code for result in results] == [0, 0, 0], results
+    assert all(f"h, {len(beats_of(1000))} beats, no samples" in result.output for result in results)
+    assert all("3  kept" in result.output for result in results)
+    made = {file.name for file in holter.iterdir()} - set(before)
+    assert made == {
+        f"{name}.{ending}"
+        for name in ("holter", "beat_time_s_scores", "rr_interval_ms_scores")
+        for ending in ("csv", "png")
+    }
+    assert {name: (holter / name).read_bytes() for name in before} == before
+    of_times = pd.read_csv("beat_time_s_scores.csv").drop(columns="time")
+    pd.testing.assert_frame_equal(pd.read_csv("holter.csv").drop(columns="time"), of_times)
+
+
+def test_beats_of_which_nothing_is_kept_say_so(tmp_path, model_folder):
+    (tmp_path / "b.csv").write_text("rr_interval_ms\n" + "150\n" * 4000)
+
+    result = run("arrest", "score", tmp_path / "b.csv", "--model", model_folder,
+                 "--output", tmp_path)  # fmt: skip
+
+    assert result.exit_code == 0
+    assert "2  dropped, implausible" in result.output
+    assert "too small a share of plausible RR intervals. Look at the beats." in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("holter.atr", "--lead", "II"), "there is no lead, rule or detector to choose"),
+        (("holter.atr", "--detector", "kalidas"), "leave --lead, --quality and --detector out"),
+        (("holter.qrs",), "no such annotation"),
+        (("wrong.csv",), "wrong.csv, line 3: rr_interval_ms is not a number"),
+        (("brief.csv",), "the recording has 160.001 s, one epoch 300 s"),
+    ],
+)
+def test_beats_that_cannot_be_scored_are_reported_without_a_traceback(
+    holter, model_folder, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(holter)
+    (holter / "wrong.csv").write_text("rr_interval_ms\n800\n-800\n")
+    (holter / "brief.csv").write_text("rr_interval_ms\n" + "800\n" * 200)
+
+    result = run("arrest", "score", *arguments, "--model", model_folder)
+
+    assert result.exit_code == 1
+    assert "Error: " in result.output and message in result.output
+    assert "What to do" in result.output or arguments == ("holter.qrs",)
+    assert not list(holter.glob("*.png"))
 
 
 @pytest.mark.parametrize(

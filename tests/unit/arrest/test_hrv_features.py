@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from made_arrest_registry import beating, write_wfdb
+from made_arrest_registry import beating, beats_of, write_annotation, write_wfdb
 
 import mimicflow.arrest.hrv_features as module
 from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_hrv
@@ -200,3 +200,27 @@ def test_a_plan_of_another_scan_is_refused(tmp_path):
         measure(tmp_path, planned((0, 1, 0, 0)), scanned("r"))
     assert raised.value.file == tmp_path / "scanned.parquet"
     assert "epochs.parquet" in raised.value.remedy
+
+
+def test_beats_without_samples_are_measured_beside_ecg(tmp_path, ecg):
+    """A file of beats may be of either kind; each epoch is measured from its own beats."""
+    write_wfdb(tmp_path, "r", ecg, RATE)
+    beats = beats_of(900)
+    beats = beats[(beats < 620) | (beats > 700)]  # the recorder was off
+    write_annotation(tmp_path, "holter.atr", np.rint(beats * 1000).astype(int))
+    rows = [f"{beat:.3f},{'V' if beat > 300 else 'N'}" for beat in beats]
+    (tmp_path / "b.csv").write_text("\n".join(["beat_time_s,symbol", *rows, ""]))
+    plan = planned((0, 0, 0, 0), *((i, 1, 0, (i - 1) * 300_000) for i in range(1, 4)),
+                   *((i, 2, 0, (i - 4) * 300_000) for i in range(4, 6)))  # fmt: skip
+    plan["n_samples"] = np.where(plan["recording_id"] == 0, EPOCH, 300_000)
+
+    table = measure(tmp_path, plan, scanned("r", "holter.atr", "b.csv"))
+
+    assert table["reason"].tolist() == ["", "", "", "gaps", "", "few_normal"]
+    assert table["n_beats"][1:3].tolist() == [
+        (beats < 300).sum(),
+        np.sum((beats >= 300) & (beats < 600)),
+    ]
+    of_annotation, of_table = table.loc[1, list(MEASURES)], table.loc[4, list(MEASURES)]
+    np.testing.assert_allclose(of_table.astype(float), of_annotation.astype(float), rtol=1e-9)
+    assert table["good_share"][5] == 0 and table.loc[5, list(MEASURES)].isna().all()

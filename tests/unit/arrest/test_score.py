@@ -8,13 +8,15 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from made_arrest_registry import beats_of, write_annotation
 
+from mimicflow.arrest.hrv_features import UNREAD
 from mimicflow.arrest.model_folder import load_model
 from mimicflow.arrest.score import EpochScorer, score_ecg, score_recording, strip_of_highest
 from mimicflow.arrest.score_figure import draw_scores
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError
-from mimicflow.hrv.epochs import measure_epoch
+from mimicflow.hrv.epochs import measure_beats, measure_epoch
 from mimicflow.hrv.measures import MEASURES
 
 RATE = 250
@@ -106,7 +108,7 @@ def test_epochs_at_an_odd_rate_neither_drift_nor_overlap(model):
         assert first == reached
         reached = first + n
         assert reached == math.ceil(number * 300 * rate - 1e-6)
-        scorer.skip("unreadable")
+        scorer.add(UNREAD)
 
 
 def test_integers_and_single_precision_are_taken(model, ecg):
@@ -181,6 +183,28 @@ def test_the_strip_is_the_end_of_the_epoch_of_highest_risk(model, ecg, write_rec
     np.testing.assert_array_equal(strip.ecg, recording.read(int((end_s - 10) * RATE), 10 * RATE))
     assert 10 <= len(strip.r_peaks) <= 15
     assert ((strip.r_peaks >= end_s - 10) & (strip.r_peaks < end_s)).all()
+    assert strip_of_highest(recording, scores.assign(probability=np.nan), model) is None
+
+
+def test_beats_without_samples_are_scored_and_shown_as_rr_intervals(model, tmp_path):
+    beats = beats_of(950)
+    beats = beats[(beats < 310) | (beats > 590)]
+    symbols = np.where(np.arange(len(beats)) % 50 == 7, "V", "N")
+    write_annotation(tmp_path, "holter.atr", np.rint(beats * 1000).astype(int), symbols)
+    recording = open_recording(tmp_path, "holter.atr")
+
+    scores = score_recording(recording, model)
+    shown = strip_of_highest(recording, scores, model)
+
+    assert scores["reason"].tolist() == ["", "few_beats", ""]
+    one = measure_beats(recording.beats.part(600_000, 300_000))
+    features = pd.DataFrame([one.measures], columns=list(MEASURES))
+    assert scores["probability"][2] == model.probability(features)[0]
+    of_highest = scores.loc[scores["probability"].idxmax()]
+    assert len(shown.rr) == of_highest["n_beats"] - 1 == len(shown.counted)
+    assert 0 < (~shown.counted).sum() < 20
+    assert of_highest["time_s"] - 300 < shown.ends_s[0] < shown.ends_s[-1] < of_highest["time_s"]
+    np.testing.assert_allclose(np.diff(shown.ends_s) * 1000, shown.rr[1:])
     assert strip_of_highest(recording, scores.assign(probability=np.nan), model) is None
 
 

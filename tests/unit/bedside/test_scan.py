@@ -6,6 +6,7 @@ import made_arrest_registry
 import numpy as np
 import pandas as pd
 import pytest
+from made_arrest_registry import beats_of, write_annotation
 
 from mimicflow.bedside.registry import shard_of_patient
 from mimicflow.bedside.scan import DTYPES, scan_recordings
@@ -227,3 +228,41 @@ def test_wrong_shards_and_folders_are_reported(tmp_path, waves):
             scan_recordings(tmp_path, waves, tmp_path / "a", shard=shard, shards=shards)
     with pytest.raises(ConfigError, match=r"data\.waveforms"):
         scan_recordings(tmp_path, tmp_path / "no", tmp_path / "a", shard=0, shards=1)
+
+
+def test_beats_are_recordings_too(tmp_path, waves):
+    beats = beats_of(600)
+    write_annotation(waves, "holter.atr", np.rint(beats * 1000).astype(int))
+    write_annotation(waves, "timed.qrs", np.rint(beats[:10] * 250).astype(int), rate=250)
+    (waves / "rr.csv").write_text("rr_interval_ms\n" + "\n".join(["800"] * 750) + "\n")
+    (waves / "rr.numerics.parquet").touch()
+    lines = [
+        "p1,s1,holter.atr,2150-01-02 00:00:00,II,Holter,",
+        "p1,s1,timed.qrs,,,IntelliVue,",
+        "p2,s2,rr.csv,2150-01-02 00:00:00,,,",
+    ]
+
+    table = scan(tmp_path, waves, lines)
+
+    assert table["reason"].tolist() == [""] * 3
+    assert table["lead"].tolist() == [""] * 3
+    assert table["sampling_rate"].tolist() == [1000, 250, 1000]
+    assert table["n_samples"].tolist() == [round(beats[-1] * 1000) + 1, 2500, 600_001]
+    assert table["start"].tolist() == [pd.Timestamp("2150-01-02")] * 3
+    assert table["numerics"].tolist() == ["", "timedn", "rr.numerics.parquet"]
+
+
+def test_beats_that_cannot_be_used_have_a_reason_and_the_log_a_line(tmp_path, waves, caplog):
+    write_annotation(waves, "rateless.ecg", np.arange(9) * 800, rate=None)
+    (waves / "back.csv").write_text("beat_time_s\n3.1\n2.4\n")
+    lines = {
+        "p1,s1,rateless.ecg,2150-01-01 00:00:00,,,": "no_sampling_rate",
+        "p1,s1,back.csv,2150-01-01 00:00:00,,,": "wrong_beats",
+        "p1,s1,timed.atr,,,,": "missing",
+        "p1,s1,../back.csv,,,,": "outside_folder",
+    }
+
+    table = scan(tmp_path, waves, list(lines))
+
+    assert table["reason"].tolist() == list(lines.values())
+    assert "recording_id 1 left out (wrong_beats, line 3)" in caplog.text

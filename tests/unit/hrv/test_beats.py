@@ -1,0 +1,187 @@
+"""Epochs of beats without samples: which are kept, and that they are measured as those of ECG."""
+
+import warnings
+from dataclasses import replace
+
+import neurokit2
+import numpy as np
+import pytest
+from made_arrest_registry import beats_of
+
+from mimicflow.hrv.beats import Beats
+from mimicflow.hrv.epochs import CLINICAL_REASONS, REASONS, measure_beats, measure_epoch
+from mimicflow.hrv.intervals import Intervals
+from mimicflow.hrv.measures import MEASURES, hrv_measures
+from mimicflow.hrv.preprocessing import BeatQuality, Preprocessing
+
+RATE = 1000
+EPOCH = 300 * RATE
+STEPS = Preprocessing()
+
+
+def epoch_of(places, symbols="N", fibrillation=(), rate=RATE, n=None) -> Beats:
+    """Return the beats of an epoch, all of one symbol unless there is one for each."""
+    places = np.asarray(places)
+    each = np.full(len(places), symbols) if isinstance(symbols, str) else np.asarray(symbols)
+    stretches = np.array(fibrillation, dtype=np.int64).reshape(-1, 2)
+    return Beats(places, each, stretches, n or 300 * rate, rate)
+
+
+@pytest.fixture(scope="module")
+def places() -> np.ndarray:
+    """An epoch of sinus rhythm."""
+    return np.rint(beats_of(300) * RATE).astype(np.int64)
+
+
+def named(measures: np.ndarray) -> dict[str, float]:
+    return dict(zip(MEASURES, measures, strict=True))
+
+
+def test_an_epoch_of_normal_beats_is_kept(places):
+    one = measure_beats(epoch_of(places))
+
+    assert (one.reason, one.n_beats, one.good_share) == ("", len(places), 1.0)
+    assert np.array_equal(one.measures, hrv_measures(Intervals.between(places, RATE), 0.5))
+    assert np.array_equal(one.r_peaks, places / 4)  # at the rate at which beats are sought
+
+
+@pytest.mark.parametrize(
+    "name", ["mitdb/100:MLII:0", "mitdb/100:MLII:900", "cpsc2021/data_21_8:II:0", "sinus",
+             "atrial fibrillation", "tachycardia"],
+)  # fmt: skip
+@pytest.mark.parametrize("align", [False, True])
+def test_the_same_beats_have_the_same_measures_as_of_ecg(epoch, name, align):
+    """Where no interval of the ECG is doubtful: then both have the same beats, and intervals."""
+    steps = replace(STEPS, align_beats=align)
+    of_ecg = measure_epoch(epoch(name), 250, steps)
+    assert of_ecg.reason == ""
+
+    of_beats = measure_beats(epoch_of(of_ecg.r_peaks, rate=250), steps)
+
+    assert of_beats.reason == "" and np.array_equal(of_beats.r_peaks, of_ecg.r_peaks)
+    assert np.array_equal(of_beats.measures, of_ecg.measures)
+
+
+def test_beats_that_are_put_right_are_so_as_those_of_ecg(epoch):
+    steps = replace(STEPS, correct_artifacts=True, align_beats=False)
+    of_ecg = measure_epoch(epoch("sinus"), 250, replace(steps, correct_artifacts=False))
+    early = of_ecg.r_peaks.copy()
+    early[50] -= 60
+
+    of_beats = measure_beats(epoch_of(early, rate=250), steps)
+
+    corrected = neurokit2.signal_fixpeaks(early, 250, method="Kubios")[1]
+    expected = hrv_measures(Intervals.between(corrected, 250), 0.5)
+    np.testing.assert_allclose(of_beats.measures, expected, rtol=1e-9)
+
+
+def test_intervals_beside_ectopic_beats_do_not_count(places):
+    """As NeuroKit2 has it of intervals that are missing."""
+    early = places.copy()
+    ectopic = np.arange(20, 300, 40)
+    early[ectopic] -= 300
+    symbols = np.full(len(places), "N")
+    symbols[ectopic] = "V"
+
+    one = measure_beats(epoch_of(early, symbols))
+
+    kept = np.ones(len(places) - 1, dtype=bool)
+    kept[ectopic], kept[ectopic - 1] = False, False
+    rr, ends = np.diff(early)[kept].astype(float), early[1:][kept] / RATE
+    assert one.reason == "" and one.good_share == pytest.approx(1 - len(ectopic) / len(places))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = neurokit2.hrv_time({"RRI": rr, "RRI_Time": ends}).iloc[0]
+    for name in ("MeanNN", "SDNN", "RMSSD", "pNN50", "MinNN", "MaxNN", "HTI", "TINN"):
+        assert named(one.measures)[name] == pytest.approx(theirs[f"HRV_{name}"], rel=1e-9), name
+    assert named(one.measures)["RMSSD"] < named(measure_beats(epoch_of(early)).measures)["RMSSD"]
+
+
+@pytest.mark.parametrize("symbol", list("AaJSVFEej/fQ?n!r"))
+def test_only_beats_of_the_sinus_node_are_normal(places, symbol):
+    assert measure_beats(epoch_of(places, symbol)).reason == "few_normal"
+    assert measure_beats(epoch_of(places, "L")).reason == ""
+    taken = replace(STEPS, beats=BeatQuality(normal="NLRB" + symbol))
+    assert measure_beats(epoch_of(places, symbol), taken).reason == ""
+
+
+@pytest.mark.parametrize(("of_ten", "reason"), [(1, ""), (3, "few_normal")])
+def test_the_share_of_normal_beats_decides(places, of_ten, reason):
+    symbols = np.where(np.arange(len(places)) % 10 < of_ten, "V", "N")
+
+    one = measure_beats(epoch_of(places, symbols))
+
+    assert one.reason == reason and one.good_share == pytest.approx(1 - of_ten / 10, abs=0.01)
+    assert np.isnan(one.measures).all() == bool(reason)
+
+
+def test_no_interval_spans_lost_signal(places):
+    """A gap of 10 s, which is no pause: the measures are those of the beats on either side."""
+    left = places[(places < 100_000) | (places > 110_000)]
+
+    one = measure_beats(epoch_of(left))
+
+    assert one.reason == "" and named(one.measures)["MaxNN"] < 1000
+    broken = np.diff(left) > 3000
+    assert broken.sum() == 1
+    expected = hrv_measures(Intervals.between(left, RATE, broken), 0.5)
+    assert np.array_equal(one.measures, expected)
+
+
+def test_beats_that_are_put_in_do_not_bridge_a_gap(places):
+    """Of correct_artifacts, which takes a long interval for a missed beat."""
+    left = places[(places < 100_000) | (places > 105_500)]
+
+    one = measure_beats(epoch_of(left), replace(STEPS, correct_artifacts=True))
+
+    assert one.reason == "" and named(one.measures)["MaxNN"] < 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda places: places[:0], "no_signal"),
+        (lambda places: places[:3], "few_beats"),
+        (lambda places: places[::12], "few_beats"),
+        (lambda places: places[places < 200_000], "gaps"),
+        (lambda places: places[places > 20_000], "gaps"),
+        (lambda places: np.repeat(places, 2) + np.tile([0, 90], len(places)), "implausible"),
+    ],
+)
+def test_reasons(places, change, reason):
+    one = measure_beats(epoch_of(change(places)))
+
+    assert one.reason == reason and reason in REASONS
+    assert np.isnan(one.measures).all()
+
+
+def test_a_pause_is_no_asystole_but_annotated_fibrillation_is_one(places):
+    """Nobody knows what was in a gap; where it was written down, it is what the patient has."""
+    gap = epoch_of(places[places < 200_000])
+    fibrillation = epoch_of(places[places < 200_000], fibrillation=[(200_500, 290_000)])
+
+    assert measure_beats(gap).reason not in CLINICAL_REASONS
+    assert measure_beats(fibrillation).reason == "fibrillation"
+
+
+def test_a_part_has_the_beats_at_or_after_its_first_sample_and_before_its_end(places):
+    whole = epoch_of(places, fibrillation=[(1000, 2000)])
+    first, second = places[5], places[9]
+
+    part = whole.part(first, second - first)
+
+    assert part.places.tolist() == (places[5:9] - first).tolist()
+    assert part.n_samples == second - first
+    assert len(part.fibrillation) == 0 and len(whole.part(1500, 100).fibrillation) == 1
+
+
+def test_beats_between_samples_are_not_rounded():
+    exact = beats_of(300) * 128 + 0.37
+
+    one = measure_beats(epoch_of(exact, rate=128))
+
+    assert np.array_equal(one.measures, hrv_measures(Intervals.between(exact, 128), 0.5))
+
+
+def test_too_short_a_part_is_dropped():
+    assert measure_beats(epoch_of([500, 1300], n=3000)).reason == "too_short"
