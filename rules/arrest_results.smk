@@ -11,7 +11,7 @@ ARREST_FILES = [
         f"results/arrest/{file}"
         for file in (
             *("comparison.csv", "monitors.csv", "table_one.csv", "epochs.csv"),
-            *("matched_alarms.csv", "hrv_over_time.png"),
+            *("matched_alarms.csv", "hrv_over_time.png", "hrv_by_epoch.png"),
         )
     ),
     *(
@@ -255,6 +255,7 @@ rule describe_hrv_over_time:
     input:
         features="results/arrest/hrv/features.parquet",
         importance="results/arrest/hrv/shap.csv",
+        selected="results/arrest/hrv/selected_features.csv",
         code=sources("arrest.results.over_time"),
     output:
         table="results/arrest/hrv_over_time.csv",
@@ -278,6 +279,38 @@ rule describe_hrv_over_time:
         study=study("arrest"),
     script:
         "../workflow/scripts/describe_hrv_over_time.py"
+
+
+rule describe_hrv_by_epoch:
+    """The same measures in steps of one epoch: median and quartiles, beside those of controls."""
+    input:
+        features="results/arrest/hrv/features.parquet",
+        importance="results/arrest/hrv/shap.csv",
+        selected="results/arrest/hrv/selected_features.csv",
+        code=sources("arrest.results.over_time"),
+    output:
+        table="results/arrest/hrv_by_epoch.csv",
+        figure=report(
+            "results/arrest/hrv_by_epoch.png",
+            caption="../workflow/report/arrest/by_epoch.rst",
+            category="arrest",
+            labels={"figure": "measures before the arrest, by epoch"},
+        ),
+    log:
+        "results/logs/describe_hrv_by_epoch.log",
+    benchmark:
+        "results/benchmarks/describe_hrv_by_epoch.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        options=lookup("arrest/evaluation", within=config),
+        minutes=lookup("arrest/epochs/minutes", within=config),
+        study=study("arrest", draws=False),
+    script:
+        "../workflow/scripts/describe_hrv_by_epoch.py"
 
 
 rule compare_arrest_models:

@@ -317,6 +317,7 @@ def _write_over_time(path: Path, real: bool) -> None:
             stays = None if hidden else 80 + hour
             rows.append(
                 {"measure": measure, "unit": UNITS.get(measure, ""), "rank": rank}
+                | {"decision": "accepted"}
                 | {"hours_from": hour + 1, "hours_to": hour, "stays": stays, "patients": stays}
                 | dict(zip(("mean", "lower", "upper"), numbers, strict=True))
                 | {"suppressed": hidden, **control, **trend}

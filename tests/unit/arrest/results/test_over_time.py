@@ -10,10 +10,13 @@ from scipy.stats import kendalltau, t
 
 from mimicflow.arrest.results.over_time import (
     COLUMNS,
+    EPOCH_COLUMNS,
+    Ranking,
+    describe_hrv_by_epoch,
     describe_hrv_over_time,
     describe_measure,
     kendall,
-    stay_hours,
+    stay_means,
 )
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
@@ -36,10 +39,19 @@ def hand():
 
 
 def test_epochs_of_a_stay_and_hour_count_once():
-    means = stay_hours(hand(), "HTI")
-    found = means.set_index(["stay_id", "hour"])["value"].to_dict()
+    means = stay_means(hand(), "HTI")
+    found = means.set_index(["stay_id", "step"])["value"].to_dict()
     assert found == {("A", 0): 2.0, ("A", 1): 6.0, ("B", 0): 8.0, ("B", 2): 5.0}
     assert means["hours"].to_list() == pytest.approx([0.625, 1.0, 0.6, 2.2])
+
+
+def test_an_epoch_on_the_border_of_two_steps_is_in_the_earlier_one():
+    # 7/12 and 11/12 h are 6.999… and 11.000… twelfths in floating point.
+    epochs = pd.DataFrame(
+        {"subject_id": "a", "stay_id": "A", "label": 1, "HTI": 1.0}
+        | {"hours_to_arrest": [0.5 + n / 12 for n in range(200)]}
+    )
+    assert stay_means(epochs, "HTI", 5 / 60)["step"].to_list() == list(range(6, 206))
 
 
 def test_mean_interval_and_control_quartiles():
@@ -85,9 +97,76 @@ def test_interval_of_the_trend_is_by_patient():
 def files(tmp_path):
     table = made.features(stays=30, events=12, per_stay=40)
     paths = made.write(tmp_path, {"features": table})
-    ranking = tmp_path / "shap.csv"
-    pd.DataFrame({"feature": ["GI", "HTI", "TINN"], "rank": [3, 1, 2]}).to_csv(ranking, index=False)
+    shap, selected = tmp_path / "shap.csv", tmp_path / "selected.csv"
+    pd.DataFrame({"feature": ["GI", "HTI", "TINN"], "rank": [3, 1, 2]}).to_csv(shap, index=False)
+    names = ["TINN", "IALS", "HTI", "GI", "LF"]
+    decisions = ["accepted", "tentative", "accepted", "accepted", "rejected"]
+    pd.DataFrame({"feature": names, "decision": decisions}).to_csv(selected, index=False)
+    ranking = Ranking(shap, selected)
     return paths["features"], ranking, tmp_path / "over.csv", tmp_path / "over.png"
+
+
+def test_accepted_measures_lead_by_what_they_move_and_the_others_follow(files):
+    leading = files[1].leading(5)
+
+    assert leading.to_dict("list") == {
+        "measure": ["HTI", "TINN", "GI", "IALS", "LF"],
+        "rank": [1, 2, 3, 4, 5],
+        "decision": ["accepted", "accepted", "accepted", "tentative", "rejected"],
+    }
+    assert list(files[1].leading(2)["measure"]) == ["HTI", "TINN"]
+
+
+def test_measures_that_were_not_accepted_are_marked(files, texts):
+    describe_hrv_over_time(
+        *files[:2], {"top_measures": 6}, *files[2:], Study(synthetic=True, draws=2)
+    )
+    table = pd.read_csv(files[2])
+    assert table.drop_duplicates("measure")["decision"].to_list()[-2:] == ["tentative", "rejected"]
+    assert {"TINN (ms)", "IALS, tentative"} <= set(texts)
+    assert any(text.startswith("LF ") and text.endswith(", rejected") for text in texts)
+
+
+def test_steps_of_one_epoch_have_median_and_quartiles(files, texts):
+    describe_hrv_by_epoch(
+        *files[:2], {"top_measures": 4}, *files[2:], Study(synthetic=True, draws=0), minutes=5
+    )
+    table = pd.read_csv(files[2])
+    assert list(table.columns) == EPOCH_COLUMNS
+    assert list(dict.fromkeys(table["measure"])) == ["HTI", "TINN", "GI", "IALS"]
+    frame = pd.read_parquet(files[0])
+    # An epoch every half hour: the steps between have nobody, and are no rows.
+    event = frame[frame["label"] == 1]
+    steps = table[table["measure"] == "HTI"]
+    assert len(steps) == event["hours_to_arrest"].nunique()
+    assert steps["hours_to"].is_monotonic_decreasing
+    np.testing.assert_allclose(steps["hours_from"] - steps["hours_to"], 5 / 60)
+    last = steps.iloc[-1]
+    of_step = event.loc[event["hours_to_arrest"] == 0.5, "HTI"]
+    assert (last["hours_to"], last["stays"]) == (0.5, 12)
+    assert last[["q25", "median", "q75"]].to_list() == pytest.approx(
+        of_step.quantile([0.25, 0.5, 0.75]).to_list()
+    )
+    control = frame[frame["label"] == 0].groupby("stay_id")["HTI"].mean()
+    assert last["control_q75"] == pytest.approx(control.quantile(0.75))
+    assert {"TINN (ms), accepted", "IALS, tentative"} <= set(texts)
+    assert any("12 event stays in each step of 5 min" in text for text in texts)
+
+
+def test_steps_of_few_real_patients_are_suppressed(files, texts):
+    frame = pd.read_parquet(files[0])
+    few = frame["stay_id"] >= "s0003"
+    frame[~(few & (frame["hours_to_arrest"] < 3))].to_parquet(files[0])
+    describe_hrv_by_epoch(*files[:2], {"top_measures": 1}, *files[2:], Study(), minutes=5)
+    table = pd.read_csv(files[2])
+    hidden = table[table["hours_to"] < 3]
+    assert hidden["suppressed"].all() and not table["suppressed"].all()
+    assert hidden[["median", "q25", "q75", "stays", "patients"]].isna().all(axis=None)
+    study = Study(smallest=25)
+    describe_hrv_by_epoch(*files[:2], {"top_measures": 1}, *files[2:], study, minutes=5)
+    table = pd.read_csv(files[2])
+    assert table[["median", "control_median", "control_stays"]].isna().all(axis=None)
+    assert "too few patients\nto be shown" in texts
 
 
 def test_leading_measures_of_all_patients(files, texts):
