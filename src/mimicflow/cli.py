@@ -183,7 +183,7 @@ def score(
     model: Annotated[
         Path,
         typer.Option(
-            help="Folder of a fitted HRV model: model.json, model.txt, calibration.json.",
+            help="Folder of a fitted model, hrv or both: model.json, model.txt, calibration.json.",
             metavar="FOLDER",
         ),
     ] = Path("results/arrest/hrv"),
@@ -226,7 +226,11 @@ def score(
     table has time_s (s from the first sample to the end of the epoch), time (local, where the
     record knows it), probability, alarm (1 at or above the model's threshold), reason, n_beats and
     good_share (0 to 1). Frequency of the mains (Hz) and limits of quality are those of the model.
+    A model of both looks for vital signs beside the record too (<record>n, or
+    <record>.numerics.parquet); where there are none, their features are missing.
     """
+    from mimicflow.arrest.features import of_vital_signs  # noqa: PLC0415
+    from mimicflow.arrest.history import numerics_of  # noqa: PLC0415
     from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
     from mimicflow.arrest.score import score_recording, strip_of_highest  # noqa: PLC0415
     from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
@@ -246,7 +250,9 @@ def score(
         )
     wrong = recording.wrong_segments()
     recording = recording.without(wrong)
-    scores = score_recording(recording, fitted)
+    needing = of_vital_signs(fitted.features)
+    numerics = numerics_of(path.parent, path.name) if needing else None
+    scores = score_recording(recording, fitted, numerics)
     name = _name_of_scores(path.name)
     table, figure = output / f"{name}.csv", output / f"{name}.png"
     write_csv(scores.astype({"alarm": "int64"}), table)
@@ -254,9 +260,28 @@ def score(
     draw_scores(scores, fitted, name, figure, strip, of_beats=of_beats)
     for line in _summary(scores, fitted, recording):
         typer.echo(line)
+    if needing:
+        typer.echo(_vital_signs(numerics, fitted, needing, recording))
     if wrong:
         typer.echo(f"Segments that are not as their headers say, and were not read: {len(wrong)}")
     typer.echo(f"Table: {table}\nFigure: {figure}")
+
+
+def _vital_signs(
+    numerics: pd.DataFrame | None,
+    model: ArrestModel,
+    needing: list[str],
+    recording: EcgRecording | BeatRecording,
+) -> str:
+    """Return what is printed of the vital signs, which these features of a model need."""
+    if numerics is not None and recording.start_time is not None:
+        first, last = numerics["time"].min(), numerics["time"].max()
+        return f"Vital signs: {len(numerics)} rows, {first:%Y-%m-%d %H:%M} to {last:%H:%M}"
+    why = "none that can be read beside the record"
+    if numerics is not None:
+        why = "not used, since the record does not say when it begins"
+    n = len(needing)
+    return f"Vital signs: {why}; {n} of {len(model.features)} features of the model are missing."
 
 
 def _record_path(record: str) -> Path:

@@ -59,6 +59,12 @@ def feature_names(kind: str, measures: str | Sequence[str] = "all") -> list[str]
     return hrv if kind == HRV else [*hrv, *vitals, *slope_names([*hrv, *vital_ranges().index])]
 
 
+def of_vital_signs(names: Sequence[str]) -> list[str]:
+    """Return those of the features that need vital signs: vital features, and slopes of them."""
+    known = {*vital_features(), *slope_names(list(vital_ranges().index))}
+    return [name for name in names if name in known]
+
+
 def feature_table() -> pd.DataFrame:
     """Return what each feature is: unit ("" for none) and text, by its name; slopes last."""
     tables = [

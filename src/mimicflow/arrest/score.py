@@ -6,13 +6,14 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mimicflow.arrest.features import HRV
+from mimicflow.arrest.features import BOTH, HRV, feature_names
+from mimicflow.arrest.history import History
 from mimicflow.arrest.hrv_features import UNREAD, measure_part
 from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.bedside.recording import BeatRecording, EcgRecording
@@ -36,6 +37,7 @@ DTYPES = {
 }
 _NONE = pd.DataFrame(columns=list(DTYPES)).astype(DTYPES)
 STRIP_S = 10
+_ANY_TIME = datetime(2000, 1, 1)  # of a recording that does not know its own
 _TINY = 1e-6  # samples: what floating point adds to the end of an epoch
 
 
@@ -45,27 +47,36 @@ class EpochScorer:
     Parameters
     ----------
     model : ArrestModel
-        Of heart-rate variability.
+        Of heart-rate variability, or of both.
     sampling_rate : float
         Hz of the samples, at least 100.
     start_time : pandas.Timestamp, optional
         Time of the first sample.
+    numerics : pandas.DataFrame, optional
+        Vital signs for a model of both, as `mimicflow.arrest.history.numerics_of` returns them.
+        What is later than an epoch is not looked at. Without them, or without ``start_time``,
+        vital features are missing.
 
     Raises
     ------
     ConfigError
-        When the model is no model of heart-rate variability, or the rate is too low.
+        When the model sees vital signs alone, or the rate is too low.
     CheckpointError
-        When the model asks for a measure that does not exist.
+        When the model asks for a feature that does not exist.
     """
 
     def __init__(
-        self, model: ArrestModel, sampling_rate: float, start_time: pd.Timestamp | None = None
+        self,
+        model: ArrestModel,
+        sampling_rate: float,
+        start_time: pd.Timestamp | None = None,
+        numerics: pd.DataFrame | None = None,
     ) -> None:
         _check_model(model)
         check_rate(sampling_rate)
         self._model, self._rate = model, sampling_rate
         self._start = None if start_time is None or pd.isna(start_time) else start_time
+        self._history = History(None if self._start is None else numerics)
         self._epochs = 0  # finished
         self._taken = 0
         self._waiting = np.empty(self._end_sample(1) + 1)  # epochs differ by at most one sample
@@ -129,20 +140,28 @@ class EpochScorer:
     def _length(self) -> int:
         return self._end_sample(self._epochs + 1) - self._end_sample(self._epochs)
 
+    def _features(self, measures: np.ndarray) -> pd.DataFrame:
+        """Return the features of the epoch that ends, one row; a model of both remembers it."""
+        if self._model.kind == HRV:
+            return pd.DataFrame([measures], columns=list(MEASURES))
+        start, end = (self._time(self._epochs + number) for number in (0, 1))
+        return self._history.add(start, end, measures)
+
+    def _time(self, epochs: int) -> datetime:
+        """Return when so many epochs have ended."""
+        # Through datetime, since pandas' own sum would leave the years that MIMIC uses.
+        start = _ANY_TIME if self._start is None else self._start.to_pydatetime()
+        return start + timedelta(seconds=epochs * self._model.epoch_minutes * 60)
+
     def _row(self, one: EpochMeasures) -> dict[str, object]:
-        probability = math.nan
+        features, probability = self._features(one.measures), math.nan
         if not one.reason:
-            features = pd.DataFrame([one.measures], columns=list(MEASURES))
             probability = float(self._model.probability(features)[0])
         self._epochs += 1
         self._taken = 0
-        seconds = self._epochs * self._model.epoch_minutes * 60
-        # Through datetime, since pandas' own sum would leave the years that MIMIC uses.
-        start = None if self._start is None else self._start.to_pydatetime()
-        time = pd.NaT if start is None else start + timedelta(seconds=seconds)
         return {
-            "time_s": seconds,
-            "time": time,
+            "time_s": self._epochs * self._model.epoch_minutes * 60,
+            "time": pd.NaT if self._start is None else self._time(self._epochs),
             "probability": probability,
             "alarm": probability >= self._model.threshold,
             "reason": one.reason,
@@ -156,6 +175,7 @@ def score_ecg(
     sampling_rate: float,
     model: ArrestModel,
     start_time: pd.Timestamp | None = None,
+    numerics: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Score an ECG that lies in memory.
 
@@ -166,10 +186,8 @@ def score_ecg(
         scored.
     sampling_rate : float
         Hz of ``ecg``, at least 100.
-    model : ArrestModel
-        Of heart-rate variability.
-    start_time : pandas.Timestamp, optional
-        Time of the first sample.
+    model, start_time, numerics
+        As of :class:`EpochScorer`.
 
     Returns
     -------
@@ -185,10 +203,14 @@ def score_ecg(
     ConfigError, CheckpointError, InputError
         As of :class:`EpochScorer`.
     """
-    return EpochScorer(model, sampling_rate, start_time).push(ecg)
+    return EpochScorer(model, sampling_rate, start_time, numerics).push(ecg)
 
 
-def score_recording(recording: EcgRecording | BeatRecording, model: ArrestModel) -> pd.DataFrame:
+def score_recording(
+    recording: EcgRecording | BeatRecording,
+    model: ArrestModel,
+    numerics: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Score a recording; one epoch is in memory at a time.
 
     An epoch that cannot be read (a segment is missing or damaged) gets the reason ``unreadable``.
@@ -197,8 +219,8 @@ def score_recording(recording: EcgRecording | BeatRecording, model: ArrestModel)
     ----------
     recording : EcgRecording or BeatRecording
         As :func:`mimicflow.bedside.open_recording.open_recording` gives it.
-    model : ArrestModel
-        Of heart-rate variability.
+    model, numerics
+        As of :class:`EpochScorer`.
 
     Returns
     -------
@@ -212,7 +234,7 @@ def score_recording(recording: EcgRecording | BeatRecording, model: ArrestModel)
     InputError
         For a recording that is shorter than one epoch.
     """
-    scorer = EpochScorer(model, recording.sampling_rate, recording.start_time)
+    scorer = EpochScorer(model, recording.sampling_rate, recording.start_time, numerics)
     seconds = model.epoch_minutes * 60
     if recording.n_samples < scorer.next_epoch()[1]:
         raise InputError(
@@ -330,14 +352,14 @@ def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def _check_model(model: ArrestModel) -> None:
-    if model.kind != HRV:
+    if model.kind not in (HRV, BOTH):
         raise ConfigError(
             f"the model is of kind {model.kind}: it needs vital signs, not an ECG",
-            remedy="give the folder of the HRV model, such as results/arrest/hrv",
+            remedy="give the folder of a model that sees the ECG: results/arrest/hrv or both",
         )
-    unknown = [name for name in model.features if name not in MEASURES]
+    unknown = sorted(set(model.features) - set(feature_names(model.kind)))
     if unknown:
         raise CheckpointError(
-            f"the model needs measures that do not exist: {', '.join(unknown)}",
+            f"the model needs features that do not exist: {', '.join(unknown)}",
             remedy="use the version of mimicflow that fitted it, or fit it again",
         )

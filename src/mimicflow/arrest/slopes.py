@@ -8,6 +8,7 @@ against the time of their end; nothing that ends after an epoch is in its slopes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _CHUNK_ROWS = 20_000  # epochs whose slopes are computed at a time
 _US_PER_MIN, _US_PER_H = 60_000_000, 3_600_000_000
 
 
+@cache
 def slope_kinds() -> pd.DataFrame:
     """Return hours, least_epochs, least_span_min and text by ``slope``, such as slope_1h."""
     return pd.read_csv(reference("arrest_slopes.csv")).set_index("slope")

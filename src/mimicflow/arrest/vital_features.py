@@ -9,6 +9,7 @@ the epoch, and at the medians of epochs of the same stay only.
 from __future__ import annotations
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -29,11 +30,13 @@ LOOK_BACK = pd.Timedelta(hours=2)
 _CHUNK_ROWS = 20_000  # of the epochs that are compared with the 2 h before them at a time
 
 
+@cache
 def vital_ranges() -> pd.DataFrame:
     """Return the vital signs in the order of the features: unit, low, high, text by ``vital``."""
     return pd.read_csv(reference("arrest_vitals.csv")).set_index("vital")
 
 
+@cache
 def vital_features() -> tuple[str, ...]:
     """Return the names of the 43 features, in order."""
     return tuple(pd.read_csv(reference("clinical_features.csv"))["feature"])

@@ -1,7 +1,7 @@
 """Recordings and models written for a test."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import lightgbm
@@ -18,18 +18,18 @@ PREPROCESSING = Preprocessing().as_options()
 def write_model() -> Callable[..., Path]:
     """Give a function that writes a small fitted model into a folder; some facts can be changed."""
 
-    def write(folder: Path, **changes) -> Path:
+    def write(folder: Path, *, columns: Sequence[str] = FEATURES, **changes) -> Path:
         generator = np.random.default_rng(1)
         values = generator.normal([800, 40, 10], [150, 20, 4], (400, 3))
         label = (values[:, 0] + 5 * generator.normal(size=400) < 760).astype(float)
         booster = lightgbm.train(
             {"objective": "binary", "verbose": -1, "num_threads": 1, "num_leaves": 4, "seed": 0},
-            lightgbm.Dataset(values, label, feature_name=FEATURES),
+            lightgbm.Dataset(values, label, feature_name=list(columns)),
             num_boost_round=10,
         )
         facts = {
             "kind": "hrv",
-            "features": FEATURES,
+            "features": list(columns),
             "rounds": 10,
             "epoch_minutes": 5,
             "preprocessing": PREPROCESSING,
