@@ -20,7 +20,11 @@ MORTALITY_FILES = [
         for protocol in MORTALITY_PROTOCOLS
         for file in ("table_one.csv", "visits.png", "neighbours.csv")
     ),
-    *(f"results/mortality/{protocol}/{model}/confusion.png" for protocol, model in MORTALITY_RUNS),
+    *(
+        f"results/mortality/{protocol}/{model}/{file}"
+        for protocol, model in MORTALITY_RUNS
+        for file in ("confusion.png", "errors.csv")
+    ),
     *(
         f"results/mortality/{protocol}/{network}/history.png"
         for protocol in MORTALITY_PROTOCOLS
@@ -124,6 +128,36 @@ rule write_mortality_results:
         study=study("mortality"),
     script:
         "../workflow/scripts/write_mortality_results.py"
+
+
+rule describe_errors:
+    """False positives and false negatives of one model: how many, of which groups, how sure."""
+    input:
+        predictions="results/mortality/{protocol}/{visit_model}/predictions.parquet",
+        groups="results/mortality/groups.parquet",
+        code=sources("mortality.misjudged"),
+    output:
+        report(
+            "results/mortality/{protocol}/{visit_model}/errors.csv",
+            caption="../workflow/report/mortality/errors.rst",
+            category="mortality",
+            subcategory="{protocol}",
+            labels={"table": "false positives and negatives", "model": "{visit_model}"},
+        ),
+    log:
+        "results/logs/describe_errors/{protocol}_{visit_model}.log",
+    benchmark:
+        "results/benchmarks/describe_errors/{protocol}_{visit_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        threshold=lookup("evaluation/threshold", within=config),
+        study=study("mortality"),
+    script:
+        "../workflow/scripts/describe_errors.py"
 
 
 rule draw_visit_training:

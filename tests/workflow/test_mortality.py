@@ -205,6 +205,7 @@ def test_every_file_of_the_specification_is_there(results):
                 for file in (
                     *("predictions.parquet", "repeats.csv", "curves.npz", "roc.png", "prc.png"),
                     *("confusion.png", "classification_report.csv", "reliability.png"),
+                    "errors.csv",
                 )
             ]
         for network in NETWORKS:
