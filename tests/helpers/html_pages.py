@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -76,3 +78,25 @@ def chapter(page: Element, title: str) -> Element:
         if part.children[0].tag == "h2" and part.children[0].text == title
     ]
     return found
+
+
+def headings(table: Element) -> list[str]:
+    """Return the texts of the head of a table."""
+    return [cell.text for cell in table.all("thead")[0].all("th")]
+
+
+def drawn(html: str, words: str) -> list[dict]:
+    """Return the points of the one chart with these words in its description."""
+    specs = re.search(r'id="specifications">(.*?)</script>', html).group(1)
+    [chart] = [spec for spec in json.loads(specs).values() if words in spec["description"]]
+    return max(chart["datasets"].values(), key=len)
+
+
+def of_model(table: Element, title: str) -> list[list[str]]:
+    """Return the rows below the heading that begins with this title."""
+    rows = rows_of(table)
+    start = next(place for place, row in enumerate(rows) if row[0].startswith(title))
+    end = next(
+        (place for place, row in enumerate(rows) if place > start and len(row) == 1), len(rows)
+    )
+    return rows[start + 1 : end]
