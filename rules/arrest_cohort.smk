@@ -132,7 +132,7 @@ rule build_arrest_cohort:
 
 
 rule split_arrest_patients:
-    """Development and held-out patients, and the five folds of the former, drawn once for both models."""
+    """Development and held-out patients, and the five folds of the former, drawn once for all models."""
     input:
         stays="results/arrest/stays.parquet",
         code=sources("arrest.folds"),
