@@ -155,6 +155,31 @@ rule count_epochs:
         "../workflow/scripts/count_epochs.py"
 
 
+rule weigh_stays:
+    """How many epochs each kept one stands for: of those planned, and of all that was monitored."""
+    input:
+        spine="results/arrest/spine.parquet",
+        plan="results/arrest/epochs.parquet",
+        measured=recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        scanned=recording_shards("results/arrest/recordings/{shard}.parquet"),
+        code=sources("arrest.ward.weights"),
+    output:
+        "results/arrest/weights.parquet",
+    log:
+        "results/logs/weigh_stays.log",
+    benchmark:
+        "results/benchmarks/weigh_stays.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        epochs=lookup("arrest/epochs", within=config),
+    script:
+        "../workflow/scripts/weigh_stays.py"
+
+
 rule describe_arrest_cohort:
     """The cohort by outcome: age, sex, unit, monitor, how much was recorded and kept."""
     input:

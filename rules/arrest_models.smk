@@ -2,7 +2,7 @@
 
 INPUTS   results/arrest/{hrv,clinical,both}/features.parquet
 OUTPUTS  results/arrest/{hrv,clinical,both}: selected features, trials, model, predictions
-STEPS    selected -> tuned -> fitted and calibrated
+STEPS    selected -> tuned -> fitted and calibrated -> what of a ward the sample does not show
 
 Selection, tuning, rounds, calibration and threshold see development patients only.
 """
@@ -109,6 +109,7 @@ rule fit_arrest_model:
         features="results/arrest/{arrest_model}/features.parquet",
         selected="results/arrest/{arrest_model}/selected_features.csv",
         best="results/arrest/{arrest_model}/best_params.json",
+        weights="results/arrest/weights.parquet",
         code=sources("arrest.training"),
     output:
         model="results/arrest/{arrest_model}/model.txt",
@@ -131,3 +132,98 @@ rule fit_arrest_model:
         synthetic=is_synthetic("arrest"),
     script:
         "../workflow/scripts/fit_arrest_model.py"
+
+
+rule score_populations:
+    """The same probabilities as of the sample, of the planned epochs and of all monitored time."""
+    input:
+        predictions="results/arrest/{arrest_model}/predictions.parquet",
+        weights="results/arrest/weights.parquet",
+        description="results/arrest/{arrest_model}/model.json",
+        code=sources("arrest.ward.populations"),
+    output:
+        report(
+            "results/arrest/{arrest_model}/populations.csv",
+            caption="../workflow/report/arrest/ward/populations.rst",
+            category="arrest",
+            subcategory="{arrest_model}",
+            labels={"table": "probabilities by population"},
+        ),
+    log:
+        "results/logs/score_populations/{arrest_model}.log",
+    benchmark:
+        "results/benchmarks/score_populations/{arrest_model}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="1h",
+    params:
+        options=lookup("arrest/evaluation", within=config),
+        study=study("arrest"),
+    script:
+        "../workflow/scripts/score_populations.py"
+
+
+rule count_doubtful_controls:
+    """How many controls died without an arrest or had their treatment limited, where that is known."""
+    input:
+        spine="results/arrest/spine.parquet",
+        plan="results/arrest/epochs.parquet",
+        exclusions="results/arrest/exclusions.csv",
+        code=sources("arrest.ward.doubtful"),
+    output:
+        report(
+            "results/arrest/doubtful_controls.csv",
+            caption="../workflow/report/arrest/ward/doubtful_controls.rst",
+            category="arrest",
+            labels={"table": "doubtful controls"},
+        ),
+    log:
+        "results/logs/count_doubtful_controls.log",
+    benchmark:
+        "results/benchmarks/count_doubtful_controls.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        epochs=lookup("arrest/epochs", within=config),
+        study=study("arrest", draws=False),
+    script:
+        "../workflow/scripts/count_doubtful_controls.py"
+
+
+rule score_without_doubtful:
+    """The scores of every model with all controls, and without those who may have had an arrest."""
+    input:
+        predictions=collect(
+            "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
+        ),
+        spine="results/arrest/spine.parquet",
+        plan="results/arrest/epochs.parquet",
+        code=sources("arrest.ward.doubtful"),
+    output:
+        report(
+            "results/arrest/sensitivity.csv",
+            caption="../workflow/report/arrest/ward/sensitivity.rst",
+            category="arrest",
+            labels={"table": "without doubtful controls"},
+        ),
+    log:
+        "results/logs/score_without_doubtful.log",
+    benchmark:
+        "results/benchmarks/score_without_doubtful.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="1h",
+    params:
+        models=ARREST_MODELS,
+        options=lookup("arrest/evaluation", within=config),
+        epochs=lookup("arrest/epochs", within=config),
+        study=study("arrest"),
+    script:
+        "../workflow/scripts/score_without_doubtful.py"

@@ -11,7 +11,8 @@ ARREST_FILES = [
         f"results/arrest/{file}"
         for file in (
             *("comparison.csv", "monitors.csv", "table_one.csv", "epochs.csv"),
-            *("matched_alarms.csv", "hrv_over_time.png", "hrv_by_epoch.png"),
+            *("doubtful_controls.csv", "sensitivity.csv", "matched_alarms.csv"),
+            *("hrv_over_time.png", "hrv_by_epoch.png"),
         )
     ),
     *(
@@ -19,7 +20,7 @@ ARREST_FILES = [
         for model in ARREST_MODELS
         for file in (
             *("selection.png", "metrics.csv", "alarms.csv", "shap.png", "shap_dots.png"),
-            *("calibration.png", "calibration_by_horizon.png"),
+            *("calibration.png", "calibration_by_horizon.png", "populations.csv"),
         )
     ),
 ]

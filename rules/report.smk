@@ -64,14 +64,17 @@ EVALUATION = [
         "results/arrest/{table}.csv",
         table=[
             *("attrition", "exclusions", "table_one", "epochs", "comparison"),
-            *("matched_alarms", "hrv_over_time"),
+            *("matched_alarms", "hrv_over_time", "doubtful_controls", "sensitivity"),
         ],
     ),
     *collect("results/arrest/single/{table}.csv", table=PROTOCOL_TABLES),
     *collect(
         "results/arrest/{model}/{table}.csv",
         model=ARREST_MODELS,
-        table=["metrics", "alarms", "calibration", "shap", "selected_features"],
+        table=[
+            *("metrics", "alarms", "calibration", "populations", "shap"),
+            "selected_features",
+        ],
     ),
     *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]

@@ -40,6 +40,7 @@ NO_HISTORY = {
     "cohort": "the stays themselves",
     "first_icu_stay": "the cohort of mortality",
     "cardiac_arrest": "the outcome of arrest",
+    "icu_registry": "the stays of arrest, with the death that no feature reads",
 }
 
 

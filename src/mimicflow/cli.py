@@ -346,7 +346,25 @@ def _summary(
             f"for the epoch that ends {highest['time_s'] / 3600:.2f} h after the first sample",
             f"Epochs at or above the threshold of {model.threshold:.4f} "
             f"({model.threshold_name}): {int(scores['alarm'].sum())}",
+            _whose_probability(model, highest["probability"]),
         ]
     if model.synthetic:
         lines.append("The model was fitted on SYNTHETIC DATA, not on patients: not for any care.")
     return lines
+
+
+def _whose_probability(model: ArrestModel, highest: float) -> str:
+    """Return how frequent arrests are where the probabilities hold, and what they are elsewhere."""
+    import numpy as np  # noqa: PLC0415
+
+    from mimicflow.arrest.ward.weights import moved  # noqa: PLC0415
+
+    if not model.prevalence:
+        return "How frequent arrests were where the model was fitted is not known: fit it again."
+    sample, monitored = (model.prevalence[name] for name in ("sample", "monitored"))
+    (there,) = moved(np.array([highest]), sample, monitored)
+    return (
+        "Probabilities are those of the model's sample (the day before each arrest, a random day "
+        f"of other stays), in which an arrest follows {sample:.2%} of the epochs. Of all time that "
+        f"was monitored it follows {monitored:.2%}: there the highest probability is {there:.4f}."
+    )

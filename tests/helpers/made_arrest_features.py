@@ -80,6 +80,17 @@ def write_features(folder: Path, frame: pd.DataFrame | None = None) -> Path:
     return path
 
 
+def write_weights(folder: Path, frame: pd.DataFrame | None = None, control: float = 3.0) -> Path:
+    """Write ``weights.parquet``: of all that was monitored, controls were more by this factor."""
+    frame = make_features() if frame is None else frame
+    keys = ["stay_id", "subject_id", "split", "label"]
+    stays = frame.groupby(keys, as_index=False).size().rename(columns={"size": "kept"})
+    weights = stays.assign(weight_sample=1.0, weight_planned=1.0)
+    weights["weight_monitored"] = np.where(weights["label"] == 0, control, 1.0)
+    weights.to_parquet(folder / "weights.parquet", index=False)
+    return folder / "weights.parquet"
+
+
 def write_selected(folder: Path, accepted: tuple[str, ...] = SIGNAL) -> Path:
     """Write ``selected_features.csv`` and return its path."""
     path = folder / "selected_features.csv"

@@ -59,10 +59,12 @@ def write_arrest_files(results: Path, real: bool) -> None:
         write_csv(_metrics(model, real), folder / "metrics.csv")
         write_csv(_alarms(model), folder / "alarms.csv")
         write_csv(_bins(model), folder / "calibration.csv")
+        write_csv(_populations(model), folder / "populations.csv")
         write_csv(_shap(model), folder / "shap.csv")
         write_csv(_selected(model), folder / "selected_features.csv")
     write_csv(_matched_alarms(), root / "matched_alarms.csv")
     _write_over_time(root / "hrv_over_time.csv", real)
+    _write_doubtful(root, real)
 
 
 def build_arrest(folder: Path, results: Path, *names: str, synthetic: bool = True) -> Element:
@@ -273,6 +275,61 @@ def _bins(model: str) -> list[dict]:
             | {"by_patient_high": 1.7 * predicted, **SHARED}
         )
     return rows
+
+
+def _populations(model: str) -> list[dict]:
+    """Return the scores that follow the share of epochs before an arrest, invented but alike."""
+    n, patients, events = ARREST.sizes["all"]
+    rows = []
+    for population, size in {"sample": n, "planned": 1.1 * n, "monitored": 9.3 * n}.items():
+        share = events / size
+        values = {"prevalence": share, "mean_probability": events / n}
+        values |= {"mean_probability_moved": 1.02 * share, "calibration_slope": 0.91}
+        values |= {"calibration_intercept": np.log(share * n / events)}
+        values |= {"calibration_intercept_moved": 0.03, "sensitivity": 0.71, "specificity": 0.8}
+        for score, value in (values | {"precision": 3 * share}).items():
+            rows.append(
+                {"model": model, "title": ARREST.models[model][0], "population": population}
+                | {"patients": patients, "stays": 85, "n": n, "stands_for": size}
+                | {"threshold": 0.0412, "score": score, "value": value, "lower": value - 0.001}
+                | {"upper": value + 0.001, "suppressed": False, **SHARED}
+            )
+    return rows
+
+
+def _write_doubtful(root: Path, real: bool) -> None:
+    """Write the doubtful controls of a hospital that does not record limits of treatment."""
+    counts = {
+        "controls": ("All controls with a planned epoch", 320, "yes"),
+        "death": ("Died in the stay without an arrest", 31, "yes"),
+        "death_near": ("Of these: within a day after a planned epoch", 4 if real else 12, "yes"),
+        "limits": ("Treatment limited in the stay", np.nan, "no"),
+        "arrest_time_unknown": ("Arrest whose time is unknown: left out", 14, "yes"),
+    }
+    rows = []
+    for reason, (text, number, known) in counts.items():
+        small = real and number < 10
+        shown = {"stays": np.nan if small else number, "patients": np.nan if small else number}
+        rows.append({"reason": reason, "description": text, "known": known, **shown, **SHARED})
+        rows[-1]["suppressed"] = small
+    write_csv(rows, root / "doubtful_controls.csv")
+    rows = []
+    for hours, model in _pairs():
+        head = {"model": model, "title": ARREST.models[model][0], "horizon_h": hours}
+        for place, excluded in enumerate(("none", "death", "limits")):
+            known = excluded != "limits"
+            sizes = dict.fromkeys(("patients", "stays", "n", "events"), np.nan)
+            sizes = _sizes(hours, False) if known else sizes
+            sizes = {name: sizes[name] for name in ("patients", "stays", "n", "events")}
+            for score, (value, half) in _scores(model, hours).items():
+                ends = (value + 0.01 * place, value - half, value + half)
+                ends = ends if known else (np.nan,) * 3
+                rows.append(
+                    head | {"excluded": excluded, "known": "yes" if known else "no", **sizes}
+                    | {"threshold": 0.04, "score": score, "suppressed": False, **SHARED}
+                    | dict(zip(("value", "lower", "upper"), ends, strict=True))
+                )  # fmt: skip
+    write_csv(rows, root / "sensitivity.csv")
 
 
 def _shap(model: str) -> list[dict]:

@@ -193,6 +193,7 @@ def test_with_permuted_labels_nothing_is_predicted(checkout, results, tmp_path):
         tmp_path / "features.parquet",
         results / "hrv/selected_features.csv",
         results / "hrv/best_params.json",
+        results / "weights.parquet",
         options={
             **{key: arrest[key] for key in ("tuning", "preprocessing")},
             "epoch_minutes": 5,

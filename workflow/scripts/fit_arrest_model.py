@@ -8,6 +8,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.features,
         snakemake.input.selected,
         snakemake.input.best,
+        snakemake.input.weights,
         options=snakemake.params.options,
         seed=snakemake.params.seed,
         synthetic=snakemake.params.synthetic,

@@ -22,6 +22,8 @@ from mimicflow.running.writing import write_parquet
 log = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable"
+NOT_MONITORED = ("no_signal", UNREADABLE)
+"""Reasons of planned epochs in which nothing was recorded, or cannot be read."""
 EPOCH_REASONS = {**REASONS, UNREADABLE: "the recording could not be read here"}
 """Why an epoch is dropped, and the text of each reason; "" is kept."""
 UNREAD = EpochMeasures(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pandas as pd
 
 from mimicflow.arrest.booster_text import checked_booster_text
 from mimicflow.arrest.features import BOTH, HRV, VITAL, finite
+from mimicflow.arrest.ward.weights import POPULATIONS
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.statistics.recalibration import apply_beta
 from mimicflow.hrv.preprocessing import QUALITIES, Preprocessing, Quality
@@ -55,6 +56,9 @@ class ArrestModel:
         The model before calibration.
     calibration : numpy.ndarray
         (3,) coefficients of the beta calibration.
+    prevalence : mapping of str to float
+        Share of epochs before an arrest by population of `mimicflow.arrest.ward.weights`; the
+        probabilities are as of the sample. A model of an older version does not name any.
     """
 
     kind: str
@@ -67,6 +71,7 @@ class ArrestModel:
     synthetic: bool
     booster: lightgbm.Booster
     calibration: np.ndarray
+    prevalence: Mapping[str, float] = field(default_factory=dict)
 
     def judging_by(self, quality: str = "", detector: str = "") -> ArrestModel:
         """Return the model with another rule of quality or detector, with their own limits.
@@ -222,6 +227,7 @@ def _model(
         and len(thresholds) == 1
         and all(_is_number(value) for value in thresholds.values()),
         "synthetic must be true or false": isinstance(facts.get("synthetic"), bool),
+        "prevalence must have numbers between 0 and 1": _are_shares(facts.get("prevalence", {})),
     }
     for rule, holds in checks.items():
         if not holds:
@@ -238,7 +244,15 @@ def _model(
         synthetic=facts["synthetic"],
         booster=booster,
         calibration=calibration,
+        prevalence={name: float(share) for name, share in facts.get("prevalence", {}).items()},
     )
+
+
+def _are_shares(named: Any) -> bool:
+    """Whether each population of the model has a share; a model of an older version has none."""
+    if not isinstance(named, dict) or (named and set(named) != set(POPULATIONS)):
+        return False
+    return all(_is_number(share) and 0 < share < 1 for share in named.values())
 
 
 def _preprocessing(options: Any, file: Path) -> Preprocessing:

@@ -17,6 +17,7 @@ from mimicflow.arrest.boosting import model_text, repeatable, train_rounds
 from mimicflow.arrest.development import Development, read_development, read_epochs
 from mimicflow.arrest.selection import read_selected
 from mimicflow.arrest.tuning import TuningConfig, read_best
+from mimicflow.arrest.ward.weights import prevalences
 from mimicflow.errors import CohortError
 from mimicflow.evaluation.statistics.metrics import choose_thresholds
 from mimicflow.evaluation.statistics.recalibration import apply_beta, fit_beta
@@ -53,6 +54,7 @@ def fit_arrest_model(
     features: str | Path,
     selected: str | Path,
     best: str | Path,
+    weights: str | Path,
     options: Mapping[str, Any],
     seed: int,
     synthetic: bool,
@@ -67,6 +69,9 @@ def fit_arrest_model(
     ----------
     features, selected, best : path-like
         Feature table, its judged features and LightGBM's parameters.
+    weights : path-like
+        Parquet of `mimicflow.arrest.ward.weights.weigh_stays`: how frequent arrests are in the
+        sample, and where nobody looked, goes into the description.
     options : mapping
         ``tuning`` (fields of `TuningConfig`); ``specificity`` of the threshold; and, copied into
         the description, ``preprocessing``, ``epoch_minutes`` and ``event_window_h``.
@@ -120,7 +125,9 @@ def fit_arrest_model(
     ]
     threshold = _threshold(data.label, parts[0]["probability"].to_numpy(), options["specificity"])
     log.info("%d features, %d rounds, %s", len(data.features), rounds, threshold)
+    prevalence = prevalences(pd.read_parquet(weights), "train")
     description = _describe(data, rounds, options, threshold, kind, synthetic)
+    description["prevalence"] = prevalence
     with atomic_output(files.model) as temporary:
         temporary.write_text(text, encoding="utf-8")
     write_json(_calibration(coefficients, data), files.calibration)

@@ -44,6 +44,7 @@ class OnlyModelFiles:
 
     metrics: Path | None = field(default=None, metadata=_ARREST)
     calibration: Path | None = field(default=None, metadata=_ARREST)
+    populations: Path | None = field(default=None, metadata=_ARREST)
     alarms: Path | None = field(default=None, metadata=_ARREST)
     shap: Path | None = field(default=None, metadata=_ARREST)
     selected_features: Path | None = field(default=None, metadata=_ARREST)
@@ -88,6 +89,8 @@ class SystemFiles:
     exclusions: Path | None = field(default=None, metadata=_ARREST)
     epochs: Path | None = field(default=None, metadata=_ARREST)
     hrv_over_time: Path | None = field(default=None, metadata=_ARREST)
+    doubtful_controls: Path | None = field(default=None, metadata=_ARREST)
+    sensitivity: Path | None = field(default=None, metadata=_ARREST)
     matched_alarms: Path | None = field(default=None, metadata=_ARREST)
     models: dict[str, OnlyModelFiles] = field(default_factory=dict)
     ecgs: tuple[Path, ...] = ()

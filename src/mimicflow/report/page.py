@@ -33,6 +33,7 @@ from mimicflow.report.chapters import (
     summary,
     training,
     visits,
+    ward,
 )
 from mimicflow.report.chapters.models import System
 from mimicflow.report.inputs import TEXTS, SharedFiles, SystemFiles, texts_of
@@ -133,8 +134,10 @@ def _system_sections(system: System) -> Iterator[Section]:
     yield performance.scores(system)
     yield curves.discrimination(system)
     yield curves.calibration(system)
+    yield ward.populations(system)
     yield curves.decision(system)
     yield performance.comparisons(system)
+    yield ward.doubtful(system)
     yield performance.folds(system)
     yield training.confusion(system)
     yield performance.subgroups(system)

@@ -36,6 +36,7 @@ def write_model() -> Callable[..., Path]:
             "horizon_h": [0.5, 24],
             "threshold": {"specificity_0.8": 0.3},
             "synthetic": True,
+            "prevalence": {"sample": 0.2, "planned": 0.18, "monitored": 0.02},
             "mimicflow": "0.1.0",
         }
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from mimicflow import __version__
 from mimicflow.arrest.model_folder import load_model
 from mimicflow.arrest.score import score_recording
+from mimicflow.arrest.ward.weights import moved
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.cli import app
 
@@ -54,6 +55,10 @@ def test_a_record_gives_a_table_a_figure_and_a_summary(record, model_folder, tmp
     assert "2  kept" in result.output and "1  dropped, flat" in result.output
     assert f"Highest probability: {expected['probability'].max():.4f}" in result.output
     assert "SYNTHETIC" in result.output
+    text = " ".join(result.output.split())
+    assert "those of the model's sample" in text and "follows 20.00% of the epochs" in text
+    there = moved(expected["probability"].max(), 0.2, 0.02)
+    assert f"follows 2.00%: there the highest probability is {there:.4f}" in text
     assert sorted(file.name for file in out.iterdir()) == ["bed1.csv", "bed1.png"]
 
 

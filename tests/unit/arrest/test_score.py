@@ -271,6 +271,8 @@ def test_a_torn_or_foreign_booster_is_refused(write_model, tmp_path):
         {"threshold": {}},
         {"threshold": {"a": float("nan")}},
         {"synthetic": "yes"},
+        {"prevalence": {"sample": 0.2, "planned": 0.2}},
+        {"prevalence": {"sample": 0.2, "planned": 0.2, "monitored": 0}},
     ],
 )
 def test_facts_that_make_no_sense_are_named(write_model, tmp_path, change):

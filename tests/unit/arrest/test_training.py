@@ -6,7 +6,14 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
-from made_arrest_features import BEST, SIGNAL, make_features, write_features, write_selected
+from made_arrest_features import (
+    BEST,
+    SIGNAL,
+    make_features,
+    write_features,
+    write_selected,
+    write_weights,
+)
 from sklearn.metrics import log_loss, roc_auc_score
 
 from mimicflow.arrest.model_folder import load_model
@@ -44,6 +51,7 @@ def fit(folder: Path, frame=None, best=None, accepted=SIGNAL, threads=1, **chang
         write_features(folder, frame),
         write_selected(folder, accepted),
         folder / "best_params.json",
+        write_weights(folder, frame),
         {**OPTIONS, **changed},
         seed=0,
         synthetic=True,
@@ -241,10 +249,22 @@ def run_all(features: Path, folder: Path) -> None:
     tuning = {**TUNING, "max_rounds": 20, "patience": 10}
     tune_arrest_model(features, selected, tuning, 0, best, folder / "trials.csv")
     fit_arrest_model(
-        features, selected, best, {**OPTIONS, "tuning": tuning},
+        features, selected, best, write_weights(folder), {**OPTIONS, "tuning": tuning},
         seed=0, synthetic=False, kind="clinical",
         outputs={name: folder / file for name, file in SUFFIXES.items()},
     )  # fmt: skip
+
+
+def test_the_description_says_how_frequent_arrests_are_among_development_patients(fitted):
+    label = make_features().query("split == 'train'")["label"]
+    events, controls = label.sum(), (label == 0).sum()
+    assert json.loads((fitted / "model.json").read_text())["prevalence"] == pytest.approx(
+        {
+            "sample": events / (events + controls),
+            "planned": events / (events + controls),
+            "monitored": events / (events + 3 * controls),
+        }
+    )
 
 
 def test_one_class_or_no_test_patients(tmp_path):

@@ -16,6 +16,7 @@ from mimicflow.arrest.results import (
     over_time,
 )
 from mimicflow.arrest.results.calibration import COLUMNS as BINS
+from mimicflow.arrest.ward import doubtful, populations
 from mimicflow.errors import InputError
 
 THIN = "\u202f"
@@ -31,6 +32,9 @@ THIN = "\u202f"
         ("matched_alarms.csv", matched_alarms.COLUMNS),
         ("hrv/shap.csv", explain.COLUMNS),
         ("hrv/calibration.csv", BINS),
+        ("hrv/populations.csv", populations.COLUMNS),
+        ("doubtful_controls.csv", doubtful.COUNTS),
+        ("sensitivity.csv", doubtful.COLUMNS),
     ],
 )
 def test_the_made_files_have_the_columns_that_are_written(
@@ -50,8 +54,10 @@ def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
         "All scores",
         "Discrimination",
         "Calibration",
+        "Probabilities beyond the sample",
         "Clinical use at a threshold",
         "Pairwise comparisons",
+        "Controls that may have had an arrest",
         "Subgroups",
         "Selected features",
         "What drives the predictions",
@@ -303,6 +309,29 @@ def test_a_real_hour_of_few_patients_is_not_shown(real_arrest: Element, real_pag
     assert min(point["hours"] for point in points) == 1.5
 
 
+def test_probabilities_stand_by_population(arrest: Element):
+    [table] = tables(arrest, "Probabilities of held-out epochs by population")
+    rows = of_model(table, "Heart-rate variability")
+    assert [row[0] for row in rows] == [
+        *("Sample (kept epochs)", "Planned epochs, dropped ones included", "All monitored time"),
+    ]
+    # 541 of 19,812 epochs, and of 9.3 times as many; the mean probability stays.
+    assert rows[0][1:4] == [f"19{THIN}812", "0.027 (0.026–0.028)", "0.027 (0.026–0.028)"]
+    assert rows[2][1:4] == [f"184{THIN}252", "0.003 (0.002–0.004)", "0.027 (0.026–0.028)"]
+
+
+def test_what_a_hospital_does_not_record_reads_not_known(arrest: Element, real_arrest: Element):
+    [counts] = tables(arrest, "Controls that may have had an arrest.")
+    assert [row[1] for row in rows_of(counts)] == ["320", "31", "12", "not known", "14"]
+    [counts] = tables(real_arrest, "Controls that may have had an arrest.")
+    assert [row[1] for row in rows_of(counts)] == ["320", "31", "hidden", "not known", "14"]
+    [scores] = tables(arrest, "Scores with all controls, and without the doubtful ones")
+    assert "for arrests within 24 h" in scores.text
+    rows = of_model(scores, "Vital signs")
+    assert [row[0] for row in rows] == ["None", "Died without a listed arrest", "Treatment limited"]
+    assert rows[2][1:] == ["not known"] * 5 and rows[1][1].startswith("0.763")
+
+
 SECTIONS = {
     "attrition.csv": "Flow of patients",
     "exclusions.csv": "Flow of patients",
@@ -315,6 +344,9 @@ SECTIONS = {
     "clinical/metrics.csv": "Decisions at a threshold",
     "clinical/alarms.csv": "Alarms",
     "clinical/calibration.csv": "Calibration",
+    "clinical/populations.csv": "Probabilities beyond the sample",
+    "doubtful_controls.csv": "Controls that may have had an arrest",
+    "sensitivity.csv": "Controls that may have had an arrest",
     "clinical/shap.csv": "What drives the predictions",
     "clinical/selected_features.csv": "Selected features",
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.features import read_measured
-from mimicflow.arrest.results.monitored import NOT_MONITORED
+from mimicflow.arrest.hrv_features import NOT_MONITORED
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.table_one import table_one

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mimicflow.arrest.hrv_features import UNREADABLE
+from mimicflow.arrest.hrv_features import NOT_MONITORED
 from mimicflow.errors import InputError
 
-NOT_MONITORED = ("no_signal", UNREADABLE)
-"""Reasons of planned epochs in which nothing was recorded, or cannot be read."""
 _COLUMNS = ["epoch_id", "subject_id", "stay_id", "start", "end", "hours_to_arrest", "label"]
 
 
