@@ -33,6 +33,8 @@ _SHARES = {
     "ecg_signals": 200,
     "recordings": 300,
     "recordings_in_segments": 100,
+    "annotations": 150,
+    "tables_of_beats": 200,
     "numerics_wfdb": 250,
     "numerics_ticked": 250,
     "numerics_parquet": 200,

@@ -25,7 +25,7 @@ _FLUTTER_BEGINS, _FLUTTER_ENDS = "[", "]"
 _LARGEST_BYTES = 100_000_000  # a year of beats
 _END = b"\0\0"
 # Notes about the file itself; with others, wfdb reads for ever.
-_NOTE = re.compile(rb"(.)\xfc(?=## )", re.DOTALL)
+_NOTE = re.compile(rb"(.)[\xfc-\xff](?=## )", re.DOTALL)
 _NOTES = (
     (rb"## time resolution: \d+(\.\d*)?\0?", "t"),
     (rb"## annotation type definitions", "d"),
@@ -60,10 +60,10 @@ def open_annotation(root: Path, file: Path) -> BeatRecording:
     annotation = _read(file)
     if not annotation.fs or not math.isfinite(annotation.fs):
         raise RecordError(
-            "neither the annotation nor a header beside it says how many samples a second has",
+            f"there is no such header, and {file.name} does not say how many samples a second has",
             reason="no_sampling_rate",
-            file=file,
-            remedy=f"put the header {path.name}.hea beside it",
+            file=header_file(path),  # for which a run waits
+            remedy="put the header beside the annotation",
         )
     rate, places = float(annotation.fs), np.asarray(annotation.sample, dtype=np.int64)
     symbols = np.asarray(annotation.symbol, dtype=str)

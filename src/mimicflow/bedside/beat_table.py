@@ -9,7 +9,7 @@ import pandas as pd
 
 from mimicflow.bedside.annotations import BEAT_SYMBOLS
 from mimicflow.bedside.csv_rows import LINE, number, read_rows
-from mimicflow.bedside.recording import BeatRecording, check_size
+from mimicflow.bedside.recording import LONGEST_DAYS, BeatRecording
 from mimicflow.errors import RecordError, TableError
 from mimicflow.hrv.beats import Beats
 from mimicflow.reference import reference
@@ -59,13 +59,20 @@ def open_beat_table(file: Path) -> BeatRecording:
     values = _values(table, column, file)
     symbols = _symbols(table, file)
     places_s = values * _COLUMNS.loc[column, "seconds"]
-    if _COLUMNS.loc[column, "what"] == "interval":
+    is_interval = _COLUMNS.loc[column, "what"] == "interval"
+    _check_unit(places_s if is_interval else np.diff(places_s), column, file)
+    if is_interval:
         places_s = np.r_[0, np.cumsum(places_s)]
         symbols = np.insert(symbols, 0, _UNKNOWN if SYMBOL in table else _NORMAL)
+    if not places_s[-1] <= LONGEST_DAYS * 86400:
+        raise RecordError(
+            f"claims a beat after {places_s[-1]:.6g} s",
+            reason="huge",
+            file=file,
+            remedy="count from the beginning of the recording",
+        )
     places = places_s * RATE
-    _check_unit(places, column, file)
     n_samples = int(places[-1]) + 1
-    check_size(RATE, n_samples, file)
     none = np.empty((0, 2), dtype=np.int64)
     return BeatRecording(
         file=file,
@@ -126,14 +133,14 @@ def _refuse(wrong: np.ndarray, table: pd.DataFrame, message: str, file: Path) ->
         )
 
 
-def _check_unit(places: np.ndarray, column: str, file: Path) -> None:
+def _check_unit(intervals_s: np.ndarray, column: str, file: Path) -> None:
     """Refuse a file in another unit than the name of its column says."""
-    if len(places) < 2:
+    if not len(intervals_s):
         return
-    usual, (low, high) = float(np.median(np.diff(places))), _USUAL_MS
-    if not low <= usual <= high:
+    usual_ms, (low, high) = 1000 * float(np.median(intervals_s)), _USUAL_MS
+    if not low <= usual_ms <= high:
         raise RecordError(
-            f"{column} would mean that beats follow each other after {usual:.6g} ms",
+            f"{column} would mean that beats follow each other after {usual_ms:.6g} ms",
             reason="wrong_beats",
             file=file,
             row=1,

@@ -73,7 +73,9 @@ def test_an_annotation_may_have_a_finer_rate_than_its_header(tmp_path):
 def test_an_annotation_without_a_rate_says_what_to_do(tmp_path):
     write_annotation(tmp_path, "a.atr", PLACES, rate=None)
 
-    with pytest.raises(RecordError, match=r"how many samples.*\n.*a\.hea") as raised:
+    with pytest.raises(
+        RecordError, match=r"a\.hea: .*a\.atr does not say how many samples"
+    ) as raised:
         open_recording(tmp_path, "a.atr")
 
     assert raised.value.reason == "no_sampling_rate"

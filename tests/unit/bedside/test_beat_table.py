@@ -75,6 +75,7 @@ def test_symbols_say_what_a_beat_is_and_other_columns_nothing(tmp_path):
         ("rr_interval_ms\n0.8\n0.82\n0.79\n", 1, "each other after 0.8 ms"),
         ("rr_interval_s\n800\n820\n790\n", 1, "each other after 800000 ms"),
         ("beat_time_s\n500\n1300\n2100\n", 1, "each other after 800000 ms"),
+        ("beat_time_s\n40000000\n40000800\n40001600\n", 1, "each other after 800000 ms"),
         ("beat_time_s,symbol\n0.5,N\n1.3,normal\n", 3, "symbol is none of"),
         ("beat_time_s,symbol\n0.5,N\n1.3,+\n", 3, "symbol is none of"),
         ("beat_time_s,symbol\n0.5,N\n1.3,\n", 3, "symbol is none of"),
@@ -113,6 +114,8 @@ def test_what_holds_no_beat_or_years_of_them(tmp_path):
 
     assert reason_of(open_recording, tmp_path, "none.csv") == "empty"
     assert reason_of(open_recording, tmp_path, "since_1970.csv") == "huge"
+    (tmp_path / "ever.csv").write_text("beat_time_s\n1\n1.8\n2.6\n1e308\n")
+    assert reason_of(open_recording, tmp_path, "ever.csv") == "huge"
     assert reason_of(open_recording, tmp_path, "nowhere.csv") == "missing"
 
 
