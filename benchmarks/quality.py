@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from _quality.holters import table_of_holters
 from _quality.made import KINDS, draw_epoch
 from _quality.people import PARTS, People
 from _quality.tables import (
@@ -42,6 +43,7 @@ def report(shared: Path, part: str, people_of_each: int, seed: int) -> str:
         "Made ECG without noise, kept by rhythm": table_of_kinds(judged),
         "Made ECG of which a part is lost or has no beats": table_of_lost(epochs, rng),
         "F1 of the detectors, within 150 ms": table_of_detectors(epochs, shared),
+        "Beats of Holters, without samples": table_of_holters(shared),
     }
     return "\n\n".join(f"### {head}\n\n{markdown(table)}" for head, table in sections.items())
 

@@ -47,7 +47,8 @@ def open_beat_table(file: Path) -> BeatRecording:
     if file.stat().st_size > _LARGEST_BYTES:
         raise RecordError("table of more than 1 GB", reason="huge", file=file)
     try:
-        header, rows = read_rows(file, {*_COLUMNS.index, SYMBOL}, "correct its name")
+        columns = {*_COLUMNS.index, SYMBOL}
+        header, rows = read_rows(file, columns, "correct its name", "a table of beats")
     except TableError as error:
         raise RecordError(
             error.message, reason="unreadable", file=file, row=error.row, remedy=error.remedy

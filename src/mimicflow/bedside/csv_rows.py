@@ -19,7 +19,9 @@ _AS_CSV = "save it as CSV in UTF-8, with commas and a header"
 _NUMBER = r"[+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
-def read_rows(file: Path, columns: set[str], missing: str) -> tuple[list[str], list[list[object]]]:
+def read_rows(
+    file: Path, columns: set[str], missing: str, called: str = ""
+) -> tuple[list[str], list[list[object]]]:
     """Return the header, and the fields of each row with its line behind them.
 
     Parameters
@@ -30,13 +32,16 @@ def read_rows(file: Path, columns: set[str], missing: str) -> tuple[list[str], l
         Names that are also found when they are written in capitals.
     missing : str
         The remedy when there is no such file.
+    called : str
+        What the log calls the file, where its path may say whose it is.
 
     Raises
     ------
     TableError
         A file that is missing, empty or no CSV, a quote that swallows a row, a column twice.
     """
-    lines = _read_lines(file, missing)
+    called = called or str(file)
+    lines = _read_lines(file, missing, called)
     reader = csv.reader(lines, strict=True)
     header: list[str] = []
     rows: list[list[object]] = []
@@ -44,7 +49,7 @@ def read_rows(file: Path, columns: set[str], missing: str) -> tuple[list[str], l
     try:
         for fields in reader:
             if before == 0:
-                header = [_official(name, columns, file) for name in fields]
+                header = [_official(name, columns, called) for name in fields]
             _check_fields(fields, lines[before : reader.line_num], len(header), before + 1, file)
             if fields and before:
                 rows.append([*(trimmed(field) for field in fields), reader.line_num])
@@ -60,7 +65,7 @@ def read_rows(file: Path, columns: set[str], missing: str) -> tuple[list[str], l
     return header, rows
 
 
-def _read_lines(file: Path, missing: str) -> list[str]:
+def _read_lines(file: Path, missing: str, called: str) -> list[str]:
     """Return the lines of a file with their ends."""
     try:
         with open(file, encoding="utf-8-sig", newline="") as stream:
@@ -72,16 +77,16 @@ def _read_lines(file: Path, missing: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise TableError("is not UTF-8", file=file, remedy=_AS_CSV) from error
     if lines and not lines[-1].endswith(("\n", "\r")):  # as people write it, too
-        log.warning("%s: %s", file, CUT_OFF)
+        log.warning("%s: %s", called, CUT_OFF)
     return lines
 
 
-def _official(name: str, columns: set[str], file: Path) -> str:
+def _official(name: str, columns: set[str], called: str) -> str:
     """Return the name of a column, which may be written in capitals."""
     name = trimmed(name)
     if name in columns or name.lower() not in columns:
         return name
-    log.warning("%s: the column %s is read for %s", file, name, name.lower())
+    log.warning("%s: the column %s is read for %s", called, name, name.lower())
     return name.lower()
 
 

@@ -254,7 +254,7 @@ def test_beats_are_recordings_too(tmp_path, waves):
 
 def test_beats_that_cannot_be_used_have_a_reason_and_the_log_a_line(tmp_path, waves, caplog):
     write_annotation(waves, "rateless.ecg", np.arange(9) * 800, rate=None)
-    (waves / "back.csv").write_text("beat_time_s\n3.1\n2.4\n")
+    (waves / "back.csv").write_text("beat_time_s\n3.1\n2.4")
     lines = {
         "p1,s1,rateless.ecg,2150-01-01 00:00:00,,,": "no_sampling_rate",
         "p1,s1,back.csv,2150-01-01 00:00:00,,,": "wrong_beats",
@@ -266,3 +266,5 @@ def test_beats_that_cannot_be_used_have_a_reason_and_the_log_a_line(tmp_path, wa
 
     assert table["reason"].tolist() == list(lines.values())
     assert "recording_id 1 left out (wrong_beats, line 3)" in caplog.text
+    assert "a table of beats: the last line has no end" in caplog.text
+    assert "back.csv" not in caplog.text  # a path may say whose it is

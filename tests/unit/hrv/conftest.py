@@ -98,6 +98,24 @@ def neurokit_measures() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture(scope="session")
+def neurokit_of_intervals() -> Callable[..., np.ndarray]:
+    """Compute the 43 measures with NeuroKit2 of RR intervals (ms) and their ends (s)."""
+
+    def compute(rr: np.ndarray, ends: np.ndarray, rate: float) -> np.ndarray:
+        given = {"RRI": rr, "RRI_Time": ends}
+        values: dict[str, float] = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", neurokit2.misc.NeuroKitWarning)
+            for domain in (neurokit2.hrv_time, neurokit2.hrv_frequency, neurokit2.hrv_nonlinear):
+                row = domain(given, sampling_rate=rate).iloc[0]
+                values.update(row.rename(lambda name: name.removeprefix("HRV_")))
+        return np.array([values.get(name, np.nan) for name in MEASURES], dtype=float)
+
+    return compute
+
+
+@pytest.fixture(scope="session")
 def neurokit_chain(epoch, neurokit_measures) -> Callable[[str], Chain]:
     """Run NeuroKit2's whole chain on an epoch, once in a session."""
 

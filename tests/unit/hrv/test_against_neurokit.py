@@ -143,7 +143,7 @@ def test_missing_samples_are_filled_as_neurokit_fills_them(epoch):
 
 
 @pytest.mark.parametrize("rate", [128, 250])
-def test_measures_where_intervals_are_missing(rate):
+def test_measures_where_intervals_are_missing(neurokit_of_intervals, rate):
     """NeuroKit2 takes intervals with their times, and leaves out differences over a gap."""
     generator = np.random.default_rng(rate)
     for _ in range(10):
@@ -153,14 +153,6 @@ def test_measures_where_intervals_are_missing(rate):
         if len(r_peaks) < 100 or not broken.any():
             continue
         intervals = Intervals.between(r_peaks, rate, broken)
-        given = {"RRI": intervals.rr, "RRI_Time": intervals.ends}
-        values: dict[str, float] = {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            warnings.simplefilter("ignore", neurokit2.misc.NeuroKitWarning)
-            for domain in (neurokit2.hrv_time, neurokit2.hrv_frequency, neurokit2.hrv_nonlinear):
-                row = domain(given, sampling_rate=rate).iloc[0]
-                values.update(row.rename(lambda name: name.removeprefix("HRV_")))
-        expected = np.array([values.get(name, np.nan) for name in MEASURES], dtype=float)
+        expected = neurokit_of_intervals(intervals.rr, intervals.ends, rate)
 
         assert_measures_equal(hrv_measures(intervals), expected)

@@ -1,6 +1,5 @@
 """Epochs of beats without samples: which are kept, and that they are measured as those of ECG."""
 
-import warnings
 from dataclasses import replace
 
 import neurokit2
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from made_arrest_registry import beats_of
 
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.hrv.beats import Beats
 from mimicflow.hrv.epochs import CLINICAL_REASONS, REASONS, measure_beats, measure_epoch
 from mimicflow.hrv.intervals import Intervals
@@ -75,7 +75,7 @@ def test_beats_that_are_put_right_are_so_as_those_of_ecg(epoch):
     np.testing.assert_allclose(of_beats.measures, expected, rtol=1e-9)
 
 
-def test_intervals_beside_ectopic_beats_do_not_count(places):
+def test_intervals_beside_ectopic_beats_do_not_count(neurokit_of_intervals, places):
     """As NeuroKit2 has it of intervals that are missing."""
     early = places.copy()
     ectopic = np.arange(20, 300, 40)
@@ -89,11 +89,7 @@ def test_intervals_beside_ectopic_beats_do_not_count(places):
     kept[ectopic], kept[ectopic - 1] = False, False
     rr, ends = np.diff(early)[kept].astype(float), early[1:][kept] / RATE
     assert one.reason == "" and one.good_share == pytest.approx(1 - len(ectopic) / len(places))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = neurokit2.hrv_time({"RRI": rr, "RRI_Time": ends}).iloc[0]
-    for name in ("MeanNN", "SDNN", "RMSSD", "pNN50", "MinNN", "MaxNN", "HTI", "TINN"):
-        assert named(one.measures)[name] == pytest.approx(theirs[f"HRV_{name}"], rel=1e-9), name
+    np.testing.assert_allclose(one.measures, neurokit_of_intervals(rr, ends, RATE), rtol=1e-6)
     assert named(one.measures)["RMSSD"] < named(measure_beats(epoch_of(early)).measures)["RMSSD"]
 
 
@@ -185,3 +181,21 @@ def test_beats_between_samples_are_not_rounded():
 
 def test_too_short_a_part_is_dropped():
     assert measure_beats(epoch_of([500, 1300], n=3000)).reason == "too_short"
+
+
+@pytest.mark.parametrize("record", ["nsrdb/16265.atr", "sddb/36.atr", "sddb/52.atr", "sddb/33.ari"])
+def test_epochs_of_real_holters_have_the_measures_of_neurokit(
+    shared_data, neurokit_of_intervals, record
+):
+    """Sinus rhythm, atrial fibrillation, heart failure, beats of a device: the third hour."""
+    recording = open_recording(shared_data / "open-real/holter-beats", record)
+    n = int(300 * recording.sampling_rate)
+    beats = recording.beats.part(24 * n, n)
+    one = measure_beats(beats, replace(STEPS, equal_below_ms=0))
+
+    is_normal = np.isin(beats.symbols, list("NLRB"))
+    rr, ends = beats.intervals_ms, beats.places[1:] / recording.sampling_rate
+    counts = is_normal[1:] & is_normal[:-1] & (rr >= 200) & (rr <= 3000)
+    expected = neurokit_of_intervals(rr[counts], ends[counts], recording.sampling_rate)
+    assert one.reason == ""
+    np.testing.assert_allclose(one.measures, expected, rtol=1e-6)
