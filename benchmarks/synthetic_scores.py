@@ -21,7 +21,7 @@ from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 
 EVERYTHING = "all_stays_model"
 OTHERS = ("all_stays_ECGonly", "random_forest_all", "lightgbm_all")
-ARREST = ("hrv", "clinical")
+ARREST = ("hrv", "clinical", "both")
 SEQUENCES, BAGS = ("lstm", "gru", "bilstm"), ("logistic_regression", "lightgbm")
 # Sequences know the codes, the oracle the hidden course behind them.
 MORTALITY_GAP = 0.10
@@ -87,7 +87,7 @@ def order_beside_bags(results: Path) -> list[bool]:
 
 
 def hrv_beside_vital_signs(results: Path) -> list[bool]:
-    """Compare both models of arrest with the hidden state at the end of the same epochs."""
+    """Compare the models of arrest with the hidden state at the end of the same epochs."""
     truth = pd.read_parquet(results / "synthetic/truth_arrest.parquet").sort_values("time")
     scores = {}
     for model in ARREST:

@@ -14,7 +14,7 @@ from mimicflow.arrest.selection import select_features
 from mimicflow.arrest.training import fit_arrest_model
 from mimicflow.evaluation.statistics.delong import auroc_interval
 
-MODELS = ("hrv", "clinical")
+MODELS = ("hrv", "clinical", "both")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,8 @@ def test_no_patient_is_on_two_sides(results, predictions):
         parts = {part: set(rows["subject_id"]) for part, rows in table.groupby("split")}
         assert parts.keys() == {"validation", "test"}
         assert not parts["validation"] & parts["test"]
-    assert predictions["hrv"]["epoch_id"].equals(predictions["clinical"]["epoch_id"])
+    for table in predictions.values():
+        assert predictions["hrv"]["epoch_id"].equals(table["epoch_id"])
 
 
 def test_epochs_end_half_an_hour_before_the_first_arrest(checkout, results):
@@ -113,20 +114,24 @@ def test_what_was_left_out_is_counted_with_its_reason(results):
     assert {"kept", "gaps", "flat", "low_quality", "no_signal"} <= set(epochs["reason"])
 
 
-def test_the_fitted_model_scores_a_recording_as_the_workflow_did(checkout, results, predictions):
+@pytest.mark.parametrize("model", ["hrv", "both"])
+def test_the_fitted_model_scores_a_recording_as_the_workflow_did(
+    checkout, results, predictions, model
+):
     scanned = pd.concat(map(pd.read_parquet, sorted((results / "recordings").glob("*.parquet"))))
     plan = pd.read_parquet(results / "epochs.parquet")
     test = (
-        predictions["hrv"]
+        predictions[model]
         .query("split == 'test'")
         .merge(plan[["epoch_id", "recording_id", "first_sample"]], on="epoch_id")
     )
-    # of a recording that is looked at from its beginning on
-    whole = plan[plan["first_sample"] == 0]["recording_id"]
+    # of a recording that is looked at from its beginning on, with nothing of the stay before it
+    first = plan.sort_values("start").drop_duplicates("stay_id")
+    whole = first[first["first_sample"] == 0]["recording_id"]
     number = test[test["recording_id"].isin(whole)]["recording_id"].value_counts().index[0]
     record = scanned.set_index("recording_id").loc[number, "record"]
     file = checkout.folder / "results/synthetic/registry" / record
-    command = ["arrest", "score", str(file), "--model", str(results / "hrv")]
+    command = ["arrest", "score", str(file), "--model", str(results / model)]
 
     run = subprocess.run(
         [sys.executable, "-m", "mimicflow", *command, "--output", str(checkout.folder)],
@@ -217,6 +222,7 @@ def test_epochs_and_measures_fan_out_per_group_of_recordings(checkout):
     planned = checkout.planned("--forceall", "--", "results/arrest/comparison.csv")
 
     assert planned["scan_recordings"] == planned["measure_hrv"] == planned["measure_vitals"] == 4
+    assert planned["add_slopes"] == 4
     assert (
         checkout.planned("--configfile", "fewer.yaml", "--", "results/arrest/comparison.csv") == {}
     )
