@@ -210,7 +210,12 @@ class ShapBoruta(BorutaPy):
             _Trees(), n_estimators=settings.trees, max_iter=settings.rounds + 1, random_state=seed
         )
         self.patient, self.settings, self.seed, self.threads = patient, settings, seed, threads
-        self.rows = [np.flatnonzero(patient == number) for number in range(patient.max() + 1)]
+        # Epochs by patient: where each patient's begin, how many, and the place of each in them.
+        self.rows = np.argsort(patient, kind="stable")
+        self.sizes = np.bincount(patient)
+        self.begins = np.cumsum(self.sizes) - self.sizes
+        self.place = np.empty_like(self.rows)
+        self.place[self.rows] = np.arange(len(patient)) - np.repeat(self.begins, self.sizes)
         self.importance: list[np.ndarray] = []
         self.best_shadow: list[float] = []
         self.decision = np.empty(0, dtype=np.int64)
@@ -272,15 +277,13 @@ class ShapBoruta(BorutaPy):
         """Return the values of a feature without relation to the label, (epochs,)."""
         if self.settings.shadow == "epoch":
             return self.random_state.permutation(column)
-        shadow = np.empty_like(column)
-        others = self.random_state.permutation(len(self.rows))
-        for own, other in zip(self.rows, others, strict=True):
-            # Consecutive epochs from a random one on, from the first again after the last: a
-            # patient with more epochs than the other gets all of the other's, some twice.
-            series = self.rows[other]
-            first = self.random_state.randint(len(series))
-            shadow[own] = column[series[(first + np.arange(len(own))) % len(series)]]
-        return shadow
+        others = self.random_state.permutation(len(self.sizes))
+        firsts = np.array([self.random_state.randint(n) for n in self.sizes[others].tolist()])
+        # Consecutive epochs from a random one on, from the first again after the last: a patient
+        # with more epochs than the other gets all of the other's, some twice.
+        other, first = others[self.patient], firsts[self.patient]
+        series = (first + self.place) % self.sizes[other]
+        return np.asarray(column[self.rows[self.begins[other] + series]])
 
     def _mean_shap(self, values: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Return mean |SHAP| of each column in a model that is fitted on all epochs."""
