@@ -104,7 +104,7 @@ def compare_arrest_models(
     tables = read_same_epochs(predictions, "test")
     patients = next(iter(tables.values()))["subject_id"].to_numpy()
     weights = draws_of_patients(patients, study.draws, study.seed)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for hours in horizons_of(options):
         of_horizon = {
             model: {"horizon_h": hours, "model": model}
@@ -114,8 +114,8 @@ def compare_arrest_models(
         }
         for model, other in pairs.items():
             if pd.notna([of_horizon[name]["auroc"] for name in (model, other)]).all():
-                found = _differences(tables[model], tables[other], hours, weights)
-                of_horizon[model] |= {"compared_with": other} | found
+                of_horizon[model]["compared_with"] = other
+                of_horizon[model] |= _differences(tables[model], tables[other], hours, weights)
         rows += of_horizon.values()
     compared = pd.DataFrame(rows, columns=COLUMNS).assign(data=study.data)
     compared = compared.astype(dict.fromkeys([*_SIZES, f"{WITHIN}_stays"], "Int64"))

@@ -145,18 +145,16 @@ class Stays:
         nothing = np.full(len(weights), np.nan)
         values = self._values(alarms, lead, silence, np.ones((1, weights.shape[1])))
         drawn = self._values(alarms, lead, silence, weights)
-        rows = []
+        rows: list[dict[str, object]] = []
         for score, (unit, name) in ALARM_SCORES.items():
             of = parts[name] & (alarms > 0) if score in _QUANTILES else parts[name]
             value = float("nan") if hidden[name] else float(values[score][0])
             found = estimate(value, nothing if hidden[name] else drawn[score])
             size = self._sizes(of)
-            rows.append(
-                {"measure": score, "unit": unit}
-                | (dict.fromkeys(size) if hidden[name] else size)
-                | dict(zip(("value", "lower", "upper"), found, strict=True))
-                | {"suppressed": hidden[name]}
-            )
+            row: dict[str, object] = {"measure": score, "unit": unit}
+            row |= dict.fromkeys(size) if hidden[name] else size
+            row |= dict(zip(("value", "lower", "upper"), found, strict=True))
+            rows.append(row | {"suppressed": hidden[name]})
         return rows
 
     def _parts(self) -> dict[str, np.ndarray]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 
 from mimicflow.report import arrest_charts, charts
@@ -79,16 +82,21 @@ def _matched(system: System, frame: pd.DataFrame) -> Table:
     columns.append((f"Difference to {in_sentence(first)} (95 % CI)", True))
     rows: list[list[Cell | str]] = []
     for row in frame.to_dict("records"):
-        x, y, less = ([row[f"{name}{end}"] for end in _ENDS] for name in (X, Y, f"{X}_difference"))
         cells: list[Cell | str] = [str(row["title"]), number(row["threshold"])]
         cells.append(number(row["development_event_sensitivity"]) or DASH)
-        cells += [with_interval(*y) or DASH, with_interval(*x, 2) or DASH]
-        text = with_interval(*less, 2)
-        rows.append([*cells, difference(text, *less[1:]) if text else DASH])
+        cells += [_estimate(row, Y, 3), _estimate(row, X, 2)]
+        less = _estimate(row, f"{X}_difference", 2)
+        low, high = (row[f"{X}_difference{end}"] for end in ("_low", "_high"))
+        rows.append([*cells, DASH if less == DASH else difference(less, low, high)])
     silence = silence_text(float(frame["silence_min"].iloc[0]))
     caption = f"{X_TITLE} where each model announces as many arrests as {in_sentence(first)}."
     caption += f" Silence {silence}. {_held_out(system, frame.iloc[0])}"
     return table(caption.rstrip(), columns, rows)
+
+
+def _estimate(row: Mapping[Hashable, Any], name: str, digits: int) -> str:
+    value, low, high = (row[f"{name}{end}"] for end in _ENDS)
+    return with_interval(value, low, high, digits) or DASH
 
 
 def _held_out(system: System, row: pd.Series) -> str:
