@@ -66,10 +66,11 @@ def score_within_stays(
     unit = np.searchsorted(np.unique(epochs["subject_id"]), both["subject_id"].to_numpy())
     drawn = _mean(both["concordance"].to_numpy(), unit, weights)
     (value,) = _mean(both["concordance"].to_numpy(), unit, np.ones((1, weights.shape[1])))
-    sizes = (patients, len(both), int(both["near"].sum()), int(both["far"].sum()))
-    given_away = patients > 0 and 0 < one_sided < smallest  # less the event stays of the horizon
-    shown = (None,) * 4 if given_away else sizes
-    return Within(estimate(float(value), drawn), *shown, suppressed=False)
+    auroc = estimate(float(value), drawn)
+    if patients > 0 and 0 < one_sided < smallest:  # less the event stays of the horizon
+        return Within(auroc, None, None, None, None, suppressed=False)
+    near, far = (int(both[side].sum()) for side in ("near", "far"))
+    return Within(auroc, patients, len(both), near, far, suppressed=False)
 
 
 def concordance_by_stay(epochs: pd.DataFrame, hours: float) -> pd.DataFrame:

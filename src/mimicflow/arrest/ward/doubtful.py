@@ -166,13 +166,14 @@ def score_without_doubtful(
         test, validation = (read_epochs(path, split) for split in ("test", "validation"))
         for hours in horizons_of(options):
             threshold = choose_threshold(validation, hours, options)
+            counted: list[int] = []  # patients, of the rows of this horizon that show them
             for excluded in EXCLUDED:
                 head = {"horizon_h": hours, "excluded": excluded, "threshold": threshold}
                 head |= study.labels(model)
                 known = excluded == "none" or excluded in doubtful
                 out = doubtful["stay_id"][doubtful[excluded]] if excluded in doubtful else []
                 left = test[~test["stay_id"].isin(out)]
-                size, scores = _scored(test, left, hours, threshold, study, known=known)
+                size, scores = _scored(left, hours, threshold, counted, study, known=known)
                 rows += [
                     head | size | {"known": "yes" if known else "no", "score": score}
                     | dict(zip(("value", "lower", "upper"), value, strict=True))
@@ -184,26 +185,29 @@ def score_without_doubtful(
 
 
 def _scored(
-    test: pd.DataFrame,
     left: pd.DataFrame,
     hours: float,
     threshold: float,
+    counted: list[int],
     study: Study,
     *,
     known: bool,
 ) -> tuple[dict[str, Any], dict[str, Estimate]]:
     """Return the sizes and the scores of the epochs that are left of the test epochs."""
     label, patient = horizon_label(left, hours), left["subject_id"].to_numpy()
-    fewer = test["subject_id"].nunique() - left["subject_id"].nunique()
+    patients = left["subject_id"].nunique()
+    few = any(0 < abs(patients - other) < study.smallest_cell for other in counted)
     hidden = not may_be_shown(label, patient, study.smallest_cell)
     size: dict[str, Any] = {
-        "patients": left["subject_id"].nunique(),
+        "patients": patients,
         "stays": left["stay_id"].nunique(),
         "n": len(left),
         "events": int(label.sum()),
     }
-    if not known or 0 < fewer < study.smallest_cell:
+    if not known or few:
         size |= dict.fromkeys(("patients", "stays", "n"))
+    else:
+        counted.append(patients)
     if not known or hidden:
         size["events"] = None
     if not known or hidden or len(set(label)) < 2:

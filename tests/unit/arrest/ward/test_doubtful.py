@@ -153,3 +153,9 @@ def test_a_few_real_patients_left_out_cannot_be_counted(tmp_path, predicted):
     found = scored(tmp_path, *predicted).set_index(["score", "horizon_h", "excluded"])
     row = found.loc[("auroc", 24, "death")]  # five held-out patients less
     assert np.isnan(row["patients"]) and np.isnan(row["n"]) and row["value"] > 0
+    # Of twelve and of eleven, all can be counted but those that are in one of both only.
+    few = scored(tmp_path, *predicted, smallest=4).set_index(["score", "horizon_h", "excluded"])
+    patients = few.loc["auroc"].loc[24, "patients"]
+    assert patients.notna().to_dict() == {
+        "none": True, "death": True, "limits": False, "either": True,
+    }  # fmt: skip
