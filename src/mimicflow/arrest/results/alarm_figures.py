@@ -14,9 +14,10 @@ from mimicflow.evaluation.figures.performance import forest_lines, forest_panel
 from mimicflow.evaluation.study import Study
 
 _MATCHED = {
-    "false_alarms_per_day": "False alarms per patient-day of control stays (1/day)",
-    "event_sensitivity": "Share of event stays with an alarm",
+    "false_alarms_per_day": ("False alarms", "Alarms per patient-day of control stays (1/day)", 1),
+    "event_sensitivity": ("Arrests announced", "Share of event stays with an alarm", 2),
 }
+"""Score of the matched alarms -> title of its panel, label of its axis, digits."""
 _EDGES = np.array([0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24.0])  # h before the arrest
 
 
@@ -214,38 +215,42 @@ def draw_matched(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """
     first = table.iloc[0]
     rows = {line: row for line, (_, row) in enumerate(table.iterrows())}
-    with figure_file(path, study, (13.5, 2.3 + 0.42 * len(rows))) as figure:
+    with figure_file(path, study, (12.5, 2.3 + 0.36 * len(rows))) as figure:
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, (score, label) in zip(panels, _MATCHED.items(), strict=True):
+        for axes, (score, (title, label, digits)) in zip(panels, _MATCHED.items(), strict=True):
             shown = {line: row for line, row in rows.items() if pd.notna(row[score])}
-            notes = {line: _difference(row, score) for line, row in shown.items()}
+            notes = {line: _difference(row, score, digits) for line, row in shown.items()}
             if shown:
-                forest_panel(axes, shown, score, label, notes)
+                forest_panel(axes, shown, score, label, notes, digits)
             else:
                 _too_few(axes)
-            axes.set_title("95 % interval   difference (95 % interval)", fontsize=10)
+            axes.set_title(f"{title} (95 % interval)   difference", fontsize=10)
         forest_lines(panels[0], rows, {})
-        figure.suptitle(
-            f"False alarms where every model announces as many arrests as {first['title'].lower()}"
-            f"\n{_matched_by(first)}",
-            fontsize=11,
+        figure.legend(
+            *panels[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            title=f"Thresholds by which every model announces as many arrests of development as "
+            f"{first['title'][:1].lower()}{first['title'][1:]}; differences are to it\n"
+            f"{_matched_by(first)}",
+            title_fontsize=9,
         )
 
 
-def _difference(row: pd.Series, score: str) -> str:
+def _difference(row: pd.Series, score: str, digits: int) -> str:
     value, low, high = (row[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
-    note = "" if pd.isna(value) else f"   {value:+.3f} ({low:+.3f} to {high:+.3f})"
-    return note.replace("-", "−")
+    if pd.isna(value):
+        return ""
+    numbers = (f"{number:+.{digits}f}" for number in (value, low, high))
+    return "   {} ({} to {})".format(*numbers).replace("-", "−")
 
 
 def _matched_by(first: pd.Series) -> str:
     """Return by which stays the thresholds were chosen, and which are shown."""
     parts = [f"silence {first['silence_min']:g} min"]
     if pd.notna(first["development_event_stays"]):
-        parts.insert(
-            0,
-            f"thresholds from {first['development_event_stays']:,} event stays of development "
-            f"({first['development_event_sensitivity']:.0%} announced)",
+        share = first["development_event_sensitivity"]
+        parts.append(
+            f"development: {share:.0%} of {first['development_event_stays']:,} event stays"
         )
     if pd.notna(first["event_stays"]) and pd.notna(first["control_stays"]):
         parts.append(

@@ -285,6 +285,7 @@ def forest_panel(
     score: str,
     label: str,
     notes: Mapping[int, str] | None = None,
+    digits: int = 3,
 ) -> None:
     """Draw one score of all models with intervals, and write it in figures beside the panel.
 
@@ -298,6 +299,8 @@ def forest_panel(
         Column, and how the axis calls it.
     notes : mapping of int to str, optional
         By line, what follows the figures.
+    digits : int
+        Of the figures, behind the point.
     """
     for position, row in rows.items():
         value, low, high = (row[f"{score}{end}"] for end in ("", "_low", "_high"))
@@ -312,7 +315,8 @@ def forest_panel(
             label="this run, 95 % interval" if position == min(rows) else None,
         )
         axes.annotate(
-            f"{value:.3f} ({low:.3f}–{high:.3f}){(notes or {}).get(position, '')}",
+            f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+            f"{(notes or {}).get(position, '')}",
             (1.02, position),
             xycoords=("axes fraction", "data"),
             va="center",
