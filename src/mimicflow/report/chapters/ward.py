@@ -53,7 +53,7 @@ def doubtful(system: System) -> Section:
     blocks: list[Block] = []
     if system.files.doubtful_controls is not None:
         frame = read_table(system.files.doubtful_controls, "description", "known", "stays")
-        columns = [("Stays", False), (label("column", "stays"), True)]
+        columns = [("Controls", False), (label("column", "stays"), True)]
         rows = [[str(row.description), _counted(system, row)] for row in frame.itertuples()]
         blocks.append(table("Controls that may have had an arrest.", columns, rows))
     if system.files.sensitivity is not None:
