@@ -140,7 +140,7 @@ def _hidden(
     are in a cell.
     """
     unseen = np.isin(levels, list(suppressed_levels(test, group, smallest)))
-    hidden = {}
+    hidden: dict[str, np.ndarray] = {}
     for names in ("fp", "tn"), ("fn", "tp"):
         counts, patients = (
             np.array([[of(cells[name][place]) for name in names] for place in range(len(levels))])

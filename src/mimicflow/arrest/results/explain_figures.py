@@ -101,7 +101,10 @@ def draw_dots(
             places = within_reach(
                 shap[:, : len(shown)], epochs["subject_id"].to_numpy(), study.smallest_cell
             )
-            _dots(axes, places, epochs[shown].rank(pct=True).to_numpy(), shown, study.seed)
+            ranks = epochs[shown].rank(pct=True).to_numpy()
+            _dots(axes, places, ranks, shown, study.seed)
+            figure.axes[-1].tick_params(labelsize=8.5)  # the bar of colours
+            figure.axes[-1].set_ylabel("Value, by rank (grey: unknown)", fontsize=9, labelpad=4)
         axes.set_xlabel("SHAP value (log-odds), a dot per epoch", fontsize=10)
         axes.set_title(
             f"{first['title']}: {len(shown)} of {len(table)} features\n"
@@ -139,7 +142,6 @@ def _dots(axes: Axes, places: np.ndarray, ranks: np.ndarray, names: list[str], s
             order=np.arange(len(names)),
             max_display=len(names),
             group_remaining_features=False,
-            color_bar_label="Value, by rank (grey: unknown)",
             s=9,
             ax=axes,
             plot_size=None,
@@ -149,9 +151,6 @@ def _dots(axes: Axes, places: np.ndarray, ranks: np.ndarray, names: list[str], s
         np.random.set_state(state)
     axes.tick_params(axis="both", labelsize=8.5)
     axes.tick_params(axis="y", length=0)
-    bar = axes.get_figure(root=True).axes[-1]
-    bar.tick_params(labelsize=8.5)
-    bar.set_ylabel(bar.get_ylabel(), fontsize=9, labelpad=4)
 
 
 def draw_dependence(
