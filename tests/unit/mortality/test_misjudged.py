@@ -89,10 +89,28 @@ def test_small_cells_of_real_patients_are_hidden_and_none_follows_from_others(tm
         shown = of_sex[of_sex.str.isdigit()].astype(int).sum()
         rest = int(counts[("all", "all", cell)]) - shown
         assert rest == 0 or rest >= 10
-    # Nor can it be worked out in a level, of which the outcomes are known.
-    for level in ("Female", "Male", "Unknown"):
-        for pair in (["fp", "tn"], ["fn", "tp"]):
-            assert counts.loc[("sex", level)][pair].str.isdigit().nunique() == 1
+
+
+def test_a_small_cell_does_not_follow_from_the_outcomes_of_its_level(tmp_path):
+    sizes = {("Female", 0): (5, 95), ("Male", 0): (30, 70)}
+    sizes |= {("Female", 1): (25, 25), ("Male", 1): (25, 25)}
+    patients = pd.DataFrame(
+        [
+            {"sex": sex, "label": label, "probability": probability}
+            for (sex, label), numbers in sizes.items()
+            for number, probability in zip(numbers, (0.9, 0.1), strict=True)
+            for _ in range(number)
+        ]
+    )
+    found = described(tmp_path, patients, Study(draws=20))["patients"]
+
+    assert found.loc[("sex", "Female")].to_dict() == {
+        "fp": "<10", "fn": "25", "tp": "25", "tn": "hidden",
+    }  # fmt: skip
+    # All false positives are known, and so are the living of each sex.
+    assert found.loc[("sex", "Male")].to_dict() == {
+        "fp": "hidden", "fn": "25", "tp": "25", "tn": "hidden",
+    }  # fmt: skip
 
 
 def test_of_few_deaths_nothing_is_shown(tmp_path):
