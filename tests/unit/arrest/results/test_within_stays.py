@@ -6,6 +6,7 @@ import made_arrest_predictions as made
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from mimicflow.arrest.results.horizon_scores import draws_of_patients
 from mimicflow.arrest.results.within_stays import concordance_by_stay, score_within_stays
@@ -74,3 +75,22 @@ def test_few_real_patients_are_hidden_also_by_subtraction():
     shown = score_within_stays(both, 6, np.ones((1, 13)), 10)
     assert shown.auroc.value == pytest.approx(3.5 / 8)
     assert not shown.suppressed and shown.stays is None  # one patient has one side only
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    """Thirty stays whose risk rises before the arrest, each by its own amount."""
+    generator, hours = np.random.default_rng(0), np.linspace(23.5, 0.6, 20)
+    truth = norm.cdf(generator.normal(0.5, 0.8, 200_000) / np.sqrt(2)).mean()
+    stay = np.repeat([f"{n:02d}" for n in range(30)], len(hours))
+    hits = 0
+    for seed in range(100):
+        rise = np.repeat(generator.normal(0.5, 0.8, 30), len(hours))
+        nature = np.repeat(generator.normal(0, 1, 30), len(hours))
+        far = np.tile(hours, 30)
+        risk = rise * (far <= 6) + nature + generator.normal(0, 1, len(far))
+        epochs = pd.DataFrame({"subject_id": stay, "stay_id": stay, "label": 1})
+        epochs = epochs.assign(hours_to_arrest=far, probability=norm.cdf(risk))
+        weights = draws_of_patients(stay, 200, seed)
+        low, high = score_within_stays(epochs, 6, weights, 0).auroc[1:]
+        hits += low <= truth <= high
+    assert 86 <= hits <= 99
