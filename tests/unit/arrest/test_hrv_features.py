@@ -1,6 +1,7 @@
 """Epochs of a shard, measured from WFDB records written here."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ import wfdb
 from made_arrest_registry import beating, beats_of, write_annotation, write_wfdb
 
 import mimicflow.arrest.hrv_features as module
-from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_hrv
+from mimicflow.arrest.hrv_features import EPOCH_REASONS, measure_hrv, measure_part
+from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import InputError, RecordError
 from mimicflow.hrv.epochs import measure_epoch
 from mimicflow.hrv.measures import MEASURES
@@ -224,3 +226,22 @@ def test_beats_without_samples_are_measured_beside_ecg(tmp_path, ecg):
     of_annotation, of_table = table.loc[1, list(MEASURES)], table.loc[4, list(MEASURES)]
     np.testing.assert_allclose(of_table.astype(float), of_annotation.astype(float), rtol=1e-9)
     assert table["good_share"][5] == 0 and table.loc[5, list(MEASURES)].isna().all()
+
+
+def test_the_beats_of_an_ecg_written_as_a_file_give_its_measures(tmp_path, ecg):
+    """As samples of an annotation, and, aligned between samples, as times of a table."""
+    for align in (False, True):
+        steps = replace(Preprocessing(), align_beats=align)
+        write_wfdb(tmp_path, "r", ecg, RATE)
+        of_ecg = measure_part(open_recording(tmp_path, "r"), 0, EPOCH, steps)
+        if align:
+            rows = [f"{place / 250:.12g}" for place in of_ecg.r_peaks]
+            (tmp_path / "r.csv").write_text("\n".join(["beat_time_s", *rows, ""]))
+        else:
+            write_annotation(tmp_path, "r.qrs", of_ecg.r_peaks, rate=250)
+        recording = open_recording(tmp_path, "r.csv" if align else "r.qrs")
+
+        of_beats = measure_part(recording, 0, round(300 * recording.sampling_rate), steps)
+
+        assert of_ecg.reason == of_beats.reason == "" and of_ecg.n_beats == of_beats.n_beats
+        np.testing.assert_allclose(of_beats.measures, of_ecg.measures, rtol=1e-6)

@@ -13,6 +13,7 @@ from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import BeatRecording
 from mimicflow.errors import RecordError
 
+BACK = b"\0\xec\xff\xff\x78\xec\0\4"  # a normal beat 5000 samples before the last one
 PLACES = np.rint(beats_of(60) * 1000).astype(np.int64)
 
 
@@ -84,18 +85,18 @@ def test_an_annotation_without_a_rate_says_what_to_do(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda content: content[:-2], "unreadable"),
-        (lambda content: content[:-3] + b"\0\0", "unreadable"),
+        (lambda content: content[:-2], "unreadable"),  # cut off
+        (lambda content: content[:-3] + b"\0\0", "unreadable"),  # half a word
         (lambda _: b"", "unreadable"),
-        (lambda _: b"\0\0", "unreadable"),
-        (lambda content: content[:100] + b"\0\xec\xff\xff\0\x80" + b"\0\0", "unreadable"),
+        (lambda _: b"\0\0", "no_sampling_rate"),
+        (lambda content: content[:-2] + BACK + b"\0\0", "unreadable"),
     ],
 )
 def test_damaged_annotations(tmp_path, change, reason):
     file = write_annotation(tmp_path, "a.atr", PLACES)
     file.write_bytes(change(file.read_bytes()))
 
-    assert reason_of(open_recording, tmp_path, "a.atr") in (reason, "no_sampling_rate")
+    assert reason_of(open_recording, tmp_path, "a.atr") == reason
 
 
 @pytest.mark.parametrize(

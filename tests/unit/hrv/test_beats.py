@@ -8,6 +8,7 @@ import pytest
 from made_arrest_registry import beats_of
 
 from mimicflow.bedside.open_recording import open_recording
+from mimicflow.hrv.artifacts import correct_artifacts
 from mimicflow.hrv.beats import Beats
 from mimicflow.hrv.epochs import CLINICAL_REASONS, REASONS, measure_beats, measure_epoch
 from mimicflow.hrv.intervals import Intervals
@@ -124,13 +125,18 @@ def test_no_interval_spans_lost_signal(places):
     assert np.array_equal(one.measures, expected)
 
 
-def test_beats_that_are_put_in_do_not_bridge_a_gap(places):
-    """Of correct_artifacts, which takes a long interval for a missed beat."""
-    left = places[(places < 100_000) | (places > 105_500)]
+def test_a_beat_that_is_put_into_a_gap_does_not_bridge_it(places):
+    """Of correct_artifacts, which takes a long interval for one in which a beat was missed."""
+    left = np.delete(places, 100)
+    steps = replace(STEPS, correct_artifacts=True, beats=BeatQuality(max_rr_ms=1500))
 
-    one = measure_beats(epoch_of(left), replace(STEPS, correct_artifacts=True))
+    one = measure_beats(epoch_of(left), steps)
 
-    assert one.reason == "" and named(one.measures)["MaxNN"] < 1000
+    corrected = correct_artifacts(left, RATE)
+    assert len(corrected) == len(places)
+    broken = np.isin(np.arange(len(corrected) - 1), [99, 100])  # before and after it
+    expected = hrv_measures(Intervals.between(corrected, RATE, broken), 0.5)
+    assert np.array_equal(one.measures, expected)
 
 
 @pytest.mark.parametrize(
