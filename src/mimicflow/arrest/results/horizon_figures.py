@@ -110,8 +110,9 @@ def draw_precision_recall(
 def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw AUROC, across and within stays, and AUPRC of the models at every horizon.
 
-    Behind the AUROC of the first model stands its difference with the p value of DeLong's test
-    clustered by patient, behind its AUPRC the difference with the 95 % interval of the bootstrap.
+    Behind the AUROC of a model that is compared with another stands their difference with the p
+    value of DeLong's test clustered by patient, behind its AUPRC the difference with the 95 %
+    interval of the bootstrap. Below stands which is compared with which.
 
     Parameters
     ----------
@@ -140,7 +141,21 @@ def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
         named = [axes.get_legend_handles_labels() for axes in panels]
         handles = {label: of for all_of in named for of, label in zip(*all_of, strict=True)}
         entries = [*handles.values()][::-1], [*handles][::-1]
-        figure.legend(*entries, loc="outside lower center", ncols=len(handles))
+        figure.legend(
+            *entries,
+            loc="outside lower center",
+            ncols=len(handles),
+            title=_compared(table),
+            title_fontsize=9,
+        )
+
+
+def _compared(table: pd.DataFrame) -> str:
+    """Return which model is compared with which, as the differences are read."""
+    titles = dict(zip(table["model"], table["title"], strict=True))
+    pairs = table.dropna(subset="compared_with").drop_duplicates(["model", "compared_with"])
+    texts = [f"{row.title} less {titles[row.compared_with]}" for row in pairs.itertuples()]
+    return f"Differences: {'; '.join(texts)}" if texts else ""
 
 
 def _say_nothing_is_far(axes: Axes, rows: Mapping[int, pd.Series]) -> None:
@@ -217,7 +232,8 @@ def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
         note = f"   {difference:+.3f}".replace("-", "−")
         if score == "auroc":
             p = row["clustered_p"]
-            note += ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+            if pd.notna(p):  # with one event stay there is none
+                note += ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
         else:
             low, high = (row[f"auprc_difference_{end}"] for end in ("low", "high"))
             note += f" ({low:+.3f} to {high:+.3f})".replace("-", "−")

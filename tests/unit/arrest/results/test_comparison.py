@@ -154,13 +154,15 @@ def test_equal_models_do_not_differ(files, tmp_path):
     assert np.isfinite(row["auroc"])
 
 
-def test_a_third_model_is_compared_with_the_first(files, tmp_path):
+def test_a_third_model_is_compared_with_the_first(files, tmp_path, texts):
     tables = {model: pd.read_parquet(path) for model, path in files.predictions.items()}
     third = Files(tmp_path, **tables, both=made.predictions(0.2, seed=4))
     third.score()
 
     table = third.compare({"hrv": "clinical", "both": "hrv"}).set_index(["model", "horizon_h"])
 
+    less = "Heart-rate variability less Vital signs; HRV with vital signs and slopes less Heart-"
+    assert f"Differences: {less}rate variability" in texts
     assert table["compared_with"].dropna().unique().tolist() == ["clinical", "hrv"]
     two = files.table.set_index(["model", "horizon_h"])
     pd.testing.assert_frame_equal(table.loc[["hrv"]], two.loc[["hrv"]])  # as without a third
