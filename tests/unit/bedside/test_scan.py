@@ -268,3 +268,26 @@ def test_beats_that_cannot_be_used_have_a_reason_and_the_log_a_line(tmp_path, wa
     assert "recording_id 1 left out (wrong_beats, line 3)" in caplog.text
     assert "a table of beats: the last line has no end" in caplog.text
     assert "back.csv" not in caplog.text  # a path may say whose it is
+
+
+@pytest.mark.parametrize("late", ["late.atr", "late.hea"])
+def test_an_annotation_and_the_header_that_it_needs_are_awaited(tmp_path, waves, late):
+    files = {
+        "late.atr": write_annotation(tmp_path / "far", "late.atr", np.arange(500) * 200, rate=None)
+    }
+    files["late.hea"] = tmp_path / "far/late.hea"
+    files["late.hea"].write_text("late 0 250 99900\n")
+    for name in files.keys() - {late}:
+        shutil.copy2(files[name], waves)
+    line = "p1,s1,late.atr,2150-01-01 00:00:00,,M,"
+    registry = made_arrest_registry.write_registry(tmp_path / "r", [line], STAYS, headers=HEADER)
+    awaited, output = tmp_path / "awaited.parquet", tmp_path / "s.parquet"
+
+    scan_recordings(registry, waves, output, shard=0, shards=1, awaited=awaited)
+
+    assert pd.read_parquet(output)["reason"][0] in ("missing", "no_sampling_rate")
+    assert count_arrivals(awaited) == 0
+    shutil.copy2(files[late], waves)
+    assert count_arrivals(awaited) == 1
+    scan_recordings(registry, waves, output, shard=0, shards=1, awaited=awaited, arrivals=1)
+    assert pd.read_parquet(output)["reason"][0] == ""
