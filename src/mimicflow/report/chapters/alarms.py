@@ -77,7 +77,7 @@ def _matched(system: System, frame: pd.DataFrame) -> Table:
     """Return the false alarms of each model where it announces as many arrests as the first."""
     first = str(frame["title"].iloc[0])
     columns = [("Model", False), ("Threshold", True)]
-    columns += [("Event stays of development with an alarm", True)]
+    columns += [("Share of event stays of development with an alarm", True)]
     columns += [(f"{Y_TITLE} (95 % CI)", True), (f"{X_TITLE} (95 % CI)", True)]
     columns.append((f"Difference to {in_sentence(first)} (95 % CI)", True))
     rows: list[list[Cell | str]] = []
