@@ -36,16 +36,20 @@ def t_waves(shapes: BeatShapes, good_index: float) -> np.ndarray:
     gentle = shapes.steepness() < GENTLE
     like_one = soon & gentle & (shapes.to_previous() < UNLIKE) & (shapes.quality >= good_index)
     # Ventricular beats may come as soon, but not nearly all of their shape.
-    return like_one & (shapes.share_of_alike(like_one) > NEARLY_ALL)
+    shape_of_one = shapes.share_of_alike(like_one) > NEARLY_ALL
+    at_end = np.zeros(len(soon), dtype=bool)
+    at_end[[0, -1]] = True  # with an interval on one side alone
+    return shape_of_one & (like_one | (at_end & gentle))
 
 
-def extra_beats(r_peaks: np.ndarray) -> np.ndarray:
+def extra_beats(shapes: BeatShapes) -> np.ndarray:
     """Find beats that cut a usual interval of a regular rhythm in two, (n_beats,) bool.
 
-    Of two such beats in a row the first is one. Atrial fibrillation is not regular: there, none is.
+    Of two such beats in a row the first is one. Where the shape is that of beats that do not, it is
+    an interpolated beat. Atrial fibrillation is not regular: there, none is.
     """
-    extra = np.zeros(len(r_peaks), dtype=bool)
-    intervals = np.diff(r_peaks)
+    extra = np.zeros(len(shapes.r_peaks), dtype=bool)
+    intervals = np.diff(shapes.r_peaks)
     if len(intervals) < NEIGHBOURS:
         return extra
     usual = _running_median(intervals)
@@ -55,21 +59,23 @@ def extra_beats(r_peaks: np.ndarray) -> np.ndarray:
     cuts &= np.maximum(irregular[:-1], irregular[1:]) < REGULAR
     for beat in np.flatnonzero(cuts) + 1:
         extra[beat] = not extra[beat - 1]
-    return extra
+    return extra & (shapes.share_of_alike(extra) > NEARLY_ALL)
 
 
-def ectopic_beats(r_peaks: np.ndarray, quality: np.ndarray) -> np.ndarray:
-    """Find beats that come early, before a pause, amid sharp complexes, (n_beats,) bool.
+def ectopic_beats(shapes: BeatShapes) -> np.ndarray:
+    """Find beats that come early, before a pause, amid sharp complexes, and those like them.
 
-    They are ectopic, be there others of their shape or not.
+    (n_beats,) bool. They are ectopic, be there enough others of their shape or not; of a couplet,
+    or in a slow rhythm, an ectopic beat may lack the pause.
     """
-    ectopic = np.zeros(len(r_peaks), dtype=bool)
-    intervals = np.diff(r_peaks)
+    ectopic = np.zeros(len(shapes.r_peaks), dtype=bool)
+    intervals = np.diff(shapes.r_peaks)
     if len(intervals) < NEIGHBOURS:
         return ectopic
+    sharp = ~_blurred(shapes.quality)
     relative = intervals / _running_median(intervals)
     ectopic[1:-1] = (relative[:-1] < PREMATURE) & (relative[1:] > PAUSE)
-    return ectopic & ~_blurred(quality)
+    return sharp & (shapes.share_of_alike(ectopic & sharp) > 0)
 
 
 def doubtful_intervals(r_peaks: np.ndarray, quality: np.ndarray, noise: np.ndarray) -> np.ndarray:

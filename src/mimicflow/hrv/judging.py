@@ -46,14 +46,12 @@ def judge_by_others(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessi
     rate, good_index = steps.sampling_rate, steps.quality.good_index
     r_peaks = r_peaks[whole_complexes(r_peaks, len(cleaned), rate)]
     shapes = BeatShapes(cleaned, r_peaks, rate)
-    judged = np.flatnonzero(~t_waves(shapes, good_index))
-    quality = shapes.quality[judged]
-    good = (quality >= good_index) | ectopic_beats(r_peaks[judged], quality)
-    extra = extra_beats(r_peaks[judged])
-    beats = judged[~extra]
-    doubtful = doubtful_intervals(r_peaks[beats], quality[~extra], ~good[~extra])
-    places = shapes.aligned() if steps.align_beats else r_peaks
-    return JudgedBeats(places[beats], quality, good, doubtful)
+    shapes = shapes.without(t_waves(shapes, good_index))
+    quality, extra = shapes.quality, extra_beats(shapes)
+    good = (quality >= good_index) | ectopic_beats(shapes)
+    doubtful = doubtful_intervals(shapes.r_peaks[~extra], quality[~extra], ~good[~extra])
+    places = shapes.aligned() if steps.align_beats else shapes.r_peaks
+    return JudgedBeats(places[~extra], quality, good, doubtful)
 
 
 def judge_by_mean(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessing) -> JudgedBeats:

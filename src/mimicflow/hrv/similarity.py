@@ -9,7 +9,7 @@ beats were.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -61,6 +61,10 @@ class BeatShapes:
             return np.zeros(len(self.r_peaks))
         # Each beat is among those that it is compared with, or as good: itself is left out.
         return np.partition(alike, -n_alike - 1, axis=1)[:, -n_alike - 1].astype(float)
+
+    def without(self, none: np.ndarray) -> BeatShapes:
+        """Return the shapes without those that are no beats, (n_beats,) bool."""
+        return replace(self, r_peaks=self.r_peaks[~none]) if none.any() else self
 
     def aligned(self) -> np.ndarray:
         """Move R peaks to where their complex fits the mean of those alike best.
