@@ -11,7 +11,7 @@ import numpy as np
 
 from mimicflow.hrv.similarity import BeatShapes
 
-T_WAVE = 0.315  # s after the R peak, for an RR interval of 1 s: its peak has come
+T_WAVE = 0.325  # s after the R peak, for an RR interval of 1 s: its peak has come
 GENTLE = 30.0  # 1/s: slope to height of a T wave, at most; of a narrow QRS complex it is more
 NEARLY_ALL = 0.8
 UNLIKE = 0.8  # likeness to the complex before: of another shape
@@ -24,22 +24,24 @@ OVERDUE = 1.6  # usual intervals
 PREMATURE, PAUSE = 0.9, 1.1  # usual intervals before and after an ectopic beat
 
 
-def t_waves(shapes: BeatShapes, good_index: float) -> np.ndarray:
+def t_waves(shapes: BeatShapes) -> np.ndarray:
     """Find T waves that were taken for beats, (n_beats,) bool.
 
-    They follow a complex of another shape when its T wave is due, are as gentle as T waves, and are
-    alike, as no noise is.
+    They are alike, as no noise is, are as gentle as T waves, and follow complexes of another shape
+    when their T wave is due. Ventricular beats may come as soon, but not nearly all of a shape.
     """
+    found = np.zeros(len(shapes.r_peaks), dtype=bool)
     intervals = np.diff(shapes.r_peaks) / shapes.sampling_rate
-    soon = np.zeros(len(shapes.r_peaks), dtype=bool)
-    soon[1:-1] = intervals[:-1] < T_WAVE * np.sqrt(intervals[:-1] + intervals[1:])
-    gentle = shapes.steepness() < GENTLE
-    like_one = soon & gentle & (shapes.to_previous() < UNLIKE) & (shapes.quality >= good_index)
-    # Ventricular beats may come as soon, but not nearly all of their shape.
-    shape_of_one = shapes.share_of_alike(like_one) > NEARLY_ALL
-    at_end = np.zeros(len(soon), dtype=bool)
-    at_end[[0, -1]] = True  # with an interval on one side alone
-    return shape_of_one & (like_one | (at_end & gentle))
+    for members in shapes.groups:
+        inner = members[(members > 0) & (members < len(intervals))]
+        due = T_WAVE * np.sqrt(intervals[inner - 1] + intervals[inner])
+        if (
+            np.sum(intervals[inner - 1] < due) > NEARLY_ALL * len(inner)
+            and shapes.steepness(members) < GENTLE
+            and shapes.likeness_of_means(inner, inner - 1) < UNLIKE
+        ):
+            found[members] = True
+    return found
 
 
 def extra_beats(shapes: BeatShapes) -> np.ndarray:

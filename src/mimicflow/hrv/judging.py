@@ -46,7 +46,7 @@ def judge_by_others(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessi
     rate, good_index = steps.sampling_rate, steps.quality.good_index
     r_peaks = r_peaks[whole_complexes(r_peaks, len(cleaned), rate)]
     shapes = BeatShapes(cleaned, r_peaks, rate)
-    shapes = shapes.without(t_waves(shapes, good_index))
+    shapes = shapes.without(t_waves(shapes))
     quality, extra = shapes.quality, extra_beats(shapes)
     good = (quality >= good_index) | ectopic_beats(shapes)
     doubtful = doubtful_intervals(shapes.r_peaks[~extra], quality[~extra], ~good[~extra])

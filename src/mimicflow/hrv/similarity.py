@@ -73,15 +73,23 @@ class BeatShapes:
         it is.
         """
         moved = self.r_peaks.astype(float)
-        left = np.ones(len(moved), dtype=bool)
-        for _ in range(MOST_SHAPES):
-            counts = (self._likeness[left] >= ALIKE).sum(axis=0)
-            if not left.any() or counts.max() < FEWEST_ALIKE:
-                break
-            members = np.flatnonzero(left & (self._likeness[:, np.argmax(counts)] >= ALIKE))
+        for members in self.groups[:MOST_SHAPES]:
             moved[members] += self._shifts(members)
-            left[members] = False
         return np.maximum.accumulate(moved)
+
+    @cached_property
+    def groups(self) -> list[np.ndarray]:
+        """Numbers of the beats of each shape, three or more, the commonest first."""
+        groups = []
+        alike = self._likeness >= ALIKE
+        left = np.ones(len(self.r_peaks), dtype=bool)
+        counts = alike.sum(axis=0)
+        while len(counts) and counts.max() >= FEWEST_ALIKE:
+            of_shape = left & alike[:, np.argmax(counts)]
+            groups.append(np.flatnonzero(of_shape))
+            left &= ~of_shape
+            counts = counts - alike[of_shape].sum(axis=0)
+        return groups
 
     def _shifts(self, members: np.ndarray) -> np.ndarray:
         """By how many samples each member has to be moved to fit their mean best."""
@@ -111,27 +119,23 @@ class BeatShapes:
         among = (alike & chosen[self._compared]).sum(axis=1)
         return among / np.maximum(alike.sum(axis=1), 1)
 
-    def steepness(self) -> np.ndarray:
-        """Return the largest slope of each complex to its height, (n_beats,) 1/s.
+    def steepness(self, members: np.ndarray) -> float:
+        """Return the largest slope of the mean complex of some beats to its height, in 1/s.
 
-        Of a T wave it is lower than of any QRS complex, also of a ventricular one.
+        Of T waves it is lower than of any QRS complexes, also of ventricular ones.
         """
         half = round(QRS_S * self.sampling_rate)
-        around = self.r_peaks[:, None] + np.arange(-half, half + 1)
-        around = np.clip(around, 1, len(self.cleaned) - 2)
-        change = np.abs(self.cleaned[around + 1] - self.cleaned[around - 1]) / 2
-        steepest = change.max(axis=1) * self.sampling_rate
-        height = np.abs(self.cleaned[self.r_peaks])
-        return np.divide(steepest, height, out=np.zeros_like(height), where=height > 0)
+        around = self.r_peaks[members, None] + np.arange(-half - 1, half + 2)
+        mean = self.cleaned[np.clip(around, 0, len(self.cleaned) - 1)].mean(axis=0)
+        steepest = np.abs(mean[2:] - mean[:-2]).max() / 2 * self.sampling_rate
+        height = abs(mean[half + 1])
+        return float(steepest / height) if height > 0 else 0.0
 
-    def to_previous(self) -> np.ndarray:
-        """Return the likeness of each beat to the one before it, (n_beats,); of the first 1."""
-        complexes = self._complexes
-        power = np.einsum("ij,ij->i", complexes, complexes)
-        together = power[1:] + power[:-1]
-        products = 2 * np.einsum("ij,ij->i", complexes[1:], complexes[:-1])
-        alike = np.divide(products, together, out=np.zeros_like(products), where=together > 0)
-        return np.r_[1.0, alike]
+    def likeness_of_means(self, some: np.ndarray, others: np.ndarray) -> float:
+        """Return the likeness of the mean complex of some beats to that of others."""
+        a, b = (self._complexes[members].mean(axis=0) for members in (some, others))
+        together = float(a @ a + b @ b)
+        return float(2 * a @ b) / together if together > 0 else 0.0
 
     @property
     def _reach(self) -> int:
