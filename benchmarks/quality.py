@@ -16,6 +16,7 @@ import numpy as np
 from _quality.holters import table_of_holters
 from _quality.made import KINDS, draw_epoch
 from _quality.people import PARTS, People
+from _quality.short import table_of_short
 from _quality.tables import (
     judge_made,
     markdown,
@@ -44,6 +45,7 @@ def report(shared: Path, part: str, people_of_each: int, seed: int) -> str:
         "Made ECG of which a part is lost or has no beats": table_of_lost(epochs, rng),
         "F1 of the detectors, within 150 ms": table_of_detectors(epochs, shared),
         "Beats of Holters, without samples": table_of_holters(shared),
+        "Real beats of ten seconds, F1 within 150 ms": table_of_short(shared),
     }
     return "\n\n".join(f"### {head}\n\n{markdown(table)}" for head, table in sections.items())
 
@@ -53,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=PARTS, default="report", help="whose rhythms and beats")
     parser.add_argument("--people", type=int, default=20, help="epochs of each kind of rhythm")
-    parser.add_argument("--seed", type=int, default=2, help="1 was looked at while tuning")
+    parser.add_argument("--seed", type=int, default=3, help="1, 2 and 4 were looked at while tuning")
     parser.add_argument("--write", action="store_true", help="into docs/quality.md")
     asked = parser.parse_args()
     shared = Path(os.environ.get("MIMICFLOW_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))

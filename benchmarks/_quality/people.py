@@ -53,11 +53,7 @@ class People:
     def __init__(self, shared: Path, part: str) -> None:
         self._shared, self._odd = shared / "open-real", PARTS.index(part)
         self._unpacked = tempfile.TemporaryDirectory()
-        for name in (
-            "ludb/data",
-            "holter-beats/chf/chf_rr_secs",
-            "holter-beats/normal/normal_rr_secs",
-        ):
+        for name in ARCHIVES:
             with tarfile.open(self._shared / f"{name}.tar.gz") as archive:
                 archive.extractall(self._unpacked.name, filter="data")
 

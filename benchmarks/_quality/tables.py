@@ -143,9 +143,9 @@ def table_of_detectors(epochs: Sequence[Epoch], shared: Path) -> pd.DataFrame:
     }
     columns: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {kind: [] for kind in KINDS}
     for epoch in epochs:
-        columns[epoch.kind].append((_cleaned(epoch.ecg, epoch.rate), epoch.beats))
+        columns[epoch.kind].append((cleaned(epoch.ecg, epoch.rate), epoch.beats))
     columns["real, annotated"] = [
-        (_cleaned(ecg, rate), beats)
+        (cleaned(ecg, rate), beats)
         for record, lead, marks in RECORDS
         if marks == "atr"
         for ecg, rate, beats in _epochs_of(shared / "ecg-long" / record, lead, marks)
@@ -155,8 +155,8 @@ def table_of_detectors(epochs: Sequence[Epoch], shared: Path) -> pd.DataFrame:
         row: dict[str, object] = {"detector": name}
         for column, signals in columns.items():
             counts = np.zeros(3)
-            for cleaned, beats in signals:
-                found = find_r_peaks(cleaned, RATE, detector) / RATE
+            for ecg, beats in signals:
+                found = find_r_peaks(ecg, RATE, detector) / RATE
                 counts += (matched(found, beats), len(beats), len(found))
             row[column] = f"{f1(counts):.4f}"
         rows.append(row)
@@ -211,7 +211,8 @@ def _epochs_of(path: Path, lead: str, marks: str):
         yield samples[start : start + length], rate, beats[inside] - begin
 
 
-def _cleaned(ecg: np.ndarray, rate: float) -> np.ndarray:
+def cleaned(ecg: np.ndarray, rate: float) -> np.ndarray:
+    """Resample and clean a lead in mV, as before beats are found."""
     return clean_lead(resample(fill_missing(ecg), rate, RATE), RATE)
 
 
