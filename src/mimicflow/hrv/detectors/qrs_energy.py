@@ -131,8 +131,12 @@ def _tall(
     after = np.searchsorted(found, peaks)
     before = peaks - np.where(after > 0, found[after - 1], -len(cleaned))
     ahead = np.append(found, 2 * len(cleaned))[after] - peaks
-    peaks = peaks[(before > TALL_AFTER_S * sampling_rate) & (ahead > delay)]
-    return peaks[_height_and_slope(cleaned, peaks, half)[1] > steep]
+    beats = (before > TALL_AFTER_S * sampling_rate) & (ahead > delay)
+    beats &= _height_and_slope(cleaned, peaks, half)[1] > steep
+    follows = beats & (before < T_WAVE_S * sampling_rate)
+    if follows.sum() > TALL_T_WAVES * len(found):
+        beats &= ~follows
+    return peaks[beats]
 
 
 def _height_and_slope(
