@@ -35,12 +35,13 @@ def t_waves(shapes: BeatShapes) -> np.ndarray:
     for members in shapes.groups:
         inner = members[(members > 0) & (members < len(intervals))]
         due = T_WAVE * np.sqrt(intervals[inner - 1] + intervals[inner])
-        if (
-            np.sum(intervals[inner - 1] < due) > NEARLY_ALL * len(inner)
+        as_due = np.sum(intervals[inner - 1] < due) > NEARLY_ALL * len(inner)
+        found[members] = (
+            len(inner) > 0
             and shapes.steepness(members) < GENTLE
-            and shapes.likeness_of_means(inner, inner - 1) < UNLIKE
-        ):
-            found[members] = True
+            and shapes.likeness_to_previous(inner) < UNLIKE
+            and (as_due or shapes.likeness_to_others(inner) > UNLIKE)
+        )
     return found
 
 

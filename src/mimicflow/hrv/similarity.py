@@ -131,11 +131,29 @@ class BeatShapes:
         height = abs(mean[half + 1])
         return float(steepest / height) if height > 0 else 0.0
 
-    def likeness_of_means(self, some: np.ndarray, others: np.ndarray) -> float:
-        """Return the likeness of the mean complex of some beats to that of others."""
-        a, b = (self._complexes[members].mean(axis=0) for members in (some, others))
-        together = float(a @ a + b @ b)
-        return float(2 * a @ b) / together if together > 0 else 0.0
+    def likeness_to_previous(self, members: np.ndarray) -> float:
+        """Return the likeness of the mean of some complexes to that of the beats before them."""
+        return _likeness(self._mean(members), self._mean(members - 1))
+
+    def likeness_to_others(self, members: np.ndarray) -> float:
+        """Return the likeness of the mean of some complexes to what follows other beats as soon.
+
+        As soon in proportion to the root of the RR interval, as T waves do: nearly 1 for T waves of
+        which some were taken for beats. 0 without three other beats.
+        """
+        r_peaks = self.r_peaks
+        due = (r_peaks[members] - r_peaks[members - 1]) / np.sqrt(
+            r_peaks[members + 1] - r_peaks[members - 1]
+        )
+        others = np.delete(np.arange(len(r_peaks) - 1), np.concatenate([members, members - 1]))
+        if len(others) < FEWEST_ALIKE:
+            return 0.0
+        later = np.median(due) * np.sqrt(r_peaks[others + 1] - r_peaks[others])
+        after = replace(self, r_peaks=r_peaks[others] + np.rint(later).astype(np.int64))
+        return _likeness(self._mean(members), after._mean(np.arange(len(others))))
+
+    def _mean(self, members: np.ndarray) -> np.ndarray:
+        return np.asarray(self._complexes[members].mean(axis=0))
 
     @property
     def _reach(self) -> int:
@@ -175,3 +193,8 @@ class BeatShapes:
         together = power[:, None] + power_others
         products = 2 * complexes @ others.T
         return np.divide(products, together, out=np.zeros_like(products), where=together > 0)
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    together = float(one @ one + other @ other)
+    return float(2 * one @ other) / together if together > 0 else 0.0

@@ -18,7 +18,9 @@ COMPLEXES = {
 T_WAVE_S = 0.24
 
 
-def lead_of(beats: list[tuple[float, str]], t_height: float = 0.1) -> np.ndarray:
+def lead_of(
+    beats: list[tuple[float, str]], t_height: float = 0.1, t_wave_s: float = T_WAVE_S
+) -> np.ndarray:
     """Draw complexes at times in s, each but a spike with its T wave, (n,) mV."""
     clock = np.arange(SECONDS * RATE) / RATE
     lead = 0.003 * np.random.default_rng(0).standard_normal(len(clock))
@@ -29,7 +31,7 @@ def lead_of(beats: list[tuple[float, str]], t_height: float = 0.1) -> np.ndarray
         for (height, width), place in zip(COMPLEXES[name], places - places[tallest], strict=True):
             lead += height * np.clip(1 - np.abs(clock - time - place) / width, 0, None)
         if name != "spike":
-            lead += t_height * np.exp(-(((clock - time - T_WAVE_S) / 0.035) ** 2) / 2)
+            lead += t_height * np.exp(-(((clock - time - t_wave_s) / 0.035) ** 2) / 2)
     return lead
 
 
@@ -64,6 +66,14 @@ def test_a_t_wave_at_an_end_is_no_beat_either():
     lead = lead_of([(time, "normal") for time in [-0.1, *times]], t_height=0.8)
     t_waves = [-0.1 + T_WAVE_S, *(time + T_WAVE_S for time in times[4::2])]
     beats = judged(lead, times + t_waves)
+    np.testing.assert_allclose(places(beats), times, atol=1 / RATE)
+
+
+def test_late_t_waves_in_a_row_are_no_beats():
+    """After the others comes the same, though it was not found there."""
+    times = regular()
+    lead = lead_of([(time, "normal") for time in times], t_height=0.8, t_wave_s=0.32)
+    beats = judged(lead, times + [time + 0.32 for time in times[40:60]])
     np.testing.assert_allclose(places(beats), times, atol=1 / RATE)
 
 

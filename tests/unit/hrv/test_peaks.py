@@ -88,6 +88,19 @@ def test_ventricular_beats_are_found_with_the_others(ecg_of):
     assert min(scores(found / RATE, beats)) >= 99.5
 
 
+def test_t_waves_taller_than_complexes(ecg_of):
+    """As of ventricular beats, their energy lies below the band; but each beat has one."""
+    beats = 0.5 + np.arange(0, 298, 0.9)
+    clock = np.arange(300 * RATE) / RATE
+    ecg = ecg_of(beats)
+    for beat in beats:
+        ecg += 1.6 * np.exp(-(((clock - beat - 0.3) / 0.04) ** 2) / 2)
+
+    found = find_r_peaks(clean_lead(ecg, RATE), RATE)
+
+    assert min(scores(found / RATE, beats)) >= 99.5
+
+
 def signals() -> dict[str, np.ndarray]:
     """Signals that have little to do with an ECG."""
     generator = np.random.default_rng(0)
