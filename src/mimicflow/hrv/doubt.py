@@ -15,6 +15,7 @@ T_WAVE = 0.325  # s after the R peak, for an RR interval of 1 s: its peak has co
 GENTLE = 30.0  # 1/s: slope to height of a T wave, at most; of a narrow QRS complex it is more
 NEARLY_ALL = 0.8
 UNLIKE = 0.8  # likeness to the complex before: of another shape
+HARDLY_LIKE = 0.5
 NEIGHBOURS = 9  # intervals around, of which the usual one is the median
 REGULAR = 0.1  # usual difference of intervals to the usual one, of a rhythm that is regular
 CUT = 0.85  # of the usual interval, below which both parts of one that was cut lie
@@ -27,21 +28,21 @@ PREMATURE, PAUSE = 0.9, 1.1  # usual intervals before and after an ectopic beat
 def t_waves(shapes: BeatShapes) -> np.ndarray:
     """Find T waves that were taken for beats, (n_beats,) bool.
 
-    They are alike, as no noise is, are as gentle as T waves, and follow complexes of another shape
-    when their T wave is due. Ventricular beats may come as soon, but not nearly all of a shape.
+    They are alike, as no noise is, as gentle as T waves, and of another shape than what they follow.
+    They follow when a T wave is due, or other beats as well, where no beat was found. Ventricular
+    beats may come as soon, but not nearly all of a shape, or nothing like them follows other beats.
     """
     found = np.zeros(len(shapes.r_peaks), dtype=bool)
     intervals = np.diff(shapes.r_peaks) / shapes.sampling_rate
     for members in shapes.groups:
         inner = members[(members > 0) & (members < len(intervals))]
+        if not len(inner) or shapes.steepness(members) >= GENTLE:
+            continue
         due = T_WAVE * np.sqrt(intervals[inner - 1] + intervals[inner])
-        as_due = np.sum(intervals[inner - 1] < due) > NEARLY_ALL * len(inner)
-        found[members] = (
-            len(inner) > 0
-            and shapes.steepness(members) < GENTLE
-            and shapes.likeness_to_previous(inner) < UNLIKE
-            and (as_due or shapes.likeness_to_others(inner) > UNLIKE)
-        )
+        as_due = np.mean(intervals[inner - 1] < due) > NEARLY_ALL
+        after_others = shapes.likeness_to_others(inner)
+        follows = after_others > UNLIKE or (as_due and not after_others < HARDLY_LIKE)
+        found[members] = follows and shapes.likeness_to_previous(inner) < UNLIKE
     return found
 
 

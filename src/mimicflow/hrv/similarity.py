@@ -138,16 +138,16 @@ class BeatShapes:
     def likeness_to_others(self, members: np.ndarray) -> float:
         """Return the likeness of the mean of some complexes to what follows other beats as soon.
 
-        As soon in proportion to the root of the RR interval, as T waves do: nearly 1 for T waves of
-        which some were taken for beats. 0 without three other beats.
+        Other beats of the shape that most of them follow; as soon in proportion to the root of the
+        RR interval, as T waves do. Nearly 1 for T waves of which some were taken for beats; NaN
+        without three other beats.
         """
-        r_peaks = self.r_peaks
-        due = (r_peaks[members] - r_peaks[members - 1]) / np.sqrt(
-            r_peaks[members + 1] - r_peaks[members - 1]
-        )
-        others = np.delete(np.arange(len(r_peaks) - 1), np.concatenate([members, members - 1]))
+        r_peaks, before = self.r_peaks, members - 1
+        due = (r_peaks[members] - r_peaks[before]) / np.sqrt(r_peaks[members + 1] - r_peaks[before])
+        followed = max(self.groups, key=lambda group: np.isin(before, group).sum())
+        others = np.setdiff1d(followed, [*members, *before, len(r_peaks) - 1])
         if len(others) < FEWEST_ALIKE:
-            return 0.0
+            return np.nan
         later = np.median(due) * np.sqrt(r_peaks[others + 1] - r_peaks[others])
         after = replace(self, r_peaks=r_peaks[others] + np.rint(later).astype(np.int64))
         return _likeness(self._mean(members), after._mean(np.arange(len(others))))
