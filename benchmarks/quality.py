@@ -55,9 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=PARTS, default="report", help="whose rhythms and beats")
     parser.add_argument("--people", type=int, default=20, help="epochs of each kind of rhythm")
-    parser.add_argument(
-        "--seed", type=int, default=3, help="1, 2 and 4 were looked at while tuning"
-    )
+    parser.add_argument("--seed", type=int, default=5, help="1 to 4 were looked at")
     parser.add_argument("--write", action="store_true", help="into docs/quality.md")
     asked = parser.parse_args()
     shared = Path(os.environ.get("MIMICFLOW_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -16,15 +16,20 @@ RATES_HZ = (125, 250, 250, 360, 500)
 NOISES = ("wander", "muscle", "electrode")
 SNR_DB = (24, 12, 6, 0, -6)
 LOST = ("flat", "lead off", "railed", "no signal", "asystole", "fibrillation")
+FEW_VENTRICULAR = 0.1  # of the beats: more is a bigeminy or a trigeminy
 _FAST, _SLOW = (130, 220), (26, 45)  # beats per minute
 _GRAIN_MV = 0.006  # noise of every recording
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Five minutes of one lead: what it is, mV, Hz, and the times of its beats in s."""
+    """Five minutes of one lead: what it is, mV, Hz, and the times of its beats in s.
+
+    Sinus rhythm is one of few ventricular beats.
+    """
 
     kind: str
+    sinus: bool
     ecg: np.ndarray
     rate: int
     beats: np.ndarray
@@ -48,7 +53,9 @@ def draw_epoch(rng: np.random.Generator, people: People, kind: str) -> Epoch:
     rate = int(rng.choice(RATES_HZ))
     ecg, beats = _draw(rng, waves, rr, marks, rate, kind)
     grain = _GRAIN_MV * rng.standard_normal(len(ecg))
-    return Epoch(kind, ecg + grain, rate, beats, waves.height)
+    ventricular = float(np.mean(np.isin(marks, ["V", "E"])))
+    sinus = kind in SINUS and ventricular < FEW_VENTRICULAR
+    return Epoch(kind, sinus, ecg + grain, rate, beats, waves.height)
 
 
 def spoil(rng: np.random.Generator, epoch: Epoch, how: str) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import wfdb.processing
 
-from _quality.made import KINDS, LOST, NOISES, SINUS, SNR_DB, Epoch, spoil
+from _quality.made import KINDS, LOST, NOISES, SNR_DB, Epoch, spoil
 from mimicflow.ecg.clean import fill_missing, resample
 from mimicflow.hrv.clean import clean_lead
 from mimicflow.hrv.epochs import EpochMeasures, measure_epoch
@@ -56,7 +56,13 @@ def judge_made(epochs: Sequence[Epoch], rng: np.random.Generator) -> pd.DataFram
             ecg = epoch.ecg if noise == "none" else epoch.with_noise(rng, noise, snr)
             for rule, steps in RULES.items():
                 measured = measure_epoch(ecg, epoch.rate, steps)
-                row = {"rule": rule, "noise": noise, "snr": snr, "kind": epoch.kind}
+                row = {
+                    "rule": rule,
+                    "noise": noise,
+                    "snr": snr,
+                    "kind": epoch.kind,
+                    "sinus": epoch.sinus,
+                }
                 rows.append(row | _compared(measured, epoch.beats))
     return pd.DataFrame(rows)
 
@@ -86,7 +92,7 @@ def table_of_noise(judged: pd.DataFrame) -> pd.DataFrame:
         ["rule", "noise", "snr"], sort=False, dropna=False
     ):
         kept = part[part["kept"]]
-        sinus = kept[kept["kind"].isin(SINUS)]
+        sinus = kept[kept["sinus"]]
         row = {"rule": rule, "noise": noise, "SNR": f"{snr:g}" if np.isfinite(snr) else "–"}
         row |= {"epochs": len(part), "kept": percent(part["kept"].mean())}
         row["beats right"] = percent(kept["found"].mean()) if len(kept) else "–"
@@ -195,7 +201,7 @@ def table_of_records(shared: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _epochs_of(path: Path, lead: str, marks: str):
+def _epochs_of(path: Path, lead: str, marks: str) -> Iterator[tuple[np.ndarray, float, np.ndarray]]:
     """Yield mV, Hz and the times of beats in s of each whole epoch of a record."""
     rate = wfdb.rdheader(str(path)).fs
     samples = wfdb.rdrecord(str(path), channel_names=[lead]).p_signal[:, 0]

@@ -16,6 +16,7 @@ GENTLE = 30.0  # 1/s: slope to height of a T wave, at most; of a narrow QRS comp
 NEARLY_ALL = 0.8
 UNLIKE = 0.8  # likeness to the complex before: of another shape
 HARDLY_LIKE = 0.5
+REFRACTORY_S = 0.25
 NEIGHBOURS = 9  # intervals around, of which the usual one is the median
 REGULAR = 0.1  # usual difference of intervals to the usual one, of a rhythm that is regular
 CUT = 0.85  # of the usual interval, below which both parts of one that was cut lie
@@ -28,9 +29,9 @@ PREMATURE, PAUSE = 0.9, 1.1  # usual intervals before and after an ectopic beat
 def t_waves(shapes: BeatShapes) -> np.ndarray:
     """Find T waves that were taken for beats, (n_beats,) bool.
 
-    They are alike, as no noise is, as gentle as T waves, and of another shape than what they follow.
-    They follow when a T wave is due, or other beats as well, where no beat was found. Ventricular
-    beats may come as soon, but not nearly all of a shape, or nothing like them follows other beats.
+    They are alike, as no noise is, gentle, and of another shape than what they follow. They come
+    when a T wave is due, or the same follows other beats, where no beat was found. Ventricular
+    beats may come as soon, but not nearly all of a shape, or nothing like them follows others.
     """
     found = np.zeros(len(shapes.r_peaks), dtype=bool)
     intervals = np.diff(shapes.r_peaks) / shapes.sampling_rate
@@ -42,7 +43,26 @@ def t_waves(shapes: BeatShapes) -> np.ndarray:
         as_due = np.mean(intervals[inner - 1] < due) > NEARLY_ALL
         after_others = shapes.likeness_to_others(inner)
         follows = after_others > UNLIKE or (as_due and not after_others < HARDLY_LIKE)
-        found[members] = follows and shapes.likeness_to_previous(inner) < UNLIKE
+        found[members] = follows and shapes.likeness_of_means(inner, inner - 1) < UNLIKE
+    return found
+
+
+def too_close(shapes: BeatShapes) -> np.ndarray:
+    """Find P and T waves that nearly always lie within a quarter of a second of a complex.
+
+    (n_beats,) bool. So soon the ventricles are not excited again: of the two, the less steep is
+    none. Fast beats that are alike are left alone.
+    """
+    found = np.zeros(len(shapes.r_peaks), dtype=bool)
+    soon = np.diff(shapes.r_peaks) < REFRACTORY_S * shapes.sampling_rate
+    for members in shapes.groups:
+        for step, close in ((-1, np.r_[False, soon]), (1, np.r_[soon, False])):
+            inner = members[close[members]]
+            if len(inner) > NEARLY_ALL * len(members):
+                beside = inner + step
+                found[members] |= shapes.likeness_of_means(inner, beside) < UNLIKE and shapes.slope(
+                    inner
+                ) < shapes.slope(beside)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mimicflow.hrv.artifacts import correct_artifacts
-from mimicflow.hrv.doubt import doubtful_intervals, ectopic_beats, extra_beats, t_waves
+from mimicflow.hrv.doubt import doubtful_intervals, ectopic_beats, extra_beats, t_waves, too_close
 from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.hrv.quality import average_qrs_quality
 from mimicflow.hrv.similarity import BeatShapes, whole_complexes
@@ -46,6 +46,7 @@ def judge_by_others(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessi
     rate, good_index = steps.sampling_rate, steps.quality.good_index
     r_peaks = r_peaks[whole_complexes(r_peaks, len(cleaned), rate)]
     shapes = BeatShapes(cleaned, r_peaks, rate)
+    shapes = shapes.without(too_close(shapes))
     shapes = shapes.without(t_waves(shapes))
     quality, extra = shapes.quality, extra_beats(shapes)
     good = (quality >= good_index) | ectopic_beats(shapes)

@@ -119,21 +119,23 @@ class BeatShapes:
         among = (alike & chosen[self._compared]).sum(axis=1)
         return among / np.maximum(alike.sum(axis=1), 1)
 
+    def slope(self, members: np.ndarray) -> float:
+        """Return the largest slope of the mean complex of some beats, in mV/s."""
+        mean = self._mean_around(members)
+        return float(np.abs(mean[2:] - mean[:-2]).max() / 2 * self.sampling_rate)
+
     def steepness(self, members: np.ndarray) -> float:
         """Return the largest slope of the mean complex of some beats to its height, in 1/s.
 
         Of T waves it is lower than of any QRS complexes, also of ventricular ones.
         """
-        half = round(QRS_S * self.sampling_rate)
-        around = self.r_peaks[members, None] + np.arange(-half - 1, half + 2)
-        mean = self.cleaned[np.clip(around, 0, len(self.cleaned) - 1)].mean(axis=0)
-        steepest = np.abs(mean[2:] - mean[:-2]).max() / 2 * self.sampling_rate
-        height = abs(mean[half + 1])
-        return float(steepest / height) if height > 0 else 0.0
+        mean = self._mean_around(members)
+        height = abs(mean[len(mean) // 2])
+        return self.slope(members) / height if height > 0 else 0.0
 
-    def likeness_to_previous(self, members: np.ndarray) -> float:
-        """Return the likeness of the mean of some complexes to that of the beats before them."""
-        return _likeness(self._mean(members), self._mean(members - 1))
+    def likeness_of_means(self, some: np.ndarray, others: np.ndarray) -> float:
+        """Return the likeness of the mean of some complexes to that of others."""
+        return _likeness(self._mean(some), self._mean(others))
 
     def likeness_to_others(self, members: np.ndarray) -> float:
         """Return the likeness of the mean of some complexes to what follows other beats as soon.
@@ -151,6 +153,11 @@ class BeatShapes:
         later = np.median(due) * np.sqrt(r_peaks[others + 1] - r_peaks[others])
         after = replace(self, r_peaks=r_peaks[others] + np.rint(later).astype(np.int64))
         return _likeness(self._mean(members), after._mean(np.arange(len(others))))
+
+    def _mean_around(self, members: np.ndarray) -> np.ndarray:
+        half = round(QRS_S * self.sampling_rate)
+        around = self.r_peaks[members, None] + np.arange(-half - 1, half + 2)
+        return np.asarray(self.cleaned[np.clip(around, 0, len(self.cleaned) - 1)].mean(axis=0))
 
     def _mean(self, members: np.ndarray) -> np.ndarray:
         return np.asarray(self._complexes[members].mean(axis=0))

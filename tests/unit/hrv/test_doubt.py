@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from mimicflow.hrv.judging import judge_by_others
+from mimicflow.hrv.doubt import t_waves
+from mimicflow.hrv.judging import JudgedBeats, judge_by_others
 from mimicflow.hrv.preprocessing import Preprocessing
+from mimicflow.hrv.similarity import BeatShapes
 
 RATE = 250
 SECONDS = 120
-# Heights in mV and half widths in s of the triangles that a complex is made of, each beside the last.
+# Heights in mV and half widths in s of the triangles, side by side, that a complex is made of.
 COMPLEXES = {
     "normal": ((-0.1, 0.012), (1.0, 0.02), (-0.2, 0.012)),
     "ventricular": ((-0.5, 0.03), (1.3, 0.05), (-0.6, 0.04)),
@@ -41,12 +43,12 @@ def regular(period: float = 0.8, jitter: float = 0.02) -> list[float]:
     return list(0.5 + period * np.arange(n) + np.random.default_rng(1).uniform(0, jitter, n))
 
 
-def judged(lead: np.ndarray, found: list[float]):
+def judged(lead: np.ndarray, found: list[float]) -> JudgedBeats:
     peaks = np.sort(np.rint(np.array(found) * RATE).astype(np.int64))
     return judge_by_others(lead, peaks, Preprocessing(align_beats=False))
 
 
-def places(beats) -> np.ndarray:
+def places(beats: JudgedBeats) -> np.ndarray:
     return np.asarray(beats.r_peaks) / RATE
 
 
@@ -56,16 +58,16 @@ def test_t_waves_that_were_found_are_no_beats(noise):
     times = regular()
     lead = lead_of([(time, "normal") for time in times], t_height=0.8)
     lead += noise * np.random.default_rng(2).standard_normal(len(lead))
-    t_waves = [time + T_WAVE_S for time in times[3::2]]
-    assert len(places(judged(lead, times + t_waves))) == len(times)
+    t_waves_found = [time + T_WAVE_S for time in times[3::2]]
+    assert len(places(judged(lead, times + t_waves_found))) == len(times)
 
 
 def test_a_t_wave_at_an_end_is_no_beat_either():
     """It has an interval on one side alone, and is known by its shape."""
     times = regular()
     lead = lead_of([(time, "normal") for time in [-0.1, *times]], t_height=0.8)
-    t_waves = [-0.1 + T_WAVE_S, *(time + T_WAVE_S for time in times[4::2])]
-    beats = judged(lead, times + t_waves)
+    t_waves_found = [-0.1 + T_WAVE_S, *(time + T_WAVE_S for time in times[4::2])]
+    beats = judged(lead, times + t_waves_found)
     np.testing.assert_allclose(places(beats), times, atol=1 / RATE)
 
 
@@ -75,6 +77,48 @@ def test_late_t_waves_in_a_row_are_no_beats():
     lead = lead_of([(time, "normal") for time in times], t_height=0.8, t_wave_s=0.32)
     beats = judged(lead, times + [time + 0.32 for time in times[40:60]])
     np.testing.assert_allclose(places(beats), times, atol=1 / RATE)
+
+
+def test_ventricular_beats_upon_t_waves_are_beats():
+    """Each as early as a T wave; but nothing like them follows other beats."""
+    times = regular()
+    early = {n: times[n] - 0.47 for n in range(5, 145, 20)}
+    others = [t for n, t in enumerate(times) if n not in early]
+    ventricular = list(early.values())
+    lead = lead_of([(t, "normal") for t in others] + [(t, "ventricular") for t in ventricular])
+    beats = judged(lead, others + ventricular)
+    assert len(places(beats)) == len(times) and beats.good.all()
+
+
+def test_t_waves_of_ventricular_beats_are_no_beats():
+    """Compared with what follows beats of the same shape, not with what follows all."""
+    times = regular()
+    early = {n: times[n] - 0.2 for n in range(5, 145, 10)}
+    others = [t for n, t in enumerate(times) if n not in early]
+    lead = lead_of([(t, "normal") for t in others])
+    lead += lead_of([(t, "ventricular") for t in early.values()], t_height=-0.9, t_wave_s=0.3)
+    t_waves_found = [t + 0.3 for t in early.values()]
+    r_peaks = np.rint(np.sort([*others, *early.values(), *t_waves_found]) * RATE).astype(np.int64)
+    found = r_peaks[t_waves(BeatShapes(lead, r_peaks, RATE))] / RATE
+    np.testing.assert_allclose(found, t_waves_found, atol=1 / RATE)
+
+
+@pytest.mark.parametrize("after", [-0.16, 0.2])
+def test_what_is_too_close_to_be_a_beat_is_none(after):
+    """P and T waves, as steep to their height as complexes, all of them found."""
+    times = regular()
+    clock = np.arange(SECONDS * RATE) / RATE
+    lead = lead_of([(t, "normal") for t in times])
+    for time in times:
+        lead += 0.3 * np.clip(1 - np.abs(clock - time - after) / 0.025, 0, None)
+    beats = judged(lead, times + [t + after for t in times])
+    np.testing.assert_allclose(places(beats), times, atol=1 / RATE)
+
+
+def test_the_fastest_beats_are_beats():
+    times = regular(60 / 250, jitter=0.005)
+    beats = judged(lead_of([(t, "normal") for t in times], t_height=0), times)
+    assert len(places(beats)) == len(times) and beats.good.all()
 
 
 def test_ventricular_beats_as_early_as_t_waves_are_beats():
