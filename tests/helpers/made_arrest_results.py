@@ -128,7 +128,7 @@ def _write_epochs(path: Path, real: bool) -> None:
         ("event", "low_quality", "too small a share of beats close to the mean beat", 260, 70, 70),
         ("event", "gaps", "a run of missing samples that may hide a beat", 100, 40, 40),
         ("control", "kept", "kept", 89310, 320, 310),
-        ("control", "flat", "nothing but a line for seconds: lead off", 310, 71, 70),
+        ("control", "asystole", "no beat for four seconds", 310, 71, 70),
     ]
     rows = [
         {"stays": stays, "reason": reason, "description": text, "epochs": epochs}

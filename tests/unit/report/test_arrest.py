@@ -127,6 +127,7 @@ def test_epochs_are_counted_by_reason_and_outcome(arrest: Element):
     assert rows[1] == ["Nothing but a line for seconds: lead off", "41", "1.3 %", "16", "16"]
     rows = of_model(table, f"Stays without an arrest: 89{THIN}620 epochs planned")
     assert [row[1] for row in rows] == [f"89{THIN}310", "310"]
+    assert rows[1][0] == "No beat for four seconds (of the patient)"
 
 
 def test_real_epochs_of_few_patients_are_hidden_with_what_reveals_them(real_arrest: Element):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
+from mimicflow.hrv.epochs import CLINICAL_REASONS
 from mimicflow.reference import reference
 from mimicflow.report.blocks import Cell, Section, Table, count, number, table
 from mimicflow.report.chapters import section
@@ -86,7 +87,8 @@ def epochs(system: System, path: Path) -> Section:
 
 def _named(row: pd.Series) -> str:
     text = str(row["description"])
-    return text[:1].upper() + text[1:]
+    named = text[:1].upper() + text[1:]
+    return f"{named} (of the patient)" if row["reason"] in CLINICAL_REASONS else named
 
 
 def _kept(frame: pd.DataFrame) -> str:
