@@ -23,6 +23,9 @@ _NORMAL, _UNKNOWN = "N", "Q"  # of WFDB; of the second nobody has said what it i
 _LARGEST_BYTES = 1_000_000_000
 # A usual interval beyond is no heart's: the unit is another, most often by a factor of 1000.
 _USUAL_MS = (100.0, 10_000.0)
+# Of a millisecond. Sums of decimals are not whole by a hair, and then differences that are equal,
+# or just 50 ms, would not be: pNN50 and the measures of fragmentation would count them.
+_DIGITS = 6
 
 
 def open_beat_table(file: Path) -> BeatRecording:
@@ -72,7 +75,7 @@ def open_beat_table(file: Path) -> BeatRecording:
             file=file,
             remedy="count from the beginning of the recording",
         )
-    places = places_s * RATE
+    places = np.round(places_s * RATE, _DIGITS)
     n_samples = int(places[-1]) + 1
     none = np.empty((0, 2), dtype=np.int64)
     return BeatRecording(

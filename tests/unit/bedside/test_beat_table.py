@@ -47,6 +47,23 @@ def test_times_are_not_rounded_to_milliseconds(tmp_path):
     np.testing.assert_allclose(beats.places, 1000 * BEATS + 0.4321, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("column", "unit_ms"), [("beat_time_s", 1000), ("rr_interval_ms", 1), ("rr_interval_s", 1000)]
+)
+def test_whole_milliseconds_stay_whole_so_that_equal_intervals_are_equal(tmp_path, column, unit_ms):
+    """Else differences of just 0 or 50 ms, of which a table in ms has many, would be others."""
+    rr = np.tile([800, 850, 850, 830], 3000)
+    values = np.cumsum(rr) if column == "beat_time_s" else rr
+    text = "\n".join([column, *(f"{value / unit_ms:.10g}" for value in values), ""])
+
+    beats = opened(tmp_path, text).beats.part(5_000_000, 300_000)
+
+    places = np.cumsum(rr)
+    places = places[(places >= 5_000_000) & (places < 5_300_000)] - 5_000_000
+    assert np.array_equal(beats.places, places)
+    assert sorted(set(np.diff(beats.intervals_ms))) == [-30, -20, 0, 50]
+
+
 def test_symbols_say_what_a_beat_is_and_other_columns_nothing(tmp_path):
     each = ["V" if number % 7 == 3 else "N" for number in range(len(BEATS))]
 

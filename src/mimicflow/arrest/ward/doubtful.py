@@ -61,23 +61,28 @@ def count_doubtful_controls(
         ``reference/doubtful_controls.csv``. ``known`` is ``no`` where the registry lacks a column:
         then there is no count.
     study : Study
-        Counts of fewer patients than its smallest cell are suppressed, and those that differ from
-        another count by fewer.
+        Counts of fewer patients than its smallest cell are suppressed, and those from which, with
+        another count, one of fewer could be worked out.
     """
     doubtful = doubtful_controls(spine, plan, options)
     facts = pd.read_csv(reference("doubtful_controls.csv"), keep_default_na=False)
     left_out = pd.read_csv(exclusions).set_index("reason").loc[_LEFT_OUT]
-    rows = [_count(_CONTROLS, "All controls with a planned epoch", doubtful)]
+    shown = _Shown(doubtful["subject_id"], study.smallest_cell)
+    everyone = pd.Series(True, index=doubtful.index)
+    rows = [_count(_CONTROLS, "All controls with a planned epoch", doubtful, everyone, shown)]
     for fact in facts.itertuples():
         reason, description = str(fact.reason), str(fact.description)
+        row: dict[str, Any] = {"reason": reason, "description": description, "known": "yes"}
         if reason == _LEFT_OUT:
-            counted = {"stays": left_out["stays"], "patients": left_out["patients"]}
-            rows.append({"reason": reason, "description": description, "known": "yes", **counted})
+            hidden = bool(0 < left_out["patients"] < study.smallest_cell)
+            counted = {} if hidden else left_out[["stays", "patients"]].to_dict()
+            row |= {"suppressed": hidden, **counted}
         elif reason in doubtful:
-            rows.append(_count(reason, description, doubtful[doubtful[reason]]))
+            row = _count(reason, description, doubtful, doubtful[reason], shown)
         else:
-            rows.append({"reason": reason, "description": description, "known": "no"})
-    table = _hide(pd.DataFrame(rows), study.smallest_cell).assign(data=study.data)
+            row |= {"known": "no", "suppressed": False}
+        rows.append(row)
+    table = pd.DataFrame(rows).assign(data=study.data)
     write_csv(table.astype({"stays": "Int64", "patients": "Int64"})[COUNTS], output)
 
 
@@ -109,23 +114,48 @@ def doubtful_controls(
     return found.reset_index(drop=True)
 
 
-def _count(reason: str, description: str, stays: pd.DataFrame) -> dict[str, Any]:
+def _count(
+    reason: str, description: str, doubtful: pd.DataFrame, found: pd.Series, shown: _Shown
+) -> dict[str, Any]:
+    stays = doubtful[found]
     counted = {"stays": len(stays), "patients": stays["subject_id"].nunique()}
-    return {"reason": reason, "description": description, "known": "yes", **counted}
+    hidden = not shown.may_be(found)
+    return {
+        "reason": reason,
+        "description": description,
+        "known": "yes",
+        "suppressed": hidden,
+        **(dict.fromkeys(counted) if hidden else counted),
+    }
 
 
-def _hide(table: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    """Hide counts of few patients, and those by which another shown count would give few away."""
-    shown: list[float] = []
-    hidden = []
-    for patients in table["patients"]:
-        differences = [patients, *(abs(patients - other) for other in shown)]
-        hide = any(0 < difference < smallest for difference in differences)
-        hidden.append(hide)
-        if pd.notna(patients) and not hide:
-            shown.append(float(patients))
-    numbers = table[["stays", "patients"]].mask(pd.Series(hidden, index=table.index))
-    return table.assign(suppressed=hidden, **{name: numbers[name] for name in numbers})
+class _Shown:
+    """The sets of stays that readers are told of, none of which gives away a few patients.
+
+    Of two sets, readers can work out how many stays are in one only or, where the two together
+    are a third, in both: each of these parts is of nobody, or of as many as the smallest cell.
+
+    Parameters
+    ----------
+    patients : pandas.Series
+        Whose the stays are.
+    smallest : int
+        Fewest patients that a count may stand for; 0 shows all.
+    """
+
+    def __init__(self, patients: pd.Series, smallest: int) -> None:
+        self._patients, self._smallest = patients, smallest
+        self._sets: list[pd.Series] = []
+
+    def may_be(self, found: pd.Series) -> bool:
+        """Return whether a set of stays (bool, of each) may be shown; then it is."""
+        parts = [found]
+        for other in self._sets:
+            parts += [found & ~other, other & ~found, found & other]
+        if any(0 < self._patients[part].nunique() < self._smallest for part in parts):
+            return False
+        self._sets.append(found)
+        return True
 
 
 def score_without_doubtful(
@@ -158,22 +188,24 @@ def score_without_doubtful(
         ``known`` is ``no``, and there is no score, where the registry lacks a column.
     study : Study
         Whose scores they are, and how patients are drawn. Scores are suppressed where either class
-        comes from fewer patients than its smallest cell, counts where fewer are left out.
+        comes from fewer patients than its smallest cell, or fewer are left out.
     """
-    doubtful = doubtful_controls(spine, plan, epochs)
+    doubtful = doubtful_controls(spine, plan, epochs).set_index("stay_id")
     rows = []
     for model, path in predictions.items():
         test, validation = (read_epochs(path, split) for split in ("test", "validation"))
+        held_out = doubtful[doubtful.index.isin(test["stay_id"])]
         for hours in horizons_of(options):
             threshold = choose_threshold(validation, hours, options)
-            counted: list[int] = []  # patients, of the rows of this horizon that show them
+            shown = _Shown(held_out["subject_id"], study.smallest_cell)
             for excluded in EXCLUDED:
                 head = {"horizon_h": hours, "excluded": excluded, "threshold": threshold}
                 head |= study.labels(model)
-                known = excluded == "none" or excluded in doubtful
-                out = doubtful["stay_id"][doubtful[excluded]] if excluded in doubtful else []
-                left = test[~test["stay_id"].isin(out)]
-                size, scores = _scored(left, hours, threshold, counted, study, known=known)
+                known = excluded == "none" or excluded in held_out
+                out = held_out.get(excluded, pd.Series(False, index=held_out.index))
+                left = test[~test["stay_id"].isin(out.index[out])]
+                may_be = known and shown.may_be(out)
+                size, scores = _scored(left, hours, threshold, study, known=known, may_be=may_be)
                 rows += [
                     head | size | {"known": "yes" if known else "no", "score": score}
                     | dict(zip(("value", "lower", "upper"), value, strict=True))
@@ -185,34 +217,25 @@ def score_without_doubtful(
 
 
 def _scored(
-    left: pd.DataFrame,
-    hours: float,
-    threshold: float,
-    counted: list[int],
-    study: Study,
-    *,
-    known: bool,
+    left: pd.DataFrame, hours: float, threshold: float, study: Study, *, known: bool, may_be: bool
 ) -> tuple[dict[str, Any], dict[str, Estimate]]:
-    """Return the sizes and the scores of the epochs that are left of the test epochs."""
+    """Return the sizes and the scores of the epochs that are left of the test epochs.
+
+    Scores of known events say how many epochs they are of: they are hidden with the sizes.
+    """
     label, patient = horizon_label(left, hours), left["subject_id"].to_numpy()
-    patients = left["subject_id"].nunique()
-    few = any(0 < abs(patients - other) < study.smallest_cell for other in counted)
-    hidden = not may_be_shown(label, patient, study.smallest_cell)
+    few = not may_be_shown(label, patient, study.smallest_cell)
     size: dict[str, Any] = {
-        "patients": patients,
+        "patients": left["subject_id"].nunique(),
         "stays": left["stay_id"].nunique(),
         "n": len(left),
-        "events": int(label.sum()),
+        "events": None if few else int(label.sum()),
+        "suppressed": known and (few or not may_be),
     }
-    if not known or few:
-        size |= dict.fromkeys(("patients", "stays", "n"))
-    else:
-        counted.append(patients)
-    if not known or hidden:
-        size["events"] = None
-    if not known or hidden or len(set(label)) < 2:
-        return size | {"suppressed": hidden}, dict.fromkeys(SCORES, _NOTHING)
+    if not may_be:
+        size |= dict.fromkeys(("patients", "stays", "n", "events"))
+    if not may_be or few or len(set(label)) < 2:
+        return size, dict.fromkeys(SCORES, _NOTHING)
     weights = draws_of_patients(patient, study.draws, study.seed)
     probability = left["probability"].to_numpy()
-    scores = estimate_scores(label, probability, patient, threshold, weights)
-    return size | {"suppressed": hidden}, scores
+    return size, estimate_scores(label, probability, patient, threshold, weights)

@@ -150,12 +150,55 @@ def test_scores_are_not_known_where_the_registry_does_not_say(tmp_path, predicte
 
 
 def test_a_few_real_patients_left_out_cannot_be_counted(tmp_path, predicted):
-    found = scored(tmp_path, *predicted).set_index(["score", "horizon_h", "excluded"])
-    row = found.loc[("auroc", 24, "death")]  # five held-out patients less
-    assert np.isnan(row["patients"]) and np.isnan(row["n"]) and row["value"] > 0
-    # Of twelve and of eleven, all can be counted but those that are in one of both only.
-    few = scored(tmp_path, *predicted, smallest=4).set_index(["score", "horizon_h", "excluded"])
-    patients = few.loc["auroc"].loc[24, "patients"]
-    assert patients.notna().to_dict() == {
-        "none": True, "death": True, "limits": False, "either": True,
-    }  # fmt: skip
+    """Sensitivity, specificity and precision would say how many epochs are left."""
+    found = scored(tmp_path, *predicted).set_index(["horizon_h", "excluded"])
+    found = found.sort_index()
+    few = found.loc[24, "death"]  # five held-out patients less
+    assert few["suppressed"].all()
+    assert few[["patients", "stays", "n", "events", "value", "lower"]].isna().all(axis=None)
+    assert found.loc[(24, "none"), ["n", "events", "value"]].notna().all(axis=None)
+    # Those of "death" and of "either" are the same five, of "limits" two of them.
+    found = scored(tmp_path, *predicted, smallest=4).set_index(["score", "horizon_h", "excluded"])
+    shown = found.loc["auroc"].loc[24, ["patients", "value"]].notna().all(axis=1)
+    assert shown.to_dict() == {"none": True, "death": True, "limits": False, "either": True}
+
+
+@pytest.fixture
+def count_real(tmp_path):
+    """Count controls of real patients, by the numbers of those who died and who had limits."""
+
+    def count(died, limited, patient=lambda stay: stay):
+        spine = pd.DataFrame({"stay_id": [f"s{stay:03d}" for stay in range(200)], "label": 0})
+        spine["subject_id"] = [f"p{patient(stay):03d}" for stay in range(200)]
+        spine["outtime"] = pd.Timestamp("2150-01-05")
+        for name, days in {"death_time": died, "limits_time": limited}.items():
+            times = pd.to_datetime(spine.index.map(days), errors="coerce")
+            spine[name] = times.astype("datetime64[us]")
+        spine.to_parquet(tmp_path / "spine.parquet")
+        plan = spine[["stay_id"]].assign(end=pd.Timestamp("2150-01-02"))
+        plan.to_parquet(tmp_path / "plan.parquet")
+        exclusions = {"reason": ["arrest_time_unknown"], "stays": [3], "patients": [3]}
+        pd.DataFrame(exclusions).to_csv(tmp_path / "exclusions.csv", index=False)
+        return counts(tmp_path)
+
+    return count
+
+
+def test_three_counts_do_not_say_how_few_both_died_and_had_limits(count_real):
+    """25 died, 40 had limits, 60 either: 5 would be both. With 10 of both all are shown."""
+    late = "2150-01-04 12:00"
+    for both, shown in ((5, False), (10, True)):
+        died = dict.fromkeys(range(25), late)
+        found = count_real(died, dict.fromkeys(range(25 - both, 60), late))
+        assert found.loc["death", "stays"] == 25 and found.loc["controls", "stays"] == 200
+        assert found.loc[["limits", "either"], "stays"].notna().any()
+        assert found.loc[["limits", "either"], "stays"].notna().all() == shown
+        assert found.loc["arrest_time_unknown", "suppressed"]
+
+
+def test_a_few_stays_of_patients_with_other_stays_are_hidden(count_real):
+    """12 patients with limits in both of their stays, of which 3 are late: 24 stays and 21."""
+    limits = dict.fromkeys(range(24), "2150-01-01") | dict.fromkeys((1, 3, 5), "2150-01-04")
+    found = count_real({}, limits, patient=lambda stay: stay // 2)
+    assert found.loc["limits", ["stays", "patients"]].tolist() == [24, 12]
+    assert np.isnan(found.loc["limits_before", "stays"])
