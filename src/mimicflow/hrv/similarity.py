@@ -91,6 +91,14 @@ class BeatShapes:
             counts = counts - alike[of_shape].sum(axis=0)
         return groups
 
+    @cached_property
+    def _shape(self) -> np.ndarray:
+        """Number of the group of each beat, (n_beats,); that of beats of no group is the last."""
+        shape = np.full(len(self.r_peaks), len(self.groups))
+        for number, members in enumerate(self.groups):
+            shape[members] = number
+        return shape
+
     def _shifts(self, members: np.ndarray) -> np.ndarray:
         """By how many samples each member has to be moved to fit their mean best."""
         reach = self._reach
@@ -146,8 +154,10 @@ class BeatShapes:
         """
         r_peaks, before = self.r_peaks, members - 1
         due = (r_peaks[members] - r_peaks[before]) / np.sqrt(r_peaks[members + 1] - r_peaks[before])
-        followed = max(self.groups, key=lambda group: np.isin(before, group).sum())
-        others = np.setdiff1d(followed, [*members, *before, len(r_peaks) - 1])
+        shape = np.argmax(np.bincount(self._shape[before], minlength=1))
+        other = self._shape == shape
+        other[members] = other[before] = other[-1] = False
+        others = np.flatnonzero(other)
         if len(others) < FEWEST_ALIKE:
             return np.nan
         later = np.median(due) * np.sqrt(r_peaks[others + 1] - r_peaks[others])
