@@ -34,7 +34,7 @@ rule score_horizons:
     output:
         metrics=report(
             "results/arrest/{arrest_model}/metrics.csv",
-            caption="../workflow/report/scores.rst",
+            caption="../workflow/report/arrest/metrics.rst",
             category="arrest",
             subcategory="{arrest_model}",
             labels={"table": "scores by horizon"},
