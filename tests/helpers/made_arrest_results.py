@@ -169,6 +169,8 @@ def _compared(hours: int, model: str, real: bool) -> dict:
     hidden = real and hours == 1
     row = {"horizon_h": hours, "model": model, "title": ARREST.models[model][0]}
     row |= _sizes(hours, hidden) | {"threshold": 0.0412}
+    if real and EVENTS[hours][1] == 20:  # one less than at 18 h
+        row["event_stays"] = None
     for score, (value, half) in _scores(model, hours).items():
         numbers = (np.nan,) * 3 if hidden else (value, value - half, value + half)
         row |= dict(zip((f"{score}{end}" for end in ("", "_low", "_high")), numbers, strict=True))

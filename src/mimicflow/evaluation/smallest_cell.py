@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Line = tuple[np.ndarray, np.ndarray, bool]
 
@@ -10,6 +11,38 @@ SMALLEST_CELL = 10
 """Fewest patients that a count may stand for, unless the data are synthetic."""
 HIDDEN = "hidden"
 """Stands for a count that is not small itself but would give a small one away."""
+
+
+class ShownSets:
+    """The sets of rows that readers are told the size of, none of which gives away a few patients.
+
+    Of two sets, readers can work out how many rows are in one only or, where the two together are
+    a third, in both: each of these parts is of nobody, or of as many as the smallest cell.
+
+    Parameters
+    ----------
+    patients : array-like of shape (n,)
+        Whose the rows are.
+    smallest : int
+        Fewest patients that a count may stand for; 0 shows all.
+    """
+
+    def __init__(self, patients: ArrayLike, smallest: int) -> None:
+        self._patients, self._smallest = np.asarray(patients), smallest
+        self._sets: list[np.ndarray] = []
+
+    def may_be(self, *sets: ArrayLike) -> bool:
+        """Return whether the sizes of all these sets (bool, of each row) may be told."""
+        known = list(self._sets)
+        for found in (np.asarray(rows, dtype=bool) for rows in sets):
+            parts = [found]
+            for other in known:
+                parts += [found & ~other, other & ~found, found & other]
+            if any(0 < len(np.unique(self._patients[part])) < self._smallest for part in parts):
+                return False
+            known.append(found)
+        self._sets = known
+        return True
 
 
 def to_hide(

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mimicflow.evaluation.smallest_cell import to_hide
+from mimicflow.evaluation.smallest_cell import ShownSets, to_hide
 
 
 def hidden(rows, smallest=10):
@@ -93,3 +93,18 @@ def test_known_sums_of_rows_close_a_ring():
     counts = np.array([[600, 100, 120], [500, 4, 100]])
     cells = to_hide(counts, counts, 10, rows_known=True)
     assert cells.tolist() == [[False, True, True], [False, True, True]]
+
+
+def test_a_set_is_shown_where_it_gives_away_no_few_patients_of_those_shown_before():
+    rows = np.arange(100)
+    shown = ShownSets(rows, 10)
+    assert shown.may_be(rows < 50) and not shown.may_be(rows < 9)
+    assert not shown.may_be(rows < 45)  # five are in the first only
+    assert shown.may_be(rows < 50)  # the same
+    assert not shown.may_be(rows >= 45)  # five are in both
+    assert shown.may_be(rows >= 40) and shown.may_be(rows < 0)
+    # Together or not at all; what was refused is not known to readers.
+    assert not shown.may_be(rows < 20, rows < 25) and shown.may_be(rows < 25)
+    # A patient may have several rows.
+    assert not ShownSets(rows // 20, 3).may_be(rows < 40)
+    assert ShownSets(rows // 20, 0).may_be(rows < 1)

@@ -37,7 +37,7 @@ class HorizonCurves:
     hours: float
     n: int
     events: int
-    event_stays: int
+    event_stays: int | None
     suppressed: bool
     curves: Curves | None
     auroc: Estimate
@@ -177,7 +177,9 @@ def _entry(horizon: HorizonCurves, score: str) -> str:
     """Return the two lines of a horizon in the legend."""
     if horizon.suppressed:
         return f"within {horizon.hours:g} h\ntoo few patients to be shown"
-    size = f"{horizon.events:,} epochs of {horizon.event_stays:,} stays"
+    size = f"{horizon.events:,} epochs"
+    if horizon.event_stays is not None:
+        size += f" of {horizon.event_stays:,} stays"
     if horizon.curves is None:
         return f"within {horizon.hours:g} h: {size}\nno {score.upper()}"
     return f"within {horizon.hours:g} h: {size}\n{score.upper()} {getattr(horizon, score)}"
@@ -212,7 +214,9 @@ def _lines(table: pd.DataFrame) -> tuple[dict[int, pd.Series], dict[int, str]]:
         first = of_horizon.iloc[0]
         counts = f"n = {first['n']:,} epochs"
         if pd.notna(first["events"]):
-            counts += f", {first['events']:,} events in {first['event_stays']:,} stays"
+            counts += f", {first['events']:,} events"
+        if pd.notna(first["event_stays"]):
+            counts += f" in {first['event_stays']:,} stays"
         headings[len(rows) + len(headings)] = f"Within {hours:g} h ({counts})"
         for _, row in of_horizon.iterrows():
             rows[len(rows) + len(headings)] = row

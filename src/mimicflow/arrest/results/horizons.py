@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,14 @@ from mimicflow.arrest.results.horizon_scores import (
     published_of,
     read_epochs,
 )
-from mimicflow.arrest.results.within_stays import WITHIN, Within, score_within_stays
+from mimicflow.arrest.results.within_stays import (
+    WITHIN,
+    Within,
+    concordance_by_stay,
+    score_within_stays,
+)
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.metrics import Estimate, choose_thresholds, curves
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
@@ -48,6 +54,7 @@ class Horizon:
     threshold: float
     scores: dict[str, Estimate]
     suppressed: bool
+    event_stays: int | None
     within: Within
 
 
@@ -84,7 +91,8 @@ def score_horizons(
         PNG to write.
     study : Study
         Whose scores they are, and how patients are drawn. A horizon with fewer patients of either
-        class than its smallest cell is suppressed: without scores, events and curve.
+        class than its smallest cell is suppressed: without scores, events and curve. Stays are not
+        counted where those of another horizon are all but a few of them.
     model : str
         Name of the model, by which its published figures are found.
 
@@ -97,10 +105,13 @@ def score_horizons(
     """
     test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
     weights = draws_of_patients(test["subject_id"].to_numpy(), study.draws, study.seed)
+    stays = test.drop_duplicates("stay_id").set_index("stay_id")["subject_id"]
+    shown = ShownSets(stays, study.smallest_cell)
     found = [
-        _score(test, validation, hours, options, weights, study.smallest_cell)
+        _counted(_score(test, validation, hours, options, weights, study.smallest_cell), test,
+                 stays.index, shown)
         for hours in horizons_of(options)
-    ]
+    ]  # fmt: skip
     known = published_of(model)
     rows = [row for horizon in found for row in _rows(test, horizon, known)]
     table = pd.DataFrame(rows).assign(**study.labels(model))
@@ -162,7 +173,10 @@ def _score(
     label = horizon_label(test, hours)
     threshold = choose_threshold(validation, hours, options)
     patient = test["subject_id"].to_numpy()
-    suppressed = len(np.unique(label)) > 1 and not may_be_shown(label, patient, smallest)
+    # Far epochs of event stays are none before an arrest: they do not make up for few controls.
+    suppressed = len(np.unique(label)) > 1 and not all(
+        may_be_shown(of, patient, smallest) for of in (label, test["label"].to_numpy())
+    )
     within = score_within_stays(test, hours, weights, smallest)
     if len(np.unique(label)) < 2:
         _LOG.warning(
@@ -170,11 +184,26 @@ def _score(
         )
     if suppressed:
         _LOG.warning("the scores at %g h are suppressed: under %d patients", hours, smallest)
-        return Horizon(hours, label, threshold, dict.fromkeys(SCORES, _NOTHING), True, _HIDDEN)
+        nothing = dict.fromkeys(SCORES, _NOTHING)
+        return Horizon(hours, label, threshold, nothing, True, None, _HIDDEN)
     scores = estimate_scores(label, test["probability"].to_numpy(), patient, threshold, weights)
     if len(np.unique(label)) < 2:
         scores = dict.fromkeys(SCORES, _NOTHING)
-    return Horizon(hours, label, threshold, scores, False, within)
+    return Horizon(hours, label, threshold, scores, False, None, within)
+
+
+def _counted(horizon: Horizon, test: pd.DataFrame, stays: pd.Index, shown: ShownSets) -> Horizon:
+    """Return the horizon with its event stays, less counts that differ from others by a few."""
+    if horizon.suppressed:
+        return horizon
+    near = stays.isin(test.loc[horizon.label == 1, "stay_id"])
+    if shown.may_be(near):
+        horizon = replace(horizon, event_stays=int(near.sum()))
+    of_stays = concordance_by_stay(test, horizon.hours)
+    both = of_stays.loc[of_stays["concordance"].notna(), "stay_id"]
+    if horizon.within.stays is None or shown.may_be(stays.isin(both)):
+        return horizon
+    return replace(horizon, within=horizon.within.uncounted())
 
 
 def _rows(
@@ -185,7 +214,7 @@ def _rows(
         "horizon_h": horizon.hours,
         "patients": test["subject_id"].nunique(),
         "stays": test["stay_id"].nunique(),
-        "event_stays": None if horizon.suppressed else test.loc[events, "stay_id"].nunique(),
+        "event_stays": horizon.event_stays,
         "n": len(test),
         "events": None if horizon.suppressed else int(events.sum()),
         "threshold": horizon.threshold,
@@ -215,7 +244,7 @@ def _curves(test: pd.DataFrame, horizon: Horizon) -> HorizonCurves:
         hours=horizon.hours,
         n=len(test),
         events=int(horizon.label.sum()),
-        event_stays=test.loc[horizon.label == 1, "stay_id"].nunique(),
+        event_stays=horizon.event_stays,
         suppressed=horizon.suppressed,
         curves=curves(horizon.label, test["probability"].to_numpy()) if shown else None,
         auroc=horizon.scores["auroc"],

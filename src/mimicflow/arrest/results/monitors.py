@@ -18,6 +18,7 @@ from mimicflow.arrest.results.horizon_scores import (
 from mimicflow.arrest.results.horizons import choose_threshold, horizons_of
 from mimicflow.errors import InputError
 from mimicflow.evaluation.groups import LAST_LEVELS
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import suppressed_levels
@@ -59,8 +60,9 @@ def score_monitors(
         has epochs of one class only.
     study : Study
         Whose scores they are, and how patients are drawn. A monitor with too few patients of
-        either class is suppressed, and others that would give it away (see
-        `mimicflow.evaluation.subgroups`): of them only the name is written.
+        either class, of epochs or of stays, is suppressed, and others that would give it away (see
+        `mimicflow.evaluation.subgroups`): of them only the name is written. Event stays are not
+        counted where those of another horizon are all but a few of them.
 
     Raises
     ------
@@ -83,18 +85,35 @@ def score_monitors(
                 file=groups,
                 remedy="make the groups again from the cohort that the models were fitted on",
             )
+        by_stay = suppressed_levels(test, "monitor", study.smallest_cell)
+        stays = test.drop_duplicates("stay_id").set_index("stay_id")["subject_id"]
+        shown = ShownSets(stays, study.smallest_cell)
         for hours in horizons_of(options):
             threshold = choose_threshold(validation, hours, options)
             labelled = test.assign(label=horizon_label(test, hours))
+            # Far epochs of event stays are none before an arrest: as such they do not hide that
+            # a monitor has few stays without one.
+            hidden = by_stay | suppressed_levels(labelled, "monitor", study.smallest_cell)
             known = {"horizon_h": hours, "threshold": threshold, **study.labels(model)}
-            rows += [known | row for row in _rows(labelled, threshold, study)]
+            counted = shown.may_be(*_event_stays(labelled, stays.index, hidden))
+            for row in _rows(labelled, threshold, study, hidden):
+                rows.append(known | row | ({} if counted else {"event_stays": None}))
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_csv(table.astype(dict.fromkeys(_COUNTS, "Int64")), output)
 
 
-def _rows(epochs: pd.DataFrame, threshold: float, study: Study) -> Iterator[dict[str, object]]:
+def _event_stays(epochs: pd.DataFrame, stays: pd.Index, hidden: set[str]) -> Iterator[np.ndarray]:
+    """Yield which stays are event stays of each monitor, of those that are hidden together."""
+    events = epochs[epochs["label"] == 1]
+    monitor = events["monitor"].where(~events["monitor"].isin(hidden), "")
+    for _, part in events.groupby(monitor):
+        yield stays.isin(part["stay_id"])
+
+
+def _rows(
+    epochs: pd.DataFrame, threshold: float, study: Study, hidden: set[str]
+) -> Iterator[dict[str, object]]:
     """Yield the row of each monitor, those without a name last."""
-    hidden = suppressed_levels(epochs, "monitor", study.smallest_cell)
     by_monitor = {str(monitor): part for monitor, part in epochs.groupby("monitor")}
     for monitor in sorted(by_monitor, key=lambda monitor: (monitor in LAST_LEVELS, monitor)):
         part = by_monitor[monitor]

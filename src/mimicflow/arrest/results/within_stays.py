@@ -6,7 +6,7 @@ days before. Within a stay the patient is the same, and only time can make a dif
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,10 @@ class Within:
     near: int | None
     far: int | None
     suppressed: bool
+
+    def uncounted(self) -> Within:
+        """Return the same without what it is made of."""
+        return replace(self, patients=None, stays=None, near=None, far=None)
 
 
 def score_within_stays(

@@ -22,6 +22,7 @@ from mimicflow.arrest.results.horizon_scores import (
     read_epochs,
 )
 from mimicflow.arrest.results.horizons import choose_threshold, horizons_of
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
@@ -67,7 +68,7 @@ def count_doubtful_controls(
     doubtful = doubtful_controls(spine, plan, options)
     facts = pd.read_csv(reference("doubtful_controls.csv"), keep_default_na=False)
     left_out = pd.read_csv(exclusions).set_index("reason").loc[_LEFT_OUT]
-    shown = _Shown(doubtful["subject_id"], study.smallest_cell)
+    shown = ShownSets(doubtful["subject_id"], study.smallest_cell)
     everyone = pd.Series(True, index=doubtful.index)
     rows = [_count(_CONTROLS, "All controls with a planned epoch", doubtful, everyone, shown)]
     for fact in facts.itertuples():
@@ -115,7 +116,7 @@ def doubtful_controls(
 
 
 def _count(
-    reason: str, description: str, doubtful: pd.DataFrame, found: pd.Series, shown: _Shown
+    reason: str, description: str, doubtful: pd.DataFrame, found: pd.Series, shown: ShownSets
 ) -> dict[str, Any]:
     stays = doubtful[found]
     counted = {"stays": len(stays), "patients": stays["subject_id"].nunique()}
@@ -127,35 +128,6 @@ def _count(
         "suppressed": hidden,
         **(dict.fromkeys(counted) if hidden else counted),
     }
-
-
-class _Shown:
-    """The sets of stays that readers are told of, none of which gives away a few patients.
-
-    Of two sets, readers can work out how many stays are in one only or, where the two together
-    are a third, in both: each of these parts is of nobody, or of as many as the smallest cell.
-
-    Parameters
-    ----------
-    patients : pandas.Series
-        Whose the stays are.
-    smallest : int
-        Fewest patients that a count may stand for; 0 shows all.
-    """
-
-    def __init__(self, patients: pd.Series, smallest: int) -> None:
-        self._patients, self._smallest = patients, smallest
-        self._sets: list[pd.Series] = []
-
-    def may_be(self, found: pd.Series) -> bool:
-        """Return whether a set of stays (bool, of each) may be shown; then it is."""
-        parts = [found]
-        for other in self._sets:
-            parts += [found & ~other, other & ~found, found & other]
-        if any(0 < self._patients[part].nunique() < self._smallest for part in parts):
-            return False
-        self._sets.append(found)
-        return True
 
 
 def score_without_doubtful(
@@ -197,7 +169,7 @@ def score_without_doubtful(
         held_out = doubtful[doubtful.index.isin(test["stay_id"])]
         for hours in horizons_of(options):
             threshold = choose_threshold(validation, hours, options)
-            shown = _Shown(held_out["subject_id"], study.smallest_cell)
+            shown = ShownSets(held_out["subject_id"], study.smallest_cell)
             for excluded in EXCLUDED:
                 head = {"horizon_h": hours, "excluded": excluded, "threshold": threshold}
                 head |= study.labels(model)

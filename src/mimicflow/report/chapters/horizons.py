@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import (
     DASH,
@@ -117,7 +118,8 @@ def _size(row: pd.Series, shown: Shown) -> str:
     if pd.isna(row["events"]):
         return "too few patients to be shown"
     events = shown.write(row["events"], "events")
-    stays = shown.write(row["event_stays"], "event stays")
+    known = pd.notna(row["event_stays"])
+    stays = shown.write(row["event_stays"], "event stays") if known else HIDDEN
     # Beside a count that is not written, its share would give it away.
     share = f" ({number(100 * row['events'] / row['n'], 1)} %)" if events[0].isdigit() else ""
     return f"arrests follow {events} epochs{share} of {stays} stays"

@@ -31,10 +31,10 @@ from mimicflow.evaluation.study import Study
 OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8}
 
 
-def scored(folder, table, options=OPTIONS, *, synthetic=True):
+def scored(folder, table, options=OPTIONS, *, synthetic=True, smallest=10):
     path = made.write(folder, {"hrv": table})["hrv"]
     output, roc, prc = (folder / name for name in ("metrics.csv", "roc.png", "prc.png"))
-    study = Study(synthetic=synthetic, draws=50)
+    study = Study(synthetic=synthetic, draws=50, smallest=smallest)
     score_horizons(path, options, output, roc, prc, study, model="hrv")
     return pd.read_csv(output)
 
@@ -181,6 +181,29 @@ def test_real_horizons_of_few_patients_are_suppressed(tmp_path, table, texts):
     assert found[~found["suppressed"]]["events"].notna().all()
     assert "within 1 h\ntoo few patients to be shown" in texts
     assert "SYNTHETIC DATA – not patients" not in texts
+
+
+def test_stays_are_not_counted_where_a_few_have_no_epoch_so_near(tmp_path, texts):
+    """Three of 20 event stays have none within 6 h, ten of these 17 none within 3 h."""
+    table = made.predictions(stays=120, events=40)
+    number = table["stay_id"].str[1:].astype(int)
+    cut = (number < 6) & (table["hours_to_arrest"] <= 6)
+    cut |= (number < 26) & (table["hours_to_arrest"] <= 3)
+    options = OPTIONS | {"horizons_h": [12, 6, 3]}
+    found = scored(tmp_path, table[~cut], options, synthetic=False, smallest=5)
+    counted = found[found["score"] == "auroc"].set_index("horizon_h")["event_stays"]
+    assert counted[12] == 20 and np.isnan(counted[6]) and counted[3] == 7
+    within = found[found["score"] == "auroc_within"].set_index("horizon_h")
+    assert within["value"].notna().all()
+    assert within["stays"].notna().to_dict() == {12: True, 6: False, 3: True}
+    (entry,) = {text for text in texts if text.startswith("within 6 h") and "AUROC" in text}
+    assert " epochs\nAUROC" in entry
+
+
+def test_few_controls_are_not_made_up_for_by_far_epochs_of_event_stays(tmp_path):
+    table = made.predictions(stays=66, events=60)
+    found = scored(tmp_path, table, OPTIONS | {"horizons_h": [24, 6]}, synthetic=False)
+    assert found["suppressed"].all() and found["event_stays"].isna().all()
 
 
 def test_figures_show_counts_and_the_stamp(tmp_path, table, texts):

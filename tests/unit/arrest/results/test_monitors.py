@@ -99,6 +99,28 @@ def test_few_real_patients_are_not_shown_nor_given_away(tmp_path):
     assert first.loc["IntelliVue", "auroc"] > 0.5
 
 
+def test_a_monitor_of_few_controls_is_shown_at_no_horizon(tmp_path):
+    """15 event stays and 3 controls: at shorter horizons, stays less event stays would be 3."""
+    table = made.predictions(stays=240, events=120, per_stay=10, minutes=120)
+    groups = with_monitors(table, rare=15)
+    number = groups["stay_id"].str[1:].astype(int)
+    groups.loc[number.isin([120, 122, 124]), "monitor"] = "Antique"
+    found = scored(tmp_path, table, groups, Study(draws=5))
+    assert found.loc[found["monitor"] == "Antique", "suppressed"].all()
+
+
+def test_event_stays_are_not_counted_where_a_few_have_no_epoch_so_near(tmp_path):
+    table = made.predictions(stays=240, events=120, per_stay=10, minutes=120)
+    groups = with_monitors(table)
+    few = groups.loc[groups["monitor"] == "IntelliVue", "stay_id"].iloc[:6]  # half are held out
+    far = table[~(table["stay_id"].isin(few) & (table["hours_to_arrest"] <= 6))]
+    found = scored(tmp_path, far, groups, Study(draws=5))
+    assert not found["suppressed"].any()
+    counted = found["event_stays"].notna().groupby(found["horizon_h"]).mean()
+    # Of the other monitor nobody is missing, but all of both are known.
+    assert counted.to_dict() == {24: 1, 18: 1, 12: 1, 6: 0, 3: 0, 1: 0}
+
+
 def test_a_stay_without_a_monitor_stops(tmp_path, table):
     with pytest.raises(InputError, match=r"groups\.parquet: 1 stays of .*hrv\.parquet"):
         scored(tmp_path, table, with_monitors(table).iloc[1:])
