@@ -250,14 +250,14 @@ def score(
         )
     wrong = recording.wrong_segments()
     recording = recording.without(wrong)
+    table, figure = (output / f"{_name_of_scores(path.name)}{kind}" for kind in (".csv", ".png"))
+    _check_free(table)
     needing = of_vital_signs(fitted.features)
     numerics = numerics_of(path.parent, path.name) if needing else None
     scores = score_recording(recording, fitted, numerics)
-    name = _name_of_scores(path.name)
-    table, figure = output / f"{name}.csv", output / f"{name}.png"
     write_csv(scores.astype({"alarm": "int64"}), table)
     strip = strip_of_highest(recording, scores, fitted)
-    draw_scores(scores, fitted, name, figure, strip, of_beats=of_beats)
+    draw_scores(scores, fitted, table.stem, figure, strip, of_beats=of_beats)
     for line in _summary(scores, fitted, recording):
         typer.echo(line)
     if needing:
@@ -286,13 +286,18 @@ def _vital_signs(
 
 def _record_path(record: str) -> Path:
     """Return a record as it is opened: a file, or a header without its ending."""
-    if record.endswith(".dat"):
+    path = Path(record.removesuffix(".hea"))
+    if path.name in ("", ".."):
+        raise InputError(
+            f"{record!r} is no record", remedy="give the name of a header, without .hea"
+        )
+    if path.suffix.lower() in (".dat", ".mat"):
         raise InputError(
             "holds samples only, not what they mean",
             file=record,
-            remedy="give the record: the name of its header, without .hea",
+            remedy=f"give the name of its header, without .hea: {path.with_suffix('')}",
         )
-    return Path(record.removesuffix(".hea"))
+    return path
 
 
 def _name_of_scores(record: str) -> str:
@@ -311,6 +316,19 @@ def _make_folder(output: Path) -> None:
             f"{output} cannot be made a folder ({error.strerror})",
             remedy="give --output a folder that can be written",
         ) from error
+
+
+def _check_free(table: Path) -> None:
+    """Refuse to write scores over a table of another kind, such as samples beside their record."""
+    from mimicflow.arrest.score import DTYPES  # noqa: PLC0415
+
+    if table.is_file():
+        with table.open(encoding="utf-8", errors="replace") as lines:
+            if lines.readline().rstrip() != ",".join(DTYPES):
+                raise ConfigError(
+                    f"{table} is there, and no table of scores",
+                    remedy="give --output another folder",
+                )
 
 
 def _summary(

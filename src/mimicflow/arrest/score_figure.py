@@ -92,7 +92,7 @@ def _draw_strip(axes: Axes, strip: Strip) -> None:
     axes.set(
         ylabel="ECG (mV)", xlabel="Time from first sample (s): end of the epoch of highest risk"
     )
-    axes.margins(x=0)
+    _plain_seconds(axes)
 
 
 def _draw_tachogram(axes: Axes, tachogram: Tachogram) -> None:
@@ -106,7 +106,13 @@ def _draw_tachogram(axes: Axes, tachogram: Tachogram) -> None:
     axes.plot(ends_s, np.where(counted, rr, np.nan), color=INK, linewidth=0.8)
     axes.plot(ends_s[~counted], rr[~counted], "x", color=VERMILION, markersize=4, label=label)
     axes.set(ylabel="RR interval (ms)", xlabel="Time from first sample (s): epoch of highest risk")
+    _plain_seconds(axes)
+
+
+def _plain_seconds(axes: Axes) -> None:
+    """Write seconds in full, also days after the first sample: no offset, no power of ten."""
     axes.margins(x=0)
+    axes.ticklabel_format(axis="x", style="plain", useOffset=False)
 
 
 def _draw_probability(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+
+import pandas as pd
 
 from mimicflow.bedside.annotations import open_annotation
 from mimicflow.bedside.beat_table import open_beat_table
@@ -18,6 +21,7 @@ from mimicflow.bedside.vital import open_vital
 from mimicflow.bedside.wfdb_files import open_wfdb
 from mimicflow.errors import RecordError
 from mimicflow.raw.waveform_paths import path_inside, real_path
+from mimicflow.reference import reference
 
 KINDS: dict[str, Callable[[Path, Path, str], EcgRecording | BeatRecording]] = {
     VITAL: lambda _, file, lead: open_vital(file, lead),
@@ -51,7 +55,7 @@ def open_recording(folder: str | Path, record: str, lead: str = "") -> EcgRecord
     Raises
     ------
     RecordError
-        With a ``reason`` of ``reference/recording_reasons.csv``.
+        With a ``reason`` of ``reference/recording_reasons.csv``, and a remedy.
     """
     root = real_path(folder)
     try:
@@ -62,4 +66,22 @@ def open_recording(folder: str | Path, record: str, lead: str = "") -> EcgRecord
             f"cannot be read ({error.strerror or error})",
             reason="unreadable",
             file=error.filename or root / record,
+            remedy=_remedies()["unreadable"],
         ) from error
+    except RecordError as error:
+        if error.remedy:
+            raise
+        raise RecordError(
+            error.message,
+            reason=error.reason,
+            file=error.file,
+            row=error.row,
+            remedy=_remedies()[error.reason],
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _remedies() -> dict[str, str]:
+    """Return what helps, by the reason why a record cannot be used."""
+    table = pd.read_csv(reference("recording_reasons.csv"), keep_default_na=False)
+    return dict(zip(table["reason"], table["remedy"], strict=True))

@@ -12,7 +12,13 @@ from made_arrest_registry import beats_of, write_annotation
 
 from mimicflow.arrest.hrv_features import UNREAD
 from mimicflow.arrest.model_folder import load_model
-from mimicflow.arrest.score import EpochScorer, score_ecg, score_recording, strip_of_highest
+from mimicflow.arrest.score import (
+    EpochScorer,
+    Strip,
+    score_ecg,
+    score_recording,
+    strip_of_highest,
+)
 from mimicflow.arrest.score_figure import draw_scores
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError
@@ -301,3 +307,14 @@ def test_the_figure_shows_threshold_reasons_and_the_stamp(model, ecg, tmp_path, 
     texts.clear()
     draw_scores(scores[:0], replace(model, synthetic=False), "none", tmp_path / "c.png")
     assert "SYNTHETIC" not in "\n".join(texts)
+
+
+def test_the_strip_of_a_long_recording_has_its_seconds_in_full(model, ecg, tmp_path, texts):
+    scores = score_ecg(ecg, RATE, model)
+    beats = np.array([115_791.0, 115_795.0])
+    draw_scores(
+        scores, model, "r1", tmp_path / "a.png", Strip(ecg[: 10 * RATE], RATE, 115_790.0, beats)
+    )
+
+    assert "115792" in texts
+    assert not any(text.startswith("+") for text in texts)
