@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_arrest_registry import beats_of, write_annotation
+from matplotlib.figure import Figure
 
 from mimicflow.arrest.hrv_features import UNREAD
 from mimicflow.arrest.model_folder import load_model
@@ -309,12 +310,22 @@ def test_the_figure_shows_threshold_reasons_and_the_stamp(model, ecg, tmp_path, 
     assert "SYNTHETIC" not in "\n".join(texts)
 
 
-def test_the_strip_of_a_long_recording_has_its_seconds_in_full(model, ecg, tmp_path, texts):
+def test_the_strip_of_a_long_recording_has_its_seconds_in_full(model, ecg, tmp_path, monkeypatch):
+    shown: list[str] = []
+    save = Figure.savefig
+
+    def save_and_gather(figure, *arguments, **options):
+        save(figure, *arguments, **options)
+        for axis in (axes.xaxis for axes in figure.axes):  # drawn: now there are labels
+            shown.extend(label.get_text() for label in axis.get_ticklabels())
+            shown.append(axis.get_offset_text().get_text())
+
+    monkeypatch.setattr(Figure, "savefig", save_and_gather)
     scores = score_ecg(ecg, RATE, model)
     beats = np.array([115_791.0, 115_795.0])
-    draw_scores(
-        scores, model, "r1", tmp_path / "a.png", Strip(ecg[: 10 * RATE], RATE, 115_790.0, beats)
-    )
+    strip = Strip(ecg[: 10 * RATE], RATE, 115_790.0, beats)
 
-    assert "115792" in texts
-    assert not any(text.startswith("+") for text in texts)
+    draw_scores(scores, model, "r1", tmp_path / "a.png", strip)
+
+    assert "115792" in shown
+    assert not any(text.startswith("+") for text in shown)
