@@ -26,6 +26,8 @@ ALARM_SCORES = {
     "control_stays_alarmed": ("", "control"),
 }
 """Score -> its unit, and the stays that it is of."""
+_CHANCE = "event_sensitivity_chance"
+"""Of event stays, but made of the rate in control stays, which it would give away."""
 _QUANTILES = {"lead_time_q25": 0.25, "lead_time_median": 0.5, "lead_time_q75": 0.75}
 _US_PER_MIN = 60_000_000
 
@@ -147,14 +149,15 @@ class Stays:
         drawn = self._values(alarms, lead, silence, weights)
         rows: list[dict[str, object]] = []
         for score, (unit, name) in ALARM_SCORES.items():
+            few = hidden[name] or (score == _CHANCE and hidden["control"])
             of = parts[name] & (alarms > 0) if score in _QUANTILES else parts[name]
-            value = float("nan") if hidden[name] else float(values[score][0])
-            found = estimate(value, nothing if hidden[name] else drawn[score])
+            value = float("nan") if few else float(values[score][0])
+            found = estimate(value, nothing if few else drawn[score])
             size = self._sizes(of)
             row: dict[str, object] = {"measure": score, "unit": unit}
-            row |= dict.fromkeys(size) if hidden[name] else size
+            row |= dict.fromkeys(size) if few else size
             row |= dict(zip(("value", "lower", "upper"), found, strict=True))
-            rows.append(row | {"suppressed": hidden[name]})
+            rows.append(row | {"suppressed": few})
         return rows
 
     def _parts(self) -> dict[str, np.ndarray]:
@@ -202,7 +205,7 @@ class Stays:
         false_alarms = quotient(total(~event * alarms), total(~event * self._days))
         return {
             "event_sensitivity": quotient(total(event & alarmed), events),
-            "event_sensitivity_chance": chance_of_alarm(
+            _CHANCE: chance_of_alarm(
                 false_alarms, silence, self._days[event], weights[:, self._patient[event]]
             ),
             **dict(zip(_QUANTILES, quantiles, strict=True)),

@@ -286,6 +286,16 @@ def test_suppression_counts_patients_with_and_without_an_alarm():
     assert two["control_stays_alarmed"]  # B and C are of one patient
 
 
+def test_chance_is_hidden_with_the_false_alarms_of_which_it_is_made():
+    """Else a rate follows from it, and with the days of controls how few alarms there were."""
+    many = [("e" + str(n), "E" + str(n), 5, 0.9 if n % 2 else 0.1, 3.0) for n in range(8)]
+    controls = [("c" + str(n), "C" + str(n), 5, 0.9 if n < 2 else 0.1, NONE) for n in range(8)]
+    hidden = measures(timeline([*many, *controls]), smallest=3)
+    assert hidden["suppressed"][["event_sensitivity", "control_stays_alarmed"]].tolist() == [0, 1]
+    assert np.isnan(hidden.loc["event_sensitivity_chance", ["value", "lower"]].astype(float)).all()
+    assert hidden.loc["event_sensitivity_chance", "suppressed"]
+
+
 def test_bars_are_joined_until_they_hold_enough_patients():
     lead = pd.DataFrame({"patient": range(7), "hours": [0.7, 1.5, 5, 5.5, 11, 21, NONE]})
     assert joined(lead, 2).tolist() == [0, 2, 6, 24]
