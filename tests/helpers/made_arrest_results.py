@@ -41,7 +41,7 @@ FEATURES = {
     "hrv": [*MEASURES, "MinNN", "pNN50", "CSI"],
     "clinical": ["hr_max_2h", "shock_index", "mbp_min_2h", "spo2", "rr_sd_2h"],
 }
-SHARES = ("event_sensitivity", "control_stays_alarmed")
+SHARES = ("event_sensitivity", "event_sensitivity_chance", "control_stays_alarmed")
 CONTROLS = 62  # stays without an arrest
 SHARED = {"data": "synthetic"}
 
@@ -222,6 +222,7 @@ def _alarms(model: str) -> list[dict]:
             called = 57.3 * share**2
             values = {
                 "event_sensitivity": (1 - (1 - share) ** (1 + 3 * gain), "", 21),
+                "event_sensitivity_chance": (share, "", 21),
                 "lead_time_q25": (3.1, "h", 18),
                 "lead_time_median": (11.4 + gain, "h", 18),
                 "lead_time_q75": (19.2, "h", 18),

@@ -24,8 +24,8 @@ def alarms(frame: pd.DataFrame, x: str, y: str, default: str | None = None) -> D
     ----------
     frame : DataFrame
         ``title`` (of the model), ``silence`` (a text, chosen by the reader), ``threshold``, ``x``,
-        ``y``, ``low``, ``high`` (of y), ``chosen`` (whether the threshold is that of the model);
-        along each line.
+        ``y``, ``low``, ``high`` (of y), ``chance`` (y of alarms at random), ``chosen`` (whether the
+        threshold is that of the model); along each line.
     x, y : str
         Titles of the axes.
     default : str, optional
@@ -53,9 +53,20 @@ def alarms(frame: pd.DataFrame, x: str, y: str, default: str | None = None) -> D
             detail="title:N",
         )
     )
+    chance = (
+        alt.Chart(frame)
+        .mark_line(color=GREY, strokeDash=[1, 3], clip=True)
+        .encode(
+            x=alt.X("x:Q", title=x, scale=places),
+            y=alt.Y("chance:Q", title=y),
+            detail="title:N",
+            order="threshold:Q",
+        )
+    )
     points = drawn.transform_filter("datum.chosen").mark_point(filled=True, size=90, opacity=1)
     points = points.encode(strokeDash=alt.value([1, 0]))
-    layers = [layer.transform_filter(pick) if pick else layer for layer in (bands, drawn, points)]
+    layers = [bands, chance, drawn, points]
+    layers = [layer.transform_filter(pick) if pick else layer for layer in layers]
     chart = alt.layer(*layers).properties(height=HEIGHT)
     return chart.add_params(chosen) if chosen else chart
 

@@ -27,6 +27,7 @@ from mimicflow.report.inputs import read_table
 
 SWEEP = "sweep"  # the rule of the thresholds that only make the curve
 X, Y = "false_alarms_per_day", "event_sensitivity"
+CHANCE = "event_sensitivity_chance"
 X_TITLE = "False alarms per patient-day"
 Y_TITLE = "Share of event stays with an alarm"
 EVERY = 4  # of the thresholds of the curve, in its table
@@ -59,6 +60,7 @@ def alarms(system: System) -> Section:
 
 def _at_threshold(system: System, frames: dict[str, pd.DataFrame]) -> Table:
     columns = [("Silence after an alarm", False), (f"{Y_TITLE} (95 % CI)", True)]
+    columns += [("At random (95 % CI)", True)]
     columns += [("First alarm before the arrest, median hours (95 % CI)", True)]
     columns += [("Quartiles, hours", True), ("Alarms per event stay (95 % CI)", True)]
     columns += [(f"{X_TITLE} (95 % CI)", True), ("Share of control stays with an alarm", True)]
@@ -124,6 +126,7 @@ def _scores(part: pd.DataFrame) -> list[str]:
     quartiles = [number(of.at[f"lead_time_q{q}", "value"], 1) for q in (25, 75)]
     return [
         interval(Y, 3),
+        interval(CHANCE, 3),
         interval("lead_time_median", 1),
         DASH.join(quartiles) if all(quartiles) else DASH,
         interval("alarms_per_event_stay", 1),
@@ -147,10 +150,11 @@ def _size(system: System, chosen: pd.DataFrame) -> str:
 
 def _curve(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a row per silence and threshold, both scores beside each other."""
-    wide = frame[frame["measure"].isin((X, Y))].pivot(
+    wide = frame[frame["measure"].isin((X, Y, CHANCE))].pivot(
         index=_KEYS, columns="measure", values=["value", "lower", "upper"]
     )
     names = {("value", X): "x", ("value", Y): "y", ("lower", Y): "low", ("upper", Y): "high"}
+    names[("value", CHANCE)] = "chance"
     points = pd.DataFrame({to: wide[of] for of, to in names.items()}).reset_index()
     points = points.dropna(subset=["x", "y"]).sort_values(
         ["silence_min", "threshold"], ascending=[True, False]
@@ -163,10 +167,12 @@ def _chart(points: pd.DataFrame) -> Chart:
     silences = sorted(points["silence_min"].unique())
     shown_first = silence_text(silences[len(silences) // 2])
     caption = "Arrests announced against false alarms, for all thresholds, by silence."
-    text = f"{caption} Band: 95 % interval by patient. Dot: the threshold of the model."
+    text = f"{caption} Band: 95 % interval by patient. Dot: the threshold of the model. "
+    text += "Dotted: alarms at random."
     names = " and ".join(dict.fromkeys(points["title"]))
     description = f"Curves of the {Y_TITLE.lower()} against {X_TITLE.lower()}. {names}."
-    drawn = points[["title", "silence", "threshold", "x", "y", "low", "high", "chosen"]].round(4)
+    columns = ["title", "silence", "threshold", "x", "y", "low", "high", "chance", "chosen"]
+    drawn = points[columns].round(4)
     chart = arrest_charts.alarms(drawn, X_TITLE, Y_TITLE, shown_first)
     spec = charts.specification(chart, description)
     return Chart(text, description, spec, _points_table(points, caption), wide=True)
@@ -174,7 +180,7 @@ def _chart(points: pd.DataFrame) -> Chart:
 
 def _points_table(points: pd.DataFrame, caption: str) -> Table:
     columns = [("Silence", False), ("Threshold", True)]
-    columns += [(f"{Y_TITLE} (95 % CI)", True), (X_TITLE, True)]
+    columns += [(f"{Y_TITLE} (95 % CI)", True), ("At random", True), (X_TITLE, True)]
     rows: list[list[str]] = []
     for (title, _), part in points.groupby(["title", "silence_min"], sort=False):
         rows.append([f"{title}, silence {part['silence'].iloc[0]}"])
@@ -185,6 +191,7 @@ def _points_table(points: pd.DataFrame, caption: str) -> Table:
                     "the model's threshold" if row.chosen else "",
                     number(row.threshold),
                     with_interval(row.y, row.low, row.high),
+                    number(row.chance) or DASH,
                     number(row.x, 2),
                 ]
             )

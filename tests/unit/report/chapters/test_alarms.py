@@ -20,9 +20,11 @@ def test_alarms_are_reported_by_silence(results: Path, arrest: Element):
     assert [row[0] for row in rows] == ["none", "30 min", "60 min", "120 min"]
     of = chosen.loc["event_sensitivity"]
     assert rows[2][1] == f"{of['value']:.3f} ({of['lower']:.3f}–{of['upper']:.3f})"
-    assert rows[2][2:4] == ["12.4 (10.9–13.9)", "3.1–19.2"]
+    of = chosen.loc["event_sensitivity_chance"]
+    assert rows[2][2] == f"{of['value']:.3f} ({of['lower']:.3f}–{of['upper']:.3f})"
+    assert rows[2][3:5] == ["12.4 (10.9–13.9)", "3.1–19.2"]
     of = chosen.loc["false_alarms_per_day"]
-    assert rows[2][5] == f"{of['value']:.2f} ({of['lower']:.2f}–{of['upper']:.2f})"
+    assert rows[2][6] == f"{of['value']:.2f} ({of['lower']:.2f}–{of['upper']:.2f})"
     assert len(of_model(table, "Vital signs")) == len(SILENCES)
 
 
@@ -41,6 +43,8 @@ def test_alarms_are_drawn_for_every_threshold(arrest: Element, html: str):
     points = drawn(html, "against false alarms per patient-day")
     assert len(points) == 2 * len(SILENCES) * 41
     assert sum(point["chosen"] for point in points) == 2 * len(SILENCES)
+    assert all(0 <= point["chance"] <= 1 for point in points)
+    assert '"field":"chance"' in html
     assert '"value":"60 min"' in html  # the silence in the middle is shown first
     [table] = tables(arrest, "Every 4th threshold")
     rows = of_model(table, "Heart-rate variability, silence 60 min")
@@ -60,5 +64,5 @@ def test_suppressed_alarms_have_no_figures(results: Path, tmp_path: Path):
     [table] = page.all("table")  # no point has both measures: nothing is drawn
     rows = rows_of(table)
     assert "event stays" not in rows[0][0]
-    assert rows[1][1:5] == ["–"] * 4
-    assert rows[1][5] != "–"
+    assert rows[1][1:6] == ["–"] * 5
+    assert rows[1][6] != "–"
