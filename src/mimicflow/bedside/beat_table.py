@@ -111,7 +111,10 @@ def _values(table: pd.DataFrame, column: str, file: Path) -> np.ndarray:
         _refuse(values == 0, table, f"{column} is 0", file)
     else:
         back = np.diff(values, prepend=-1) <= 0
-        _refuse(back, table, f"{column} is not above that of the row before", file)
+        message = f"{column} is not above that of the row before"
+        _refuse(
+            back, table, message, file, "sort the rows, each beat once; count on after midnight"
+        )
     return values
 
 
@@ -125,7 +128,13 @@ def _symbols(table: pd.DataFrame, file: Path) -> np.ndarray:
     return table[SYMBOL].to_numpy(dtype=str)
 
 
-def _refuse(wrong: np.ndarray, table: pd.DataFrame, message: str, file: Path) -> None:
+def _refuse(
+    wrong: np.ndarray,
+    table: pd.DataFrame,
+    message: str,
+    file: Path,
+    remedy: str = "correct the row; one that is no beat is taken out of times of beats",
+) -> None:
     """Raise with the line of the first row that is wrong, if there is any."""
     if wrong.any():
         raise RecordError(
@@ -133,7 +142,7 @@ def _refuse(wrong: np.ndarray, table: pd.DataFrame, message: str, file: Path) ->
             reason="wrong_beats",
             file=file,
             row=int(table[LINE].iloc[int(np.argmax(wrong))]),
-            remedy="correct the row; one that is no beat is taken out of times of beats",
+            remedy=remedy,
         )
 
 

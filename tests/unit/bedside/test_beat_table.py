@@ -47,6 +47,13 @@ def test_times_are_not_rounded_to_milliseconds(tmp_path):
     np.testing.assert_allclose(beats.places, 1000 * BEATS + 0.4321, rtol=1e-9)
 
 
+def test_a_clock_that_begins_anew_at_midnight_is_told_to_go_on(tmp_path):
+    seconds = (86_390 + np.arange(40) * 0.8) % 86_400
+    with pytest.raises(RecordError, match="not above that of the row before") as raised:
+        opened(tmp_path, table("beat_time_s", seconds))
+    assert raised.value.row == 15 and "after midnight" in raised.value.remedy
+
+
 @pytest.mark.parametrize(
     ("column", "unit_ms"), [("beat_time_s", 1000), ("rr_interval_ms", 1), ("rr_interval_s", 1000)]
 )
