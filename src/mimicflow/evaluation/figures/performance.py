@@ -304,10 +304,11 @@ def forest_panel(
     """
     for position, row in rows.items():
         value, low, high = (row[f"{score}{end}"] for end in ("", "_low", "_high"))
+        # Where all draws say the same, rounding puts the value outside of them by a hair.
         axes.errorbar(
             value,
             position,
-            xerr=[[value - low], [high - value]],
+            xerr=np.maximum([[value - low], [high - value]], 0),
             fmt="o",
             color=BLUE,
             markersize=5,

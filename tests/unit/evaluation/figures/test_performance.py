@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from mimicflow.errors import InputError
@@ -215,3 +216,12 @@ def test_no_half_written_figure_is_left(history, tmp_path):
             history.drop(columns="val_loss"), tmp_path / "l.png", Study(synthetic=True)
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("off", [-1e-14, 1e-14, 0.1])
+def test_a_value_outside_of_its_interval_is_drawn_all_the_same(off):
+    """By rounding, where all draws say the same; or with few draws."""
+    axes = Figure().subplots()
+    row = pd.Series({"rate": 24.0, "rate_low": 24.0 + off, "rate_high": 24.0 + off})
+    figures.forest_panel(axes, {0: row}, "rate", "Rate")
+    assert f"24.000 ({24 + off:.3f}–{24 + off:.3f})" in [text.get_text() for text in axes.texts]
