@@ -34,7 +34,11 @@ def saturated(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
     ):
         at_rail = signals == rail[:, None]
         for lead in np.flatnonzero(at_rail.sum(axis=-1) >= shortest):
-            if abs(rail[lead] - np.median(signals[lead, finite[lead]])) <= FAR_MV:
+            usual = np.median(signals[lead, finite[lead]])
+            if usual == rail[lead] and not (finite[lead] <= at_rail[lead]).all():
+                # More than half is at the rail: what is not there says where the ECG lies.
+                usual = np.median(signals[lead, finite[lead] & ~at_rail[lead]])
+            if abs(rail[lead] - usual) <= FAR_MV:
                 continue
             for first, end in runs(at_rail[lead]):
                 lost[lead, first:end] |= end - first >= shortest

@@ -122,8 +122,15 @@ def doubtful_intervals(r_peaks: np.ndarray, quality: np.ndarray, noise: np.ndarr
     if len(intervals) < NEIGHBOURS:
         return doubtful
     blurred = _blurred(quality)
-    overdue = intervals > OVERDUE * _running_median(intervals)
-    return doubtful | (overdue & (blurred[1:] | blurred[:-1]))
+    return doubtful | (overdue(r_peaks) & (blurred[1:] | blurred[:-1]))
+
+
+def overdue(r_peaks: np.ndarray) -> np.ndarray:
+    """Find intervals that are much longer than those around, (n_beats - 1,) bool."""
+    intervals = np.diff(r_peaks)
+    if len(intervals) < NEIGHBOURS:
+        return np.zeros(len(intervals), dtype=bool)
+    return np.asarray(intervals > OVERDUE * _running_median(intervals))
 
 
 def _blurred(quality: np.ndarray) -> np.ndarray:

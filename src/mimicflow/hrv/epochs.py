@@ -21,7 +21,7 @@ from mimicflow.hrv.measures import MEASURES, hrv_measures
 from mimicflow.hrv.peaks import find_r_peaks
 from mimicflow.hrv.preprocessing import Preprocessing, Quality
 from mimicflow.hrv.quality import FEWEST_BEATS
-from mimicflow.hrv.without_beats import fibrillates, is_fast, is_still, pauses
+from mimicflow.hrv.without_beats import PAUSE_S, fibrillates, is_fast, is_still, pauses
 
 SHORTEST_S = 4.0  # below, NeuroKit2 cuts no beats either
 REASONS = {
@@ -123,7 +123,7 @@ def measure_epoch(
     )
     stretches = lost.stretches() * rate / sampling_rate
     r_peaks = beside_lost(find_r_peaks(cleaned, rate, steps.detector), stretches, rate)
-    return _measure_beats(cleaned, r_peaks, stretches, steps)
+    return _measure_beats(cleaned, r_peaks, lost, sampling_rate, steps)
 
 
 def measure_beats(beats: Beats, preprocessing: Preprocessing | None = None) -> EpochMeasures:
@@ -175,16 +175,25 @@ def measure_beats(beats: Beats, preprocessing: Preprocessing | None = None) -> E
 
 
 def _measure_beats(
-    cleaned: np.ndarray, r_peaks: np.ndarray, lost: np.ndarray, steps: Preprocessing
+    cleaned: np.ndarray,
+    r_peaks: np.ndarray,
+    lost: LostSignal,
+    sampling_rate: float,
+    steps: Preprocessing,
 ) -> EpochMeasures:
-    """Judge the beats of an epoch whose signal is there, and compute the measures."""
+    """Judge the beats of an epoch whose signal is there, and compute the measures.
+
+    ``lost`` is in samples of ``sampling_rate``, the others at the rate of the preprocessing.
+    """
     rate, rule = steps.sampling_rate, steps.quality
-    if _is_asystole(cleaned, r_peaks, rate):
+    stretches = lost.stretches() * rate / sampling_rate
+    silent = _pauses(cleaned, r_peaks, stretches, rate)
+    if True in silent:
         return _dropped("asystole", r_peaks)
     if len(r_peaks) < max(FEWEST_BEATS, rule.min_rate * len(cleaned) / rate / 60):
         return _dropped("fibrillation" if fibrillates(cleaned, rate) else "few_beats", r_peaks)
     beats = JUDGES[rule.method](cleaned, r_peaks, steps)
-    if is_fast(beats.r_peaks, rate) and fibrillates(cleaned, rate):
+    if (silent or is_fast(beats.r_peaks, rate)) and fibrillates(cleaned, rate):
         return _dropped("fibrillation", r_peaks)
     share = float(np.mean(beats.good)) if len(beats.good) else 0.0
     if not share > rule.good_share:
@@ -192,7 +201,10 @@ def _measure_beats(
         return _dropped(reason, r_peaks, beats.quality, share)
     if steps.correct_artifacts:
         beats = beats.corrected(rate)
-    broken = beats.doubtful | spans_lost(beats.r_peaks, lost)
+    # In a pause that is no asystole something moves: it may hide beats, too.
+    hiding = lost.may_hide_beats(beats.r_peaks * sampling_rate / rate)
+    hiding |= np.diff(beats.r_peaks) >= PAUSE_S * rate
+    broken = beats.doubtful | spans_lost(beats.r_peaks, stretches) | (beats.overdue & hiding)
     intervals = Intervals.between(beats.r_peaks, rate, broken)
     measures = hrv_measures(intervals, steps.equal_below_ms)
     return EpochMeasures(measures, beats.r_peaks, beats.quality, share, "")
@@ -211,13 +223,14 @@ def _too_much_lost(lost: LostSignal, n: int, sampling_rate: float, rule: Quality
     return ""
 
 
-def _is_asystole(cleaned: np.ndarray, r_peaks: np.ndarray, rate: float) -> bool:
-    """Whether the heart pauses for four seconds in a signal that shows it."""
+def _pauses(cleaned: np.ndarray, r_peaks: np.ndarray, lost: np.ndarray, rate: float) -> list[bool]:
+    """Say of each pause of four seconds, lost signal not counted, whether nothing moves in it."""
     height = float(np.median(np.abs(cleaned[r_peaks]))) if len(r_peaks) else np.inf
-    return any(
+    known = np.sort(np.concatenate([r_peaks, lost.ravel()]))
+    return [
         is_still(cleaned[first:end], rate, height)
-        for first, end in pauses(r_peaks, len(cleaned), rate)
-    )
+        for first, end in pauses(known, len(cleaned), rate)
+    ]
 
 
 def _dropped(

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mimicflow.hrv.artifacts import correct_artifacts
-from mimicflow.hrv.doubt import doubtful_intervals, ectopic_beats, extra_beats, t_waves, too_close
+from mimicflow.hrv.doubt import (
+    doubtful_intervals,
+    ectopic_beats,
+    extra_beats,
+    overdue,
+    t_waves,
+    too_close,
+)
 from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.hrv.quality import average_qrs_quality
 from mimicflow.hrv.similarity import BeatShapes, whole_complexes
@@ -28,17 +35,21 @@ class JudgedBeats:
         (n_judged,) whether it is good.
     doubtful : numpy.ndarray of bool
         (n_beats - 1,) intervals that cannot be believed.
+    overdue : numpy.ndarray of bool
+        (n_beats - 1,) intervals that cannot be believed if any signal is lost in them.
     """
 
     r_peaks: np.ndarray
     quality: np.ndarray
     good: np.ndarray
     doubtful: np.ndarray
+    overdue: np.ndarray
 
     def corrected(self, sampling_rate: float) -> JudgedBeats:
         """Return beats that are put right, so that no interval is doubtful."""
         r_peaks = correct_artifacts(self.r_peaks, sampling_rate)
-        return replace(self, r_peaks=r_peaks, doubtful=np.zeros(len(r_peaks) - 1, dtype=bool))
+        none = np.zeros(len(r_peaks) - 1, dtype=bool)
+        return replace(self, r_peaks=r_peaks, doubtful=none, overdue=none)
 
 
 def judge_by_others(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessing) -> JudgedBeats:
@@ -52,7 +63,8 @@ def judge_by_others(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessi
     good = (quality >= good_index) | ectopic_beats(shapes)
     doubtful = doubtful_intervals(shapes.r_peaks[~extra], quality[~extra], ~good[~extra])
     places = shapes.aligned() if steps.align_beats else shapes.r_peaks
-    return JudgedBeats(places[~extra], quality, good, doubtful)
+    late = overdue(shapes.r_peaks[~extra])
+    return JudgedBeats(places[~extra], quality, good, doubtful, late)
 
 
 def judge_by_mean(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessing) -> JudgedBeats:
@@ -62,7 +74,8 @@ def judge_by_mean(cleaned: np.ndarray, r_peaks: np.ndarray, steps: Preprocessing
     if steps.align_beats:
         places = BeatShapes(cleaned, r_peaks, steps.sampling_rate).aligned()
     good = quality >= steps.quality.good_index
-    return JudgedBeats(places, quality, good, np.zeros(len(r_peaks) - 1, dtype=bool))
+    none = np.zeros(len(r_peaks) - 1, dtype=bool)
+    return JudgedBeats(places, quality, good, none, none)
 
 
 JUDGES: dict[str, Callable[[np.ndarray, np.ndarray, Preprocessing], JudgedBeats]] = {

@@ -13,6 +13,8 @@ SHORTEST_MISSING_S = 0.04  # that may hide the peak of a QRS complex
 SHORTEST_FLAT_S = 2.5  # longer than from one beat to the next at 24 beats per minute
 FLAT_MV = 0.01  # range of a line
 AFTER_S = 0.1  # in which an ECG that comes back may jump
+SHORTEST_HELD_S = 0.1  # of one and the same value
+UNUSUAL = 1.25  # times as long as a coarse recording holds a line in an interval of this length
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,17 @@ class LostSignal:
         (n, 2) samples: not there, a line, at the rail.
     missing_share : float
         Of all samples, also of runs that are too short to be a stretch.
+    brief_missing, held : numpy.ndarray of int
+        (n, 2) runs of any length that are missing, and those of one and the same value. Alone they
+        say little; where a beat is overdue they may hide it.
     """
 
     missing: np.ndarray
     flat: np.ndarray
     railed: np.ndarray
     missing_share: float
+    brief_missing: np.ndarray
+    held: np.ndarray
 
     @classmethod
     def of(cls, ecg: np.ndarray, sampling_rate: float) -> LostSignal:
@@ -45,14 +52,16 @@ class LostSignal:
         """
         block = max(1, int(BLOCK_S * sampling_rate))
         finite = np.isfinite(ecg)
-        missing, missing_share = runs(~finite), float(np.mean(~finite))
-        missing = missing[np.diff(missing, axis=1)[:, 0] >= SHORTEST_MISSING_S * sampling_rate]
+        brief, missing_share = runs(~finite), float(np.mean(~finite))
+        missing = brief[np.diff(brief, axis=1)[:, 0] >= SHORTEST_MISSING_S * sampling_rate]
+        held = runs(ecg[1:] == ecg[:-1]) + np.array([0, 1])
+        held = held[np.diff(held, axis=1)[:, 0] >= SHORTEST_HELD_S * sampling_rate]
         whole = ecg[: len(ecg) // block * block].reshape(-1, block)
         with np.errstate(invalid="ignore"):
             high, low = whole.max(axis=1), whole.min(axis=1)  # NaN with a sample that is missing
             still = high - low <= FLAT_MV
         if not still.any():
-            return cls(missing, missing[:0], missing[:0], missing_share)
+            return cls(missing, missing[:0], missing[:0], missing_share, brief, held)
         railed = saturated(ecg[None, :], sampling_rate)[0]
         flat = _one_line(still & ~railed[: whole.size].reshape(whole.shape).any(axis=1), low, high)
         return cls(
@@ -60,6 +69,8 @@ class LostSignal:
             flat[np.diff(flat, axis=1)[:, 0] * BLOCK_S >= SHORTEST_FLAT_S - BLOCK_S / 2] * block,
             runs(railed),
             missing_share,
+            brief,
+            held,
         )
 
     def longest_s(self, kind: str, sampling_rate: float) -> float:
@@ -76,6 +87,34 @@ class LostSignal:
         """All of them by their first sample, (n, 2)."""
         together = np.concatenate([self.missing, self.flat, self.railed])
         return together[np.argsort(together[:, 0], kind="stable")]
+
+    def may_hide_beats(self, r_peaks: np.ndarray) -> np.ndarray:
+        """Find intervals with a missing sample, or a hold that is unusual, (n_beats - 1,) bool.
+
+        Coarse recordings hold the line between any two beats, for longer where beats are further
+        apart.
+
+        Parameters
+        ----------
+        r_peaks : numpy.ndarray
+            (n_beats,) in samples of the ECG, in rising order.
+        """
+        holds = _longest_in(self.held, r_peaks)
+        usual = float(np.median(holds)) if len(holds) else 0.0
+        if usual:
+            intervals = np.diff(r_peaks)
+            longer = np.maximum(intervals - np.median(intervals), 0)
+            holds = np.where(holds > UNUSUAL * (usual + longer), holds, 0)
+        return (_longest_in(self.brief_missing, r_peaks) > 0) | (holds > 0)
+
+
+def _longest_in(found: np.ndarray, r_peaks: np.ndarray) -> np.ndarray:
+    """Length of the longest run that begins or ends in each interval, (n_beats - 1,) samples."""
+    longest = np.zeros(len(r_peaks) + 1)
+    for edge in (found[:, 0], found[:, 1] - 1):
+        place = np.searchsorted(r_peaks, edge, side="right")
+        np.maximum.at(longest, place, found[:, 1] - found[:, 0])
+    return longest[1:-1]
 
 
 def beside_lost(r_peaks: np.ndarray, lost: np.ndarray, sampling_rate: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mimicflow.ecg.records import LEADS, is_flat, read_record
+from mimicflow.ecg.saturation import saturated
 from mimicflow.errors import RecordError
 
 
@@ -399,3 +400,12 @@ def test_samples_at_the_rail_are_missing(short_lead):
 
     missing = np.isnan(record.signals) & ~np.isnan(as_it_is.signals)
     assert missing[7, 1000:1600].all() and missing.sum() == 600
+
+
+def test_a_rail_that_holds_more_than_half_of_a_lead_is_one():
+    """Its median is the rail then: the rest says where the ECG lies."""
+    ecg = np.random.default_rng(0).normal(0, 0.1, (1, 5000))
+    ecg[0, 1000:3600] = -5.0
+
+    assert saturated(ecg, 500).sum() == 2600
+    assert not saturated(np.full((1, 5000), -5.0), 500).any()  # a line is no rail

@@ -137,6 +137,69 @@ def test_a_line_of_two_seconds_and_a_half_is_left_out(ecg):
     assert epoch.measures[MEASURES.index("MaxNN")] < 1.02 * whole.measures[MEASURES.index("MaxNN")]
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.2])
+def test_beats_behind_a_short_hold_are_no_long_intervals(ecg, seconds):
+    """A line that is too short to be called flat hides beats all the same."""
+    held = ecg.copy()
+    whole = measure_epoch(ecg, RATE)
+    for beat in whole.r_peaks[[30, 120, 210, 300]]:
+        first = int(beat) - 20
+        held[first : first + int(seconds * RATE)] = held[first]
+
+    epoch = measure_epoch(held, RATE)
+
+    assert epoch.reason == "" and epoch.n_beats < whole.n_beats
+    np.testing.assert_allclose(epoch.measures[:2], whole.measures[:2], rtol=0.03)
+
+
+def test_a_beat_behind_a_few_missing_samples_is_no_long_interval(ecg):
+    """Thirty milliseconds may lie on a peak: where a beat is overdue, it did."""
+    whole = measure_epoch(ecg, RATE)
+    hidden = ecg.copy()
+    for beat in whole.r_peaks[[30, 120, 210, 300]]:
+        hidden[int(beat) - 14 : int(beat) - 5] = np.nan
+        hidden[int(beat) - 5 : int(beat) + 15] = hidden[int(beat) - 15]
+
+    epoch = measure_epoch(hidden, RATE)
+
+    assert epoch.reason == "" and epoch.n_beats < whole.n_beats
+    np.testing.assert_allclose(epoch.measures[:2], whole.measures[:2], rtol=0.03)
+
+
+def test_pauses_of_a_recording_that_holds_lines_between_all_beats_are_pauses(ecg_of):
+    """Coarse steps hold the line between beats: a longer one says nothing."""
+    intervals = np.full(400, 0.8)
+    intervals[[60, 150, 240]] = 1.5
+    beats = 0.5 + np.cumsum(intervals)
+    coarse = np.round(ecg_of(beats[beats < 299.4], noise=0) / 0.08) * 0.08
+
+    longest = measure_epoch(coarse, RATE).measures[MEASURES.index("MaxNN")]
+
+    assert longest == pytest.approx(1500, abs=30)
+
+
+def test_a_pause_in_which_something_moves_is_no_interval(ecg):
+    """A lead that swings for six seconds: neither asystole nor an RR interval of six seconds."""
+    swings = ecg.copy()
+    time = np.arange(6 * RATE) / RATE
+    swings[100 * RATE : 106 * RATE] = 0.25 * np.sin(2 * np.pi * 0.8 * time)
+
+    epoch = measure_epoch(swings, RATE)
+
+    assert epoch.reason == "" and np.diff(epoch.r_peaks).max() > 6 * RATE
+    assert epoch.measures[MEASURES.index("MaxNN")] < 1000
+
+
+def test_lost_signal_beside_a_slow_rhythm_is_no_asystole(ecg_of):
+    """Of 4.8 s without a beat, the one second in which it came was not recorded."""
+    beats = 0.5 + np.cumsum(np.full(130, 2.4))
+    slow = ecg_of(beats[beats < 299.4], noise=0.01)
+    middle = int(beats[50] * RATE)
+    slow[middle - int(0.4 * RATE) : middle + int(0.6 * RATE)] = np.nan
+
+    assert measure_epoch(slow, RATE).reason != "asystole"
+
+
 def test_four_seconds_at_the_rail(ecg):
     railed = ecg.copy()
     railed[5000 : 5000 + 4 * RATE] = 5.0
