@@ -187,13 +187,14 @@ def _measure_beats(
     """
     rate, rule = steps.sampling_rate, steps.quality
     stretches = lost.stretches() * rate / sampling_rate
-    silent = _pauses(cleaned, r_peaks, stretches, rate)
-    if True in silent:
+    if _is_asystole(cleaned, r_peaks, stretches, rate):
         return _dropped("asystole", r_peaks)
     if len(r_peaks) < max(FEWEST_BEATS, rule.min_rate * len(cleaned) / rate / 60):
         return _dropped("fibrillation" if fibrillates(cleaned, rate) else "few_beats", r_peaks)
     beats = JUDGES[rule.method](cleaned, r_peaks, steps)
-    if (silent or is_fast(beats.r_peaks, rate)) and fibrillates(cleaned, rate):
+    # Of an oscillation all, some or none of the waves may be taken for beats.
+    suspected = is_fast(beats.r_peaks, rate) or beats.overdue.any()
+    if suspected and fibrillates(cleaned, rate):
         return _dropped("fibrillation", r_peaks)
     share = float(np.mean(beats.good)) if len(beats.good) else 0.0
     if not share > rule.good_share:
@@ -223,14 +224,14 @@ def _too_much_lost(lost: LostSignal, n: int, sampling_rate: float, rule: Quality
     return ""
 
 
-def _pauses(cleaned: np.ndarray, r_peaks: np.ndarray, lost: np.ndarray, rate: float) -> list[bool]:
-    """Say of each pause of four seconds, lost signal not counted, whether nothing moves in it."""
+def _is_asystole(cleaned: np.ndarray, r_peaks: np.ndarray, lost: np.ndarray, rate: float) -> bool:
+    """Whether the heart pauses for four seconds in a signal that is there, and shows it."""
     height = float(np.median(np.abs(cleaned[r_peaks]))) if len(r_peaks) else np.inf
     known = np.sort(np.concatenate([r_peaks, lost.ravel()]))
-    return [
+    return any(
         is_still(cleaned[first:end], rate, height)
         for first, end in pauses(known, len(cleaned), rate)
-    ]
+    )
 
 
 def _dropped(

@@ -229,6 +229,19 @@ def test_a_fibrillation_is_what_the_patient_has(ecg, hertz, seconds):
     assert measure_epoch(fibrillating, RATE).reason == "fibrillation"
 
 
+@pytest.mark.parametrize("hertz", [3.0, 4.0, 5.0, 6.0])
+@pytest.mark.parametrize("height", [0.1, 0.15, 0.2])
+def test_a_fibrillation_of_which_few_waves_look_like_beats_is_one(ecg_of, hertz, height):
+    intervals = 0.8 + 0.04 * np.sin(np.arange(400))
+    beats = 0.5 + np.cumsum(intervals)
+    made = ecg_of(beats[beats < 299.4], noise=0.01)
+    time = np.arange(30 * RATE) / RATE
+    waves = height * np.sin(2 * np.pi * (hertz * time + 0.4 * np.sin(2 * np.pi * 0.3 * time)))
+    made[100 * RATE : 130 * RATE] = waves
+
+    assert measure_epoch(made, RATE).reason == "fibrillation"
+
+
 def test_gaps_of_seconds(ecg):
     broken = ecg.copy()
     broken[1000 : 1000 + 3 * RATE] = np.nan
