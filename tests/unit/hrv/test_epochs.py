@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import wfdb
 
 from mimicflow.ecg.clean import resample
 from mimicflow.errors import ConfigError, InputError
@@ -315,3 +316,22 @@ def test_not_a_row_of_numbers(ecg):
 def test_rates_too_low(rates):
     with pytest.raises(ConfigError, match="too low"):
         measure_epoch(np.zeros(N), rates[0], replace(Preprocessing(), sampling_rate=rates[1]))
+
+
+@pytest.mark.parametrize(
+    ("record", "lead"),
+    [
+        ("mitdb/100", "MLII"),
+        ("mitdb/121", "MLII"),
+        ("mitdb/202", "MLII"),
+        ("mimicdb/03700181", "MCL1"),
+    ],
+)
+def test_every_epoch_of_a_good_real_recording_is_kept(shared_data, record, lead):
+    """By the published rule, one of these twenty."""
+    path = str(shared_data / "ecg-long" / record)
+    samples = wfdb.rdrecord(path, channel_names=[lead], smooth_frames=True)
+    n = 300 * samples.fs
+    epochs = [samples.p_signal[at : at + n, 0] for at in range(0, samples.sig_len - n + 1, n)]
+    assert len(epochs) == (2 if record.startswith("mimicdb") else 6)
+    assert [measure_epoch(epoch, samples.fs).reason for epoch in epochs] == [""] * len(epochs)
