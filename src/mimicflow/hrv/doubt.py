@@ -138,5 +138,6 @@ def _blurred(quality: np.ndarray) -> np.ndarray:
 
 
 def _running_median(values: np.ndarray) -> np.ndarray:
-    padded = np.pad(values, NEIGHBOURS // 2, mode="edge")
+    # Reflected: an odd value at an end would be usual, if it were repeated.
+    padded = np.pad(values, NEIGHBOURS // 2, mode="reflect")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)

@@ -21,7 +21,7 @@ from mimicflow.hrv.measures import MEASURES, hrv_measures
 from mimicflow.hrv.peaks import find_r_peaks
 from mimicflow.hrv.preprocessing import Preprocessing, Quality
 from mimicflow.hrv.quality import FEWEST_BEATS
-from mimicflow.hrv.without_beats import PAUSE_S, fibrillates, is_fast, is_still, pauses
+from mimicflow.hrv.without_beats import fibrillates, is_fast, is_still, moving_pauses, pauses
 
 SHORTEST_S = 4.0  # below, NeuroKit2 cuts no beats either
 REASONS = {
@@ -202,9 +202,8 @@ def _measure_beats(
         return _dropped(reason, r_peaks, beats.quality, share)
     if steps.correct_artifacts:
         beats = beats.corrected(rate)
-    # In a pause that is no asystole something moves: it may hide beats, too.
     hiding = lost.may_hide_beats(beats.r_peaks * sampling_rate / rate)
-    hiding |= np.diff(beats.r_peaks) >= PAUSE_S * rate
+    hiding |= moving_pauses(cleaned, beats.r_peaks, rate)
     broken = beats.doubtful | spans_lost(beats.r_peaks, stretches) | (beats.overdue & hiding)
     intervals = Intervals.between(beats.r_peaks, rate, broken)
     measures = hrv_measures(intervals, steps.equal_below_ms)

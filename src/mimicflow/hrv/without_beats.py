@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 PAUSE_S = 4.0  # without a beat: an asystole, as monitors count it
+MOVING_PAUSE_S = 2.0  # that holds a whole second away from the beats at its ends
 STILL_MV = 0.1  # range of one second without a beat
 STILL_TO_BEAT = 0.25  # the same, to the height of beats
 WINDOW_S = 4.0
@@ -55,6 +56,21 @@ def is_still(cleaned: np.ndarray, sampling_rate: float, beat_mv: float) -> bool:
         return False
     ranges = np.ptp(seconds, axis=1)
     return bool(np.quantile(ranges, 0.9) <= min(STILL_MV, STILL_TO_BEAT * beat_mv))
+
+
+def moving_pauses(cleaned: np.ndarray, r_peaks: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Find pauses in which something moves, beats of a lead that fades for instance.
+
+    (n_beats - 1,) bool, of two seconds and more; parameters as of `is_still`, R peaks may lie
+    between samples.
+    """
+    places = np.rint(r_peaks).astype(np.int64)
+    moving = np.diff(places) >= MOVING_PAUSE_S * sampling_rate
+    height = float(np.median(np.abs(cleaned[places]))) if len(places) else np.inf
+    for pause in np.flatnonzero(moving):
+        between = cleaned[places[pause] : places[pause + 1]]
+        moving[pause] = not is_still(between, sampling_rate, height)
+    return moving
 
 
 def fibrillates(cleaned: np.ndarray, sampling_rate: float) -> bool:

@@ -335,3 +335,16 @@ def test_every_epoch_of_a_good_real_recording_is_kept(shared_data, record, lead)
     epochs = [samples.p_signal[at : at + n, 0] for at in range(0, samples.sig_len - n + 1, n)]
     assert len(epochs) == (2 if record.startswith("mimicdb") else 6)
     assert [measure_epoch(epoch, samples.fs).reason for epoch in epochs] == [""] * len(epochs)
+
+
+@pytest.mark.parametrize("first", [100, 296])
+def test_beats_of_a_lead_that_fades_are_no_pause(ecg_of, first):
+    """Beats a sixth as high are not found; also where the last interval hides them."""
+    beats = np.arange(0.5, 299.6, 0.8) + np.random.default_rng(0).uniform(0, 0.03, 374)
+    faint = (beats > first) & (beats < first + 2.4)
+    ecg = ecg_of(beats[~faint]) + ecg_of(beats[faint], 0) / 6
+
+    measured = measure_epoch(ecg, RATE)
+
+    assert measured.n_beats == len(beats) - faint.sum() and measured.reason == ""
+    assert measured.measures[MEASURES.index("SDNN")] < 20

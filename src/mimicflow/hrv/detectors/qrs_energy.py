@@ -99,7 +99,8 @@ def _overdue(chosen: np.ndarray, places: np.ndarray, relative: np.ndarray) -> np
     intervals = np.diff(places[chosen])
     if len(intervals) < NEIGHBOURS:
         return chosen[:0]
-    padded = np.pad(intervals, NEIGHBOURS // 2, mode="edge")
+    # Reflected: an odd interval at an end would be usual, if it were repeated.
+    padded = np.pad(intervals, NEIGHBOURS // 2, mode="reflect")
     usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)
     found = []
     for number in np.flatnonzero(intervals > OVERDUE * usual):
