@@ -14,7 +14,7 @@ HIDDEN = "hidden"
 
 
 class ShownSets:
-    """The sets of rows that readers are told the size of, none of which gives away a few patients.
+    """The sets of rows of which readers see the size, none of which gives away a few patients.
 
     Of two sets, readers can work out how many rows are in one only or, where the two together are
     a third, in both: each of these parts is of nobody, or of as many as the smallest cell.
@@ -32,7 +32,7 @@ class ShownSets:
         self._sets: list[np.ndarray] = []
 
     def may_be(self, *sets: ArrayLike) -> bool:
-        """Return whether the sizes of all these sets (bool, of each row) may be told."""
+        """Return whether the sizes of all these sets (bool, of each row) may be shown."""
         known = list(self._sets)
         for found in (np.asarray(rows, dtype=bool) for rows in sets):
             parts = [found]
