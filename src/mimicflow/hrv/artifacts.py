@@ -55,7 +55,7 @@ def correct_artifacts(r_peaks: np.ndarray, sampling_rate: float) -> np.ndarray:
     """
     artifacts = find_artifacts(r_peaks, sampling_rate)
     corrected = _corrected(r_peaks, artifacts)
-    while len(further := find_artifacts(corrected, sampling_rate)) < len(artifacts):
+    while artifacts and len(further := find_artifacts(corrected, sampling_rate)) < len(artifacts):
         artifacts, corrected = further, _corrected(corrected, further)
     return corrected
 

@@ -193,8 +193,8 @@ def _measure_beats(
         return _dropped("fibrillation" if fibrillates(cleaned, rate) else "few_beats", r_peaks)
     beats = JUDGES[rule.method](cleaned, r_peaks, steps)
     # Of an oscillation all, some or none of the waves may be taken for beats.
-    suspected = is_fast(beats.r_peaks, rate) or beats.overdue.any()
-    if suspected and fibrillates(cleaned, rate):
+    suspected = None if is_fast(beats.r_peaks, rate) else beats.spans(beats.overdue)
+    if fibrillates(cleaned, rate, suspected):
         return _dropped("fibrillation", r_peaks)
     share = float(np.mean(beats.good)) if len(beats.good) else 0.0
     if not share > rule.good_share:

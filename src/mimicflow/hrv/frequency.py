@@ -7,8 +7,9 @@ half-overlapping halves (Hann), its highest density set to 1, areas of bands by 
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
+from scipy.fft import rfftfreq
 from scipy.interpolate import PPoly, make_interp_spline
+from scipy.signal import ZoomFFT
 from scipy.signal.windows import hann
 
 from mimicflow.hrv.intervals import Intervals
@@ -22,6 +23,7 @@ BANDS_HZ = {
     "VHF": (0.4, 0.5),
 }
 HIGHEST_HZ = 0.5
+FASTEST_HZ = 5.0  # beyond half the rate of any heart: the highest density lies below
 
 
 def frequency_measures(intervals: Intervals) -> dict[str, float]:
@@ -75,10 +77,13 @@ def _spectrum(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     length = min(int(2 / lowest * INTERPOLATION_HZ), int(n / 2))  # two periods of the lowest one
     hop = length - length // 2
     windows = np.lib.stride_tricks.sliding_window_view(values - np.mean(values), length)[::hop]
-    transformed = fft.rfft(windows * hann(length, sym=False), n=2 * length)
+    # Padded to twice the length, of which only what is low is computed: it may be a prime number.
+    frequencies = rfftfreq(2 * length, 1 / INTERPOLATION_HZ)
+    frequencies = frequencies[frequencies < FASTEST_HZ]
+    transform = ZoomFFT(length, [0, len(frequencies) / (2 * length)], m=len(frequencies), fs=1.0)
+    transformed = transform(windows * hann(length, sym=False))
     power = np.mean(transformed.real**2 + transformed.imag**2, axis=0)
-    power[1:-1] *= 2  # the negative frequencies; there is one of 0 Hz and of the highest
-    frequencies = fft.rfftfreq(2 * length, 1 / INTERPOLATION_HZ)
+    power[1:] *= 2  # the negative frequencies; there is one of 0 Hz
     wanted = (frequencies >= lowest) & (frequencies <= HIGHEST_HZ)
     return frequencies[wanted], power[wanted] / power.max()
 

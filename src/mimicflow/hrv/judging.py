@@ -45,6 +45,10 @@ class JudgedBeats:
     doubtful: np.ndarray
     overdue: np.ndarray
 
+    def spans(self, intervals: np.ndarray) -> np.ndarray:
+        """Return where some intervals (n_beats - 1,) begin and end, (n, 2) samples."""
+        return np.column_stack([self.r_peaks[:-1], self.r_peaks[1:]])[intervals]
+
     def corrected(self, sampling_rate: float) -> JudgedBeats:
         """Return beats that are put right, so that no interval is doubtful."""
         r_peaks = correct_artifacts(self.r_peaks, sampling_rate)

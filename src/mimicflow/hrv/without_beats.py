@@ -73,7 +73,7 @@ def moving_pauses(cleaned: np.ndarray, r_peaks: np.ndarray, sampling_rate: float
     return moving
 
 
-def fibrillates(cleaned: np.ndarray, sampling_rate: float) -> bool:
+def fibrillates(cleaned: np.ndarray, sampling_rate: float, near: np.ndarray | None = None) -> bool:
     """Whether eight seconds in a row oscillate as the ventricles do when they fibrillate.
 
     Parameters
@@ -82,28 +82,43 @@ def fibrillates(cleaned: np.ndarray, sampling_rate: float) -> bool:
         (n,) mV, finite.
     sampling_rate : float
         Hz.
+    near : numpy.ndarray, optional
+        (n, 2) first and last samples of stretches: what is more than eight seconds away from all
+        of them is not looked at.
     """
+    if near is not None and not len(near):
+        return False
     width = max(1, int(SMOOTHING_S * sampling_rate))
     smooth = uniform_filter1d(cleaned, width, mode="nearest")
     length, step = int(WINDOW_S * sampling_rate), int(STEP_S * sampling_rate)
     if len(smooth) < length:
         return False
     windows = np.lib.stride_tricks.sliding_window_view(smooth, length)[::step]
-    oscillates = np.array([_oscillates(window, sampling_rate) for window in windows])
+    numbers = np.arange(len(windows))
+    if near is not None:
+        first, away = step * numbers[:, None], FIBRILLATION_S * sampling_rate
+        close = (first <= near[:, 1] + away) & (first + length >= near[:, 0] - away)
+        numbers = np.flatnonzero(close.any(axis=1))
+    oscillates = np.zeros(len(windows), dtype=bool)
+    oscillates[numbers] = _oscillates(windows[numbers], sampling_rate)
     edges = np.flatnonzero(np.diff(oscillates, prepend=False, append=False))
     longest = np.max(edges[1::2] - edges[::2], initial=0)
     return bool((longest - 1) * STEP_S + WINDOW_S >= FIBRILLATION_S and longest > 0)
 
 
-def _oscillates(window: np.ndarray, sampling_rate: float) -> bool:
-    centred = window - window.mean()
-    if np.ptp(centred) < FIBRILLATION_MV:
-        return False
+def _oscillates(windows: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Whether the voltage of each window is the opposite half a period later, (n_windows,) bool."""
+    oscillates = np.ptp(windows, axis=1) >= FIBRILLATION_MV
+    centred = windows - windows.mean(axis=1, keepdims=True)
     # Half a mean period, in samples: pi times the share of voltage to its change.
-    half = np.pi * np.abs(centred[1:]).sum() / np.abs(np.diff(centred)).sum()
-    low, high = FIBRILLATION_HZ
-    if not low <= sampling_rate / (2 * half) <= high:
-        return False
-    lag = round(half)
-    now, then = centred[lag:], centred[:-lag]
-    return bool(np.abs(now + then).sum() <= LEAKAGE * (np.abs(now) + np.abs(then)).sum())
+    change = np.abs(np.diff(windows, axis=1)).sum(axis=1)
+    voltage = np.abs(centred[:, 1:]).sum(axis=1)
+    half = np.pi * np.divide(voltage, change, out=np.full(len(change), np.inf), where=change > 0)
+    low, high = (sampling_rate / (2 * hertz) for hertz in reversed(FIBRILLATION_HZ))
+    oscillates &= (half >= low) & (half <= high)
+    for number in np.flatnonzero(oscillates):
+        lag = round(half[number])
+        now, then = centred[number, lag:], centred[number, :-lag]
+        leakage = np.abs(now + then).sum() / (np.abs(now) + np.abs(then)).sum()
+        oscillates[number] = leakage <= LEAKAGE
+    return oscillates
