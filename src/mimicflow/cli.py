@@ -9,19 +9,13 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mimicflow import __version__
-from mimicflow.errors import ConfigError, InputError, MimicflowError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from mimicflow.arrest.model_folder import ArrestModel
-    from mimicflow.bedside.recording import BeatRecording, EcgRecording
+from mimicflow.errors import ConfigError, MimicflowError
 
 
 class _Commands(TyperGroup):
@@ -229,160 +223,7 @@ def score(
     A model of both looks for vital signs beside the record too (<record>n, or
     <record>.numerics.parquet); where there are none, their features are missing.
     """
-    from mimicflow.arrest.features import of_vital_signs  # noqa: PLC0415
-    from mimicflow.arrest.history import numerics_of  # noqa: PLC0415
-    from mimicflow.arrest.model_folder import load_model  # noqa: PLC0415
-    from mimicflow.arrest.score import score_recording, strip_of_highest  # noqa: PLC0415
-    from mimicflow.arrest.score_figure import draw_scores  # noqa: PLC0415
-    from mimicflow.bedside.open_recording import open_recording  # noqa: PLC0415
-    from mimicflow.bedside.recording import BeatRecording  # noqa: PLC0415
-    from mimicflow.running.writing import write_csv  # noqa: PLC0415
+    from mimicflow.arrest.scoring.record import score_record  # noqa: PLC0415
 
-    path = _record_path(record)
-    _make_folder(output)
-    fitted = load_model(model).judging_by(quality, detector)
-    recording = open_recording(path.parent, path.name, lead)
-    of_beats = isinstance(recording, BeatRecording)
-    if of_beats and (lead or quality or detector):
-        raise ConfigError(
-            f"{path.name} holds beats, no samples: there is no lead, rule or detector to choose",
-            remedy="leave --lead, --quality and --detector out",
-        )
-    wrong = recording.wrong_segments()
-    recording = recording.without(wrong)
-    table, figure = (output / f"{_name_of_scores(path.name)}{kind}" for kind in (".csv", ".png"))
-    _check_free(table)
-    needing = of_vital_signs(fitted.features)
-    numerics = numerics_of(path.parent, path.name) if needing else None
-    scores = score_recording(recording, fitted, numerics)
-    write_csv(scores.astype({"alarm": "int64"}), table)
-    strip = strip_of_highest(recording, scores, fitted)
-    draw_scores(scores, fitted, table.stem, figure, strip, of_beats=of_beats)
-    for line in _summary(scores, fitted, recording):
+    for line in score_record(record, model, output, lead=lead, quality=quality, detector=detector):
         typer.echo(line)
-    if needing:
-        typer.echo(_vital_signs(numerics, fitted, needing, recording))
-    if wrong:
-        typer.echo(f"Segments that are not as their headers say, and were not read: {len(wrong)}")
-    typer.echo(f"Table: {table}\nFigure: {figure}")
-
-
-def _vital_signs(
-    numerics: pd.DataFrame | None,
-    model: ArrestModel,
-    needing: list[str],
-    recording: EcgRecording | BeatRecording,
-) -> str:
-    """Return what is printed of the vital signs, which these features of a model need."""
-    if numerics is not None and recording.start_time is not None:
-        first, last = numerics["time"].min(), numerics["time"].max()
-        return f"Vital signs: {len(numerics)} rows, {first:%Y-%m-%d %H:%M} to {last:%H:%M}"
-    why = "none that can be read beside the record"
-    if numerics is not None:
-        why = "not used, since the record does not say when it begins"
-    n = len(needing)
-    return f"Vital signs: {why}; {n} of {len(model.features)} features of the model are missing."
-
-
-def _record_path(record: str) -> Path:
-    """Return a record as it is opened: a file, or a header without its ending."""
-    path = Path(record.removesuffix(".hea"))
-    if path.name in ("", ".."):
-        raise InputError(
-            f"{record!r} is no record", remedy="give the name of a header, without .hea"
-        )
-    if path.suffix.lower() in (".dat", ".mat"):
-        raise InputError(
-            "holds samples only, not what they mean",
-            file=record,
-            remedy=f"give the name of its header, without .hea: {path.with_suffix('')}",
-        )
-    return path
-
-
-def _name_of_scores(record: str) -> str:
-    """Return what table and figure of a record are called; never what the record itself is."""
-    from mimicflow.bedside.recording import BEAT_TABLE, stem_of  # noqa: PLC0415
-
-    stem = stem_of(record)
-    return f"{stem}_scores" if record.lower().endswith(BEAT_TABLE) else stem
-
-
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{output} cannot be made a folder ({error.strerror})",
-            remedy="give --output a folder that can be written",
-        ) from error
-
-
-def _check_free(table: Path) -> None:
-    """Refuse to write scores over a table of another kind, such as samples beside their record."""
-    from mimicflow.arrest.score import DTYPES  # noqa: PLC0415
-
-    if table.is_file():
-        with table.open(encoding="utf-8", errors="replace") as lines:
-            if lines.readline().rstrip() != ",".join(DTYPES):
-                raise ConfigError(
-                    f"{table} is there, and no table of scores",
-                    remedy="give --output another folder",
-                )
-
-
-def _summary(
-    scores: pd.DataFrame, model: ArrestModel, recording: EcgRecording | BeatRecording
-) -> list[str]:
-    """Return what is printed of the scores of a recording."""
-    from mimicflow.arrest.hrv_features import EPOCH_REASONS  # noqa: PLC0415
-    from mimicflow.bedside.recording import BeatRecording  # noqa: PLC0415
-
-    hours = recording.n_samples / recording.sampling_rate / 3600
-    if isinstance(recording, BeatRecording):
-        what, advice = f"{len(recording.beats.places)} beats, no samples", "Look at the beats."
-    else:
-        what = f"lead {recording.lead}, {recording.sampling_rate:g} Hz"
-        advice = "Look at the ECG; another lead (--lead) may be better."
-    lines = [
-        f"Recording: {hours:.2f} h, {what}",
-        f"Epochs of {model.epoch_minutes:g} min: {len(scores)}",
-    ]
-    counts = scores["reason"].value_counts()
-    for reason, text in EPOCH_REASONS.items():
-        if reason == "" or counts.get(reason, 0):
-            label = "kept" if reason == "" else f"dropped, {reason}: {text}"
-            lines.append(f"  {counts.get(reason, 0):5d}  {label}")
-    known = scores["probability"].dropna()
-    if known.empty:
-        most = EPOCH_REASONS[counts.idxmax()]
-        lines.append(f"No epoch gives a probability. Most were dropped for this: {most}. {advice}")
-    else:
-        highest = scores.loc[known.idxmax()]
-        lines += [
-            f"Highest probability: {highest['probability']:.4f}, "
-            f"for the epoch that ends {highest['time_s'] / 3600:.2f} h after the first sample",
-            f"Epochs at or above the threshold of {model.threshold:.4f} "
-            f"({model.threshold_name}): {int(scores['alarm'].sum())}",
-            _whose_probability(model, highest["probability"]),
-        ]
-    if model.synthetic:
-        lines.append("The model was fitted on SYNTHETIC DATA, not on patients: not for any care.")
-    return lines
-
-
-def _whose_probability(model: ArrestModel, highest: float) -> str:
-    """Return how frequent arrests are where the probabilities hold, and what they are elsewhere."""
-    import numpy as np  # noqa: PLC0415
-
-    from mimicflow.arrest.ward.weights import moved  # noqa: PLC0415
-
-    if not model.prevalence:
-        return "How frequent arrests were where the model was fitted is not known: fit it again."
-    sample, monitored = (model.prevalence[name] for name in ("sample", "monitored"))
-    (there,) = moved(np.array([highest]), sample, monitored)
-    return (
-        "Probabilities are those of the model's sample (the day before each arrest, a random day "
-        f"of other stays), in which an arrest follows {sample:.2%} of the epochs. Of all time that "
-        f"was monitored it follows {monitored:.2%}: there the highest probability is {there:.4f}."
-    )

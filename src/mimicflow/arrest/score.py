@@ -13,9 +13,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from mimicflow.arrest.features import BOTH, HRV, feature_names
-from mimicflow.arrest.history import History
 from mimicflow.arrest.hrv_features import UNREAD, measure_part
 from mimicflow.arrest.model_folder import ArrestModel
+from mimicflow.arrest.scoring.history import History
 from mimicflow.bedside.recording import BeatRecording, EcgRecording
 from mimicflow.errors import CheckpointError, ConfigError, InputError, RecordError
 from mimicflow.hrv.beats import Beats
@@ -53,8 +53,8 @@ class EpochScorer:
     start_time : pandas.Timestamp, optional
         Time of the first sample.
     numerics : pandas.DataFrame, optional
-        Vital signs for a model of both, as `mimicflow.arrest.history.numerics_of` returns them.
-        What is later than an epoch is not looked at. Without them, or without ``start_time``,
+        Vital signs for a model of both, as `mimicflow.arrest.scoring.history.numerics_of` returns
+        them. What is later than an epoch is not looked at. Without them, or without ``start_time``,
         vital features are missing.
 
     Raises

@@ -20,7 +20,7 @@ from mimicflow.arrest.score import (
     score_recording,
     strip_of_highest,
 )
-from mimicflow.arrest.score_figure import draw_scores
+from mimicflow.arrest.scoring.figure import draw_scores
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.hrv.epochs import measure_beats, measure_epoch

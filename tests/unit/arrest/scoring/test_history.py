@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mimicflow.arrest.features import BOTH, add_slopes, feature_names
-from mimicflow.arrest.history import History, numerics_of
 from mimicflow.arrest.hrv_features import measure_hrv
 from mimicflow.arrest.model_folder import ArrestModel, load_model
 from mimicflow.arrest.score import EpochScorer, score_ecg, score_recording
+from mimicflow.arrest.scoring.history import History, numerics_of
 from mimicflow.arrest.vital_features import measure_vitals
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.cli import app
