@@ -6,14 +6,13 @@ are PyTorch's count.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mimicflow.errors import ConfigError, InputError
+from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.figures.canvas import GREY, VERMILION, figure_file
 from mimicflow.evaluation.figures.performance import (
@@ -27,6 +26,7 @@ from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
 from mimicflow.reference import reference
+from mimicflow.running.own_files import read_field
 from mimicflow.running.writing import write_csv
 
 Run = tuple[str, str]
@@ -139,17 +139,13 @@ def _training(repeats: str | Path) -> dict[str, object]:
 
 def _times(run: Run, path: str | Path) -> pd.DataFrame:
     """Return how long each repeat of a model was trained."""
-    try:
-        seconds = json.loads(Path(path).read_text(encoding="utf-8"))["train_seconds"]
-        repeats = dict(enumerate(map(float, seconds), start=1))
-        if not repeats:
-            raise ValueError("no repeat")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            "does not give the train_seconds of any repeat",
-            file=path,
-            remedy="run the training of this model again",
-        ) from error
+    seconds = read_field(
+        path,
+        lambda log: [float(log["train_seconds"][0]), *map(float, log["train_seconds"][1:])],
+        "does not give the train_seconds of any repeat",
+        "run the training of this model again",
+    )
+    repeats = dict(enumerate(seconds, start=1))
     protocol, model = run
     table = pd.Series(repeats, name="train_seconds").rename_axis("repeat").reset_index()
     return table.assign(protocol=protocol, model=model)[TIME_COLUMNS]

@@ -11,13 +11,16 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mimicflow.errors import InputError
 from mimicflow.running.origin import BUILT, MADE, MODULES
+
+T = TypeVar("T")
 
 _REMEDY = "delete it, then run the same command again: it is made anew"
 _MARK = b"PAR1"
@@ -113,6 +116,29 @@ def _fault(file: Path) -> str:
     if file.suffix in _LINES:
         return "" if _last(file, 1) == b"\n" else "its last line has no end"
     return ""
+
+
+def read_field(file: str | Path, take: Callable[[Any], T], message: str, remedy: str) -> T:
+    """Take a value out of a JSON file that the workflow has made.
+
+    Parameters
+    ----------
+    file : path-like
+        The file.
+    take : callable
+        Takes the value out of its content.
+    message, remedy : str
+        What is wrong with the file if that fails, and what to do.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or no JSON, or has no such value.
+    """
+    try:
+        return take(json.loads(Path(file).read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(message, file=file, remedy=remedy) from error
 
 
 def _fault_of_array(file: Path, size: int) -> str:

@@ -6,7 +6,6 @@ patients.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.arrest.results.ringing import Stays
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
+from mimicflow.running.own_files import read_field
 from mimicflow.running.writing import write_csv
 
 SILENCES = (0, 30, 120)
@@ -133,14 +133,12 @@ def read_threshold(path: str | Path, rule: str) -> float:
     InputError
         A file that is missing or no JSON, or has no number for the rule.
     """
-    try:
-        threshold = float(json.loads(Path(path).read_text(encoding="utf-8"))["threshold"][rule])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"does not name a threshold {rule!r}",
-            file=path,
-            remedy="train the model again with the specificity of the evaluation",
-        ) from error
+    threshold = read_field(
+        path,
+        lambda model: float(model["threshold"][rule]),
+        f"does not name a threshold {rule!r}",
+        "train the model again with the specificity of the evaluation",
+    )
     if np.isnan(threshold):
         raise InputError(
             f"the threshold {rule!r} is not a number",

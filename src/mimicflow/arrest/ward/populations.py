@@ -6,7 +6,6 @@ that nobody looked at, arrests are rarer, and the same probability is too high.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,10 @@ from mimicflow.arrest.results.horizon_scores import (
 )
 from mimicflow.arrest.results.horizons import threshold_rule
 from mimicflow.arrest.ward.weights import POPULATIONS, epoch_weights, moved
-from mimicflow.errors import InputError
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import WeightedScores
 from mimicflow.evaluation.study import Study
+from mimicflow.running.own_files import read_field
 from mimicflow.running.writing import write_csv
 
 POPULATION_SCORES = (
@@ -121,15 +120,12 @@ def read_prevalences(path: str | Path) -> dict[str, float]:
     InputError
         A file that is missing or no JSON, or does not name them.
     """
-    try:
-        named = json.loads(Path(path).read_text(encoding="utf-8"))["prevalence"]
-        return {population: float(named[population]) for population in POPULATIONS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            "does not name the prevalences of the model's development patients",
-            file=path,
-            remedy="fit the model again",
-        ) from error
+    return read_field(
+        path,
+        lambda model: {name: float(model["prevalence"][name]) for name in POPULATIONS},
+        "does not name the prevalences of the model's development patients",
+        "fit the model again",
+    )
 
 
 def _scores(
