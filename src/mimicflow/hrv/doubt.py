@@ -8,6 +8,7 @@ pause, is ectopic, and a long interval is a pause; where they are blurred, both 
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from mimicflow.hrv.similarity import BeatShapes
 
@@ -138,6 +139,5 @@ def _blurred(quality: np.ndarray) -> np.ndarray:
 
 
 def _running_median(values: np.ndarray) -> np.ndarray:
-    # Reflected: an odd value at an end would be usual, if it were repeated.
-    padded = np.pad(values, NEIGHBOURS // 2, mode="reflect")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)
+    # Mirrored: an odd value at an end would be usual, if it were repeated.
+    return np.asarray(median_filter(values, NEIGHBOURS, mode="mirror"))

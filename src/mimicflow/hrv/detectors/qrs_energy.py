@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import signal
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import median_filter, uniform_filter1d
 
 BAND_HZ = (8.0, 20.0)
 WINDOW_S = 0.1
@@ -68,9 +68,7 @@ def _level(energy: np.ndarray, sampling_rate: float, places: np.ndarray) -> np.n
     block = int(BLOCK_S * sampling_rate)
     n_blocks = max(1, len(energy) // block)
     heights = energy[: n_blocks * block].reshape(n_blocks, -1).max(axis=1)
-    around = BLOCKS // 2
-    padded = np.pad(heights, around, mode="reflect" if n_blocks > around else "edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, BLOCKS), axis=1)
+    usual = median_filter(heights, BLOCKS, mode="mirror")
     least = max(LEAST_LEVEL * float(np.median(heights)), LEAST_LEVEL_MV)
     centres = (np.arange(n_blocks) + 0.5) * block
     return np.interp(places, centres, np.maximum(usual, least))
@@ -99,9 +97,8 @@ def _overdue(chosen: np.ndarray, places: np.ndarray, relative: np.ndarray) -> np
     intervals = np.diff(places[chosen])
     if len(intervals) < NEIGHBOURS:
         return chosen[:0]
-    # Reflected: an odd interval at an end would be usual, if it were repeated.
-    padded = np.pad(intervals, NEIGHBOURS // 2, mode="reflect")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS), axis=1)
+    # Mirrored: an odd interval at an end would be usual, if it were repeated.
+    usual = median_filter(intervals, NEIGHBOURS, mode="mirror")
     found = []
     for number in np.flatnonzero(intervals > OVERDUE * usual):
         first, last = chosen[number] + 1, chosen[number + 1]
