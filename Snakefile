@@ -8,11 +8,9 @@ min_version("9.25")
 configfile: "config.yaml"
 
 
-include: "rules/start.smk"  # the configuration and the place, looked at before all else
-include: "rules/common.smk"
-include: "rules/raw.smk"
-include: "rules/synthetic.smk"  # a hospital to run on without credentials
+include: "rules/common.smk"  # the configuration and the place, looked at before all else
 include: "rules/ingest.smk"  #    raw CSV  -> typed Parquet shards, checked
+include: "rules/synthetic.smk"  # a hospital to run on without credentials
 include: "rules/ecg.smk"  #       WFDB     -> clean waveform store -> pretrained encoder
 include: "rules/admission_cohort.smk"  # shards -> who, when, what happened
 include: "rules/admission_features.smk"  # shards -> what was known by then
@@ -27,6 +25,7 @@ include: "rules/arrest_models.smk"  # features -> cardiac arrest within a day
 include: "rules/arrest_results.smk"  # hour by hour, alarm by alarm, side by side
 include: "rules/evaluation.smk"  # every system: scored, compared, calibrated
 include: "rules/admission_explanations.smk"  # what drives a prediction, what a defect is worth
+include: "rules/audit.smk"  #    could a prediction have seen what it should not?
 include: "rules/report.smk"  #    what a reader opens
 
 
@@ -55,6 +54,12 @@ rule evaluation:
     """Everything that `make report` builds: cross-validations, explanations, prices, the page."""
     input:
         EVALUATION_FILES,
+
+
+rule audit:
+    """Could a prediction have seen what it should not? Every check of every system, and their page."""
+    input:
+        "results/audit.html",
 
 
 rerun_by_content(workflow.rules)  # changed code reruns what uses it; all rules are known here

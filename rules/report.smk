@@ -76,6 +76,7 @@ EVALUATION = [
             "selected_features",
         ],
     ),
+    *AUDIT_FILES,
     *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]
 # All that is cross-validated, explained, priced and written up.

@@ -20,7 +20,7 @@ TEXTS = {
     "labels": Path(__file__).parent / "labels.csv",
 }
 # Fields that are no table of the folder.
-_PLACED_OTHERWISE = {"protocols", "models", "flow", "times", "ecgs"}
+_PLACED_OTHERWISE = {"protocols", "models", "flow", "times", "ecgs", "audit"}
 
 
 # A file that only these systems have.
@@ -94,6 +94,7 @@ class SystemFiles:
     matched_alarms: Path | None = field(default=None, metadata=_ARREST)
     models: dict[str, OnlyModelFiles] = field(default_factory=dict)
     ecgs: tuple[Path, ...] = ()
+    audit: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,9 @@ def sort_files(
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
         ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/{model}/alarms.csv``
         and its own, ``{system}/table_one.csv``, ``{system}/explanations/*``,
-        ``{system}/manifest.json``, ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``,
-        ``cohort/attrition.csv``, ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
+        ``{system}/audit/{check}.csv``, ``{system}/manifest.json``,
+        ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``, ``cohort/attrition.csv``,
+        ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
     root : path-like
         The folder of all results.
 
@@ -159,6 +161,8 @@ def sort_files(
 def _with_file(system: str, known: SystemFiles, middle: tuple[str, ...], path: Path) -> SystemFiles:
     protocols = texts_of("protocols").index
     match middle:
+        case ("audit",) if path.suffix == ".csv":
+            return replace(known, audit={**known.audit, path.stem: path})
         case ("explanations",) if path.name in _ecg_names():
             return replace(known, ecgs=(*known.ecgs, path))
         case () | ("explanations",) if path.name in _names(SystemFiles, system):
@@ -178,7 +182,7 @@ def _with_file(system: str, known: SystemFiles, middle: tuple[str, ...], path: P
 
 
 def _is_model(name: str) -> bool:
-    return name != "explanations" and name not in texts_of("protocols").index
+    return name not in ("explanations", "audit") and name not in texts_of("protocols").index
 
 
 def _with_protocol(known: SystemFiles, protocol: str, files: ProtocolFiles) -> SystemFiles:

@@ -20,6 +20,7 @@ from mimicflow.evaluation.study import Study
 from mimicflow.report.blocks import Block, Chart, Section
 from mimicflow.report.chapters import (
     alarms,
+    audit,
     cohort,
     curves,
     epochs,
@@ -87,9 +88,34 @@ def build_report(
             remedy="add a row that says what is predicted, for whom and when",
         )
     known = [System(name, files, study.smallest_cell) for name, files in systems.items()]
-    chapters = [chapter for chapter in _chapters(known, shared, study) if not chapter.empty]
+    write_page(title, known, list(_chapters(known, shared, study)), output, study)
+
+
+def write_page(
+    title: str,
+    systems: list[System],
+    chapters: list[Section],
+    output: str | Path,
+    study: Study,
+) -> None:
+    """Write chapters as one HTML page that opens offline; empty ones are left out.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the page.
+    systems : list of System
+        Those whose question stands on top.
+    chapters : list of Section
+        In the order of the page.
+    output : path-like
+        The page.
+    study : Study
+        Whose page it is.
+    """
+    chapters = [chapter for chapter in chapters if not chapter.empty]
     specs = {block.id: block.spec for block in _blocks(chapters) if isinstance(block, Chart)}
-    page = _render(title, known, chapters, specs, study.synthetic)
+    page = _render(title, systems, chapters, specs, study.synthetic)
     size = len(page.encode("utf-8"))
     if size > LIMIT:
         log.warning(
@@ -156,6 +182,7 @@ def _system_sections(system: System) -> Iterator[Section]:
         yield signals.over_time(system, files.hrv_over_time)
     yield training.history(system)
     yield sequences.neighbours(system)
+    yield audit.audit(system)
 
 
 def _blocks(sections: list[Section]) -> Iterator[Block]:

@@ -1,0 +1,12 @@
+"""Adapter of rule build_audit."""
+
+from mimicflow.evaluation.study import Study
+from mimicflow.report.audit_page import build_audit
+from mimicflow.report.inputs import sort_files
+from mimicflow.running.rule_log import rule_log
+
+with rule_log(snakemake.log[0]):
+    systems, _ = sort_files(snakemake.input.findings)
+    build_audit(
+        "Leakage audit", systems, snakemake.output[0], study=Study(**snakemake.params.study)
+    )
