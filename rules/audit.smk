@@ -5,12 +5,18 @@ OUTPUTS  results/{system}/audit/{check}.csv, results/audit.html
 STEPS    one rule and one table per check of reference/audit_checks.csv, then the page
 """
 
+from mimicflow.audit.files import files_in
 from mimicflow.audit.findings import audit_checks
 
 # All tables of the audit; those of refitted models are made by audit_settings.smk.
 AUDIT_FILES = [f"results/{check.path}" for check in audit_checks()]
+# Of mortality those protocols that claim to see no future; the others are prices, not models.
+JUDGED_PROTOCOLS = [
+    name for name in MORTALITY_PROTOCOLS if name not in OPTIMISTIC_MORTALITY
+] or MORTALITY_PROTOCOLS
 # What a system is split by: the spine of its models first, then all others; its folds, where each
-# patient is tested once; the models that are reported by the first; systems of the same hospital.
+# patient is tested once; the models that are reported by the first, and the files that say whom each was
+# fitted on, with its spine; systems of the same hospital.
 SPLITS = {
     "admission": {
         "spines": {
@@ -21,8 +27,30 @@ SPLITS = {
             },
         },
         "folds": protocols.folds("nested", config),
-        "models": list(COMPARED),
-        "predictions": "results/admission/{model}/predictions.parquet",
+        "predictions": {name: f"results/admission/{name}/predictions.parquet" for name in COMPARED},
+        "models": {
+            **{
+                name: [f"results/{name}.pth", "results/cohort/spine.parquet"]
+                for name in config["models"]
+            },
+            **{
+                name: [f"results/admission/{name}/config.yaml", "results/cohort/spine.parquet"]
+                for name in BASELINES
+            },
+        },
+        "encoder": (
+            [
+                "results/pretrained_model.pth",
+                "results/pretraining_ecgs.parquet",
+            ]
+            if PRETRAINING
+            else []
+        ),
+        "dictionary": [
+            "results/features/gsn_etc.parquet",
+            *shards("results/tables/ed/medrecon/{shard}.parquet"),
+        ],
+        "embeddings": {},
         "others": ["mortality"],
     },
     "mortality": {
@@ -31,45 +59,62 @@ SPLITS = {
             **{name: f"results/mortality/{name}/spine.parquet" for name in MORTALITY_PROTOCOLS},
         },
         "folds": [],
-        "models": VISIT_MODELS,
-        "predictions": "results/mortality/audited/{model}/predictions.parquet",
+        "predictions": {
+            f"{name} {model}": f"results/mortality/{name}/{model}/predictions.parquet"
+            for name in JUDGED_PROTOCOLS
+            for model in VISIT_MODELS
+        },
+        "models": {
+            f"{name} {model}": [
+                f"results/mortality/{name}/{model}.pth",
+                f"results/mortality/{name}/spine.parquet",
+            ]
+            for name in JUDGED_PROTOCOLS
+            for model in VISIT_MODELS
+        },
+        "encoder": [],
+        "dictionary": [],
+        "embeddings": {
+            name: [
+                f"results/mortality/{name}/med2vec.kv",
+                f"results/mortality/{name}/spine.parquet",
+                *shards(f"results/mortality/{name}/visits/{{shard}}.parquet"),
+            ]
+            for name in JUDGED_PROTOCOLS
+        },
         "others": [],
     },
     "arrest": {
         "spines": {"models": "results/arrest/spine.parquet"},
         "folds": [],
-        "models": ARREST_MODELS,
-        "predictions": "results/arrest/{model}/predictions.parquet",
+        "predictions": {
+            model: f"results/arrest/{model}/predictions.parquet" for model in ARREST_MODELS
+        },
+        "models": {
+            model: [f"results/arrest/{model}/model.json", "results/arrest/spine.parquet"]
+            for model in ARREST_MODELS
+        },
+        "encoder": [],
+        "dictionary": [],
+        "embeddings": {},
         "others": ["admission", "mortality"] if origin.is_built(DATA["registry"]) else [],
     },
 }
 
 
 def split_files(wildcards):
-    """The splits of a system, and what has to follow them."""
+    """The splits of a system, what has to follow them, and what was fitted by them, all by name."""
     of = SPLITS[wildcards.system]
-    return {
-        "spines": list(of["spines"].values()),
-        "folds": [of["spines"][name] for name in of["folds"]],
-        "predictions": collect(of["predictions"], model=of["models"]),
-        "others": [SPLITS[other]["spines"]["models"] for other in of["others"]],
-    }
-
-
-def named_in_splits(key):
-    """A parameter: what the files of `split_files` are called."""
-
-    def names(wildcards):
-        return list(SPLITS[wildcards.system][key])
-
-    return names
+    folds = [of["spines"][name] for name in of["folds"]]
+    others = {other: SPLITS[other]["spines"]["models"] for other in of["others"]}
+    return {**of, "folds": folds, "others": others}
 
 
 rule audit_splits:
-    """No patient on two sides: of the models, the folds, the predictions, other systems."""
+    """No patient on two sides: of models, folds, predictions; and everything fitted on its own side."""
     input:
-        unpack(split_files),
-        code=sources("audit.splits"),
+        files=lambda wildcards: files_in(split_files(wildcards)),
+        code=sources("audit.splits", "audit.files"),
     output:
         report(
             "results/{system}/audit/splits.csv",
@@ -83,14 +128,17 @@ rule audit_splits:
     benchmark:
         "results/benchmarks/audit_splits/{system}.tsv"
     conda:
-        "../envs/cpu.yaml"
+        "../envs/gpu.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(4000),
         runtime="30m",
     params:
-        splits=named_in_splits("spines"),
-        models=named_in_splits("models"),
-        others=named_in_splits("others"),
+        files=split_files,
+        options={
+            "subsets": COMPARED,
+            "multi": config["split"]["multi"],
+            "min_count": config["mortality"]["embedding"]["min_count"],
+        },
         study=study(draws=False),
     script:
         "../workflow/scripts/audit_splits.py"

@@ -21,6 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 from mimicflow.admission.drugs import DRUG_DICTIONARY
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, ConfigError, InputError
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.learning.splits import LEAST_ECGS, stays_of_model
 from mimicflow.running.writing import atomic_output, write_csv, write_parquet
 
@@ -113,6 +114,11 @@ def fit_baseline(
         "options": dict(options),
         "features": names.tolist(),
     }
+    patients = table["subject_id"]
+    settings[FITTED_ON] = fitted_on(
+        training=patients[~held_out],
+        acuity_median=patients if acuity_median == "all" else patients[~held_out],
+    )
     # The hash of the dictionary by which drugs were classed: features/gsn_etc.parquet has it too.
     settings[DRUG_DICTIONARY] = table.attrs.get(DRUG_DICTIONARY)
     write_parquet(predictions, outputs["predictions"])

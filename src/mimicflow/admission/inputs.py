@@ -20,6 +20,7 @@ from mimicflow.admission.model import Batch, ModelConfig
 from mimicflow.admission.vitals import VITALS
 from mimicflow.concepts import static_features
 from mimicflow.errors import CohortError, InputError
+from mimicflow.learning.fitted_on import fitted_on
 from mimicflow.learning.preprocessing import ChainedImputer, Scaler
 from mimicflow.learning.splits import stays_of_model
 
@@ -252,6 +253,8 @@ class AdmissionInputs:
         What scaled them.
     dictionary : pandas.DataFrame
         Drug classes by code, of which the static features are made.
+    fitted_on : dict
+        Whom the weights, the pass, and each part of the preprocessor come from.
     """
 
     def __init__(self, files: InputFiles, config: ModelConfig, options: InputOptions) -> None:
@@ -276,6 +279,7 @@ class AdmissionInputs:
             options,
             imputer_values=_all_vitals(files.vitals) if options.imputer_rows == "all" else None,
         )
+        self.fitted_on = _fitted_on(self.stays, options, files.spine)
         self.static = torch.from_numpy(self.preprocessor.static(static))
         self.vitals, self.n_vitals = self.preprocessor.sequences(raw)
 
@@ -338,6 +342,22 @@ class AdmissionInputs:
         if "static" in self.branches:
             parts["static"] = self.static[index]
         return Batch(**parts)
+
+
+def _fitted_on(
+    stays: pd.DataFrame, options: InputOptions, spine: str | Path
+) -> dict[str, dict[str, Any]]:
+    """Return whose rows the weights, the pass and the preprocessor of a model come from."""
+    of = {part: rows["subject_id"] for part, rows in stays.groupby("split")}
+    training = of["train"]
+    whole_file = pd.read_parquet(spine, columns=["subject_id"])["subject_id"]
+    return fitted_on(
+        training=training,
+        stopping=of[options.stopping],
+        scales=training,
+        imputer=training if options.imputer_rows == "training" else whole_file,
+        acuity_median=training if options.acuity_median == "training" else stays["subject_id"],
+    )
 
 
 def _all_vitals(file: str | Path) -> np.ndarray:

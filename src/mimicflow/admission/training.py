@@ -33,6 +33,7 @@ from mimicflow.learning.binary import COUNTS, EVALUATION_BATCH, BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import Machine, mixed_precision, repeatable, to_device
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.learning.loop import Training, fit
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 from mimicflow.running.writing import atomic_output, write_csv, write_parquet
@@ -301,12 +302,15 @@ def _write(
     logits: np.ndarray,
 ) -> None:
     """Calibrate on the validation stays among ``rows``, and write everything."""
-    temperature = 1.0
+    temperature, patients = 1.0, data.fitted_on
     if network.config.calibration == "temperature":
         validation = (data.stays["split"] == "validation").to_numpy()[rows]
         temperature = fit_temperature(logits[validation], data.labels.numpy()[rows][validation])
+        calibrating = data.stays["subject_id"].iloc[rows][validation]
+        patients = {**patients, **fitted_on(calibration=calibrating)}
     content = {
         **resolved,
+        FITTED_ON: patients,
         "temperature": temperature,
         "features": data.preprocessor.features,
         "preprocessor": data.preprocessor.state(),

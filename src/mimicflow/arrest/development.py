@@ -31,6 +31,8 @@ class Development:
         Of the patient.
     features : tuple of str
         Names of the columns of ``values``.
+    subject_id : ndarray of shape (epochs,)
+        Of the patient, as in the table.
     """
 
     values: np.ndarray
@@ -38,6 +40,7 @@ class Development:
     patient: np.ndarray
     fold: np.ndarray
     features: tuple[str, ...]
+    subject_id: np.ndarray
 
     def folds(self) -> list[int]:
         """Return the numbers of the folds, ascending."""
@@ -122,4 +125,5 @@ def read_development(features: str | Path, names: Sequence[str] | None = None) -
         patient=np.unique(frame["subject_id"].to_numpy(str), return_inverse=True)[1],
         fold=frame["fold"].to_numpy(np.int64),
         features=tuple(columns),
+        subject_id=frame["subject_id"].to_numpy(),
     )

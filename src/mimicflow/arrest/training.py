@@ -23,6 +23,7 @@ from mimicflow.evaluation.statistics.metrics import choose_thresholds
 from mimicflow.evaluation.statistics.recalibration import apply_beta, fit_beta
 from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.learning.configs import parse
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.running.writing import atomic_output, write_csv, write_json, write_parquet
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,11 @@ def fit_arrest_model(
     prevalence = prevalences(pd.read_parquet(weights), "train")
     description = _describe(data, rounds, options, threshold, kind, synthetic)
     description["prevalence"] = prevalence
+    # Out of fold, so that all development patients take part in each.
+    everybody = data.subject_id
+    description[FITTED_ON] = fitted_on(
+        training=everybody, calibration=everybody, threshold=everybody
+    )
     with atomic_output(files.model) as temporary:
         temporary.write_text(text, encoding="utf-8")
     write_json(_calibration(coefficients, data), files.calibration)

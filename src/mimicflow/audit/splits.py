@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mimicflow.audit import fitting
 from mimicflow.audit.findings import finding, none_of, write_findings
 from mimicflow.evaluation.study import Study
 
-_PARTS = ("split", "split_multi", "fold")
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What was fitted by a split; what is empty the system does not have."""
+
+    models: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
+    """Model -> the file that says whom it was fitted on, and its spine."""
+    subsets: Mapping[str, str] = field(default_factory=dict)
+    """Model -> the subset of stays that it is for."""
+    multi: str = "shared"
+    """The split of stays with several ECGs, as configured."""
+    encoder: Sequence[str | Path] = ()
+    """The pretrained encoder, and the targets that it learned from."""
+    dictionary: Sequence[str | Path] = ()
+    """The dictionary of drugs, and the records that it is made of."""
+    embeddings: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
+    """Protocol -> its embedding, its spine, and the visits that it may have learned from."""
+    min_count: int = 1
+    """Visits that a code of an embedding is in at least."""
+
+    def rows(self, spine: str | Path) -> Iterator[Row]:
+        """Yield whom each of them comes from, beside whom the split gives it."""
+        yield from fitting.models(self.models, self.subsets, self.multi)
+        if self.encoder:
+            yield from fitting.encoder(*self.encoder, spine)
+        if self.dictionary:
+            yield fitting.dictionary(self.dictionary[0], self.dictionary[1:], spine)
+        for name, (path, of_protocol, *visits) in self.embeddings.items():
+            yield fitting.embedding(name, path, visits, of_protocol, self.min_count)
+
+
+_PARTS = ("split", "split_multi", "fold")
 
 
 def audit_splits(
@@ -22,8 +56,9 @@ def audit_splits(
     others: Mapping[str, str | Path],
     output: str | Path,
     study: Study,
+    **fitted: Any,
 ) -> None:
-    """Write whether a patient is on two sides of any split.
+    """Write whether a patient is on two sides of any split, and whom what is fitted comes from.
 
     Parameters
     ----------
@@ -40,6 +75,8 @@ def audit_splits(
         CSV to write; see `mimicflow.audit.findings`.
     study : Study
         Whose patients they are.
+    **fitted
+        Fields of `Fitted`: what was fitted by these splits.
     """
     read = {name: pd.read_parquet(path) for name, path in spines.items()}
     rows: list[Row] = []
@@ -49,6 +86,7 @@ def audit_splits(
     first = next(iter(read.values()))
     for model, path in predictions.items():
         rows += _as_split(model, pd.read_parquet(path), first)
+    rows += Fitted(**fitted).rows(next(iter(spines.values())))
     for system, path in others.items():
         rows += _shared(system, first, pd.read_parquet(path))
     write_findings(rows, output, study, counts=("number", "patients"))

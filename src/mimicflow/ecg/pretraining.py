@@ -34,6 +34,7 @@ from mimicflow.learning.devices import (
     repeatable,
     to_device,
 )
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.learning.loop import Training, fit, shuffled_batches
 from mimicflow.learning.preprocessing import Scaler
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
@@ -240,7 +241,11 @@ def pretrain_encoder(
         rows = fit(task, optimizer, training)
     if not processes.is_first():
         return
-    _save(model, resolved, labels, frame.scaler, output)
+    patients = fitted_on(
+        training=table["subject_id"],  # those who choose the pass among them
+        stopping=table["subject_id"].iloc[frame.validation_rows],
+    )
+    _save(model, {**resolved, FITTED_ON: patients}, labels, frame.scaler, output)
     write_csv(pd.DataFrame(rows).rename(columns=HISTORY), history)
     discard_states(state)
 
@@ -277,7 +282,7 @@ def initialise_encoder(
     with repeatable(seed, 1):
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS))
     unscaled = Scaler.fit(np.array([[-1.0], [0.0], [1.0]]).repeat(len(MEASUREMENTS), axis=1))
-    _save(model, resolved, labels, unscaled, output)
+    _save(model, {**resolved, FITTED_ON: {}}, labels, unscaled, output)
     write_csv(pd.DataFrame(columns=["epoch", *HISTORY.values()]), history)
 
 

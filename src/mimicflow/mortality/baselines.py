@@ -22,6 +22,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.statistics.recalibration import calibrated
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
+from mimicflow.learning.fitted_on import FITTED_ON
 from mimicflow.learning.preprocessing import Scaler
 from mimicflow.mortality.inputs import PATIENT_FEATURES, MortalityInputs
 from mimicflow.mortality.sequences import Reading
@@ -95,6 +96,7 @@ def fit_bag_of_codes(
                 "pos_weight": pos_weight,
                 "reading": asdict(parse(Reading, reading, "mortality")),
                 "vocabulary_hash": data.sequences.vocabulary_hash,
+                FITTED_ON: data.fitted_on(training="train"),
                 "features": list(values.columns),
                 "fitted": fitted,
             }

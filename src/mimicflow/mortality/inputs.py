@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mimicflow.errors import CohortError
+from mimicflow.learning.fitted_on import fitted_on
 from mimicflow.learning.splits import SPLITS
 from mimicflow.mortality.sequences import VisitSequences
 
@@ -57,6 +59,11 @@ class MortalityInputs:
     def rows(self, *parts: str) -> np.ndarray:
         """Return the rows of the stays in these parts, ascending."""
         return np.flatnonzero(self.stays["split"].isin(parts))
+
+    def fitted_on(self, **parts: str) -> dict[str, dict[str, Any]]:
+        """Return whom a model comes from: what was fitted -> the part of the split."""
+        ids = self.stays["subject_id"]
+        return fitted_on(**{role: ids.iloc[self.rows(part)] for role, part in parts.items()})
 
     def patient_features(self) -> pd.DataFrame:
         """Return ``PATIENT_FEATURES``, one row per stay, float64."""

@@ -21,6 +21,7 @@ from mimicflow.learning.binary import BinaryTask
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import Machine, repeatable, to_device
+from mimicflow.learning.fitted_on import FITTED_ON
 from mimicflow.learning.loop import Training, fit, length_sorted_batches
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
 from mimicflow.mortality.inputs import MortalityInputs
@@ -187,7 +188,10 @@ def train_visit_network(
             repeat_row(repeat, seed + repeat - 1, n_parameters(model), kept, predictions)
         )
         if repeat == 1:
-            save_checkpoint(KIND, {**resolved, "weights": model.state_dict()}, outputs.model)
+            stopped = {"stopping": "validation"} if settings.stopping == "best" else {}
+            patients = data.fitted_on(training="train", **stopped)
+            content = {**resolved, FITTED_ON: patients, "weights": model.state_dict()}
+            save_checkpoint(KIND, content, outputs.model)
             write_parquet(predictions, outputs.predictions)
             if outputs.history is not None:
                 write_csv(pd.DataFrame(history)[HISTORY], outputs.history)

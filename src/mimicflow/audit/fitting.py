@@ -1,0 +1,138 @@
+"""Whom was it fitted on? The records of models, dictionaries and embeddings against the split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from mimicflow.audit.findings import finding, none_of
+from mimicflow.learning.checkpoints import load_checkpoint
+from mimicflow.learning.fitted_on import FITTED_ON, patients_of
+from mimicflow.learning.splits import patients_tested, stays_of_model
+from mimicflow.mortality.embedding import Sentences, load_embedding, read_visits
+from mimicflow.running.own_files import read_field
+
+SAME = "the same patients"
+"""The limit of a record: exactly the patients of that part."""
+_PARTS = {"stopping": "validation", "calibration": "validation"}
+"""What was fitted -> the part of the split that it may come from; all else from training."""
+_WORDS = {
+    "training": "weights or trees",
+    "stopping": "pass that is kept",
+    "calibration": "calibration",
+    "scales": "scales of the inputs",
+    "imputer": "imputer of vital signs",
+    "acuity_median": "median of acuity",
+    "threshold": "threshold",
+}
+Row = dict[str, Any]
+
+
+def record_of(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Return what a fitted file says of whom it was fitted on; empty if it says nothing."""
+    path = Path(path)
+    if path.suffix == ".pth":
+        content = load_checkpoint(None, path)
+    elif path.suffix == ".yaml":
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    else:
+        content = read_field(path, dict, "not a model's description", "run its rule again")
+    return content.get(FITTED_ON, {})
+
+
+def models(
+    fitted: Mapping[str, Sequence[str | Path]],
+    subsets: Mapping[str, str],
+    multi: str = "shared",
+) -> Iterator[Row]:
+    """Yield whether each model was fitted on the patients that the split gives it.
+
+    Parameters
+    ----------
+    fitted : mapping of str to two path-likes
+        Model -> the file that says whom it was fitted on, and its spine: Parquet with
+        ``subject_id`` and ``split``.
+    subsets : mapping of str to str
+        Model -> the stays that it is for; of a system without subsets it is not looked at.
+    multi : {"shared", "own"}
+        The split of stays with several ECGs, as configured.
+    """
+    for name, (path, spine) in fitted.items():
+        stays = pd.read_parquet(spine)
+        if "n_ecg" in stays:
+            stays = stays_of_model(spine, subsets[name], "validation", multi)
+        parts = {part: rows["subject_id"] for part, rows in stays.groupby("split")}
+        yield from _as_recorded(name, record_of(path), parts)
+
+
+def _as_recorded(
+    name: str, record: Mapping[str, Mapping[str, Any]], parts: Mapping[str, pd.Series]
+) -> Iterator[Row]:
+    if not record:
+        yield none_of(f"{name}: does not say whom it was fitted on", 1)
+    for role, patients in record.items():
+        # A system without validation patients has folds of its training patients in their place.
+        part = _PARTS.get(role, "train")
+        expected = patients_of(parts.get(part, parts["train"]))
+        yield finding(
+            f"{name}: patients behind its {_WORDS.get(role, role)}",
+            patients["patients"],
+            SAME,
+            patients["sha256"] == expected["sha256"],
+            patients=expected["patients"],
+        )
+
+
+def encoder(path: str | Path, targets: str | Path, spine: str | Path) -> Iterator[Row]:
+    """Yield whether the encoder has learned from all readable ECGs but those of tested patients."""
+    record = record_of(path)
+    if not record:  # random weights come from nobody
+        yield finding("encoder: patients behind its weights", 0, "none, or those not tested", True)
+        return
+    everybody = pd.read_parquet(targets, columns=["subject_id"])["subject_id"]
+    learned = everybody[~everybody.isin(patients_tested(spine))]
+    yield from _as_recorded("encoder", {"training": record["training"]}, {"train": learned})
+    chosen = record["stopping"]["patients"]
+    yield finding("encoder: patients behind the pass that is kept, among those", chosen)
+
+
+def dictionary(path: str | Path, medrecon: Sequence[str | Path], spine: str | Path) -> Row:
+    """Return how many entries of the drug dictionary no row of an untested patient holds."""
+    entries = pd.read_parquet(path)
+    rows = pd.concat([pd.read_parquet(shard) for shard in medrecon])
+    rows = rows[~rows["subject_id"].isin(patients_tested(spine))]
+    # Codes are padded in the dictionary, and written as numbers or texts in the table.
+    seen = set(zip(_digits(rows["gsn"]), _digits(rows["etccode"]), strict=True))
+    known = zip(_digits(entries["gsn"]), _digits(entries["etccode"]), strict=True)
+    strange = sum(pair not in seen for pair in known)
+    return none_of("drug dictionary: entries that only tested patients' records hold", strange)
+
+
+def _digits(codes: pd.Series) -> pd.Series:
+    """Return codes without the zeros, blanks and decimals with which they are written."""
+    texts = codes.astype("string").str.strip().str.replace(r"\.0*$", "", regex=True)
+    return texts.str.lstrip("0").fillna("")
+
+
+def embedding(
+    name: str, path: str | Path, visits: Sequence[str | Path], spine: str | Path, min_count: int
+) -> Row:
+    """Return how many codes of an embedding training patients' visits are too few for.
+
+    Counted anew from the visits themselves: a code that the embedding has although training
+    patients have it less than ``min_count`` times comes from somebody else.
+    """
+    stays = pd.read_parquet(spine, columns=["stay_id", "split"])
+    training = stays.loc[stays["split"] == "train", "stay_id"].to_numpy()
+    counted: Counter[str] = Counter()
+    for codes in Sentences(read_visits(list(visits), training)["codes"]):
+        counted.update(codes)
+    known = load_embedding(path).index_to_key
+    strange = sum(counted[code] < min_count for code in known)
+    what = f"{name}: codes of the embedding that training patients do not account for"
+    return none_of(what, strange, codes=len(known))

@@ -1,0 +1,138 @@
+"""Whatever was fitted on a tested patient is found by its own record, or by what is in it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from gensim.models import KeyedVectors
+
+from mimicflow.audit import fitting
+from mimicflow.learning.checkpoints import save_checkpoint
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on, patients_of
+from mimicflow.mortality.embedding import save_embedding
+
+TRAINING, VALIDATION, TESTED = [1, 2, 3], [4], [5, 6]
+SPINE = pd.DataFrame(
+    {
+        "stay_id": range(11, 17),
+        "subject_id": TRAINING + VALIDATION + TESTED,
+        "split": ["train"] * 3 + ["validation"] + ["test"] * 2,
+        "n_ecg": [1, 2, 2, 2, 1, 2],
+    }
+)
+SOUND = {"training": TRAINING, "stopping": VALIDATION, "imputer": TRAINING}
+
+
+@pytest.fixture
+def spine(tmp_path):
+    SPINE.to_parquet(tmp_path / "spine.parquet")
+    return tmp_path / "spine.parquet"
+
+
+@pytest.fixture
+def judged(tmp_path, spine):
+    """Return a function: whether each thing that a model was fitted on passes."""
+
+    def run(ending="pth", subset="all", **patients):
+        record = {FITTED_ON: fitted_on(**patients)} if patients else {}
+        path = tmp_path / f"model.{ending}"
+        if ending == "pth":
+            save_checkpoint("any", record, path)
+        else:
+            path.write_text(yaml.safe_dump(record) if ending == "yaml" else json.dumps(record))
+        rows = fitting.models({"gru": (path, spine)}, {"gru": subset})
+        return {row["what"].removeprefix("gru: "): row["passed"] for row in rows}
+
+    return run
+
+
+def test_a_set_of_patients_has_one_hash_whatever_their_order_and_stays():
+    assert patients_of([3, 1, 2, 1]) == patients_of(np.array([1, 2, 3]))
+    assert patients_of([1, 2, 3])["patients"] == 3
+    assert patients_of([1, 23]) != patients_of([12, 3])
+
+
+@pytest.mark.parametrize("ending", ["pth", "yaml", "json"])
+def test_a_model_of_training_patients_passes(judged, ending):
+    assert len(judged(ending, **SOUND)) == 3
+    assert all(judged(ending, **SOUND).values())
+    several = {"training": [2, 3], "stopping": VALIDATION}
+    assert all(judged(ending, subset="multi", **several).values())
+
+
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        ({"training": [*TRAINING, 5]}, "weights or trees"),
+        ({"training": [1, 2]}, "weights or trees"),
+        ({"stopping": TESTED}, "pass that is kept"),
+        ({"imputer": TRAINING + VALIDATION + TESTED}, "imputer"),
+        ({"calibration": TESTED}, "calibration"),
+        ({"threshold": [*TRAINING, 6]}, "threshold"),
+    ],
+)
+def test_a_tested_patient_behind_any_part_of_a_model_is_found(judged, planted, said):
+    [failed] = [what for what, passed in judged(**{**SOUND, **planted}).items() if not passed]
+
+    assert said in failed
+
+
+def test_a_model_that_does_not_say_whom_it_was_fitted_on_fails(judged):
+    assert judged() == {"does not say whom it was fitted on": False}
+
+
+def test_without_validation_patients_those_of_the_folds_stand_in(tmp_path):
+    frame = SPINE.drop(columns="n_ecg").assign(split=["train"] * 4 + ["test"] * 2)
+    frame.to_parquet(tmp_path / "spine.parquet")
+    development = TRAINING + VALIDATION
+    record = {FITTED_ON: fitted_on(training=development, calibration=development)}
+    (tmp_path / "model.json").write_text(json.dumps(record))
+
+    files = {"hrv": (tmp_path / "model.json", tmp_path / "spine.parquet")}
+    assert all(row["passed"] for row in fitting.models(files, {}))
+
+
+@pytest.mark.parametrize(
+    ("learned", "passes"), [([1, 2, 3, 4, 9], True), ([1, 2, 3, 4, 5, 9], False)]
+)
+def test_the_encoder_has_learned_from_all_but_those_tested(tmp_path, spine, learned, passes):
+    pd.DataFrame({"subject_id": [1, 2, 3, 4, 5, 6, 9]}).to_parquet(tmp_path / "targets.parquet")
+    record = fitted_on(training=learned, stopping=[9])
+    save_checkpoint("encoder", {FITTED_ON: record}, tmp_path / "encoder.pth")
+
+    rows = list(fitting.encoder(tmp_path / "encoder.pth", tmp_path / "targets.parquet", spine))
+    assert [row["passed"] for row in rows] == [passes, None]
+
+
+@pytest.mark.parametrize(("entries", "strange"), [([("000001", "00000263")], 0),
+                                                  ([("000002", "00005723")], 1)])  # fmt: skip
+def test_an_entry_of_the_drug_dictionary_that_only_a_tested_patient_has_is_found(
+    tmp_path, spine, entries, strange
+):
+    medrecon = pd.DataFrame(
+        {"subject_id": [1, 5], "gsn": ["1", "000002"], "etccode": ["263", "5723"]}
+    )
+    medrecon.to_parquet(tmp_path / "medrecon.parquet")
+    dictionary = pd.DataFrame(entries, columns=["gsn", "etccode"])
+    dictionary.to_parquet(tmp_path / "gsn_etc.parquet")
+
+    files = tmp_path / "gsn_etc.parquet", [tmp_path / "medrecon.parquet"], spine
+    assert fitting.dictionary(*files)["number"] == strange
+
+
+@pytest.mark.parametrize(("codes", "strange"), [(["ICD10:I10"], 0), (["ICD10:I10", "DRUG:x"], 1)])
+def test_a_code_of_the_embedding_that_only_a_tested_patient_has_is_found(
+    tmp_path, spine, codes, strange
+):
+    visits = pd.DataFrame(
+        {"stay_id": [11, 12, 15], "position": 1, "codes": [["ICD10:I10"]] * 2 + [["DRUG:x"] * 9]}
+    )
+    visits.to_parquet(tmp_path / "visits.parquet")
+    vectors = KeyedVectors(3)
+    vectors.add_vectors(codes, np.ones((len(codes), 3), np.float32))
+    save_embedding(vectors, tmp_path / "med2vec.kv")
+
+    files = tmp_path / "med2vec.kv", [tmp_path / "visits.parquet"], spine
+    assert fitting.embedding("audited", *files, min_count=2)["number"] == strange
