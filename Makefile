@@ -33,8 +33,9 @@ test: .venv/installed lint ## Everything that must hold before a change lands
 test-fast: .venv/installed lint ## What answers within minutes: lint, unit and golden tests
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope -m "not slow" tests/unit tests/golden tests/test_*.py
 
-test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before; a failure names its seed
+test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before (a failure names its seed), and simulated p values
 	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest --numprocesses $(CORES) tests/fuzz
+	$(BIN)/python benchmarks/_simulations/type_one_error.py
 
 lint: .venv/installed ## Style, layers of the rooms, types
 	$(BIN)/ruff check .

@@ -277,7 +277,7 @@ rule describe_hrv_over_time:
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
-        study=study("arrest"),
+        study=study("arrest", draws=False),
     script:
         "../workflow/scripts/describe_hrv_over_time.py"
 

@@ -70,7 +70,7 @@ rule score_models:
 
 
 rule compare_pairs:
-    """DeLong's test between all models of the same subset of stays, plain and clustered by patient."""
+    """DeLong's test between all models of the same subset of stays, clustered by patient."""
     input:
         predictions=pooled_predictions,
         code=sources("evaluation.scores"),

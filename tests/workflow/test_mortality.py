@@ -230,7 +230,7 @@ def test_the_comparison_holds_all_models_and_calls_the_data_real(results):
         "published": True,
     }
     others = table["model"] != "lstm"
-    assert table.loc[others, "delong_p"].notna().all()
+    assert table.loc[others, "p"].notna().all()
     assert (table["auroc_low"] <= table["auroc"]).all()
     times = pd.read_csv(results.parent / "benchmarks/mortality/times.csv")
     assert len(times) == 2 * len(table)

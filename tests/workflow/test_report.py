@@ -109,7 +109,7 @@ def test_late_fusion_is_compared_with_all_others_on_the_same_stays(results):
 
     assert len(pairs) == 2 * 10  # pairs of five models, for all stays and for several ECGs
     assert pairs.groupby("stays")["n"].nunique().eq(1).all()
-    assert pairs["clustered_p"].between(0, 1).all()
+    assert (pairs["p"] <= pairs["p_holm"]).all() and pairs["p_holm"].between(0, 1).all()
 
 
 def test_chosen_rows_are_priced_and_the_others_listed(results):

@@ -15,6 +15,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
 from mimicflow.evaluation.models import Model, read_models
 from mimicflow.evaluation.predictions import require_same_rows
+from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Curves
 from mimicflow.evaluation.study import Study
@@ -28,7 +29,7 @@ RULES: Mapping[str, bool | Sequence[float]] = {"youden": True, "specificity": [0
 OUTPUTS = ("scores", "folds", "curves")
 POINTS = 200
 """Points kept of each curve: as many as can be seen."""
-_TEST = ("difference", "low", "high", "z", "p")
+_TEST = ("difference", "low", "high", "t", "p")
 
 
 def score_models(
@@ -162,8 +163,8 @@ def compare_pairs(
         As in `score_models`.
     output : path-like
         CSV to write: ``subsets``, name and title of both models, ``n, patients``, both AUROCs,
-        ``difference`` (a less b) with its interval, ``z`` and two-sided ``p``, rows taken as
-        independent and (``clustered_``) clustered by patient.
+        ``difference`` (a less b) with its interval, Student's ``t`` and two-sided ``p``, all
+        clustered by patient, and ``p_holm``, corrected for all comparisons of the table.
 
     Raises
     ------
@@ -183,10 +184,10 @@ def compare_pairs(
         }
         for a, b in _pairs(read_models(predictions, subsets, study), study.key)
     ]
-    clustered = [f"clustered_{name}" for name in _TEST[1:]]
-    numbers = ["n", "patients", "auroc_a", "auroc_b", *_TEST, *clustered]
+    numbers = ["n", "patients", "auroc_a", "auroc_b", *_TEST, "p_holm"]
     columns = ["stays", "model_a", "title_a", "model_b", "title_b", *numbers, "data"]
-    write_csv(pd.DataFrame(rows, columns=columns), output)
+    table = pd.DataFrame(rows, columns=columns)
+    write_csv(table.assign(p_holm=holm(table["p"].to_numpy())), output)
 
 
 def _pairs(models: Iterable[Model], key: str) -> Iterator[tuple[Model, Model]]:
@@ -200,16 +201,13 @@ def _pairs(models: Iterable[Model], key: str) -> Iterator[tuple[Model, Model]]:
 
 def _compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     label, patient = first["label"].to_numpy(), first["subject_id"].to_numpy()
-    both = first["probability"].to_numpy(), second["probability"].to_numpy()
-    rowwise = compare_aurocs(label, *both)
-    clustered = compare_aurocs(label, *both, patient=patient)
+    test = compare_aurocs(label, first["probability"], second["probability"], patient)
     return {
         "n": len(label),
         "patients": len(np.unique(patient)),
-        "auroc_a": rowwise.first,
-        "auroc_b": rowwise.second,
-        **{name: getattr(rowwise, name) for name in _TEST},
-        **{f"clustered_{name}": getattr(clustered, name) for name in _TEST[1:]},
+        "auroc_a": test.first,
+        "auroc_b": test.second,
+        **{name: getattr(test, name) for name in _TEST},
     }
 
 

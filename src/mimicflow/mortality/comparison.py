@@ -22,6 +22,7 @@ from mimicflow.evaluation.figures.performance import (
     read_columns,
 )
 from mimicflow.evaluation.predictions import read_predictions, require_same_rows
+from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
@@ -36,7 +37,7 @@ REFERENCE_MODEL = "lstm"
 # Score -> its name in the table, where the loss is that of test patients.
 _SCORES = {"log_loss": "test_loss", "auroc": "auroc", "auprc": "auprc"}
 _ENDS = ("", "_low", "_high")
-_DELONG = ["delong_difference", "delong_low", "delong_high", "delong_p"]
+_DELONG = ["delong_difference", "delong_low", "delong_high", "p"]
 _HEADINGS = {AUDITED: "Audited protocol", PUBLISHED: "Published protocol, optimistic"}
 _REPEATS = ["parameters", *_SCORES]
 COLUMNS = [
@@ -46,7 +47,7 @@ COLUMNS = [
     *("brier", "f1"),
     *(f"{score}_{of}" for score in ("auroc", "auprc", "test_loss") for of in ("mean", "sd")),
     *_DELONG,
-    *("optimistic", "data"),
+    *("p_holm", "optimistic", "data"),
 ]
 TIME_COLUMNS = ["protocol", "model", "repeat", "train_seconds"]
 
@@ -74,7 +75,8 @@ def compare_protocols(
     table : path-like
         CSV to write: `COLUMNS`. Scores are of the first repeat, with 95 % intervals of the
         bootstrap by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
-        ``delong_difference`` is the AUROC less that of the LSTM of the same protocol.
+        ``delong_difference`` is the AUROC less that of the LSTM of the same protocol, with its
+        ``p`` value clustered by patient, and ``p_holm`` for all comparisons of the table.
         ``optimistic`` is true where the protocol let the future, or other patients' outcomes, in.
     figure : path-like
         PNG to write.
@@ -109,7 +111,8 @@ def compare_protocols(
             )
             row |= _delong(tested, others)
         rows.append(row)
-    compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64"})
+    compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64", "p": float})
+    compared["p_holm"] = holm(compared["p"].to_numpy())
     timed = pd.concat([_times(run, path) for run, path in seconds.items()])
     write_csv(timed, times)
     write_csv(compared, table)
@@ -267,7 +270,7 @@ def _loss_text(row: pd.Series) -> str:
 
 
 def _delong_text(row: pd.Series) -> str:
-    if pd.isna(row["delong_p"]):
+    if pd.isna(row["p_holm"]):
         return "–"
-    p = "p < 0.001" if row["delong_p"] < 0.001 else f"p = {row['delong_p']:.3f}"
+    p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
     return f"{row['delong_difference']:+.3f}, {p}".replace("-", "−")

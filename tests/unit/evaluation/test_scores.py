@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
+from statsmodels.stats.multitest import multipletests
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import assess, fold_scores
@@ -49,12 +50,9 @@ COMPARISON = [
     "difference",
     "low",
     "high",
-    "z",
+    "t",
     "p",
-    "clustered_low",
-    "clustered_high",
-    "clustered_z",
-    "clustered_p",
+    "p_holm",
     "data",
 ]
 
@@ -244,16 +242,28 @@ def test_all_pairs_of_the_same_stays(models, tmp_path):
     assert [*zip(table["model_a"], table["model_b"], strict=True)] == pairs
     row = table.iloc[0]
     a, b = (read_predictions(paths[model]) for model in pairs[0])
-    both = a["label"], a["probability"], b["probability"]
-    for prefix, found in (
-        ("", compare_aurocs(*both)),
-        ("clustered_", compare_aurocs(*both, patient=a["subject_id"])),
-    ):
-        for name in ("low", "high", "z", "p"):
-            assert row[prefix + name] == pytest.approx(getattr(found, name))
+    found = compare_aurocs(a["label"], a["probability"], b["probability"], a["subject_id"])
+    for name in ("low", "high", "t", "p"):
+        assert row[name] == pytest.approx(getattr(found, name))
+    assert table["p_holm"].tolist() == pytest.approx(multipletests(table["p"], method="holm")[1])
+    assert (table["p_holm"] > table["p"]).any()
     assert row["difference"] == pytest.approx(row["auroc_a"] - row["auroc_b"])
     assert (row["n"], row["patients"], row["data"], row["stays"]) == (600, 300, "synthetic", "all")
     assert (row["title_a"], row["title_b"]) == ("ECG, vital signs and static", "mine")
+
+
+def test_rows_that_repeat_make_no_difference_more_certain(models, tmp_path):
+    paths, stays = models
+    compare_pairs(paths, stays, tmp_path / "once.csv", Study(synthetic=True))
+    for path in paths.values():
+        rows = pd.read_parquet(path)
+        copies = [rows.assign(stay_id=rows["stay_id"] + copy * 10_000) for copy in range(3)]
+        pd.concat(copies, ignore_index=True).to_parquet(path)
+    compare_pairs(paths, stays, tmp_path / "thrice.csv", Study(synthetic=True))
+    once, thrice = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("once", "thrice"))
+    assert (thrice["n"] == 3 * once["n"]).all()
+    columns = ["difference", "low", "high", "t", "p", "p_holm"]
+    pd.testing.assert_frame_equal(once[columns], thrice[columns])
 
 
 def test_models_that_are_not_of_the_same_rows(models, tmp_path):

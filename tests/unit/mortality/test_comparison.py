@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from made_predictions import draw
 from matplotlib.axes import Axes
-from scipy.stats import norm
+from scipy.stats import t
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
+from statsmodels.stats.multitest import multipletests
 
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.predictions import PredictionsError
@@ -144,27 +145,31 @@ def test_one_repeat_has_no_spread(files, texts):
 
 def test_delong_is_paired_and_against_the_lstm_of_the_same_protocol(files):
     table = files.compare().set_index(["protocol", "model"])
-    columns = ["delong_difference", "delong_low", "delong_high", "delong_p"]
+    columns = ["delong_difference", "delong_low", "delong_high", "p"]
     for protocol in PROTOCOLS:
         label, reference = scored(files, (protocol, "lstm"))
         assert table.loc[(protocol, "lstm"), columns].isna().all()
         _, probability = scored(files, (protocol, "gru"))
         aurocs, covariance = delong_covariance(label, np.column_stack([probability, reference]))
+        rarer = min(label.sum(), len(label) - label.sum())
         difference, error = aurocs @ [1, -1], np.sqrt([1, -1] @ covariance @ [1, -1])
         assert table.loc[(protocol, "gru"), columns].tolist() == pytest.approx(
             [
                 difference,
-                difference - norm.isf(0.025) * error,
-                difference + norm.isf(0.025) * error,
-                2 * norm.sf(abs(difference / error)),
+                difference - t.isf(0.025, rarer - 1) * error,
+                difference + t.isf(0.025, rarer - 1) * error,
+                2 * t.sf(abs(difference / error), rarer - 1),
             ]
         )
+    tested = table.dropna(subset="p")
+    assert len(tested) == 4  # one family: the models of all protocols
+    assert tested["p_holm"].to_list() == pytest.approx(multipletests(tested["p"], method="holm")[1])
 
 
 def test_without_the_lstm_its_cells_stay_empty(files):
     files.only(("audited", "gru"))
     table = files.compare(synthetic=False)
-    assert table["delong_p"].isna().all()
+    assert table[["p", "p_holm"]].isna().all(axis=None)
     assert set(table["data"]) == {"real"}
 
 
@@ -176,7 +181,7 @@ def test_the_figure_says_what_the_table_says(files, texts):
         assert f"{value:.3f} ({low:.3f}–{high:.3f})" in texts
     assert {"Parameters", "1,001", "Test loss"} <= set(texts)
     assert texts.count("0.800 ± 0.100") == 6
-    p = "p < 0.001" if row["delong_p"] < 0.001 else f"p = {row['delong_p']:.3f}"
+    p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
     assert f"{row['delong_difference']:+.3f}, {p}".replace("-", "−") in texts
     assert texts.count("–") == 2  # an LSTM is not tested against itself
     events = row["events"]

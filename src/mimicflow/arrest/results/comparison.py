@@ -25,24 +25,22 @@ from mimicflow.arrest.results.within_stays import WITHIN
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.figures.performance import read_columns
 from mimicflow.evaluation.predictions import require_same_rows
+from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 _SIZES = ["patients", "stays", "event_stays", "n", "events"]
 _ENDS = {"value": "", "lower": "_low", "upper": "_high"}
-_DIFFERENCES = [
-    *(f"auroc_difference{end}" for end in ("", "_low", "_high")),
-    "p",
-    *("clustered_low", "clustered_high", "clustered_p"),
-    *(f"auprc_difference{end}" for end in ("", "_low", "_high")),
-]
+_OF_AUROC, _OF_AUPRC = (
+    [f"{score}_difference{end}" for end in _ENDS.values()] for score in ("auroc", "auprc")
+)
 COLUMNS = [
     *("horizon_h", "model", "title", *_SIZES, "threshold"),
     *(f"{score}{end}" for score in SCORES for end in _ENDS.values()),
     *(f"published_{score}" for score in SCORES),
     "compared_with",
-    *_DIFFERENCES,
+    *(*_OF_AUROC, "p", "p_holm", *_OF_AUPRC),
     *("suppressed", "data"),
     *(f"{WITHIN}{end}" for end in _ENDS.values()),
     f"{WITHIN}_stays",
@@ -76,10 +74,8 @@ def compare_arrest_models(
         CSV to write: `COLUMNS`, a row per horizon and model. Scores are those of the metrics,
         ``auroc_within_stays`` the event stays that the AUROC within stays is of. On the rows of a
         model of ``pairs`` stand the differences to the one in ``compared_with``: of the AUROC with
-        DeLong's interval and p value, epochs taken as independent (``auroc_difference_…, p``) and
-        clustered by patient (``clustered_…``), of the AUPRC with the interval of a paired
-        bootstrap by patient. Epochs of a patient are not independent, so that ``p`` is too small;
-        it is there beside tests that others made in this way.
+        DeLong's interval and ``p`` value, both clustered by patient, and ``p_holm`` for all
+        comparisons of the table; of the AUPRC with the interval of a paired bootstrap by patient.
     figure : path-like
         PNG to write.
     study : Study
@@ -118,6 +114,7 @@ def compare_arrest_models(
                 of_horizon[model] |= _differences(tables[model], tables[other], hours, weights)
         rows += of_horizon.values()
     compared = pd.DataFrame(rows, columns=COLUMNS).assign(data=study.data)
+    compared["p_holm"] = holm(compared["p"].to_numpy(dtype=float))
     compared = compared.astype(dict.fromkeys([*_SIZES, f"{WITHIN}_stays"], "Int64"))
     write_csv(compared, table)
     draw_models(compared, figure, study)
@@ -166,16 +163,14 @@ def _differences(
     """Return how much the first model is better than the second, with tests and intervals."""
     label, patient = horizon_label(first, hours), first["subject_id"].to_numpy()
     both = first["probability"].to_numpy(), second["probability"].to_numpy()
-    plain = compare_aurocs(label, *both)
-    clustered = compare_aurocs(label, *both, patient=patient)
+    auroc = compare_aurocs(label, *both, patient)
     auprc = [
         [weighted_scores(label, model, patient, float("nan"), drawn)["auprc"] for model in both]
         for drawn in (np.ones((1, weights.shape[1])), weights)
     ]
     (value,), drawn = (one - other for one, other in auprc)
     found = [
-        *(plain.difference, plain.low, plain.high, plain.p),
-        *(clustered.low, clustered.high, clustered.p),
+        *(auroc.difference, auroc.low, auroc.high, auroc.p),
         *estimate(float(value), drawn),
     ]
-    return dict(zip(_DIFFERENCES, found, strict=True))
+    return dict(zip([*_OF_AUROC, "p", *_OF_AUPRC], found, strict=True))

@@ -23,7 +23,7 @@ from mimicflow.evaluation.study import Study
 SIZE = (8.6, 5.4)
 _STYLES = [*LINES, (INK, (0, (3, 1, 1, 1)))]
 _PANELS = {
-    "auroc": ("AUROC across stays", "beside: difference, p of DeLong by patient"),
+    "auroc": ("AUROC across stays", "beside: difference, p of DeLong by patient, Holm"),
     WITHIN: ("AUROC within event stays", "beside: stays with epochs near and far"),
     "auprc": ("AUPRC", "beside: difference (95 % interval)"),
 }
@@ -110,7 +110,7 @@ def draw_precision_recall(
 def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """Draw AUROC, across and within stays, and AUPRC of the models at every horizon.
 
-    Behind the AUROC of a model that is compared with another stands their difference with the p
+    Behind the AUROC of a model that is compared with another stands their difference with Holm's p
     value of DeLong's test clustered by patient, behind its AUPRC the difference with the 95 %
     interval of the bootstrap. Below stands which is compared with which.
 
@@ -235,7 +235,7 @@ def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
             continue
         note = f"   {difference:+.3f}".replace("-", "−")
         if score == "auroc":
-            p = row["clustered_p"]
+            p = row["p_holm"]
             if pd.notna(p):  # with one event stay there is none
                 note += ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
         else:

@@ -18,7 +18,7 @@ from mimicflow.arrest.results.over_time_figures import draw_by_epoch, draw_over_
 from mimicflow.arrest.selection import ACCEPTED
 from mimicflow.errors import InputError
 from mimicflow.evaluation.figures.performance import read_columns
-from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
+from mimicflow.evaluation.statistics.clusters import against_zero, holm, jackknife_error
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
@@ -32,7 +32,7 @@ COLUMNS = [
     *_PERIOD,
     *("mean", "lower", "upper", "suppressed"),
     *_CONTROL,
-    *("tau", "tau_lower", "tau_upper", "tau_p", "tau_n", "tau_stays", "split", "data"),
+    *("tau", "tau_lower", "tau_upper", "p", "p_holm", "tau_n", "tau_stays", "split", "data"),
 ]
 EPOCH_COLUMNS = [
     *_MEASURE,
@@ -113,8 +113,8 @@ def describe_hrv_over_time(
         ``control_…`` are quartiles over control stays, each its mean over all its epochs. ``tau``
         is Kendall's tau-b of the means of stay and hour (``tau_n`` of them, of ``tau_stays``
         stays) with the hours to the arrest: positive where a measure falls as the arrest
-        approaches. ``tau_p`` takes them as independent, which means of one stay are not; the
-        interval is that of a bootstrap by patient.
+        approaches. Means of one patient are not independent: interval and ``p`` are of Student's t
+        with the jackknife's error by patient. ``p_holm`` is corrected for all measures.
     figure : path-like
         PNG to write.
     study : Study
@@ -129,6 +129,8 @@ def describe_hrv_over_time(
     leading = ranking.leading(options["top_measures"])
     epochs = _read(features, list(leading["measure"]))
     described = [describe_measure(epochs, measure, study) for measure in leading["measure"]]
+    p = np.array([rows["p"].iloc[0] for rows in described], dtype=float)
+    described = [rows.assign(p_holm=one) for rows, one in zip(described, holm(p), strict=True)]
     hours = _finished(described, leading, COLUMNS, study)
     write_csv(hours, table)
     draw_over_time(hours, figure, study)
@@ -240,7 +242,7 @@ def describe_measure(epochs: pd.DataFrame, measure: str, study: Study) -> pd.Dat
     """Return the rows of one measure, with the columns of `describe_hrv_over_time`."""
     means = stay_means(epochs, measure)
     of_control = _control(epochs, measure, study.smallest_cell)
-    trend = kendall(means, study)
+    trend = kendall(means, study.smallest_cell)
     first = np.floor(epochs.loc[epochs["label"] == 1, "hours_to_arrest"]).max()
     rows = [
         {"measure": measure, "hours_from": hour + 1, "hours_to": hour}
@@ -295,33 +297,32 @@ def _hour(means: pd.DataFrame, smallest: int) -> dict[str, object]:
     }
 
 
-def kendall(means: pd.DataFrame, study: Study) -> dict[str, object]:
+def kendall(means: pd.DataFrame, smallest: int) -> dict[str, object]:
     """Return Kendall's tau-b of means of stay and hour with the hours to the arrest.
 
     Parameters
     ----------
     means : pandas.DataFrame
         As `stay_means` returns it.
-    study : Study
-        How patients are drawn. There are no numbers of fewer than its smallest cell.
+    smallest : int
+        There are no numbers of fewer patients.
 
     Returns
     -------
     dict
-        ``tau, tau_lower, tau_upper, tau_p, tau_n, tau_stays``.
+        ``tau, tau_lower, tau_upper, p, tau_n, tau_stays``.
     """
-    names = ("tau", "tau_lower", "tau_upper", "tau_p", "tau_n", "tau_stays")
-    if means["subject_id"].nunique() < max(study.smallest_cell, 1):
+    names = ("tau", "tau_lower", "tau_upper", "p", "tau_n", "tau_stays")
+    patient = means["subject_id"].to_numpy()
+    patients = len(np.unique(patient))
+    if patients < max(smallest, 1):
         return dict.fromkeys(names[:4], float("nan")) | dict.fromkeys(names[4:])
     hours, values = means["hours"].to_numpy(), means["value"].to_numpy()
-    found = kendalltau(hours, values)
-    patient = means["subject_id"].to_numpy()
-    places = np.arange(len(means))
-    drawn = []
-    for block in patient_weights(patient, study.draws, study.seed):
-        for weights in block:
-            rows = np.repeat(places, weights)
-            drawn.append(kendalltau(hours[rows], values[rows]).statistic)
-    low, high = interval(np.array(drawn, dtype=float)) if drawn else (float("nan"),) * 2
-    numbers = (found.statistic, low, high, found.pvalue, len(means), means["stay_id"].nunique())
+
+    def tau(rows: np.ndarray) -> float:
+        return float(kendalltau(hours[rows], values[rows]).statistic)
+
+    found = tau(np.arange(len(means)))
+    low, high, _, p = against_zero(found, jackknife_error(tau, patient), patients - 1)
+    numbers = (found, max(low, -1.0), min(high, 1.0), p, len(means), means["stay_id"].nunique())
     return dict(zip(names, numbers, strict=True))

@@ -30,7 +30,7 @@ def draw_over_time(table: pd.DataFrame, path: str | Path, study: Study) -> None:
     """
     words = (
         f"{_who(table, 'tau_stays')}. τ: Kendall, of means of stay and hour "
-        "with the hours to the arrest (95 % interval by patient)"
+        "with the hours to the arrest (95 % interval and p by patient, Holm)"
     )
     _draw(table, _hours, words, path, study)
 
@@ -168,6 +168,6 @@ def _say_nothing(axes: Axes) -> None:
 
 
 def _trend(row: pd.Series) -> str:
-    p = "p < 0.001" if row["tau_p"] < 0.001 else f"p = {row['tau_p']:.3f}"
+    p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
     numbers = f"{row['tau']:.2f} ({row['tau_lower']:.2f} to {row['tau_upper']:.2f})"
     return f"τ {numbers}\n{p}, n = {row['tau_n']:,}".replace("-", "−")

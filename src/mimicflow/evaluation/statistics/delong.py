@@ -20,18 +20,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
+from mimicflow.evaluation.statistics.clusters import against_zero, degrees_of_freedom
 from mimicflow.evaluation.statistics.metrics import Estimate
 
 
 class AurocDifference(NamedTuple):
-    """Two AUROCs, their difference with its interval, standard normal statistic and p value."""
+    """Two AUROCs, their difference with its interval, Student's t and two-sided p value."""
 
     first: float
     second: float
     difference: float
     low: float
     high: float
-    z: float
+    t: float
     p: float
 
 
@@ -102,8 +103,8 @@ def compare_aurocs(
     label: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
+    patient: np.ndarray,
     level: float = 0.95,
-    patient: np.ndarray | None = None,
 ) -> AurocDifference:
     """Test whether two models on the same rows have the same AUROC.
 
@@ -113,16 +114,17 @@ def compare_aurocs(
         0 or 1, both present.
     first, second : numpy.ndarray of shape (n,)
         Probability of label 1 by either model.
+    patient : numpy.ndarray of shape (n,)
+        Patient of each row: the rows of one are not independent, so there is no test without.
     level : float
         Of the interval of the difference.
-    patient : numpy.ndarray of shape (n,), optional
-        As in `delong_covariance`.
 
     Returns
     -------
     AurocDifference
-        Of the first less the second; ``p`` is two-sided. Models that order all rows alike have
-        difference 0, z 0 and p 1.
+        Of the first less the second; interval and p value are of Student's t with as many degrees
+        of freedom as the rarer class has patients, less one. Models that order all rows alike have
+        difference 0, t 0 and p 1.
     """
     aurocs, covariance = delong_covariance(label, np.column_stack([first, second]), patient)
     difference = float(aurocs[0] - aurocs[1])
@@ -130,20 +132,8 @@ def compare_aurocs(
     # Equal components leave a variance of rounding only, of either sign.
     rounding = 1e-14 * float(np.trace(covariance))
     error = 0.0 if variance <= rounding else float(np.sqrt(variance))
-    if error == 0:
-        z = 0.0 if abs(difference) < 1e-14 else float(np.copysign(np.inf, difference))
-    else:
-        z = difference / error
-    margin = float(norm.isf((1 - level) / 2)) * error
-    return AurocDifference(
-        first=float(aurocs[0]),
-        second=float(aurocs[1]),
-        difference=difference,
-        low=difference - margin,
-        high=difference + margin,
-        z=z,
-        p=float(2 * norm.sf(abs(z))),
-    )
+    tested = against_zero(difference, error, degrees_of_freedom(label, patient), level)
+    return AurocDifference(float(aurocs[0]), float(aurocs[1]), difference, *tested)
 
 
 def _components(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,8 +31,6 @@ from mimicflow.report.inputs import label, read_table
 RANKING = ["auroc", "auprc"]
 WITHIN = "auroc_within"
 OPERATING = ["sensitivity", "specificity", "precision", "accuracy", "f1"]
-# Prefix of the columns of a test -> how it takes the epochs.
-TESTS = {"auroc_difference": "epochs taken as independent", "clustered": "clustered by patient"}
 _ENDS = ("", "_low", "_high")
 
 
@@ -40,7 +38,7 @@ def comparison(system: System, path: Path) -> Section:
     """Return the models at every horizon, published scores beside, and their differences."""
     needed = [f"{score}{end}" for score in RANKING for end in _ENDS]
     needed += [f"published_{score}" for score in RANKING]
-    needed += ["patients", "stays", "n", "events", "event_stays", "clustered_p", "compared_with"]
+    needed += ["patients", "stays", "n", "events", "event_stays", "p_holm", "compared_with"]
     needed += [*(f"{WITHIN}{end}" for end in _ENDS), f"{WITHIN}_stays"]
     frame = read_table(path, "horizon_h", "model", "title", *needed)
     frame[f"published_{WITHIN}"] = float("nan")
@@ -132,41 +130,32 @@ def _stays_with_both(row: dict[str, Any], shown: Shown) -> str:
 
 def _differences(system: System, first: str, second: str, tested: pd.DataFrame) -> Chart:
     pair = f"{first} less {in_sentence(second)}"
-    points = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "row": [within(hours) for hours in tested["horizon_h"]],
-                    "group": text.capitalize(),
-                    "value": tested["auroc_difference"],
-                    "low": tested[f"{prefix}_low"],
-                    "high": tested[f"{prefix}_high"],
-                }
-            )
-            for prefix, text in TESTS.items()
-        ]
+    points = pd.DataFrame(
+        {
+            "row": [within(hours) for hours in tested["horizon_h"]],
+            "value": tested["auroc_difference"],
+            "low": tested["auroc_difference_low"],
+            "high": tested["auroc_difference_high"],
+        }
     ).round(5)
     caption = f"Difference of AUROC with DeLong's 95 % interval. {pair}, on the same epochs."
     description = f"Dot plot of the difference of AUROC at {len(tested)} horizons. {pair}."
     title = f"AUROC: {in_sentence(pair)}"
-    chart = grouped_charts.grouped_forest(points, title, line=0.0, of="Interval")
+    chart = charts.forest(points, title, line=0.0)
     spec = charts.specification(chart, description)
     data = _tests(system, tested, caption)
     return Chart(caption, description, spec, data, wide=True, opened=True)
 
 
 def _tests(system: System, tested: pd.DataFrame, caption: str) -> Table:
-    columns = [("Arrest", False), ("Difference of AUROC", True)]
-    for text in TESTS.values():
-        columns += [(f"95 % CI, {text}", True), (f"P, {text}", True)]
-    columns.append(("Difference of AUPRC (95 % CI by patient)", True))
+    columns = [("Arrest", False), ("Difference of AUROC (95 % CI by patient)", True)]
+    columns += [("P", True), ("P, Holm", True), ("Difference of AUPRC (95 % CI by patient)", True)]
     rows: list[list[Cell | str]] = []
     for row in tested.to_dict("records"):
-        cells: list[Cell | str] = [within(row["horizon_h"]), number(row["auroc_difference"])]
-        for prefix, p in zip(TESTS, ("p", "clustered_p"), strict=True):
-            low, high = row[f"{prefix}_low"], row[f"{prefix}_high"]
-            cells.append(difference(f"{number(low)} to {number(high)}", low, high))
-            cells.append(p_value(row[p]))
+        cells: list[Cell | str] = [within(row["horizon_h"])]
+        values = [row[f"auroc_difference{end}"] for end in _ENDS]
+        cells.append(difference(with_interval(*values), *values[1:]))
+        cells += [p_value(row[p]) or DASH for p in ("p", "p_holm")]
         values = [row[f"auprc_difference{end}"] for end in _ENDS]
         cells.append(difference(with_interval(*values), *values[1:]))
         rows.append(cells)

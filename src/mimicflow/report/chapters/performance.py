@@ -183,10 +183,10 @@ def comparisons(system: System) -> Section:
     """Return the pairwise differences of AUROC."""
     blocks: list[Block] = []
     columns = [("First − second model", False), ("AUROC of first", True)]
-    columns += [("AUROC of second", True), ("Difference (95 % CI)", True), ("P", True)]
-    columns += [("95 % CI, clustered", True), ("P, clustered", True)]
+    columns += [("AUROC of second", True), ("Difference (95 % CI)", True)]
+    columns += [("P", True), ("P, Holm", True)]
     for protocol, path in system.with_file("comparisons"):
-        frame = read_table(path, "model_a", "title_a", "difference", "clustered_p")
+        frame = read_table(path, "model_a", "title_a", "difference", "p_holm")
         for subset, part in by_subset(system, frame.rename(columns={"model_a": "model"})):
             rows = [
                 [
@@ -195,12 +195,7 @@ def comparisons(system: System) -> Section:
                     number(row.auroc_b),
                     difference(with_interval(row.difference, row.low, row.high), row.low, row.high),
                     p_value(row.p),
-                    difference(
-                        f"{number(row.clustered_low)} to {number(row.clustered_high)}",
-                        row.clustered_low,
-                        row.clustered_high,
-                    ),
-                    p_value(row.clustered_p),
+                    p_value(row.p_holm),
                 ]
                 for row in part.itertuples()
             ]

@@ -37,7 +37,7 @@ Part = tuple[Protocol, pd.DataFrame]
 def comparison(system: System, path: Path) -> Section:
     """Return all models under each protocol: scores, size, time, difference, spread of repeats."""
     needed = [f"{score}{part}" for score in COMPARED for part in ("", "_low", "_high", "_mean")]
-    frame = read_table(path, "protocol", "model", "title", "delong_difference", *needed)
+    frame = read_table(path, "protocol", "model", "title", "delong_difference", "p_holm", *needed)
     protocols = system.protocols_of(set(frame["protocol"]))
     parts = [(protocol, frame[frame["protocol"] == protocol.name]) for protocol in protocols]
     context = _context(system.name)
@@ -89,7 +89,7 @@ def _comparison_chart(parts: list[Part], context: pd.Series | None) -> Chart:
 
 def _compared(system: System, parts: list[Part]) -> Table:
     columns = [("Model", False), *((f"{label('score', one)} (95 % CI)", True) for one in COMPARED)]
-    columns += [("AUROC less the LSTM's (95 % CI)", True), ("P", True)]
+    columns += [("AUROC less the LSTM's (95 % CI)", True), ("P", True), ("P, Holm", True)]
     rows: list[list[Cell | str]] = []
     for protocol, frame in parts:
         rows.append([f"{protocol.marked_title}: {system.sizes(frame).rstrip('.')}"])
@@ -101,7 +101,8 @@ def _compared(system: System, parts: list[Part]) -> Table:
                 for score in COMPARED
             ]
             cell = difference(gap, low, high) if gap else DASH
-            rows.append([row["title"], *texts, cell, p_value(row["delong_p"]) or DASH])
+            tests = [p_value(row[p]) or DASH for p in ("p", "p_holm")]
+            rows.append([row["title"], *texts, cell, *tests])
     return table("Models under each protocol.", columns, rows)
 
 

@@ -193,8 +193,8 @@ def over_time(system: System, path: Path) -> Section:
     """Return the course of the leading measures in the hours before the arrest."""
     needed = ["measure", "unit", "rank", "hours_from", "hours_to", "stays", "patients"]
     needed += ["mean", "lower", "upper", "suppressed", "control_median", "control_q25"]
-    needed += ["control_q75", "control_stays", "tau", "tau_lower", "tau_upper", "tau_p", "tau_n"]
-    frame = read_table(path, *needed, "tau_stays")
+    needed += ["control_q75", "control_stays", "tau", "tau_lower", "tau_upper", "p", "p_holm"]
+    frame = read_table(path, *needed, "tau_n", "tau_stays")
     parts = [part for _, part in frame.groupby("measure", sort=False)]
     blocks: list[Block] = [_course(system, part) for part in parts]
     return section("over_time", [*blocks, _trends(system, parts)], system=system.name)
@@ -245,7 +245,7 @@ def _digits(values: pd.Series) -> int:
 
 def _trends(system: System, parts: list[pd.DataFrame]) -> Table:
     columns = [("Measure", False), ("Kendall's τ (95 % CI)", True)]
-    columns += [("P, means taken as independent", True), ("Means of stay and hour", True)]
+    columns += [("P", True), ("P, Holm", True), ("Means of stay and hour", True)]
     columns += [("Event stays", True), ("Control stays: median (quartiles)", True)]
     columns += [("Control stays", True)]
     rows = []
@@ -256,7 +256,7 @@ def _trends(system: System, parts: list[pd.DataFrame]) -> Table:
             [
                 _named(row),
                 _tau(row) or DASH,
-                p_value(row["tau_p"]) or DASH,
+                *(p_value(row[p]) or DASH for p in ("p", "p_holm")),
                 *(count(row[name], system.smallest) or DASH for name in ("tau_n", "tau_stays")),
                 with_interval(median, low, high, digits) or DASH,
                 count(row["control_stays"], system.smallest) or DASH,

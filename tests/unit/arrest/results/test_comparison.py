@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
+from statsmodels.stats.multitest import multipletests
 
 from mimicflow.arrest.results.comparison import COLUMNS, compare_arrest_models
 from mimicflow.arrest.results.horizons import score_horizons
@@ -71,19 +72,19 @@ def test_differences_are_those_of_the_shared_modules(files):
         )
         label = first["label"].to_numpy()
         both = first["probability"].to_numpy(), second["probability"].to_numpy()
-        plain = compare_aurocs(label, *both)
-        clustered = compare_aurocs(label, *both, patient=first["subject_id"].to_numpy())
-        assert row["auroc_difference"] == pytest.approx(plain.difference)
-        assert row["p"] == pytest.approx(plain.p)
-        assert row["auroc_difference_low"] == pytest.approx(plain.low)
-        assert row["clustered_p"] == pytest.approx(clustered.p)
-        assert row["clustered_high"] == pytest.approx(clustered.high)
+        auroc = compare_aurocs(label, *both, first["subject_id"].to_numpy())
+        assert row["auroc_difference"] == pytest.approx(auroc.difference)
+        assert row["p"] == pytest.approx(auroc.p)
+        assert row["auroc_difference_low"] == pytest.approx(auroc.low)
+        assert row["auroc_difference_high"] == pytest.approx(auroc.high)
         shared = score_differences(first, second, draws=DRAWS, key="epoch_id")["auprc"].difference
         found = row[["auprc_difference", "auprc_difference_low", "auprc_difference_high"]]
         assert found.to_list() == pytest.approx(list(shared))
         value = [average_precision_score(label, model) for model in both]
         assert row["auprc_difference"] == pytest.approx(value[0] - value[1])
-    assert (of_first["clustered_p"] > of_first["p"]).all()  # epochs of a patient go together
+    # One family: all models and horizons of the table.
+    expected = multipletests(of_first["p"], method="holm")[1]
+    assert of_first["p_holm"].to_list() == pytest.approx(expected)
     assert files.table.loc[files.table["model"] == "clinical", "p"].isna().all()
 
 
@@ -165,7 +166,10 @@ def test_a_third_model_is_compared_with_the_first(files, tmp_path, texts):
     assert f"Differences: {less}rate variability" in texts
     assert table["compared_with"].dropna().unique().tolist() == ["clinical", "hrv"]
     two = files.table.set_index(["model", "horizon_h"])
-    pd.testing.assert_frame_equal(table.loc[["hrv"]], two.loc[["hrv"]])  # as without a third
+    one, alone = (frame.loc[["hrv"]] for frame in (table, two))
+    columns = [name for name in one if name != "p_holm"]
+    pd.testing.assert_frame_equal(one[columns], alone[columns])  # as without a third
+    assert (one["p_holm"] >= alone["p_holm"]).all()  # of a larger family
     for hours in OPTIONS["horizons_h"]:
         row, other = table.loc[("both", hours)], table.loc[("hrv", hours)]
         assert row["auroc_difference"] == pytest.approx(row["auroc"] - other["auroc"])

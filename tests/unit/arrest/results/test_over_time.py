@@ -21,6 +21,8 @@ from mimicflow.arrest.results.over_time import (
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
 
+SYNTHETIC = Study(synthetic=True, draws=0)
+
 
 def hand():
     rows = [
@@ -55,7 +57,7 @@ def test_an_epoch_on_the_border_of_two_steps_is_in_the_earlier_one():
 
 
 def test_mean_interval_and_control_quartiles():
-    table = describe_measure(hand(), "HTI", Study(synthetic=True, draws=20)).set_index("hours_to")
+    table = describe_measure(hand(), "HTI", SYNTHETIC).set_index("hours_to")
     last = table.loc[0]
     assert (last["hours_from"], last["stays"], last["mean"]) == (1, 2, 5.0)
     # Two stays, 2 and 8: standard error 3.
@@ -68,10 +70,9 @@ def test_mean_interval_and_control_quartiles():
 
 
 def test_trend_is_kendalls_of_the_means():
-    table = describe_measure(hand(), "HTI", Study(synthetic=True, draws=20))
+    table = describe_measure(hand(), "HTI", SYNTHETIC)
     expected = kendalltau([0.625, 1.0, 0.6, 2.2], [2.0, 6.0, 8.0, 5.0])
     assert table["tau"].iloc[0] == pytest.approx(expected.statistic)
-    assert table["tau_p"].iloc[0] == pytest.approx(expected.pvalue)
     assert table["tau_n"].iloc[0] == 4
     assert table["tau_stays"].iloc[0] == 2
     # By hand: of the six pairs, two go together and four do not.
@@ -88,9 +89,41 @@ def test_interval_of_the_trend_is_by_patient():
             "value": [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0],
         }
     )
-    found = kendall(means, Study(synthetic=True, draws=200))
+    found = kendall(means, smallest=0)
     assert found["tau"] == pytest.approx(0)
     assert (found["tau_lower"], found["tau_upper"]) == pytest.approx((-1, 1))
+
+
+def trendless(generator, patients):
+    """A value by hour that wanders, of patients who differ: no trend, and nothing independent."""
+    noise = generator.normal(size=(patients, 24))
+    for hour in range(1, 24):
+        noise[:, hour] = 0.9 * noise[:, hour - 1] + np.sqrt(0.19) * noise[:, hour]
+    value = noise + generator.normal(size=(patients, 1))
+    patient, hours = (of.ravel() for of in np.indices(value.shape))
+    columns = {"subject_id": patient, "stay_id": patient, "hours": hours + 0.5}
+    return pd.DataFrame({**columns, "value": value.ravel()})
+
+
+def test_a_trend_is_found_by_chance_in_one_run_of_twenty_however_long_the_stays():
+    generator = np.random.default_rng(7)
+    found, rowwise = np.zeros(2)
+    for _ in range(200):
+        means = trendless(generator, patients=18)
+        found += kendall(means, smallest=0)["p"] < 0.05
+        rowwise += kendalltau(means["hours"], means["value"]).pvalue < 0.05
+    assert found / 200 <= 0.07
+    assert rowwise / 200 > 0.2  # means taken as independent
+
+
+def test_p_values_are_corrected_for_all_measures_that_are_described(files):
+    describe_hrv_over_time(*files[:2], {"top_measures": 4}, *files[2:], SYNTHETIC)
+    table = pd.read_csv(files[2])
+    p = table.groupby("measure")[["p", "p_holm"]].first().sort_values("p")
+    np.testing.assert_allclose(
+        p["p_holm"], np.minimum(np.maximum.accumulate(p["p"] * [4, 3, 2, 1]), 1)
+    )
+    assert p["p"].notna().all()
 
 
 @pytest.fixture
@@ -118,9 +151,7 @@ def test_accepted_measures_lead_by_what_they_move_and_the_others_follow(files):
 
 
 def test_measures_that_were_not_accepted_are_marked(files, texts):
-    describe_hrv_over_time(
-        *files[:2], {"top_measures": 6}, *files[2:], Study(synthetic=True, draws=2)
-    )
+    describe_hrv_over_time(*files[:2], {"top_measures": 6}, *files[2:], SYNTHETIC)
     table = pd.read_csv(files[2])
     assert table.drop_duplicates("measure")["decision"].to_list()[-2:] == ["tentative", "rejected"]
     assert {"TINN (ms)", "IALS, tentative"} <= set(texts)
@@ -128,9 +159,7 @@ def test_measures_that_were_not_accepted_are_marked(files, texts):
 
 
 def test_steps_of_one_epoch_have_median_and_quartiles(files, texts):
-    describe_hrv_by_epoch(
-        *files[:2], {"top_measures": 4}, *files[2:], Study(synthetic=True, draws=0), minutes=5
-    )
+    describe_hrv_by_epoch(*files[:2], {"top_measures": 4}, *files[2:], SYNTHETIC, minutes=5)
     table = pd.read_csv(files[2])
     assert list(table.columns) == EPOCH_COLUMNS
     assert list(dict.fromkeys(table["measure"])) == ["HTI", "TINN", "GI", "IALS"]
@@ -170,9 +199,7 @@ def test_steps_of_few_real_patients_are_suppressed(files, texts):
 
 
 def test_leading_measures_of_all_patients(files, texts):
-    describe_hrv_over_time(
-        *files[:2], {"top_measures": 2}, *files[2:], Study(synthetic=True, draws=30)
-    )
+    describe_hrv_over_time(*files[:2], {"top_measures": 2}, *files[2:], SYNTHETIC)
     table = pd.read_csv(files[2])
     assert list(table.columns) == COLUMNS
     assert list(dict.fromkeys(table["measure"])) == ["HTI", "TINN"]
@@ -190,12 +217,12 @@ def test_hours_of_few_real_patients_are_suppressed(files, texts):
     few = frame["stay_id"] >= "s0003"
     frame = frame[~(few & (frame["hours_to_arrest"] < 3))]
     frame.to_parquet(files[0])
-    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=5))
+    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=0))
     table = pd.read_csv(files[2]).set_index("hours_to")
     hidden = table[table["suppressed"]]
     assert sorted(hidden.index) == [0, 1, 2]
     assert hidden[["mean", "lower", "stays", "patients"]].isna().all(axis=None)
-    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=5, smallest=25))
+    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=0, smallest=25))
     table = pd.read_csv(files[2])
     assert table[["mean", "tau", "control_median", "control_stays"]].isna().all(axis=None)
     assert "too few patients\nto be shown" in texts

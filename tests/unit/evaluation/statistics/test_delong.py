@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.evaluation.statistics.delong import auroc_interval, compare_aurocs, delong_covariance
@@ -113,10 +115,19 @@ def test_by_hand_with_patients():
     ],
 )
 def test_paired_test_as_in_proc(first, second, z, p, interval):
-    found = compare_aurocs(ASAH["poor"], ASAH[first], ASAH[second])
-    assert (found.z, found.p) == pytest.approx((z, p), rel=1e-12)
-    assert (found.low, found.high) == pytest.approx(interval, rel=1e-12)
+    """A patient per row, and pROC's statistic; pROC takes it as normal, we as Student's t."""
+    patient = np.arange(len(ASAH["poor"]))
+    found = compare_aurocs(ASAH["poor"], ASAH[first], ASAH[second], patient)
+    assert found.t == pytest.approx(z, rel=1e-12)
+    assert 2 * norm.sf(abs(found.t)) == pytest.approx(p, rel=1e-12)
     assert found.difference == found.first - found.second
+    degrees = int(np.sum(ASAH["poor"])) - 1  # the rarer class
+    assert found.p == pytest.approx(2 * student.sf(abs(z), degrees))
+    wider = student.isf(0.025, degrees) / norm.isf(0.025)
+    center = found.difference
+    assert (found.low, found.high) == pytest.approx(
+        [center + wider * (end - center) for end in interval], rel=1e-12
+    )
 
 
 def test_interval_as_in_proc():
@@ -146,22 +157,22 @@ def test_copies_of_a_row_are_no_new_patients():
 
 def test_models_that_order_alike_do_not_differ():
     label, scores, patient = sample()
-    for who in (None, patient):
-        found = compare_aurocs(label, scores[:, 0], np.exp(scores[:, 0]), patient=who)
-        assert found[2:] == (0, 0, 0, 0, 1)
+    found = compare_aurocs(label, scores[:, 0], np.exp(scores[:, 0]), patient)
+    assert found[2:] == (0, 0, 0, 0, 1)
 
 
 def test_a_difference_without_variance_is_certain():
-    found = compare_aurocs([0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1])
-    assert (found.difference, found.z, found.p) == (1, np.inf, 0)
-    assert compare_aurocs([0, 0, 1, 1], [4, 3, 2, 1], [1, 2, 3, 4]).z == -np.inf
+    rising, falling, patient = [1, 2, 3, 4], [4, 3, 2, 1], [1, 2, 3, 4]
+    found = compare_aurocs([0, 0, 1, 1], rising, falling, patient)
+    assert (found.difference, found.t, found.p) == (1, np.inf, 0)
+    assert compare_aurocs([0, 0, 1, 1], falling, rising, patient).t == -np.inf
 
 
 def test_a_single_row_of_a_class_has_no_variance():
     estimate = auroc_interval([1, 0, 0], [0.3, 0.2, 0.5])
     assert estimate.value == 0.5
     assert np.isnan(estimate.low)
-    assert np.isnan(compare_aurocs([1, 0, 0], [1, 2, 3], [3, 1, 1]).p)
+    assert np.isnan(compare_aurocs([1, 0, 0], [1, 2, 3], [3, 1, 1], [1, 2, 3]).p)
 
 
 def test_intervals_of_clustered_rows_cover_the_truth():

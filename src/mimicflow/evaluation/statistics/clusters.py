@@ -1,0 +1,102 @@
+"""Tests and intervals where patients, not their rows, are the independent units.
+
+With few patients the standard error is itself uncertain: Student's t stands where the normal
+distribution would call too much significant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+from statsmodels.stats.multitest import multipletests
+
+
+class Significance(NamedTuple):
+    """A confidence interval, Student's t statistic against 0 and its two-sided p value."""
+
+    low: float
+    high: float
+    t: float
+    p: float
+
+
+def degrees_of_freedom(label: np.ndarray, patient: np.ndarray) -> int:
+    """Return the patients of the rarer class less one.
+
+    What two classes differ by is known no better than the class of fewer patients is.
+
+    Parameters
+    ----------
+    label : numpy.ndarray of shape (n,)
+        0 or 1.
+    patient : numpy.ndarray of shape (n,)
+        Patient of each row.
+    """
+    label, patient = np.asarray(label) == 1, np.asarray(patient)
+    return min(len(np.unique(patient[rows])) for rows in (label, ~label)) - 1
+
+
+def against_zero(value: float, error: float, degrees: int, level: float = 0.95) -> Significance:
+    """Return the interval of an estimate, and the test that it is 0.
+
+    Parameters
+    ----------
+    value, error : float
+        The estimate and its standard error, of clusters. An error of 0 is that of a certain value.
+    degrees : int
+        Of freedom; below 1 nothing can be said.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    Significance
+        NaN where the error is NaN or there is no degree of freedom.
+    """
+    if np.isnan(error) or degrees < 1:
+        return Significance(*[float("nan")] * 4)
+    if error == 0:
+        t = 0.0 if abs(value) < 1e-14 else float(np.copysign(np.inf, value))
+    else:
+        t = value / error
+    margin = float(student.isf((1 - level) / 2, degrees)) * error
+    return Significance(value - margin, value + margin, t, float(2 * student.sf(abs(t), degrees)))
+
+
+def jackknife_error(statistic: Callable[[np.ndarray], float], patient: np.ndarray) -> float:
+    """Return the standard error of a statistic, by leaving out one patient after the other.
+
+    Parameters
+    ----------
+    statistic : callable
+        Of the places (ints) of the rows that are left.
+    patient : numpy.ndarray of shape (n,)
+        Patient of each row; NaN is returned for a single one.
+
+    Notes
+    -----
+    Tukey's jackknife, of patients: Efron and Stein 1981, doi:10.1214/aos/1176345462.
+    """
+    patients = np.unique(patient)
+    if len(patients) < 2:
+        return float("nan")
+    left = np.array([statistic(np.flatnonzero(patient != one)) for one in patients])
+    return float(np.sqrt((len(left) - 1) * np.mean((left - left.mean()) ** 2)))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p values corrected for being one of a family (Holm 1979).
+
+    Parameters
+    ----------
+    p : numpy.ndarray of shape (comparisons,)
+        All p values of the family. NaN are not of it, and stay NaN.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    corrected, known = np.full(len(p), np.nan), ~np.isnan(p)
+    if known.any():
+        corrected[known] = multipletests(p[known], method="holm")[1]
+    return corrected
