@@ -5,7 +5,9 @@ OUTPUTS  results/{system}/audit/{check}.csv, results/audit.html
 STEPS    one rule and one table per check of reference/audit_checks.csv, then the page
 """
 
-from mimicflow.audit.files import files_in
+from types import SimpleNamespace
+
+from mimicflow.audit.files import files_in, source_tables
 from mimicflow.audit.findings import audit_checks
 
 # All tables of the audit; those of refitted models are made by audit_settings.smk.
@@ -142,6 +144,97 @@ rule audit_splits:
         study=study(draws=False),
     script:
         "../workflow/scripts/audit_splits.py"
+
+
+def files_of_concept(spine, concept):
+    """What a concept is asked about, and by shard the raw tables that it and its sources lie in."""
+    tables = dict.fromkeys([*CONCEPTS[concept].tables, *source_tables(concept)])
+    return {
+        "spine": spine,
+        "shards": [
+            {table.partition("/")[2]: f"results/tables/{table}/{shard}.parquet" for table in tables}
+            for shard in SHARDS
+        ],
+    }
+
+
+# By system: what its features come from, by name.
+PROVENANCE = {
+    "admission": {
+        "concepts": {
+            name: files_of_concept("results/cohort/stays.parquet", name)
+            for name in [*STATIC_CONCEPTS, *DRUG_CONCEPTS, "vitalsigns"]
+        },
+        "ecgs": [
+            *("results/cohort/ecgs.parquet", "results/cohort/stays.parquet"),
+            *shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet"),
+        ],
+    },
+    "mortality": {
+        "concepts": {
+            f"{name} visit_codes": files_of_concept(
+                f"results/mortality/{name}/spine.parquet", "visit_codes"
+            )
+            for name in JUDGED_PROTOCOLS
+        },
+    },
+    "arrest": {
+        "epochs": {
+            "plan": "results/arrest/epochs.parquet",
+            "scanned": recording_shards("results/arrest/recordings/{shard}.parquet"),
+            "measured": recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        },
+    },
+}
+
+
+def options_of_concepts(wildcards):
+    """A parameter: the keys that each concept of a system reads, as its own rule has them."""
+    if wildcards.system == "mortality":
+        return {
+            f"{name} visit_codes": visit_options(SimpleNamespace(protocol=name))
+            for name in JUDGED_PROTOCOLS
+        }
+    return {
+        name: options_of_concept(SimpleNamespace(scenario="", concept=name))
+        for name in PROVENANCE[wildcards.system].get("concepts", [])
+    }
+
+
+rule audit_provenance:
+    """How old the newest value behind each feature was, and that none was not known yet."""
+    input:
+        files=lambda wildcards: files_in(PROVENANCE[wildcards.system]),
+        code=sources(
+            "audit.provenance",
+            "audit.files",
+            *(sql for name in CONCEPTS for sql in concept(name)),
+        ),
+    output:
+        report(
+            "results/{system}/audit/provenance.csv",
+            caption="../workflow/report/audit/provenance.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: provenance"},
+        ),
+    log:
+        "results/logs/audit_provenance/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_provenance/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="4h",
+    params:
+        files=lambda wildcards: PROVENANCE[wildcards.system],
+        options=options_of_concepts,
+        waveforms=raw_folder("waveforms"),
+        max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
+        study=study(draws=False),
+    script:
+        "../workflow/scripts/audit_provenance.py"
 
 
 rule build_audit:

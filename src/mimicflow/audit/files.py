@@ -1,9 +1,19 @@
-"""Give the files of a job the names that its rule has for them."""
+"""Which files a check of the audit reads, and what its rule calls them."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from mimicflow.reference import reference
+
+
+def source_tables(concept: str) -> list[str]:
+    """Return the raw tables in which the events of a concept are looked up: ``"ed/edstays"``."""
+    with reference("audit_sources.csv").open(encoding="utf-8", newline="") as file:
+        found = [row["source"] for row in csv.DictReader(file) if row["concept"] == concept]
+    return list(dict.fromkeys(found))
 
 
 def files_in(named: Any) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,27 @@ def extract_concept(
     memory_mb : int
         Limit of the database, in MB.
     """
+    with opened_shard(concept, tables, options, shard, shards, memory_mb) as connection:
+        _write_known(connection, concept, output)
+
+
+@contextlib.contextmanager
+def opened_shard(
+    concept: str,
+    tables: Mapping[str, Paths],
+    options: Mapping[str, Any],
+    shard: int = 0,
+    shards: int = 1,
+    memory_mb: int = 1000,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in which a concept can be asked about the stays of one shard.
+
+    Parameters are those of `extract_concept`.
+
+    Yields
+    ------
+    duckdb.DuckDBPyConnection
+    """
     with opened(tables, options, memory_mb, uses=used_by(concept)) as connection:
         connection.execute(
             "CREATE TEMP TABLE patients_stays AS FROM spine WHERE subject_id % ? = ?",
@@ -54,7 +76,13 @@ def extract_concept(
         connection.execute("DROP VIEW spine; ALTER TABLE patients_stays RENAME TO spine")
         if concept == "diagnosis_history":
             connection.register("icd_bins", icd_bins())
-        _write_known(connection, concept, output)
+        yield connection
+
+
+def find_known_events(connection: duckdb.DuckDBPyConnection, concept: str) -> None:
+    """Create ``events`` of a concept and ``known_events``, those that its features are made of."""
+    connection.execute(f"CREATE TEMP TABLE events AS {sql(concept)}")
+    keep_known_events(connection)
 
 
 def extract_hospital_visits(
@@ -101,8 +129,7 @@ _EVERY_VISIT = {
 
 def _write_known(connection: duckdb.DuckDBPyConnection, concept: str, output: str | Path) -> None:
     """Write what was known of the stays of the spine."""
-    connection.execute(f"CREATE TEMP TABLE events AS {sql(concept)}")
-    keep_known_events(connection)
+    find_known_events(connection, concept)
     _write_ordered(connection, connection.sql(sql(f"{concept}_features")), output)
     _log_counts(connection, concept)
 

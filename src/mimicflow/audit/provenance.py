@@ -1,0 +1,207 @@
+"""Say where a feature comes from, and when the newest value that it used was known.
+
+The events that features are made of are asked for their time of availability, and then looked up
+in the raw table by its own columns (``audit_sources.csv``): neither the SQL of a concept nor the
+one place where time is cut has a part in that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from mimicflow.audit.findings import none_of, write_findings
+from mimicflow.audit.monitored import epoch_rows
+from mimicflow.concepts import static_features
+from mimicflow.concepts.extract import find_known_events, opened_shard
+from mimicflow.evaluation.study import Study
+from mimicflow.raw.wfdb_headers import MAX_WRONG
+from mimicflow.reference import reference
+
+_QUANTILES = {"least": 0.0, "lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
+_USED = """
+    CREATE OR REPLACE TEMP TABLE used AS
+    SELECT
+        row_number() OVER () AS event,
+        known_events.*,
+        spine.subject_id, spine.prediction_time, spine.hadm_id AS own_hadm_id
+    FROM known_events
+    JOIN spine USING (stay_id)
+    WHERE {part}
+"""
+# An event is accounted for if some raw row of its patient and time was known by the prediction.
+_NEWEST = """
+    SELECT
+        stay_id,
+        {by}                                        AS value,
+        any_value(prediction_time)                  AS prediction_time,
+        max(available_time)                         AS newest,
+        count(*)                                    AS events,
+        count(*) FILTER (
+            available_time > prediction_time
+            OR event NOT IN (
+                SELECT used.event
+                FROM used
+                JOIN {table} AS raw ON {joined}
+                WHERE {known} <= used.prediction_time
+            )
+        )                                           AS beyond
+    FROM used
+    GROUP BY ALL
+"""
+_FOR_READING = {"limit": "", "passed": None}
+Row = dict[str, Any]
+
+
+def audit_provenance(
+    output: str | Path,
+    study: Study,
+    *,
+    concepts: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    ecgs: Sequence[str | Path] = (),
+    epochs: Mapping[str, Any] | None = None,
+    waveforms: str | Path = "",
+    max_wrong_checksums: Any = MAX_WRONG,
+    memory_mb: int = 2000,
+) -> None:
+    """Write how old the newest value behind each feature was at the prediction.
+
+    Parameters
+    ----------
+    output : path-like
+        CSV to write; ``number`` counts the values used that were not known by the prediction.
+    study : Study
+        Whose patients they are.
+    concepts : mapping of str to mapping
+        What a concept is asked for, such as ``ed_labs`` or ``audited visit_codes`` -> ``spine``
+        (Parquet) and ``shards``: for each shard the Parquet of every table of it and of its
+        sources, by the name that SQL has for it.
+    options : mapping of str to mapping
+        The same keys -> the keys of the configuration that the concept reads.
+    ecgs : sequence of path-like
+        Parquet of the ECGs of each stay, of the stays, then of all shards of the list of records.
+    epochs : mapping, optional
+        Of bedside recordings: files of `mimicflow.audit.monitored.epoch_rows`.
+    waveforms, max_wrong_checksums
+        Of bedside recordings, likewise.
+    memory_mb : int
+        Limit of the database, in MB.
+    """
+    rows: list[Row] = []
+    for name, files in (concepts or {}).items():
+        rows += concept_rows(name, files, (options or {})[name], study, memory_mb)
+    if ecgs:
+        rows.append(ecg_row(ecgs[0], ecgs[1], ecgs[2:], study))
+    if epochs:
+        samples, numbers = epoch_rows(
+            **epochs, waveforms=waveforms, max_wrong_checksums=max_wrong_checksums
+        )
+        rows.append(_row("samples of the ECG", samples, study))
+        # Which numbers are looked at is not written down anywhere: for reading only.
+        rows.append({**_row("numbers of the monitor", numbers, study), **_FOR_READING})
+    write_findings(rows, output, study, counts=("number", "stays", "values"))
+
+
+def concept_rows(
+    name: str,
+    files: Mapping[str, Any],
+    options: Mapping[str, Any],
+    study: Study,
+    memory_mb: int,
+) -> Iterator[Row]:
+    """Yield a row for each source of a concept."""
+    words, _, concept = name.rpartition(" ")
+    table = pd.read_csv(reference("audit_sources.csv"), keep_default_na=False)
+    found: dict[tuple[str, ...], list[pd.DataFrame]] = {}
+    for shard, tables in enumerate(files["shards"]):
+        with opened_shard(
+            concept,
+            {"spine": files["spine"], **tables},
+            options,
+            shard,
+            len(files["shards"]),
+            memory_mb,
+        ) as connection:
+            find_known_events(connection, concept)
+            for source in table[table["concept"] == concept].to_dict("records"):
+                newest = _newest(connection, source)
+                for value, part in newest.groupby("value", sort=True):
+                    key = (source["source"], source["words"], source["features"], str(value))
+                    found.setdefault(key, []).append(part)
+    for (source, what, features, value), parts in sorted(found.items()):
+        said = " ".join(part for part in (words, what) if part)
+        said = f"{said}: {value}" if value else said
+        row = _row(said, pd.concat(parts), study, source=source)
+        yield {**row, **_features(features, value)}
+
+
+def _newest(connection: duckdb.DuckDBPyConnection, source: Mapping[str, str]) -> pd.DataFrame:
+    """Return the newest event of each stay from a source, and how many no raw row accounts for."""
+    connection.execute(_USED.format(**source))
+    table = source["source"].partition("/")[2]
+    by = source["by"] or "''"
+    return connection.sql(_NEWEST.format(**{**source, "by": by}, table=table)).df()
+
+
+def _features(groups: str, value: str) -> dict[str, Any]:
+    """Return how many static features a source gives, and their names."""
+    known = static_features()
+    names = known.loc[known["group"].isin(groups.split()), "name"]
+    if value:
+        names = names[names.str.startswith(f"{value}_")]
+    return {"features": len(names) or None, "such_as": names.iloc[0] if len(names) else ""}
+
+
+def _row(what: str, newest: pd.DataFrame, study: Study, source: str = "") -> Row:
+    """Return the row of a source.
+
+    Parameters
+    ----------
+    newest : pandas.DataFrame
+        One row per stay (or epoch): ``prediction_time``, ``newest`` (of the values used),
+        ``events`` (values used) and ``beyond`` (those not known by then).
+    """
+    hours = (newest["prediction_time"] - newest["newest"]) / pd.Timedelta(hours=1)
+    hours = hours[hours.notna() & np.isfinite(hours)]
+    shown = len(newest) >= study.smallest_cell and len(hours)
+    quantiles = {
+        f"{name}_hours": round(float(hours.quantile(share)), 3) if shown else np.nan
+        for name, share in _QUANTILES.items()
+    }
+    within = round(float((hours <= 1 / 60).mean()), 3) if shown else np.nan
+    return {
+        **none_of(f"{what}: values not known by the prediction", int(newest["beyond"].sum())),
+        "source": source,
+        "stays": len(newest),
+        "values": int(newest["events"].sum()),
+        **quantiles,
+        "within_a_minute": within,
+    }
+
+
+def ecg_row(
+    ecgs: str | Path, stays: str | Path, records: Sequence[str | Path], study: Study
+) -> Row:
+    """Return the row of 12-lead ECGs, by the time that the list of records has for them."""
+    used = pd.read_parquet(ecgs).merge(
+        pd.read_parquet(stays, columns=["stay_id", "subject_id", "prediction_time"]), on="stay_id"
+    )
+    columns = ["subject_id", "study_id", "ecg_time"]
+    raw = pd.concat([pd.read_parquet(path, columns=columns) for path in records])
+    raw = raw.rename(columns={"ecg_time": "recorded"})
+    used = used.merge(raw, on=["subject_id", "study_id"], how="left")
+    used["beyond"] = ~(used["recorded"] <= used["prediction_time"])
+    newest = used.groupby("stay_id").agg(
+        prediction_time=("prediction_time", "first"),
+        newest=("ecg_time", "max"),
+        events=("study_id", "size"),
+        beyond=("beyond", "sum"),
+    )
+    row = _row("12-lead ECGs", newest, study, source="ecg/record_list")
+    return {**row, "features": 2, "such_as": "n_ecg"}

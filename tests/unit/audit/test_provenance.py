@@ -1,0 +1,149 @@
+"""A value that was not known by the prediction is found, whichever way it has come in."""
+
+import pandas as pd
+import pytest
+
+from mimicflow.audit.findings import read_findings
+from mimicflow.audit.monitored import epoch_rows
+from mimicflow.audit.provenance import audit_provenance
+from mimicflow.concepts import extract
+from mimicflow.evaluation.study import Study
+
+STUDY = Study(synthetic=True)
+VISITS = "audited visit_codes"
+NOON = pd.Timestamp("2150-01-01 12:00")
+
+
+@pytest.fixture
+def audited(tmp_path, asked, options):
+    """Return a function: the findings of a system, under other options or with other tables."""
+
+    def run(system="admission", study=STUDY, only=None, **changed):
+        concepts = asked(system)
+        audit_provenance(
+            tmp_path / "provenance.csv",
+            study,
+            concepts={name: concepts[name] for name in only or concepts},
+            options=options(system, **changed),
+        )
+        found = read_findings(tmp_path / "provenance.csv")
+        words = found["what"].str.removesuffix(": values not known by the prediction")
+        return found.set_index(words)
+
+    return run
+
+
+def failed(found):
+    return set(found.index[found["passed"].eq(False)])
+
+
+@pytest.mark.parametrize(("system", "sources"), [("admission", 10), ("mortality", 4)])
+def test_what_was_known_passes(audited, system, sources):
+    found = audited(system)
+
+    assert failed(found) == set()
+    assert len(found) >= sources - 1
+
+
+def test_a_row_says_when_the_newest_value_was_known(audited):
+    troponin = audited(only=["ed_labs"]).loc["laboratory results: tropT"]
+
+    assert troponin[["source", "stays", "values"]].tolist() == ["hosp/labevents", 1, 1]
+    assert (troponin["features"], troponin["such_as"]) == (4, "tropT_first")
+    assert troponin["median_hours"] == 1  # stored at eleven
+    assert troponin["within_a_minute"] == 0
+
+
+@pytest.mark.parametrize(
+    ("concept", "changed", "source"),
+    [
+        ("ed_labs", {"availability": "charttime"}, "laboratory results: tropT"),
+        ("ed_labs", {"missing_storetime": "charttime"}, "laboratory results: creat"),
+        ("medication_history", {"own_admission": "keep"}, "orders of earlier admissions"),
+        (
+            "diagnosis_history",
+            {"reversed_times": "as_written"},
+            "coded diagnoses of earlier admissions",
+        ),
+        (VISITS, {"visits": "all"}, "audited visits"),
+        (VISITS, {"late_rows": "keep"}, "audited orders of visits"),
+        (VISITS, {"late_rows": "keep"}, "audited procedures of visits"),
+        (VISITS, {"reversed_times": "as_written"}, "audited visits"),
+    ],
+)
+def test_a_published_rule_that_lets_the_future_in_fails(audited, concept, changed, source):
+    system = "mortality" if concept == VISITS else "admission"
+
+    assert source in failed(audited(system, only=[concept], **changed))
+
+
+def test_a_broken_cut_of_time_is_found_in_every_source(audited, monkeypatch):
+    """The audit asks the raw tables, not the one place that is broken."""
+
+    def no_cut(connection):
+        connection.execute("CREATE TEMP TABLE known_events AS FROM events")
+
+    monkeypatch.setattr(extract, "keep_known_events", no_cut)
+
+    found = failed(audited())
+    assert {"drugs dispensed in the stay", "vital signs at the bedside"} <= found
+    assert {"drugs taken at home", "laboratory results: tropT"} <= found
+    assert failed(audited("mortality")) >= {"audited visits", "audited orders of visits"}
+
+
+def test_an_event_that_calls_itself_early_is_found_by_the_raw_table(audited, monkeypatch):
+    """As a concept would that takes the time of the drawing for that of the result."""
+
+    def early(connection):
+        connection.execute(
+            "CREATE TEMP TABLE known_events AS "
+            "SELECT events.* REPLACE (event_time AS available_time) "
+            "FROM events JOIN spine USING (stay_id) WHERE event_time <= spine.prediction_time"
+        )
+
+    monkeypatch.setattr(extract, "keep_known_events", early)
+
+    assert failed(audited(only=["ed_labs"])) >= {"laboratory results: tropT"}
+
+
+def test_of_few_real_stays_neither_counts_nor_times_are_shown(audited):
+    found = audited(study=Study(synthetic=False), only=["ed_labs", "vitalsigns"])
+
+    assert found[["stays", "values", "median_hours", "within_a_minute"]].isna().all(axis=None)
+    assert failed(found) == set()
+
+
+@pytest.mark.parametrize(("minutes", "passes"), [(0, True), (-10, True), (1, False)])
+def test_an_ecg_after_the_prediction_is_found(tmp_path, minutes, passes):
+    time = NOON + pd.Timedelta(minutes=minutes)
+    ecgs = pd.DataFrame({"stay_id": [30], "study_id": [400], "ecg_time": [NOON]})
+    stays = pd.DataFrame({"stay_id": [30], "subject_id": [1], "prediction_time": [NOON]})
+    records = pd.DataFrame({"subject_id": [1], "study_id": [400], "ecg_time": [time]})
+    files = []
+    for name, frame in (("ecgs", ecgs), ("stays", stays), ("records", records)):
+        files.append(tmp_path / f"{name}.parquet")
+        frame.to_parquet(files[-1])
+
+    audit_provenance(tmp_path / "x.csv", STUDY, ecgs=files)
+
+    assert read_findings(tmp_path / "x.csv")["passed"].tolist() == [passes]
+
+
+@pytest.mark.parametrize(("more", "beyond"), [(0, 0), (1, 1)])
+def test_a_sample_after_the_end_of_an_epoch_is_found(tmp_path, more, beyond):
+    start = pd.Timestamp("2150-01-01")
+    epoch = {"epoch_id": 0, "stay_id": "S", "recording_id": 7, "start": start,
+             "end": start + pd.Timedelta(minutes=5), "first_sample": 0,
+             "n_samples": 75_001 + more}  # fmt: skip
+    recording = {"recording_id": 7, "start": start, "sampling_rate": 250.0, "numerics": ""}
+    tables = {"plan": epoch, "scanned": recording, "measured": {"epoch_id": 0, "reason": ""}}
+    paths = {}
+    for name, row in tables.items():
+        paths[name] = tmp_path / f"{name}.parquet"
+        pd.DataFrame([row]).to_parquet(paths[name])
+
+    samples, numbers = epoch_rows(
+        paths["plan"], [paths["scanned"]], [paths["measured"]], tmp_path, "none"
+    )
+    assert samples["beyond"].tolist() == [bool(beyond)]
+    assert numbers.empty

@@ -1,0 +1,17 @@
+"""Adapter of rule audit_provenance."""
+
+from mimicflow.audit.files import placed
+from mimicflow.audit.provenance import audit_provenance
+from mimicflow.evaluation.study import Study
+from mimicflow.running.rule_log import rule_log
+
+with rule_log(snakemake.log[0]):
+    audit_provenance(
+        snakemake.output[0],
+        Study(**snakemake.params.study),
+        **placed(snakemake.params.files, snakemake.input.files),
+        options=snakemake.params.options,
+        waveforms=snakemake.params.waveforms,
+        max_wrong_checksums=snakemake.params.max_wrong_checksums,
+        memory_mb=snakemake.resources.mem_mb,
+    )
