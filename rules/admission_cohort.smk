@@ -45,6 +45,7 @@ rule build_cohort:
     params:
         cohort=setting("cohort"),
         seed=config["seed"],
+        study=study("admission", draws=False),
     script:
         "../workflow/scripts/build_cohort.py"
 

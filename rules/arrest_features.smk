@@ -151,6 +151,8 @@ rule count_epochs:
     resources:
         mem_mb=memory(2000),
         runtime="30m",
+    params:
+        study=study("arrest", draws=False),
     script:
         "../workflow/scripts/count_epochs.py"
 

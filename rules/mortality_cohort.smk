@@ -45,7 +45,7 @@ rule build_icu_cohort:
         ),
     output:
         stays="results/mortality/stays.parquet",
-        attrition="results/mortality/attrition.csv",
+        steps="results/mortality/steps.parquet",
     log:
         "results/logs/build_icu_cohort.log",
     benchmark:
@@ -81,7 +81,7 @@ rule label_deaths:
     """When each patient is predicted, and who died within the year that the protocol counts."""
     input:
         spine="results/mortality/spine.parquet",
-        attrition="results/mortality/attrition.csv",
+        steps="results/mortality/steps.parquet",
         manifest="results/mortality/manifest.json",
         code=sources("mortality.cohort"),
     output:
@@ -107,6 +107,7 @@ rule label_deaths:
         protocol=of_protocol(
             *("prediction_time", "reversed_times", "survivors", "label_clock", "label_days"),
         ),
+        study=study("mortality", draws=False),
     script:
         "../workflow/scripts/label_deaths.py"
 

@@ -18,11 +18,13 @@ from mimicflow.concepts import has
 from mimicflow.concepts.catalogue import CONCEPTS
 from mimicflow.concepts.extract import extract_concept
 from mimicflow.concepts.groups import describe_groups
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.raw.tables import TABLES
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 MORTALITY = CONFIG["mortality"]
+MADE_UP = Study(synthetic=True)
 _OF_VISITS = (
     *("prediction_time", "visits", "late_rows"),
     *("reversed_times", "repeated_codes", "code_names"),
@@ -198,6 +200,7 @@ def cohort(
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
     readable: list[int] | None = None,
+    study: Study = MADE_UP,
     **tables: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Build the cohort of hand-made tables: stays, ECGs, attrition (indexed by step).
@@ -219,7 +222,7 @@ def cohort(
         records = write(studies.astype("int64").to_frame("study_id"), folder, "records")
         outputs = {each: folder / f"{each}.out" for each in ("stays", "ecgs", "attrition")}
         run = {**CONFIG["cohort"], **(options or {})}
-        build_cohort(paths, records, run, seed, **outputs)
+        build_cohort(paths, records, run, seed, study=study, **outputs)
         return (
             pd.read_parquet(outputs["stays"]),
             pd.read_parquet(outputs["ecgs"]),
@@ -228,7 +231,10 @@ def cohort(
 
 
 def icu_cohort(
-    options: Mapping[str, Any] | None = None, protocol: str = "audited", **tables: pd.DataFrame
+    options: Mapping[str, Any] | None = None,
+    protocol: str = "audited",
+    study: Study = MADE_UP,
+    **tables: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build the mortality cohort of hand-made tables: stays, and attrition (indexed by step).
 
@@ -241,9 +247,9 @@ def icu_cohort(
             each: write(typed(each, tables.get(each)), folder, each)
             for each in ("patients", "admissions", "icustays")
         }
-        first, steps = folder / "first.parquet", folder / "first.csv"
+        first, steps = folder / "first.parquet", folder / "steps.parquet"
         sizes = {key: run[key] for key in ("min_age", "horizon")}
         build_icu_cohort(paths, sizes, first, steps)
         stays, attrition = folder / "stays.parquet", folder / "attrition.csv"
-        label_deaths(first, steps, run, stays, attrition, run.get("manifest"))
+        label_deaths(first, steps, run, stays, attrition, study, run.get("manifest"))
         return pd.read_parquet(stays), pd.read_csv(attrition).set_index("step")

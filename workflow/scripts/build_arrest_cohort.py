@@ -1,6 +1,7 @@
 """Adapter of rule build_arrest_cohort."""
 
 from mimicflow.arrest.cohort import build_arrest_cohort
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -11,4 +12,5 @@ with rule_log(snakemake.log[0]):
         stays=snakemake.output.stays,
         attrition=snakemake.output.attrition,
         exclusions=snakemake.output.exclusions,
+        study=Study(**snakemake.params.study),
     )

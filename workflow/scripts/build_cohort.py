@@ -1,6 +1,7 @@
 """Adapter of rule build_cohort."""
 
 from mimicflow.admission.cohort import build_cohort
+from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -19,6 +20,7 @@ with rule_log(snakemake.log[0]):
         stays=snakemake.output.stays,
         ecgs=snakemake.output.ecgs,
         attrition=snakemake.output.attrition,
+        study=Study(**snakemake.params.study),
         manifest=snakemake.input.manifest,
         memory_mb=snakemake.resources.mem_mb,
     )

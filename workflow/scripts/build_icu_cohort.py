@@ -12,6 +12,6 @@ with rule_log(snakemake.log[0]):
         },
         options=snakemake.params.options,
         stays=snakemake.output.stays,
-        attrition=snakemake.output.attrition,
+        steps=snakemake.output.steps,
         memory_mb=snakemake.resources.mem_mb,
     )

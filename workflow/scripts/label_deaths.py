@@ -1,14 +1,16 @@
 """Adapter of rule label_deaths."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.cohort import label_deaths
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
     label_deaths(
         snakemake.input.spine,
-        snakemake.input.attrition,
+        snakemake.input.steps,
         options={"horizon": snakemake.params.horizon, **snakemake.params.protocol},
         output=snakemake.output.spine,
-        steps=snakemake.output.attrition,
+        attrition=snakemake.output.attrition,
+        study=Study(**snakemake.params.study),
         manifest=snakemake.input.manifest,
     )

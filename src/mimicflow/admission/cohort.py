@@ -12,6 +12,8 @@ import pandas as pd
 from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError, ConfigError
+from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_parquet
 
@@ -30,6 +32,7 @@ def build_cohort(
     stays: str | Path,
     ecgs: str | Path,
     attrition: str | Path,
+    study: Study,
     manifest: str | Path | None = None,
     memory_mb: int = 1000,
 ) -> None:
@@ -50,7 +53,11 @@ def build_cohort(
         stay_id, position (1 = oldest, last = prediction ECG), study_id, ecg_time, path, readable,
         hours_before (hours to the prediction ECG, not below 0).
     attrition : path-like
-        CSV to write: step, description, rows, stays, patients.
+        CSV to write: step, description, rows, stays, patients, suppressed. The counts of a step
+        are hidden where they, or a difference to those of others, are of a few patients; first of
+        all the cohort is shown.
+    study : Study
+        Who may be shown.
     manifest : path-like, optional
         Manifest of the run. Tables in it whose codes match nothing are named in ``attrition``.
     memory_mb : int
@@ -72,7 +79,7 @@ def build_cohort(
     tables, options = {**tables, "records": records}, {**options, "seed": seed}
     with opened(tables, options, memory_mb, uses=used_by("cohort")) as connection:
         connection.execute(sql("cohort"))
-        counts = _attrition(connection)
+        counts, hidden = _attrition(connection, study)
         stay_rows = connection.sql(f"SELECT {STAY_COLUMNS} FROM cohort ORDER BY stay_id").df()
         ecg_rows = connection.sql("FROM cohort_ecgs ORDER BY stay_id, position").df()
     if stay_rows.empty:
@@ -83,16 +90,28 @@ def build_cohort(
         )
     write_parquet(stay_rows.astype({"hadm_id": "Int64"}), stays)
     write_parquet(ecg_rows, ecgs)
-    write_csv(with_unknown_codes(counts, manifest), attrition)
+    table = hide_rows(counts, hidden, ["rows", "stays", "patients"])
+    write_csv(with_unknown_codes(table, manifest), attrition)
 
 
-def _attrition(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Count rows, stays and patients of every step named in ``reference/attrition.csv``."""
+def _attrition(
+    connection: duckdb.DuckDBPyConnection, study: Study
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Count every step named in ``reference/attrition.csv``; and which of them to hide."""
     steps = pd.read_csv(reference("attrition.csv"))
+    shown = set(steps["step"])
+    for key in ("stay_id", "study_id"):  # stays, then ECGs where a step holds them
+        keys = {
+            step: connection.sql(f"SELECT DISTINCT {key}, subject_id FROM {step}").df()
+            for step in steps["step"]
+            if study.smallest_cell and step in shown and key in connection.table(step).columns
+        }
+        shown -= keys.keys() - shown_sets(keys, study.smallest_cell, first=["cohort"])
     counts = [
         connection.execute(
             f"SELECT count(*), count(DISTINCT stay_id), count(DISTINCT subject_id) FROM {step}"
         ).fetchall()[0]
         for step in steps["step"]
     ]
-    return steps.join(pd.DataFrame(counts, columns=["rows", "stays", "patients"]))
+    table = steps.join(pd.DataFrame(counts, columns=["rows", "stays", "patients"]))
+    return table, ~table["step"].isin(shown)

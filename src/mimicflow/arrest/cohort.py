@@ -12,6 +12,8 @@ import pandas as pd
 from mimicflow.arrest.windows import cut_overlaps, event_windows, whole_epochs
 from mimicflow.bedside.registry import Registry, read_registry
 from mimicflow.errors import CohortError, InputError
+from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
+from mimicflow.evaluation.study import Study
 from mimicflow.raw.code_texts import key_text
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_parquet
@@ -24,6 +26,9 @@ COLUMNS = (
 )
 ENDS = ("death_time", "limits_time")
 """Further columns, each only where the registry has it: else nobody knows."""
+_IDS = ["stay_id", "subject_id"]
+_Counted = dict[str, tuple[str, pd.DataFrame, pd.DataFrame | None]]
+"""By name: description, rows of stays, and the recordings that count for them; None: all."""
 
 
 def build_arrest_cohort(
@@ -33,6 +38,7 @@ def build_arrest_cohort(
     stays: str | Path,
     attrition: str | Path,
     exclusions: str | Path,
+    study: Study,
 ) -> None:
     """Write the stays of adults with ECG to measure, and count the others by reason.
 
@@ -53,10 +59,15 @@ def build_arrest_cohort(
         them, ``ENDS``. ``monitor`` is that of the first recording, ``n_recordings`` counts those of
         which something is used or might be.
     attrition : path-like
-        CSV to write: step, description, recordings, stays, patients, dropped (patients).
+        CSV to write: step, description, recordings, stays, patients, dropped (patients),
+        suppressed. The counts of a step are hidden where they, or a difference to other counts here
+        and in ``exclusions``, are of a few patients; first of all the cohort is shown.
     exclusions : path-like
-        CSV to write: reason, description, stays, patients, recordings. Each stay has one reason,
-        that of the first step that it does not pass; recordings are counted beside.
+        CSV to write: reason, description, stays, patients, recordings, suppressed (as in
+        ``attrition``). Each stay has one reason, that of the first step that it does not pass;
+        recordings are counted beside.
+    study : Study
+        Who may be shown.
 
     Raises
     ------
@@ -74,11 +85,21 @@ def build_arrest_cohort(
     reasons = _stay_reasons(candidates, recordings, pieces, options)
     steps = pd.read_csv(reference("arrest_exclusions.csv"), keep_default_na=False)
     steps_of = reasons.map(steps.set_index("reason")["step"]).fillna("")
-    counts = _attrition(candidates, steps_of, recordings)
-    left_out = _exclusions(steps, candidates, reasons, recordings, pieces, tables)
+    counted = _left(candidates, steps_of)
+    beside = _left_out(steps, candidates, reasons, recordings, pieces, tables)
+    shown = shown_sets(
+        {
+            name: rows[_IDS].drop_duplicates()
+            for name, (_, rows, _) in {**counted, **beside}.items()
+        },
+        study.smallest_cell,
+        first=[list(counted)[-1]],
+    )
+    counts = _table("step", counted, recordings, shown, follows="dropped")
+    left_out = _table("reason", beside, recordings, shown)
     known = [*COLUMNS, *(name for name in ENDS if name in candidates)]
     cohort = candidates.loc[reasons == "", known].sort_values("stay_id")
-    _check_classes(cohort, counts, left_out, registry)
+    _check_classes(cohort, counted, beside, registry)
     log.info("%d stays, %d with an arrest", len(cohort), int(cohort["label"].sum()))
     write_parquet(cohort, stays)
     write_csv(counts, attrition)
@@ -167,46 +188,28 @@ def _measurable(stays: pd.DataFrame, pieces: pd.DataFrame, options: Mapping[str,
     return whole_epochs(pieces, pd.concat([before, anywhere]), options)["stay_id"].drop_duplicates()
 
 
-def _attrition(
-    stays: pd.DataFrame, dropped_by: pd.Series, recordings: pd.DataFrame
-) -> pd.DataFrame:
-    """Count what every step of ``reference/arrest_attrition.csv`` leaves."""
+def _left(stays: pd.DataFrame, dropped_by: pd.Series) -> _Counted:
+    """Return what every step of ``reference/arrest_attrition.csv`` leaves."""
     steps = pd.read_csv(reference("arrest_attrition.csv"))
     left = pd.Series(True, index=stays.index)
-    rows = []
-    for step in steps["step"]:
+    found: _Counted = {}
+    for step, description in zip(steps["step"], steps["description"], strict=True):
         left &= dropped_by != step
-        counted = stays[left]
-        rows.append(
-            {
-                "recordings": int(recordings["stay_id"].isin(counted["stay_id"]).sum()),
-                "stays": len(counted),
-                "patients": counted["subject_id"].nunique(),
-            }
-        )
-    table = steps.join(pd.DataFrame(rows))
-    return table.assign(dropped=-table["patients"].diff().fillna(0).astype("int64"))
+        found[step] = (description, stays[left], None)
+    return found
 
 
-def _exclusions(
+def _left_out(
     facts: pd.DataFrame,
     stays: pd.DataFrame,
     reasons: pd.Series,
     recordings: pd.DataFrame,
     pieces: pd.DataFrame,
     tables: Registry,
-) -> pd.DataFrame:
-    """Count the stays by reason, then the recordings that cannot be used, then what else is odd."""
-    ofs = ["stay_id", "subject_id"]
-    rows = [
-        _count(fact.reason, fact.description, stays[reasons == fact.reason], recordings)
-        for fact in facts[facts["step"] != ""].itertuples()
-    ]
+) -> _Counted:
+    """Return the stays by reason, then the recordings that cannot be used, then what is odd."""
     texts = pd.read_csv(reference("recording_reasons.csv"), keep_default_na=False)
     unusable = recordings[recordings["reason"] != ""]
-    for fact in texts[texts["reason"].isin(unusable["reason"])].itertuples():
-        found = unusable[unusable["reason"] == fact.reason]
-        rows.append(_count(fact.reason, fact.description, found, found))
     if unknown := sorted(set(unusable["reason"]) - set(texts["reason"])):
         raise InputError(
             f"the scan gives reasons without a text: {', '.join(unknown)}",
@@ -215,7 +218,7 @@ def _exclusions(
     lies_within = pieces["piece_start"] >= pieces["end"]
     shortened = (pieces["piece_start"] > pieces["start"]) & ~lies_within
     listed = recordings[~recordings["stay_id"].isin(stays["stay_id"])]
-    arrests = tables.arrests.merge(recordings[ofs].drop_duplicates(), on="stay_id", how="left")
+    arrests = tables.arrests.merge(recordings[_IDS].drop_duplicates(), on="stay_id", how="left")
     lossy = recordings[(recordings["reason"] == "") & (recordings["lost_share"] > 0)]
     beside = {
         "segments_lost": (lossy, lossy),
@@ -228,9 +231,41 @@ def _exclusions(
             listed[listed["stay_id"].isin(arrests["stay_id"])],
         ),
     }
+    found: _Counted = {
+        fact.reason: (fact.description, stays[reasons == fact.reason], None)
+        for fact in facts[facts["step"] != ""].itertuples()
+    }
+    for fact in texts[texts["reason"].isin(unusable["reason"])].itertuples():
+        of_reason = unusable[unusable["reason"] == fact.reason]
+        found[fact.reason] = (fact.description, of_reason, of_reason)
     for fact in facts[facts["step"] == ""].itertuples():
-        rows.append(_count(fact.reason, fact.description, *beside[str(fact.reason)]))
-    return pd.DataFrame(rows)
+        found[fact.reason] = (fact.description, *beside[str(fact.reason)])
+    return found
+
+
+def _table(
+    name: str, counted: _Counted, recordings: pd.DataFrame, shown: set[str], follows: str = ""
+) -> pd.DataFrame:
+    """Count the stays and patients of each row, and the recordings of these stays."""
+    rows = [
+        {
+            name: key,
+            "description": description,
+            "recordings": int(
+                (recordings if of is None else of)["stay_id"].isin(found["stay_id"]).sum()
+            ),
+            "stays": found["stay_id"].nunique(),
+            "patients": found["subject_id"].nunique(),
+        }
+        for key, (description, found, of) in counted.items()
+    ]
+    table = pd.DataFrame(rows)
+    if follows:
+        table[follows] = -table["patients"].diff().fillna(0).astype("int64")
+    else:
+        table = table[[name, "description", "stays", "patients", "recordings"]]
+    hidden = ~table[name].isin(shown)
+    return hide_rows(table, hidden, ["recordings", "stays", "patients"], follows)
 
 
 def _arrested_again(stays: pd.DataFrame, tables: Registry) -> pd.DataFrame:
@@ -238,32 +273,21 @@ def _arrested_again(stays: pd.DataFrame, tables: Registry) -> pd.DataFrame:
     return stays[stays["stay_id"].isin(again.index[again > 1])]
 
 
-def _count(
-    reason: object, description: object, rows: pd.DataFrame, recordings: pd.DataFrame
-) -> dict[str, object]:
-    """Count stays and patients of the rows, and the recordings of these stays."""
-    return {
-        "reason": reason,
-        "description": description,
-        "stays": rows["stay_id"].nunique(),
-        "patients": rows["subject_id"].nunique(),
-        "recordings": int(recordings["stay_id"].isin(rows["stay_id"]).sum()),
-    }
-
-
 def _check_classes(
-    cohort: pd.DataFrame, counts: pd.DataFrame, left_out: pd.DataFrame, registry: str | Path
+    cohort: pd.DataFrame, left: _Counted, left_out: _Counted, registry: str | Path
 ) -> None:
     """Refuse a cohort on which nothing can be learnt."""
     n_events = int(cohort["label"].sum())
     if 0 < n_events < len(cohort):
         return
-    lost = left_out.loc[left_out["stays"] > 0, ["reason", "stays"]]
-    left = counts[["step", "stays"]].to_string(index=False)
+    steps, lost = (
+        pd.Series({name: len(rows.drop_duplicates("stay_id")) for name, (_, rows, _) in of.items()})
+        for of in (left, left_out)
+    )
     which = "" if cohort.empty else " without an arrest" if n_events else " with an arrest"
     raise CohortError(
-        f"no stay{which} is left; the steps left\n{left}"
-        f"\nand the reasons were\n{lost.to_string(index=False)}",
+        f"no stay{which} is left; the steps left\n{steps.to_string()}"
+        f"\nand the reasons were\n{lost[lost > 0].to_string()}",
         file=registry,
         remedy="check that the three files belong together and data.waveforms in config.yaml, "
         "and arrest.cohort and arrest.epochs there",

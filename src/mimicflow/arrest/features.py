@@ -13,6 +13,8 @@ from mimicflow.arrest.hrv_features import EPOCH_REASONS, read_shard
 from mimicflow.arrest.slopes import slope_kinds, slope_names, slopes_of
 from mimicflow.arrest.vital_features import vital_features, vital_ranges
 from mimicflow.errors import CohortError, ConfigError, InputError
+from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
+from mimicflow.evaluation.study import Study
 from mimicflow.hrv.measures import MEASURES
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_parquet
@@ -90,7 +92,9 @@ def finite(features: pd.DataFrame) -> pd.DataFrame:
     return features.where(np.isfinite(features), np.nan)
 
 
-def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str | Path) -> None:
+def count_epochs(
+    plan: str | Path, measured: Sequence[str | Path], output: str | Path, study: Study
+) -> None:
     """Write how many epochs were kept, and how many dropped by reason.
 
     Parameters
@@ -101,8 +105,11 @@ def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str |
         Parquet of the measured epochs, all shards.
     output : path-like
         CSV to write: stays (event or control), reason (``kept`` first), description, epochs,
-        stays_with and patients (those with at least one such epoch). Reasons that no epoch has are
-        left out.
+        stays_with and patients (those with at least one such epoch), suppressed: the counts of a
+        reason are hidden where they, or what is left beside others, are of a few patients. Reasons
+        that no epoch has are left out.
+    study : Study
+        Who may be shown.
 
     Raises
     ------
@@ -112,12 +119,13 @@ def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str |
     epochs = pd.read_parquet(plan, columns=["epoch_id", "subject_id", "stay_id", "label"])
     reasons = read_measured(measured, ["reason"], epochs["epoch_id"])["reason"]
     epochs = epochs.assign(reason=reasons.to_numpy())
-    rows = []
+    rows, counted = [], []
     for label, stays in _STAYS.items():
         for reason, description in EPOCH_REASONS.items():
             found = epochs[(epochs["label"] == label) & (epochs["reason"] == reason)]
             if reason and found.empty:
                 continue
+            counted.append(found)
             rows.append(
                 {
                     "stays": stays,
@@ -135,7 +143,20 @@ def count_epochs(plan: str | Path, measured: Sequence[str | Path], output: str |
             f"the measured epochs give reasons without a text: {', '.join(unknown)}",
             remedy="delete results/arrest/hrv_epochs and run again",
         )
-    write_csv(table, output)
+    hidden = pd.Series(_hidden(epochs, counted, study.smallest_cell))
+    write_csv(hide_rows(table, hidden, ["epochs", "stays_with", "patients"]), output)
+
+
+def _hidden(epochs: pd.DataFrame, counted: list[pd.DataFrame], smallest: int) -> list[bool]:
+    """Return of which groups of epochs the counts are hidden; readers know those of all classes."""
+    named = {str(number): rows for number, rows in enumerate(counted)}
+    classes = {f"of {label}": rows for label, rows in epochs.groupby("label")}
+    shown = set(named)
+    for keys in (["stay_id", "subject_id"], ["epoch_id", "subject_id"]):
+        found = {name: named[name] for name in named if name in shown} | classes
+        sets = {name: rows[keys].drop_duplicates() for name, rows in found.items()}
+        shown &= shown_sets(sets, smallest, first=classes)
+    return [name not in shown for name in named]
 
 
 def add_slopes(

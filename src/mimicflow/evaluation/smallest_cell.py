@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 Line = tuple[np.ndarray, np.ndarray, bool]
@@ -13,11 +17,18 @@ HIDDEN = "hidden"
 """Stands for a count that is not small itself but would give a small one away."""
 
 
+SUPPRESSED = "suppressed"
+"""Column that says whether the counts of a row are hidden: its cells are then empty."""
+
+
 class ShownSets:
     """The sets of rows of which readers see the size, none of which gives away a few patients.
 
-    Of two sets, readers can work out how many rows are in one only or, where the two together are
-    a third, in both: each of these parts is of nobody, or of as many as the smallest cell.
+    Readers add and subtract: they know the size of every set that is a sum of shown ones, each
+    taken any number of times, added or subtracted. What is in one set and not in the other where
+    one lies in the other, what is in both where the two together are a third, what is left of a
+    whole without its shown parts: each of these is of nobody, or of as many patients as the
+    smallest cell. Rows are counted and patients, so both must hold.
 
     Parameters
     ----------
@@ -25,24 +36,171 @@ class ShownSets:
         Whose the rows are.
     smallest : int
         Fewest patients that a count may stand for; 0 shows all.
+    whole_known : bool
+        Whether readers know how many rows there are in all.
     """
 
-    def __init__(self, patients: ArrayLike, smallest: int) -> None:
-        self._patients, self._smallest = np.asarray(patients), smallest
-        self._sets: list[np.ndarray] = []
+    def __init__(self, patients: ArrayLike, smallest: int, *, whole_known: bool = True) -> None:
+        names, self._patient = np.unique(np.asarray(patients), return_inverse=True)
+        self._n_patients, self._smallest = len(names), smallest
+        self._rows = _Sums(self._patient, smallest)
+        self._people = _Sums(np.arange(self._n_patients), smallest)
+        if whole_known:
+            self.are_known(np.ones(len(self._patient), dtype=bool))
 
     def may_be(self, *sets: ArrayLike) -> bool:
         """Return whether the sizes of all these sets (bool, of each row) may be shown."""
-        known = list(self._sets)
-        for found in (np.asarray(rows, dtype=bool) for rows in sets):
-            parts = [found]
-            for other in known:
-                parts += [found & ~other, other & ~found, found & other]
-            if any(0 < len(np.unique(self._patients[part])) < self._smallest for part in parts):
-                return False
-            known.append(found)
-        self._sets = known
+        if not self._smallest:
+            return True
+        rows = [np.asarray(found, dtype=bool) for found in sets]
+        people = [self._patients_in(found) for found in rows]
+        if self._rows.give_away(rows) or self._people.give_away(people):
+            return False
+        self._rows.add(rows)
+        self._people.add(people)
         return True
+
+    def are_known(self, *sets: ArrayLike) -> None:
+        """Take these sets (bool, of each row) as shown, whatever they give away."""
+        rows = [np.asarray(found, dtype=bool) for found in sets]
+        self._rows.add(rows)
+        self._people.add([self._patients_in(found) for found in rows])
+
+    def _patients_in(self, rows: np.ndarray) -> np.ndarray:
+        return np.bincount(self._patient[rows], minlength=self._n_patients) > 0
+
+
+class _Sums:
+    """Sets of units (rows, or patients), and whether sums of their sizes are of a few patients."""
+
+    def __init__(self, patient: np.ndarray, smallest: int) -> None:
+        self._patient, self._smallest = patient, smallest
+        # Units that lie in the same sets are one part.
+        self._part = np.zeros(len(patient), dtype=np.int64)
+        self._within = np.ones((0, 1 if len(patient) else 0), dtype=bool)
+
+    def _with(self, more: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part of each unit, and which sets hold each part, with further sets."""
+        part, within = self._part, self._within
+        for found in more:
+            pairs, part = np.unique(2 * part + found, return_inverse=True)
+            within = np.vstack([within[:, pairs // 2], pairs % 2 == 1])
+        return part, within
+
+    def add(self, more: list[np.ndarray]) -> None:
+        """Remember sets that are shown."""
+        self._part, self._within = self._with(more)
+
+    def give_away(self, more: list[np.ndarray]) -> bool:
+        """Return whether with these sets, too, some sum is the size of a small set."""
+        part, within = self._with(more)
+        of_patient = np.unique(part * (self._patient.max(initial=0) + 1) + self._patient)
+        parts, patients = np.divmod(of_patient, self._patient.max(initial=0) + 1)
+        small = np.bincount(parts, minlength=within.shape[1]) < self._smallest
+        known = within.astype(float)
+        sums = _row_space(_null_space(known[:, ~small].T).T @ known[:, small])
+        if len(sums) > _MOST_SUMS:
+            return True
+        where = np.flatnonzero(small)
+        return any(
+            len(np.unique(patients[np.isin(parts, where[chosen])])) < self._smallest
+            for chosen in _subsets(sums)
+        )
+
+
+_MOST_SUMS = 12
+"""More independent sums of small parts are not tried one by one: something is given away."""
+
+
+def _null_space(matrix: np.ndarray) -> np.ndarray:
+    """Return a basis (columns) of what ``matrix`` takes to nothing."""
+    if not matrix.size:
+        return np.eye(matrix.shape[1])
+    _, singular, directions = np.linalg.svd(matrix)
+    return np.asarray(directions[(singular > 1e-9).sum() :].T)
+
+
+def _row_space(matrix: np.ndarray) -> np.ndarray:
+    """Return the reduced echelon form of a matrix without its rows of nothing."""
+    matrix, row = matrix.copy(), 0
+    for column in range(matrix.shape[1]):
+        if row == len(matrix):
+            break
+        pivot = row + int(np.abs(matrix[row:, column]).argmax())
+        if abs(matrix[pivot, column]) < 1e-7:
+            continue
+        matrix[[row, pivot]] = matrix[[pivot, row]]
+        matrix[row] /= matrix[row, column]
+        others = np.arange(len(matrix)) != row
+        matrix[others] -= np.outer(matrix[others, column], matrix[row])
+        row += 1
+    return matrix[:row]
+
+
+def _subsets(sums: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the sets (bool, of each column) that a sum of the rows of an echelon form can be."""
+    # In the columns of the pivots the sum is what each row is taken: 0 or 1.
+    for taken in itertools.product((0.0, 1.0), repeat=len(sums)):
+        total = np.asarray(taken) @ sums
+        if any(taken) and np.all((np.abs(total) < 1e-6) | (np.abs(total - 1) < 1e-6)):
+            yield total > 0.5
+
+
+def shown_sets(
+    counted: Mapping[str, pd.DataFrame], smallest: int, first: Iterable[str] = ()
+) -> set[str]:
+    """Return the names of the sets of which the sizes may be shown.
+
+    Parameters
+    ----------
+    counted : mapping of str to pandas.DataFrame
+        The rows of each set: the columns that name a row, the same in all, ``subject_id`` among
+        them. Earlier ones are shown rather than later ones.
+    smallest : int
+        Fewest patients that a count may stand for; 0 shows all.
+    first : iterable of str
+        Those that are shown rather than any other.
+    """
+    if not smallest or not counted:
+        return set(counted)
+    rows = pd.concat(counted, names=["set"]).reset_index("set")
+    names = [name for name in rows if name != "set"]
+    row = rows.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
+    patients = np.empty(row.max(initial=-1) + 1, dtype=np.int64)
+    patients[row] = pd.factorize(rows["subject_id"])[0]
+    shown = ShownSets(patients, smallest, whole_known=False)
+    found = set()
+    for name in dict.fromkeys([*(name for name in first if name in counted), *counted]):
+        inside = np.zeros(len(patients), dtype=bool)
+        inside[row[(rows["set"] == name).to_numpy()]] = True
+        if shown.may_be(inside):
+            found.add(name)
+    return found
+
+
+def hide_rows(
+    table: pd.DataFrame, hidden: pd.Series, counts: Iterable[str], follows: str = ""
+) -> pd.DataFrame:
+    """Empty the counts of some rows, and say of each row whether they are.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per set.
+    hidden : pandas.Series of bool
+        Of each row.
+    counts : iterable of str
+        Columns of whole numbers.
+    follows : str
+        A column that is the difference to the row before: empty also below a hidden row.
+    """
+    table = table.assign(**{SUPPRESSED: hidden.to_numpy(dtype=bool)})
+    for name in counts:
+        table[name] = table[name].astype("Int64").mask(table[SUPPRESSED])
+    if follows:
+        before = table[SUPPRESSED].shift(fill_value=False)
+        table[follows] = table[follows].astype("Int64").mask(table[SUPPRESSED] | before)
+    return table
 
 
 def to_hide(

@@ -12,11 +12,14 @@ import pandas as pd
 from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError
+from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
+from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_parquet
 
 COUNTS = ("admissions", "stays", "patients")
 """What is counted at each step, by distinct hadm_id, stay_id, subject_id."""
+_IDS = ("hadm_id", "stay_id", "subject_id")
 SIGNS = ["times_in_order", "expire_flag", "died_location", "dod_by_discharge", "any_icu_deathtime"]
 """True or false: the times of the index stay are in order; signs of death in that admission; a
 deathtime of any admission with an ICU stay, later ones among them."""
@@ -29,7 +32,7 @@ def build_icu_cohort(
     tables: Mapping[str, Paths],
     options: Mapping[str, Any],
     stays: str | Path,
-    attrition: str | Path,
+    steps: str | Path,
     memory_mb: int = 1000,
 ) -> None:
     """Write the first ICU stay of every adult patient who left that admission alive.
@@ -46,8 +49,10 @@ def build_icu_cohort(
         n_prior_icu (ICU stays that began earlier), label (died 1 to ``horizon`` days after the end
         of the ICU stay), `SIGNS`, by which a protocol may exclude a patient, and
         died_later (the day of a death in a later admission).
-    attrition : path-like
-        CSV to write: step, description, admissions, stays, patients, dropped (patients).
+    steps : path-like
+        Parquet to write, by step of ``reference/icu_attrition.csv``: step, and the ids of whatever
+        it leaves (hadm_id, stay_id, subject_id; before ICU stays are looked for, all those of an
+        admission).
     memory_mb : int
         Limit of the database, in MB.
 
@@ -58,40 +63,45 @@ def build_icu_cohort(
     """
     with opened(tables, options, memory_mb, uses=used_by("first_icu_stay")) as connection:
         connection.execute(sql("first_icu_stay"))
-        counts = _attrition(connection)
+        left = _left_by_step(connection)
         rows = connection.sql("FROM stays ORDER BY stay_id").df()
     if rows.empty:
         raise CohortError(
-            f"no ICU stay is left in the cohort; the steps lost them so:\n{counts.to_string()}",
+            "no ICU stay is left in the cohort; the steps lost them so:\n"
+            f"{_sizes(left).to_string()}",
             remedy="check that the hosp and icu folders belong to the same patients, and "
             "mortality.min_age in config.yaml",
         )
     write_parquet(rows, stays)
-    write_csv(counts, attrition)
+    write_parquet(left, steps)
 
 
-def _attrition(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Count what every step of ``reference/icu_attrition.csv`` leaves."""
-    steps = pd.read_csv(reference("icu_attrition.csv"))
-    counts = []
-    for step in steps["step"]:
+def _left_by_step(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Return step, hadm_id, stay_id, subject_id of what each step leaves."""
+    parts = []
+    for step in pd.read_csv(reference("icu_attrition.csv"))["step"]:
         # Before ICU stays are looked for, the steps hold admissions: theirs are counted.
         has_stays = "stay_id" in connection.table(step).columns
         source = step if has_stays else f"{step} LEFT JOIN icustays USING (subject_id, hadm_id)"
-        counts += connection.execute(
-            "SELECT count(DISTINCT hadm_id), count(DISTINCT stay_id), count(DISTINCT subject_id) "
-            f"FROM {source}"
-        ).fetchall()
-    table = steps[["step", "description"]].join(pd.DataFrame(counts, columns=list(COUNTS)))
-    return table.assign(dropped=-table["patients"].diff().fillna(0).astype(int))
+        found = connection.sql(f"SELECT DISTINCT {', '.join(_IDS)} FROM {source} ORDER BY ALL").df()
+        parts.append(found.astype(dict.fromkeys(_IDS, "Int64")).assign(step=step))
+    return pd.concat(parts, ignore_index=True)[["step", *_IDS]]
+
+
+def _sizes(left: pd.DataFrame) -> pd.DataFrame:
+    """Count what each step leaves, in its order."""
+    found = left.groupby("step")[list(_IDS)].nunique().set_axis(list(COUNTS), axis="columns")
+    steps = pd.read_csv(reference("icu_attrition.csv"))["step"]
+    return found.reindex(steps, fill_value=0)
 
 
 def label_deaths(
     spine: str | Path,
-    attrition: str | Path,
+    steps: str | Path,
     options: Mapping[str, Any],
     output: str | Path,
-    steps: str | Path,
+    attrition: str | Path,
+    study: Study,
     manifest: str | Path | None = None,
 ) -> None:
     """Write the patients of one protocol with their prediction time and label.
@@ -106,8 +116,8 @@ def label_deaths(
     ----------
     spine : path-like
         Parquet of `build_icu_cohort` with the column ``split``.
-    attrition : path-like
-        CSV of `build_icu_cohort`.
+    steps : path-like
+        Parquet of `build_icu_cohort`.
     options : mapping
         ``horizon`` (days), ``prediction_time`` (hospital_discharge or icu_out), ``reversed_times``
         (ordered or as_written), ``survivors`` (every_sign, deathtime or any_icu_deathtime),
@@ -115,10 +125,15 @@ def label_deaths(
     output : path-like
         Parquet to write: the same columns but `SIGNS` and died_later, with ``prediction_time``,
         and ``label`` by the clock.
-    steps : path-like
-        CSV to write: the attrition of all steps, and what is counted beside them.
+    attrition : path-like
+        CSV to write: step, description, admissions, stays, patients, dropped (patients),
+        suppressed, of all steps and of what is counted beside them. The counts of a step are hidden
+        where they, or a difference to those of others, are of a few patients; first of all the
+        cohort is shown.
+    study : Study
+        Who may be shown.
     manifest : path-like, optional
-        Manifest of the run. Tables in it whose codes match nothing are named in ``steps``.
+        Manifest of the run. Tables in it whose codes match nothing are named in ``attrition``.
 
     Raises
     ------
@@ -163,7 +178,7 @@ def label_deaths(
             "Of these: without dod, the death told by a later admission",
             cohort[(cohort["label"] == 1) & cohort["dod"].isna()],
         )
-    table = _with_steps(pd.read_csv(attrition), {**counted, **died})
+    table, hidden = _attrition(pd.read_parquet(steps), {**counted, **died}, study)
     if cohort.empty:
         raise CohortError(
             f"nobody is left in the cohort; the steps lost them so:\n{table.to_string()}",
@@ -171,7 +186,8 @@ def label_deaths(
             remedy="choose another mortality.protocols prediction_time, or use more patients",
         )
     write_parquet(cohort, output)
-    write_csv(with_unknown_codes(table, manifest), steps)
+    table = hide_rows(table, hidden, COUNTS, follows="dropped")
+    write_csv(with_unknown_codes(table, manifest), attrition)
 
 
 _Counted = dict[str, tuple[str, pd.DataFrame]]
@@ -233,21 +249,18 @@ def _lost(stays: pd.DataFrame, days: pd.Series) -> _Counted:
     }
 
 
-def _with_steps(
-    attrition: pd.DataFrame, counted: Mapping[str, tuple[str, pd.DataFrame]]
-) -> pd.DataFrame:
-    """Append the counts; the two that are steps lose patients, the others are counted beside."""
-    rows = pd.DataFrame(
-        [
-            {
-                "step": step,
-                "description": description,
-                **dict.fromkeys(COUNTS, len(stays)),
-            }
-            for step, (description, stays) in counted.items()
-        ]
-    )
-    table = pd.concat([attrition, rows], ignore_index=True)
-    lost = -table["patients"].diff().fillna(0)
+def _attrition(
+    left: pd.DataFrame, counted: _Counted, study: Study
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Count all steps (those that are none, and counted beside, lose nobody); which to hide."""
+    texts = pd.read_csv(reference("icu_attrition.csv")).set_index("step")["description"].to_dict()
+    found = {step: left.loc[left["step"] == step, list(_IDS)] for step in texts}
+    texts |= {step: description for step, (description, _) in counted.items()}
+    found |= {step: stays[list(_IDS)] for step, (_, stays) in counted.items()}
+    sizes = [[rows[key].nunique() for key in _IDS] for rows in found.values()]
+    table = pd.DataFrame(sizes, columns=list(COUNTS))
+    table.insert(0, "step", list(found))
+    table.insert(1, "description", table["step"].map(texts))
     beside = table["step"].str.match("lost_|of_which_")
-    return table.assign(dropped=lost.mask(beside).astype("Int64"))
+    table["dropped"] = (-table["patients"].diff().fillna(0)).mask(beside).astype("Int64")
+    return table, ~table["step"].isin(shown_sets(found, study.smallest_cell, first=["cohort"]))

@@ -10,8 +10,10 @@ from made_arrest_registry import COHORT, EPOCHS, write_registry, write_scanned
 from mimicflow.arrest.cohort import COLUMNS, build_arrest_cohort
 from mimicflow.arrest.epochs import plan_epochs
 from mimicflow.errors import CohortError, InputError
+from mimicflow.evaluation.study import Study
 
 OPTIONS = COHORT | EPOCHS
+MADE_UP = Study(synthetic=True)
 STAYS = [
     "pE,E,70,F,MICU,2150-01-01 00:00:00,2150-01-05 00:00:00",
     "pC,C,50,M,SICU,2150-01-01 00:00:00,2150-01-05 00:00:00",
@@ -34,9 +36,9 @@ def build(folder, stays=(), recordings=(), arrests=(), found=None, options=OPTIO
     return build_from(registry, scanned, folder, options)
 
 
-def build_from(registry, scanned, folder, options=OPTIONS):
+def build_from(registry, scanned, folder, options=OPTIONS, study=MADE_UP):
     paths = [folder / name for name in ("stays.parquet", "attrition.csv", "exclusions.csv")]
-    build_arrest_cohort(registry, scanned, options, *paths)
+    build_arrest_cohort(registry, scanned, options, *paths, study)
     return pd.read_parquet(paths[0]), pd.read_csv(paths[1]), pd.read_csv(paths[2])
 
 

@@ -17,8 +17,10 @@ from mimicflow.arrest.features import (
 )
 from mimicflow.arrest.vital_features import vital_features
 from mimicflow.errors import CohortError, InputError
+from mimicflow.evaluation.study import Study
 from mimicflow.hrv.measures import MEASURES
 
+MADE_UP = Study(synthetic=True)
 # epoch, patient, stay, label, group, reason, split, fold
 EPOCHS = [
     (0, "p1", "S1", 1, 0, "", "train", 2),
@@ -70,7 +72,7 @@ def write(folder, epochs):
 
 
 def test_epochs_are_counted_by_reason(files, tmp_path):
-    count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv")
+    count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv", MADE_UP)
     table = pd.read_csv(tmp_path / "epochs.csv")
 
     columns = ["stays", "reason", "epochs", "stays_with", "patients"]
@@ -82,13 +84,13 @@ def test_epochs_are_counted_by_reason(files, tmp_path):
         ["control", "low_quality", 1, 1, 1],
     ]
     assert table["description"].notna().all()
-    assert list(table.columns) == [*columns[:2], "description", *columns[2:]]
+    assert list(table.columns) == [*columns[:2], "description", *columns[2:], "suppressed"]
 
 
 def test_a_class_without_kept_epochs_is_reported(tmp_path):
     none_kept = [(*row[:5], "unreadable", *row[6:]) for row in EPOCHS if row[3] == 1]
     files = write(tmp_path, [(i, *row[1:]) for i, row in enumerate(none_kept)])
-    count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv")
+    count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv", MADE_UP)
     table = pd.read_csv(tmp_path / "epochs.csv")
 
     assert table[["stays", "reason", "epochs"]].to_numpy().tolist() == [
@@ -102,7 +104,7 @@ def test_a_reason_without_text_is_refused(tmp_path):
     files = write(tmp_path, [(*row[:5], "full_moon", *row[6:]) for row in EPOCHS])
 
     with pytest.raises(InputError, match="full_moon"):
-        count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv")
+        count_epochs(files["plan"], files["measured"], tmp_path / "epochs.csv", MADE_UP)
 
 
 def test_features_of_kept_epochs_with_their_split(files):

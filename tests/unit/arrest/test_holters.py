@@ -17,10 +17,12 @@ from mimicflow.arrest.features import count_epochs
 from mimicflow.arrest.hrv_features import measure_hrv
 from mimicflow.arrest.vital_features import measure_vitals
 from mimicflow.bedside.scan import scan_recordings
+from mimicflow.evaluation.study import Study
 from mimicflow.hrv.intervals import Intervals
 from mimicflow.hrv.measures import MEASURES, hrv_measures
 from mimicflow.hrv.preprocessing import Preprocessing
 
+MADE_UP = Study(synthetic=True)
 HOURS = 2
 BEGINS = pd.Timestamp("2150-01-01 10:00:00")
 ARREST = BEGINS + pd.Timedelta(hours=HOURS + 1)
@@ -61,12 +63,12 @@ def results(beats, tmp_path_factory):
     paths = {name: folder / name for name in
              ("stays", "attrition", "exclusions", "plan", "hrv", "vitals", "counts")}  # fmt: skip
     scan_recordings(registry, waves, scanned, shard=0, shards=1)
-    build_arrest_cohort(registry, [scanned], COHORT | EPOCHS,
-                        paths["stays"], paths["attrition"], paths["exclusions"])  # fmt: skip
+    written = [paths[name] for name in ("stays", "attrition", "exclusions")]
+    build_arrest_cohort(registry, [scanned], COHORT | EPOCHS, *written, MADE_UP)
     plan_epochs(paths["stays"], [scanned], EPOCHS, 0, paths["plan"])
     measure_hrv(paths["plan"], scanned, waves, Preprocessing().as_options(), paths["hrv"], shard=0)
     measure_vitals(paths["plan"], scanned, waves, paths["vitals"], shard=0)
-    count_epochs(paths["plan"], [paths["hrv"]], paths["counts"])
+    count_epochs(paths["plan"], [paths["hrv"]], paths["counts"], MADE_UP)
     tables = {name: pd.read_parquet(paths[name]) for name in ("stays", "plan", "hrv", "vitals")}
     return tables | {name: pd.read_csv(paths[name]) for name in ("exclusions", "counts")}
 

@@ -3,12 +3,13 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mimicflow.evaluation.smallest_cell import ShownSets, to_hide
+from mimicflow.evaluation.smallest_cell import ShownSets, hide_rows, shown_sets, to_hide
 
 
 def hidden(rows, smallest=10):
@@ -108,3 +109,92 @@ def test_a_set_is_shown_where_it_gives_away_no_few_patients_of_those_shown_befor
     # A patient may have several rows.
     assert not ShownSets(rows // 20, 3).may_be(rows < 40)
     assert ShownSets(rows // 20, 0).may_be(rows < 1)
+
+
+def test_sums_of_many_sets_are_worked_out_too():
+    """A reader takes the parts of a whole away one by one."""
+    rows = np.arange(95)
+    shown = ShownSets(rows, 10)
+    for first in range(0, 80, 20):
+        assert shown.may_be((first <= rows) & (rows < first + 20))
+    assert not shown.may_be((rows >= 80) & (rows < 90))  # five would be left of the whole
+    assert shown.may_be(rows >= 80)
+    # Half of each part: their sum lacks six of what is known.
+    assert not shown.may_be(*((first <= rows) & (rows < first + 17) for first in (0, 20)))
+
+
+def test_sets_that_cross_give_nothing_away():
+    """How many are in both does not follow from how many are in each."""
+    rows = np.arange(100)
+    shown = ShownSets(rows, 10)
+    assert shown.may_be(rows < 50) and shown.may_be((rows >= 45) & (rows < 90))
+    assert not shown.may_be(rows < 90)  # the two together: five are in both
+
+
+def test_patients_who_lose_some_of_their_rows_only_are_counted():
+    """Nobody is lost, but twelve rows, of three patients."""
+    patients = np.repeat(np.arange(20), 5)
+    shown = ShownSets(patients, 10)
+    assert not shown.may_be((np.arange(100) % 5 == 0) | (patients >= 3))
+    assert shown.may_be(np.arange(100) % 5 == 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(bool, (6, 12)), st.integers(2, 4))
+def test_no_sum_of_shown_sets_is_small(sets, smallest):
+    """Every sum with whole weights of up to two, tried one by one."""
+    shown = ShownSets(np.arange(12), smallest)
+    kept = np.array([np.ones(12, bool), *(found for found in sets if shown.may_be(found))])
+    for weights in itertools.product((-2, -1, 0, 1, 2), repeat=min(len(kept), 5)):
+        total = np.asarray(weights) @ kept[: len(weights)].astype(int)
+        assert not (set(total) <= {0, 1} and 0 < total.sum() < smallest)
+
+
+def of(stays, patients_of=lambda stay: stay):
+    return pd.DataFrame({"stay_id": stays, "subject_id": [patients_of(stay) for stay in stays]})
+
+
+def test_a_step_that_loses_a_few_is_not_shown_beside_the_one_before():
+    steps = {"all": of(range(100)), "adults": of(range(97)), "cohort": of(range(60))}
+    assert shown_sets(steps, 10) == {"all", "cohort"}
+    assert shown_sets(steps, 10, first=["adults"]) == {"adults", "cohort"}
+    assert shown_sets(steps, 0) == set(steps)
+
+
+def test_what_is_not_in_a_set_is_counted_like_what_is():
+    cohort = of(range(60))
+    found = shown_sets({"cohort": cohort, "positive": cohort[:55], "late": cohort[:3]}, 10)
+    assert found == {"cohort"}
+    assert shown_sets({"cohort": cohort, "positive": cohort[:50]}, 10) == {"cohort", "positive"}
+
+
+def test_stays_of_a_few_patients_are_few():
+    """Twelve stays are lost, all of one patient who has more."""
+    stays = of(range(100), lambda stay: stay if stay > 20 else 0)
+    assert shown_sets({"all": stays, "left": stays[12:]}, 10) == {"all"}
+
+
+def test_a_row_may_lack_an_id():
+    rows = pd.DataFrame({"stay_id": [1, None] * 15, "subject_id": range(30)})
+    assert shown_sets({"all": rows, "some": rows[:20]}, 10) == {"all", "some"}
+
+
+def test_hidden_rows_are_empty_and_so_are_differences_to_them():
+    table = pd.DataFrame({"step": list("abc"), "patients": [90, 87, 50], "dropped": [0, 3, 37]})
+    found = hide_rows(table, pd.Series([False, True, False]), ["patients"], follows="dropped")
+    assert found["patients"].isna().tolist() == [False, True, False]
+    assert found["dropped"].isna().tolist() == [False, True, True]
+    assert found["suppressed"].tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("smallest", [5, 10])
+def test_differences_of_all_steps_that_are_shown_are_not_small(smallest):
+    generator = np.random.default_rng(0)
+    left, steps = np.arange(400), {}
+    for step in range(30):
+        steps[str(step)] = of(left)
+        left = generator.choice(left, len(left) - generator.integers(0, 14), replace=False)
+    sizes = [len(rows) for step, rows in steps.items() if step in shown_sets(steps, smallest)]
+    lost = -np.diff(sizes)
+    assert len(sizes) > 5
+    assert ((lost == 0) | (lost >= smallest)).all()

@@ -75,7 +75,7 @@ def count_doubtful_controls(
         reason, description = str(fact.reason), str(fact.description)
         row: dict[str, Any] = {"reason": reason, "description": description, "known": "yes"}
         if reason == _LEFT_OUT:
-            hidden = bool(0 < left_out["patients"] < study.smallest_cell)
+            hidden = bool(left_out["suppressed"])
             counted = {} if hidden else left_out[["stays", "patients"]].to_dict()
             row |= {"suppressed": hidden, **counted}
         elif reason in doubtful:

@@ -52,13 +52,14 @@ def stages(attrition: str | Path, study: Study) -> list[Stage]:
     """Return the main boxes; ``reference/flow.csv`` says which steps are boxes and why stays go.
 
     A box that fewer stays or patients than the smallest cell were lost on the way to is joined with
-    the next one, so that no difference between two boxes gives a small count away.
+    the next one, so that no difference between two boxes gives a small count away. So is a box
+    whose counts the table hides.
 
     Parameters
     ----------
     attrition : path-like
-        CSV: step, description, rows, stays, patients; steps that ``flow.csv`` lacks are facts
-        counted beside the way and make no box.
+        CSV: step, description, rows, stays, patients, empty where they are hidden; steps that
+        ``flow.csv`` lacks are facts counted beside the way and make no box.
     study : Study
         Whose flow it is, and who may be shown.
 
@@ -77,8 +78,10 @@ def stages(attrition: str | Path, study: Study) -> list[Stage]:
             file=attrition,
             remedy="delete results/cohort and run again",
         )
-    left = counts.loc[steps["step"], ["stays", "patients"]].to_numpy()
-    boxes = [i for i, box in enumerate(steps["box"]) if box]
+    left = counts.loc[steps["step"], ["stays", "patients"]].to_numpy(dtype=float)
+    boxes = [i for i, box in enumerate(steps["box"]) if box and not np.isnan(left[i]).any()]
+    if not boxes:
+        return []
     kept = boxes[:1]
     for i in boxes[1:]:
         if _far_apart(left[kept[-1]], left[i], limit):
@@ -90,16 +93,19 @@ def stages(attrition: str | Path, study: Study) -> list[Stage]:
             kept.append(i)
     found = [Stage(steps["box"][kept[0]], *_pair(left[kept[0]], limit))]
     for before, i in itertools.pairwise(kept):
-        lost = left[before:i, 0] - left[before + 1 : i + 1, 0]
-        texts = _masked(lost, limit)
+        lost = left[before:i, 0] - left[before + 1 : i + 1, 0]  # NaN beside a hidden count
+        known = ~np.isnan(lost)
+        texts = np.full(len(lost), HIDDEN, dtype=object)
+        texts[known] = _masked(lost[known], limit)
         reasons = tuple(
             (text, reason)
             for text, reason, n in zip(
                 texts, steps["left_out"][before + 1 : i + 1], lost, strict=True
             )
-            if n
+            if n != 0
         )
-        total = _text(int(lost.sum()), int(lost.sum()), limit)
+        gone = int(left[before, 0] - left[i, 0])
+        total = _text(gone, gone, limit)
         found.append(Stage(steps["box"][i], *_pair(left[i], limit), reasons, total))
     return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, table
 from mimicflow.report.chapters import section
@@ -39,25 +41,28 @@ def flow(system: System) -> Section:
 def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[list[str]]]:
     """Return columns and rows of the table of steps."""
     frame = read_table(path, "description", "stays", "patients")
+    suppressed = frame.get("suppressed", pd.Series(False, index=frame.index))
     kinds = [kind for kind in _COUNTED if kind in frame]
     columns = [("Step", False), *((label("column", kind), True) for kind in kinds)]
-    if "dropped" not in frame:
-        return columns, [
-            [str(row["description"]), *(shown.write(row[kind], kind) for kind in kinds)]
-            for _, row in frame.iterrows()
-        ]
-    columns.append((label("column", "dropped"), True))
+    # Where each patient has one row, one column would show what another hides.
+    apart = "dropped" not in frame
     rows, before = [], ""
-    for _, row in frame.iterrows():
-        # Where each patient has one row, one column would show what another hides.
-        texts = [shown.write(row[kind], "patients") for kind in kinds]
-        # Beside a hidden count of those left, the number of those lost would give it away.
-        beside, before = HIDDEN in (texts[-1], before), texts[-1]
-        lost = row["dropped"]
-        large = lost >= shown.smallest
-        texts.append(HIDDEN if beside and large else shown.write(lost, "patients"))
+    for place, row in frame.iterrows():
+        texts = (
+            [HIDDEN] * len(kinds)
+            if suppressed[place]
+            else [shown.write(row[kind], kind if apart else "patients") for kind in kinds]
+        )
+        if not apart:
+            # Beside a hidden count of those left, the number of those lost would give it away.
+            beside, before = HIDDEN in (texts[-1], before), texts[-1]
+            lost = row["dropped"]
+            large = lost >= shown.smallest
+            texts.append(HIDDEN if beside and large else shown.write(lost, "patients"))
+            if suppressed[place]:
+                texts[-1] = HIDDEN
         rows.append([str(row["description"]), *texts])
-    return columns, rows
+    return columns + [(label("column", "dropped"), True)] * (not apart), rows
 
 
 def table_one(system: System) -> Section:

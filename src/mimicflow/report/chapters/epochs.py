@@ -26,7 +26,8 @@ def exclusions(path: Path, shown: Shown) -> Table:
     The counts of the reasons of a step add up to what the steps lose, which is written beside.
     """
     frame = read_table(path, "reason", "description", *_EXCLUDED)
-    frame = frame[(frame[_EXCLUDED] > 0).any(axis=1)].reset_index(drop=True)
+    found = (frame[_EXCLUDED] > 0).any(axis=1) | frame[_EXCLUDED].isna().any(axis=1)
+    frame = frame[found].reset_index(drop=True)
     known = pd.read_csv(reference("arrest_exclusions.csv"), keep_default_na=False)
     steps = frame["reason"].map(known.set_index("reason")["step"]).fillna("")
     hidden = _hidden(frame, _EXCLUDED, steps, shown.smallest)
@@ -39,7 +40,12 @@ def exclusions(path: Path, shown: Shown) -> Table:
 
 
 def _hidden(frame: pd.DataFrame, kinds: list[str], sums: pd.Series, smallest: int) -> np.ndarray:
-    """Return which counts to hide; those of a group of ``sums`` add up, those of ``""`` do not."""
+    """Return which counts to hide; those of a group of ``sums`` add up, those of ``""`` do not.
+
+    Empty ones are those that the table hides itself.
+    """
+    empty = frame[kinds].isna()
+    frame = frame.fillna(dict.fromkeys(kinds, 0))
     hidden = pd.DataFrame(False, index=frame.index, columns=kinds)
     for of, part in frame.groupby(sums, sort=False):
         patients = part[["patients"]].to_numpy()
@@ -48,32 +54,35 @@ def _hidden(frame: pd.DataFrame, kinds: list[str], sums: pd.Series, smallest: in
             if of:
                 few = to_hide(part[[kind]].to_numpy(), patients, smallest)[:, 0]
             hidden.loc[part.index, kind] = few & (part[kind] > 0).to_numpy()
-    return hidden.to_numpy()
+    return (hidden | empty).to_numpy()
 
 
 def _texts(values: pd.Series, hide: np.ndarray, shown: Shown) -> list[str]:
     return [
-        (count(value, shown.smallest) if value < shown.smallest else HIDDEN)
-        if hidden
-        else shown.write(value, "patients")
+        _hidden_text(value, shown.smallest) if hidden else shown.write(value, "patients")
         for value, hidden in zip(values, hide, strict=True)
     ]
+
+
+def _hidden_text(value: float, smallest: int) -> str:
+    return count(value, smallest) if value < smallest else HIDDEN
 
 
 def epochs(system: System, path: Path) -> Section:
     """Return the epochs kept and dropped by reason, of stays with and without an arrest."""
     frame = read_table(path, "stays", "reason", "description", *_COUNTED)
     hidden = _hidden(frame, _COUNTED, frame["stays"], system.smallest)
-    planned = frame.groupby("stays")["epochs"].transform("sum")
+    planned = frame.groupby("stays")["epochs"].transform("sum", min_count=1)
+    planned = planned.mask(frame["epochs"].isna().groupby(frame["stays"]).transform("any"))
     columns = [("Reason", False), ("Epochs", True), ("Share", True)]
     columns += [("Stays with one", True), ("Patients with one", True)]
     rows: list[list[Cell | str]] = []
     for stays, part in frame.groupby("stays", sort=False):
-        total = count(planned[part.index[0]], system.smallest)
+        total = count(planned[part.index[0]], system.smallest) or HIDDEN
         rows.append([f"{label('epochs_of', stays)}: {total} epochs planned"])
         for place, row in part.iterrows():
             counts = [
-                (count(row[name], system.smallest) if row[name] < system.smallest else HIDDEN)
+                _hidden_text(row[name], system.smallest)
                 if hide
                 else count(row[name], system.smallest)
                 for name, hide in zip(_COUNTED, hidden[frame.index.get_loc(place)], strict=True)
@@ -92,6 +101,8 @@ def _named(row: pd.Series) -> str:
 
 
 def _kept(frame: pd.DataFrame) -> str:
+    if frame["epochs"].isna().any():
+        return ""
     total = frame["epochs"].sum()
     kept = frame.loc[frame["reason"] == "kept", "epochs"].sum()
     return f"{number(100 * kept / total, 1)} % of all were kept." if total else ""

@@ -45,8 +45,10 @@ def files(tmp_path):
     pd.concat([plan, plan.assign(end=pd.Timestamp("2150-01-01"))]).to_parquet(
         tmp_path / "plan.parquet"
     )
-    exclusions = pd.DataFrame({"reason": ["arrest_time_unknown"], "stays": [14], "patients": [13]})
-    exclusions.to_csv(tmp_path / "exclusions.csv", index=False)
+    exclusions = {"reason": ["arrest_time_unknown"], "stays": [14], "patients": [13]}
+    pd.DataFrame(exclusions).assign(suppressed=False).to_csv(
+        tmp_path / "exclusions.csv", index=False
+    )
     return tmp_path
 
 
@@ -177,8 +179,10 @@ def count_real(tmp_path):
         spine.to_parquet(tmp_path / "spine.parquet")
         plan = spine[["stay_id"]].assign(end=pd.Timestamp("2150-01-02"))
         plan.to_parquet(tmp_path / "plan.parquet")
-        exclusions = {"reason": ["arrest_time_unknown"], "stays": [3], "patients": [3]}
-        pd.DataFrame(exclusions).to_csv(tmp_path / "exclusions.csv", index=False)
+        exclusions = {"reason": ["arrest_time_unknown"], "stays": [None], "patients": [None]}
+        pd.DataFrame(exclusions).assign(suppressed=True).to_csv(
+            tmp_path / "exclusions.csv", index=False
+        )
         return counts(tmp_path)
 
     return count

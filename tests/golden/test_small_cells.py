@@ -1,0 +1,108 @@
+"""A real hospital with planted small groups: an attacker finds none of them in its tables.
+
+The attacker (`small_cells.attack`) adds and subtracts whatever stands in them. Where nothing is
+hidden, as of made-up patients, it finds what was planted.
+"""
+
+import pandas as pd
+import pytest
+from made_arrest_registry import COHORT, EPOCHS, write_registry, write_scanned
+from made_hospital_tables import cohort, icu_cohort
+from small_cells import attack
+
+from mimicflow.arrest.cohort import build_arrest_cohort
+from mimicflow.evaluation.study import Study
+
+REAL, MADE_UP = Study(), Study(synthetic=True)
+PATIENTS = range(1, 81)
+
+
+def admission(study):
+    """80 stays: 4 without triage, 12 not cardiac, 3 whose ECG has no record, 7 eloped."""
+    edstays = pd.DataFrame(
+        {"subject_id": PATIENTS, "hadm_id": None, "stay_id": [100 + p for p in PATIENTS],
+         "intime": "2150-01-01 10:00", "outtime": "2150-01-01 20:00", "gender": "F"}
+    )  # fmt: skip
+    edstays["disposition"] = ["ELOPED" if p > 73 else "ADMITTED" if p % 2 else "HOME"
+                              for p in PATIENTS]  # fmt: skip
+    ecgs = pd.DataFrame(
+        {"subject_id": PATIENTS, "study_id": [400 + p for p in PATIENTS],
+         "ecg_time": "2150-01-01 13:00"}
+    )  # fmt: skip
+    triage = pd.DataFrame({"stay_id": edstays["stay_id"], "acuity": 3})[4:]
+    triage["chiefcomplaint"] = ["Fall" if stay < 117 else "Chest pain" for stay in triage.stay_id]
+    return cohort(
+        study=study,
+        edstays=edstays,
+        triage=triage,
+        machine_measurements=ecgs,
+        record_list=ecgs[:-3].assign(path="files/" + ecgs["study_id"].astype(str)),
+        patients=pd.DataFrame(
+            {"subject_id": PATIENTS, "gender": "F", "anchor_age": 60, "anchor_year": 2150}
+        ),
+        admissions=None,
+    )[2]
+
+
+def mortality(study):
+    """80 patients with an ICU stay: 5 children, 6 died in it, 3 on the day, 8 within the year."""
+    dates = {True: "2150-06-01", False: None}
+    return icu_cohort(
+        study=study,
+        patients=pd.DataFrame(
+            {"subject_id": PATIENTS, "gender": "F", "anchor_year": 2150,
+             "anchor_age": [10 if p <= 5 else 60 for p in PATIENTS],
+             "dod": ["2150-03-10" if 5 < p <= 14 else dates[14 < p <= 22] for p in PATIENTS]}
+        ),
+        admissions=pd.DataFrame(
+            {"subject_id": PATIENTS, "hadm_id": [200 + p for p in PATIENTS], "race": "WHITE",
+             "admittime": "2150-03-01 08:00", "dischtime": "2150-03-10 12:00",
+             "deathtime": ["2150-03-10 11:00" if 5 < p <= 11 else None for p in PATIENTS],
+             "insurance": "Medicare"}
+        ),
+        icustays=pd.DataFrame(
+            {"subject_id": PATIENTS, "hadm_id": [200 + p for p in PATIENTS],
+             "stay_id": [300 + p for p in PATIENTS],
+             "intime": "2150-03-02 08:00", "outtime": "2150-03-04 20:00"}
+        ),
+    )[1]  # fmt: skip
+
+
+def arrest(study, folder):
+    """80 stays: 3 of children, 12 of another ICU, 4 without a usable recording, 20 arrests."""
+    begin, end = "2150-01-01 00:00:00", "2150-01-05 00:00:00"
+    age = [10 if p <= 3 else 60 for p in PATIENTS]
+    icu = ["TSICU" if 3 < p <= 15 else "MICU" for p in PATIENTS]
+    registry = write_registry(
+        folder / "registry",
+        [f"p{p},S{p},r{p},,,Monitor" for p in PATIENTS],
+        [f"p{p},S{p},{a},F,{i},{begin},{end}" for p, a, i in zip(PATIENTS, age, icu, strict=True)],
+        [f"S{p},2150-01-01 12:00:00" for p in PATIENTS if p > 60],
+    )
+    found = {f"r{p}": ("2150-01-01 00:00", "2150-01-02 00:00") for p in PATIENTS}
+    found |= dict.fromkeys(("r16", "r17", "r18", "r19"), "no_ecg_lead")
+    scanned = write_scanned(folder / "recordings", registry, found)
+    written = [folder / name for name in ("stays.parquet", "attrition.csv", "exclusions.csv")]
+    build_arrest_cohort(registry, scanned, COHORT | EPOCHS, *written, study)
+
+
+@pytest.mark.parametrize(("build", "shown"), [(admission, 3), (mortality, 3)])
+def test_steps_of_a_cohort(tmp_path, build, shown):
+    build(MADE_UP).to_csv(tmp_path / "attrition.csv")
+    assert len(attack(tmp_path)) > 10
+    steps = build(REAL)
+    steps.to_csv(tmp_path / "attrition.csv")
+    assert attack(tmp_path) == []
+    assert not steps.loc["cohort", "suppressed"]
+    assert steps.loc[~steps["suppressed"], "patients"].nunique() >= shown
+
+
+def test_steps_and_exclusions_of_the_arrest_system(tmp_path):
+    arrest(MADE_UP, tmp_path)
+    assert {line.split(":")[0] for line in attack(tmp_path)} == {"attrition.csv", "exclusions.csv"}
+    arrest(REAL, tmp_path)
+    assert attack(tmp_path) == []
+    steps = pd.read_csv(tmp_path / "attrition.csv").set_index("step")
+    assert not steps.loc["with_epochs", "suppressed"]
+    reasons = pd.read_csv(tmp_path / "exclusions.csv").set_index("reason")
+    assert reasons.loc[["too_young", "no_usable_recording"], "suppressed"].all()

@@ -1,0 +1,150 @@
+"""An attacker who reads all tables of a folder, adds and subtracts: plain pandas, no mimicflow.
+
+``python tests/helpers/small_cells.py results`` attacks the tables of a whole run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+COUNTS = (
+    *("n", "events", "patients", "stays", "rows", "admissions", "recordings", "dropped"),
+    *("epochs", "stays_with", "event_stays", "tn", "fp", "fn", "tp", "support"),
+    *("n_ours", "n_published", "n_audited", "n_both", "visits"),
+)
+CLASS = {"sensitivity": "events", "recall": "events", "specificity": "nonevents"}
+TEXTS = {"table_one.csv", "errors.csv", "visits.csv"}
+
+
+def small(value: float, smallest: int = 10) -> bool:
+    return 0 < value < smallest
+
+
+def attack(folder: Path, smallest: int = 10) -> list[str]:
+    """Return what is read or worked out of all tables below a folder: counts under the smallest."""
+    found = []
+    for path in sorted(folder.rglob("*.csv")):
+        table = pd.read_csv(path)
+        if {"n", "events"} <= set(table):
+            table["nonevents"] = table["n"] - table["events"]
+        for what, value in [*_read(path.name, table), *_subtracted(path, table)]:
+            if small(abs(round(value, 6)), smallest):
+                found.append(f"{path.relative_to(folder)}: {what} = {value:g}")
+    return found
+
+
+def _read(name: str, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield every count that stands in a table."""
+    for column in table.columns.intersection([*COUNTS, "nonevents"]):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        yield from ((f"{column} of row {row}", n) for row, n in numbers.dropna().items())
+    if name in TEXTS:
+        for column in table:
+            begins = table[column].astype(str).str.extract(r"^(\d+)(?: \(\d+\.\d\))?$")[0]
+            rows = (
+                begins.dropna().astype(int).items() if column not in ("level", "n_visits") else ()
+            )
+            yield from ((f"{column} of row {row}", n) for row, n in rows)
+
+
+def _subtracted(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield every count that a table, or two, let work out."""
+    if path.name == "attrition.csv":
+        yield from _steps(path, table)
+    if path.name == "epochs.csv":
+        return
+    if path.name == "scores.csv":
+        yield from _between(table.drop_duplicates("model").set_index("stays"), "subsets")
+        yield from _decisions(table)
+    if path.name == "confusion.csv" and "threshold_rule" in table:
+        yield from _thresholds(table)
+    if path.name == "subgroups.csv":
+        yield from _subgroups(path, table)
+    if path.name == "classification_report.csv":
+        of_class = table[~table["class"].str.contains("average")]
+        for row in of_class.itertuples():
+            yield f"recall of {row[3]}, {row.threshold_rule}", row.recall * row.support
+            yield f"missed of {row[3]}, {row.threshold_rule}", (1 - row.recall) * row.support
+
+
+def _steps(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    beside = table["step"].str.match("lost_|of_which_|shared_|unknown_")
+    for column in table.columns.intersection(["stays", "patients"]):
+        steps = table[~beside].dropna(subset=[column]).set_index("step")[column]
+        for (a, first), (b, then) in itertools.combinations(steps.items(), 2):
+            yield f"{column} between {a} and {b}", first - then
+        if "cohort" in steps:
+            of_which = table[table["step"].str.startswith("of_which_")].dropna(subset=[column])
+            for row in of_which.itertuples():
+                yield (
+                    f"{column} of the cohort but {row.step}",
+                    steps["cohort"] - getattr(row, column),
+                )
+    reasons = path.parent / "exclusions.csv"
+    if reasons.exists():
+        known = pd.read_csv(reasons)
+        known = known.set_index("reason")["stays"].dropna()
+        steps = table.dropna(subset=["stays"])["stays"]
+        for (_, first), (_, then) in itertools.combinations(steps.items(), 2):
+            for reason, n in known.items():
+                if 0 < n <= first - then:
+                    yield f"stays lost, but {reason}", first - then - n
+
+
+def _between(sizes: pd.DataFrame, what: str) -> Iterator[tuple[str, float]]:
+    """Yield differences of rows of which one is taken to hold the other."""
+    for column in ("patients", "n", "events", "nonevents"):
+        known = sizes[column].dropna()
+        for (a, first), (b, then) in itertools.combinations(known.items(), 2):
+            yield f"{column} of {what} {a} and {b}", first - then
+
+
+def _decisions(table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield what shares of known classes say, and their differences between thresholds."""
+    table = table[table["score"].isin(CLASS) & table["threshold_rule"].notna()]
+    for (model, score), part in table.dropna(subset=["value"]).groupby(["model", "score"]):
+        of = part[CLASS[score]]
+        yes = (part["value"] * of).round(6)
+        for rule, found, rest in zip(part["threshold_rule"], yes, of - yes, strict=True):
+            yield f"{score} of {model}, {rule}", found
+            yield f"1 - {score} of {model}, {rule}", rest
+        for a, b in itertools.combinations(yes.dropna(), 2):
+            yield f"{score} of {model} between two rules", a - b
+
+
+def _thresholds(table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    for column in ("tp", "fp", "fn", "tn"):
+        for a, b in itertools.combinations(table[column].dropna(), 2):
+            yield f"{column} between two thresholds", a - b
+
+
+def _subgroups(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    first = table.drop_duplicates(["model", "group", "level"])
+    for (group, level), part in first.groupby(["group", "level"]):
+        yield from _between(part.set_index("model"), f"{group} {level},")
+    scores = path.parent / "scores.csv"
+    if not scores.exists():
+        return
+    totals = pd.read_csv(scores).drop_duplicates("model").set_index("model")
+    for (model, group), part in first.groupby(["model", "group"]):
+        if part["n"].isna().any():
+            for column in ("n", "events"):
+                left = totals.loc[model, column] - part[column].sum()
+                yield f"{column} of hidden levels of {group}, {model}", left
+
+
+def main() -> None:
+    """Attack the tables of a run that are for readers."""
+    folder = Path(sys.argv[1])
+    found = attack(folder)
+    print(*found, sep="\n")
+    sys.exit(len(found) > 0)
+
+
+if __name__ == "__main__":
+    main()
