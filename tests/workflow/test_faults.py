@@ -13,10 +13,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from broken_machines import (
+    bound_by_rights,
+    finished,
+    hidden_files,
+    remount,
+    small_disk,
+    start,
+    waiting,
+)
 from checkouts import Checkout, copy_repository
-from interruptions import finished, hidden_files, start, waiting
 from same_results import digests
-from small_disks import bound_by_rights, remount, small_disk
 
 TINY = ("--configfile", "presets/tiny.yaml")
 HOSPITAL = "results/synthetic/hosp/SYNTHETIC"

@@ -20,7 +20,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from interruptions import hidden_files
+from broken_machines import hidden_files
 
 from mimicflow.running.configuration import read_config
 

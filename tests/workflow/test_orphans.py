@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from broken_machines import stage, start, waiting
 from checkouts import copy_repository
-from interruptions import stage, start, waiting
 
 from mimicflow.running.writing import sha256
 

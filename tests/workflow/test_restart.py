@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from broken_machines import Running, finished, hidden_files, stage, start, waiting
 from checkouts import Checkout, copy_repository
-from interruptions import Running, finished, hidden_files, stage, start, waiting
 from same_results import digests
 
 pytestmark = pytest.mark.skipif(

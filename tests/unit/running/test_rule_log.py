@@ -6,7 +6,7 @@ import warnings
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
-from small_disks import small_disk
+from broken_machines import small_disk
 
 from mimicflow.errors import InputError, RecordError, TableError
 from mimicflow.running.database import connect

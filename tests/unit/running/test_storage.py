@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from broken_machines import bound_by_rights, remount, small_disk
 from made_raw_tables import patients, write
-from small_disks import bound_by_rights, remount, small_disk
 
 from mimicflow.errors import InputError, StorageError
 from mimicflow.evaluation.figures.canvas import figure_file
