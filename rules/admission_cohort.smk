@@ -6,13 +6,20 @@ STEPS    section by section as the attrition table says; then patients are drawn
          then they are described
 """
 
+
+def parts_kept(wildcards):
+    """The spine whose patients stay in their parts, where the scenario says so."""
+    kept = SCENARIOS.config(scenario_of(wildcards))["split"]["patients"] == "kept"
+    return {"kept": "results/cohort/spine.parquet"} if kept else {}
+
+
 ECG_TIMES = "ecg/machine_measurements" if PRETRAINING else "ecg/record_list"
 
 
 rule build_cohort:
     """Adult stays with a cardiac complaint and an ECG; the manifest is read first so that nothing unchecked gets in."""
     input:
-        edstays=shards("results/tables/ed/edstays/{shard}.parquet"),
+        edstays=at(shards("tables/ed/edstays/{shard}.parquet")),
         triage=shards("results/tables/ed/triage/{shard}.parquet"),
         patients=shards("results/tables/hosp/patients/{shard}.parquet"),
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
@@ -53,6 +60,7 @@ rule build_cohort:
 rule split_patients:
     """Training, validation and test patients, drawn once for all models."""
     input:
+        unpack(parts_kept),
         stays=at("cohort/stays.parquet"),
         code=sources("learning.splits"),
     output:
@@ -67,7 +75,7 @@ rule split_patients:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        split=chosen(split=["test", "validation", "stratified", "folds", "fold"]),
+        split=chosen(split=["test", "validation", "stratified", "folds", "fold", "patients"]),
         seed=config["seed"],
     script:
         "../workflow/scripts/split_patients.py"

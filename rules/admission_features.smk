@@ -24,8 +24,8 @@ wildcard_constraints:
 def tables_of_concept(wildcards):
     """The stays that a concept is asked about, and the shards of the raw tables that it reads."""
     tables = CONCEPTS[wildcards.concept].tables
-    read = [f"results/tables/{table}/{wildcards.shard}.parquet" for table in tables]
-    return [at("cohort/stays.parquet")(wildcards), *read]
+    read = [f"tables/{table}/{wildcards.shard}.parquet" for table in tables]
+    return at(["cohort/stays.parquet", *read])(wildcards)
 
 
 def names_of_tables(wildcards):

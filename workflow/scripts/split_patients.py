@@ -9,4 +9,5 @@ with rule_log(snakemake.log[0]):
         options=snakemake.params.split,
         seed=snakemake.params.seed,
         output=snakemake.output[0],
+        kept=snakemake.input.get("kept"),
     )

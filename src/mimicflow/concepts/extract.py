@@ -48,7 +48,8 @@ def extract_concept(
         Limit of the database, in MB.
     """
     with opened_shard(concept, tables, options, shard, shards, memory_mb) as connection:
-        _write_known(connection, concept, output)
+        # Visits have a key of their own for it: mortality.protocols.*.visits.
+        _write_known(connection, concept, output, options.get("until", "prediction"))
 
 
 @contextlib.contextmanager
@@ -79,10 +80,12 @@ def opened_shard(
         yield connection
 
 
-def find_known_events(connection: duckdb.DuckDBPyConnection, concept: str) -> None:
+def find_known_events(
+    connection: duckdb.DuckDBPyConnection, concept: str, until: str = "prediction"
+) -> None:
     """Create ``events`` of a concept and ``known_events``, those that its features are made of."""
     connection.execute(f"CREATE TEMP TABLE events AS {sql(concept)}")
-    keep_known_events(connection)
+    keep_known_events(connection, until)
 
 
 def extract_hospital_visits(
@@ -127,9 +130,14 @@ _EVERY_VISIT = {
 }
 
 
-def _write_known(connection: duckdb.DuckDBPyConnection, concept: str, output: str | Path) -> None:
+def _write_known(
+    connection: duckdb.DuckDBPyConnection,
+    concept: str,
+    output: str | Path,
+    until: str = "prediction",
+) -> None:
     """Write what was known of the stays of the spine."""
-    find_known_events(connection, concept)
+    find_known_events(connection, concept, until)
     _write_ordered(connection, connection.sql(sql(f"{concept}_features")), output)
     _log_counts(connection, concept)
 

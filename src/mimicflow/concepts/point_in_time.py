@@ -5,7 +5,12 @@ from __future__ import annotations
 import duckdb
 
 
-def keep_known_events(connection: duckdb.DuckDBPyConnection) -> None:
+ENDS = {"prediction": "prediction_time", "stay_end": "outtime"}
+"""Until when events count (``features.until``): the column of ``spine``. Only the audit asks what
+a leak of all that follows the prediction would gain."""
+
+
+def keep_known_events(connection: duckdb.DuckDBPyConnection, until: str = "prediction") -> None:
     """Create ``known_events``: the rows of ``events`` available when their stay was predicted.
 
     Both ends meet: what becomes available in the very second of the prediction is known. An event
@@ -17,6 +22,8 @@ def keep_known_events(connection: duckdb.DuckDBPyConnection) -> None:
     connection : duckdb.DuckDBPyConnection
         Holds ``events`` (stay_id, event_time, available_time, ... and perhaps left_out, a text,
         NULL where the event counts) and ``spine`` (stay_id, prediction_time, ...).
+    until : {"prediction", "stay_end"}
+        Key of `ENDS`.
     """
     counts = "left_out IS NULL" if "left_out" in connection.table("events").columns else "TRUE"
     connection.execute(
@@ -25,7 +32,7 @@ def keep_known_events(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT events.*
         FROM events
         JOIN spine USING (stay_id)
-        WHERE events.available_time <= spine.prediction_time AND {counts}
+        WHERE events.available_time <= spine.{ENDS[until]} AND {counts}
         """
     )
 

@@ -22,7 +22,12 @@ LEAST_ECGS = {"all": 1, "multi": 2}
 
 
 def split_patients(
-    stays: str | Path, options: Mapping[str, Any], seed: int, output: str | Path
+    stays: str | Path,
+    options: Mapping[str, Any],
+    seed: int,
+    output: str | Path,
+    *,
+    kept: str | Path | None = None,
 ) -> None:
     """Write the spine: the stays, with the part their patient belongs to.
 
@@ -40,6 +45,9 @@ def split_patients(
         The same table sorted by ``stay_id``, with column ``split`` (train, validation, test). Where
         stays have ``n_ecg``, ``split_multi`` is the part drawn among the patients of those with at
         least two ECGs alone, as published; empty for other stays, and if they are too few.
+    kept : path-like, optional
+        The spine of another configuration, whose patients stay in their parts; those that it lacks
+        train. Its test patients are then those of both, which can be compared on them.
 
     Raises
     ------
@@ -47,6 +55,9 @@ def split_patients(
         A single class, or too few patients of one class to have one in each part.
     """
     frame = pd.read_parquet(stays).sort_values("stay_id", ignore_index=True)
+    if kept is not None:
+        write_parquet(_in_parts_of(frame, pd.read_parquet(kept)), output)
+        return
     try:
         frame["split"] = _parts_of_stays(frame, options, seed)
     except CohortError as error:
@@ -54,6 +65,18 @@ def split_patients(
     if "n_ecg" in frame:
         frame["split_multi"] = _parts_of_multi(frame, options, seed)
     write_parquet(frame, output)
+
+
+def _in_parts_of(frame: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Return the stays in the parts that their patients have in another spine."""
+    frame = frame.copy()
+    for column in {"split", "split_multi"} & set(kept):
+        parts = kept.dropna(subset=column).groupby("subject_id")[column].first()
+        frame[column] = frame["subject_id"].map(parts.astype(object)).fillna("train")
+    if "split_multi" in frame:
+        one_ecg = frame["n_ecg"] < LEAST_ECGS["multi"]
+        frame["split_multi"] = frame["split_multi"].astype("string").mask(one_ecg)
+    return frame
 
 
 def _parts_of_stays(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) -> pd.Series:

@@ -14,18 +14,25 @@ SELECT * REPLACE (
 )
 FROM edstays;
 
+-- ECG carts have clocks of their own: nothing looks at a time that is not corrected.
+CREATE TEMP VIEW ecgs AS
+SELECT * REPLACE (
+    ecg_time + to_minutes(CAST(option('ecg_clock_skew_minutes') AS BIGINT)) AS ecg_time
+)
+FROM machine_measurements;
+
 -- An ECG may lie in two overlapping stays, or near two of them: it is given to the stay that truly
 -- holds it, then to the later arrival.
 CREATE TEMP TABLE ecgs_near_stays AS
 SELECT
     ed_stays.*,
-    machine_measurements.study_id,
-    machine_measurements.ecg_time,
-    machine_measurements.ecg_time BETWEEN ed_stays.intime AND ed_stays.outtime AS inside
+    ecgs.study_id,
+    ecgs.ecg_time,
+    ecgs.ecg_time BETWEEN ed_stays.intime AND ed_stays.outtime AS inside
 FROM ed_stays
-JOIN machine_measurements USING (subject_id)
+JOIN ecgs USING (subject_id)
 WHERE NOT is_reversed(ed_stays.intime, ed_stays.outtime)
-    AND machine_measurements.ecg_time
+    AND ecgs.ecg_time
     BETWEEN ed_stays.intime - to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT))
     AND ed_stays.outtime + to_minutes(CAST(option('ecg_tolerance_minutes') AS BIGINT));
 
