@@ -26,6 +26,7 @@ include: "rules/arrest_results.smk"  # hour by hour, alarm by alarm, side by sid
 include: "rules/evaluation.smk"  # every system: scored, compared, calibrated
 include: "rules/admission_explanations.smk"  # what drives a prediction, what a defect is worth
 include: "rules/audit.smk"  #    could a prediction have seen what it should not?
+include: "rules/audit_settings.smk"  # what would another setting have scored, or chance?
 include: "rules/report.smk"  #    what a reader opens
 
 

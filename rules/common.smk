@@ -5,6 +5,7 @@ from pathlib import Path
 from mimicflow.admission import protocols
 from mimicflow.admission.agreement import disagreements as of_admission
 from mimicflow.arrest.agreement import disagreements as of_arrest
+from mimicflow.audit import scenarios as audits
 from mimicflow.concepts import sql_files
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.awaited import count_arrivals
@@ -48,8 +49,8 @@ DEVICES = config["computing"]["devices"]
 COMPUTING = {
     key: config["computing"][key] for key in ("precision", "tf32", "deterministic", "compile")
 }
-# Folds, defects brought back, ablations: the same rules under results/scenarios/{name}/.
-SCENARIOS = Scenarios(config, protocols.scenarios(config))
+# Folds, defects brought back, ablations, what the audit asks: the same rules under results/scenarios/{name}/.
+SCENARIOS = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config)])
 # What is evaluated of each system; a chapter of it says so: its models with their subset of stays, where
 # their predictions lie and which column names a row, the model that is drawn by subgroup, and the protocols
 # that let reported patients, or what comes after the prediction, take part.

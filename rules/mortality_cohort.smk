@@ -13,13 +13,18 @@ from mimicflow.mortality import protocols as mortality_protocols
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
 # Protocols that price one key each, by key: audited but for it. Of them the LSTM alone is fitted.
 PRICED_KEYS = mortality_protocols.priced(config)
-ALL_MORTALITY_PROTOCOLS = mortality_protocols.all_protocols(config)
+ALL_MORTALITY_PROTOCOLS = {
+    **mortality_protocols.all_protocols(config),
+    **audits.protocols(config),  # audited but for what the audit asks
+}
 # Protocols that look at what comes after the prediction, or let reported patients take part.
 OPTIMISTIC_MORTALITY = {
     name
     for name, protocol in ALL_MORTALITY_PROTOCOLS.items()
     if mortality_protocols.is_optimistic(protocol)
 }
+# What of a protocol decides who is predicted when, and who died.
+LABEL_KEYS = ("prediction_time", "reversed_times", "survivors", "label_clock", "label_days")
 
 
 def of_protocol(*keys):
@@ -104,9 +109,7 @@ rule label_deaths:
         runtime="30m",
     params:
         horizon=lookup("mortality/horizon", within=config),
-        protocol=of_protocol(
-            *("prediction_time", "reversed_times", "survivors", "label_clock", "label_days"),
-        ),
+        protocol=of_protocol(*LABEL_KEYS),
         study=study("mortality", draws=False),
     script:
         "../workflow/scripts/label_deaths.py"

@@ -1,0 +1,103 @@
+"""Do models learn from chance? Outcomes were exchanged; what still predicts them is a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mimicflow.audit.findings import finding, write_findings
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.statistics.delong import auroc_interval
+from mimicflow.evaluation.study import Study
+
+CHANCE = 0.5
+LIMIT = "0.5 inside the interval"
+_CONFIDENCE = 0.95  # that all intervals of all systems hold together
+Run = tuple[int, str, str]
+Row = dict[str, Any]
+
+
+def audit_permuted_labels(
+    runs: Mapping[Run, str | Path],
+    warned: Collection[str],
+    tests: int,
+    output: str | Path,
+    study: Study,
+) -> None:
+    """Write the AUROC of every model on every permutation, with simultaneous intervals.
+
+    Parameters
+    ----------
+    runs : mapping of (int, str, str) to path-like
+        By permutation, protocol (empty where a system has none) and model: predictions Parquet.
+    warned : collection of str
+        Protocols that see the future: they stand beside the others as a warning, and pass or fail
+        nothing.
+    tests : int
+        Intervals that are judged in all systems of the run: they hold together with a confidence of
+        95 % (Šidák 1967, doi:10.1080/01621459.1967.10482935), so that of twenty audits of sound
+        models one at most finds something.
+    output : path-like
+        CSV to write: `mimicflow.audit.findings`, the AUROC in ``number``; ``permutation`` (empty:
+        the mean of all), ``protocol, model, title, low, high, level, rows, events, patients``.
+    study : Study
+        Whose scores they are.
+
+    Raises
+    ------
+    PredictionsError
+        Predictions that cannot be scored.
+    """
+    level = _CONFIDENCE ** (1 / max(tests, 1))
+    rows = [_row(run, path, run[1] in warned, level, study) for run, path in runs.items()]
+    means = list(_means(pd.DataFrame(rows), study))
+    write_findings([*means, *rows], output, study, counts=("rows", "events", "patients"))
+
+
+def _row(run: Run, path: str | Path, warning: bool, level: float, study: Study) -> Row:
+    permutation, protocol, model = run
+    table = read_predictions(path, key=study.key)
+    label, patient = table["label"].to_numpy(), table["subject_id"].to_numpy()
+    auroc, low, high = auroc_interval(
+        label, table["probability"].to_numpy(), level=level, patient=patient
+    )
+    judged = not (warning or np.isnan([low, high]).any())
+    return finding(
+        f"permutation {permutation}: {_words(protocol, model, study)}",
+        auroc,
+        LIMIT if judged else "",
+        bool(low <= CHANCE <= high) if judged else None,
+        permutation=permutation,
+        protocol=protocol,
+        model=model,
+        title=study.title(model),
+        low=low,
+        high=high,
+        level=level,
+        rows=len(table),
+        events=int(label.sum()),
+        patients=len(np.unique(patient)),
+    )
+
+
+def _means(rows: pd.DataFrame, study: Study) -> Iterator[Row]:
+    """Yield the mean of each model over the permutations, for reading."""
+    for (protocol, model), of in rows.groupby(["protocol", "model"], sort=False):
+        warning = "" if of["passed"].notna().any() else ", a warning: what it sees gives it away"
+        yield finding(
+            f"mean of {len(of)} permutations: {_words(protocol, model, study)}{warning}",
+            float(of["number"].mean()),
+            permutation=None,
+            protocol=protocol,
+            model=model,
+            title=study.title(model),
+        )
+
+
+def _words(protocol: str, model: str, study: Study) -> str:
+    title = study.title(model)
+    return f"{title}, {protocol} protocol" if protocol else title

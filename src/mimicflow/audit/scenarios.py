@@ -1,0 +1,101 @@
+"""What the audit refits: other settings, features of the future, outcomes that are chance.
+
+Differences are measured with what refits in seconds: LightGBM. Of admission each is a scenario,
+which shares all files that its keys cannot touch; of mortality a protocol; in arrest nothing is
+refitted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mimicflow.mortality.protocols import AUDITED
+from mimicflow.reference import reference
+from mimicflow.running.scenarios import Scenario, leaves
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A line of ``audit_settings.csv``: a way in which a system is run once more."""
+
+    check: str
+    """The check that compares it: ``settings`` or ``future_only``."""
+    name: str
+    system: str
+    overlay: Mapping[str, Any]
+    """What it changes: keys of the configuration, of the protocol (mortality), or ``gap_h``."""
+    title: str
+    reading: str
+    """What a large difference means."""
+
+    @property
+    def run(self) -> str:
+        """Its scenario or protocol."""
+        return f"audit_{self.name}"
+
+
+def settings(system: str, check: str | None = None) -> list[Setting]:
+    """Return the settings of a system, in the order of the table; those of one check if named."""
+    table = pd.read_csv(reference("audit_settings.csv"))
+    known = [
+        Setting(**{**line, "overlay": json.loads(line["overlay"])})
+        for line in table.to_dict(orient="records")
+    ]
+    return [one for one in known if one.system == system and check in (None, one.check)]
+
+
+def changed(system: str, config: Mapping[str, Any], check: str | None = None) -> list[Setting]:
+    """Return the settings of a system that are not those of the configuration itself.
+
+    Parameters
+    ----------
+    system : {"admission", "mortality", "arrest"}
+        Whose they are.
+    config : mapping
+        The whole configuration.
+    check : str, optional
+        Only those of this check.
+    """
+    configured = {
+        "admission": leaves(config),
+        "mortality": config["mortality"]["protocols"].get(AUDITED, {}),
+        "arrest": {"gap_h": config["arrest"]["epochs"]["event_window_h"][0]},
+    }[system]
+    return [
+        one
+        for one in settings(system, check)
+        if any(configured.get(key) != value for key, value in leaves(one.overlay).items())
+    ]
+
+
+def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
+    """Yield the scenarios of admission: settings, the future, permuted outcomes."""
+    for one in changed("admission", config):
+        # Another cohort would draw other test patients, on whom nothing can be compared.
+        kept = {"split": {"patients": "kept"}} if "cohort" in one.overlay else {}
+        yield Scenario(one.run, {**one.overlay, **kept})
+    for number in permutations(config):
+        yield Scenario(permuted(number), {"cohort": {"permuted_outcomes": number}})
+
+
+def protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the protocols of mortality by name: audited, but for a setting."""
+    audited = config["mortality"]["protocols"].get(AUDITED)
+    if audited is None:
+        return {}
+    return {one.run: {**audited, **one.overlay} for one in changed("mortality", config)}
+
+
+def permutations(config: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of the permutations of the outcomes, from 1."""
+    return list(range(1, config["audit"]["permutations"] + 1))
+
+
+def permuted(number: int) -> str:
+    """Return the scenario of a permutation."""
+    return f"audit_permuted_{number}"
