@@ -229,3 +229,16 @@ def test_a_patient_of_an_impossible_age_is_left_out_and_counted(anchor_age):
     assert stays["subject_id"].unique().tolist() == [2]
     assert attrition.loc["complaining", "patients"] == 2
     assert attrition.loc["with_patient", "patients"] == 1
+
+
+def test_times_of_ecg_carts_that_are_behind_are_moved_before_anything_looks_at_them():
+    stays, ecgs, _ = build({"ecg_clock_skew_minutes": 15})
+    assert stays.set_index("stay_id").loc[30, "prediction_time"] == pd.Timestamp("2150-01-01 13:15")
+    assert ecgs.set_index("study_id").loc[400, "ecg_time"] == pd.Timestamp("2150-01-01 10:45")
+
+    stays, ecgs, _ = build({"ecg_clock_skew_minutes": -60})
+    # 10:30 is before the arrival then; so is the only ECG of two other stays.
+    assert ecgs["study_id"].tolist() == [401]
+    assert stays.set_index("stay_id")["prediction_time"].to_dict() == {
+        30: pd.Timestamp("2150-01-01 12:00")
+    }

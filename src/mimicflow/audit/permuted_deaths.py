@@ -12,6 +12,7 @@ import pandas as pd
 
 from mimicflow.concepts import Paths, opened
 from mimicflow.concepts.extract import extract_concept, extract_hospital_visits
+from mimicflow.evaluation.study import Study
 from mimicflow.learning.splits import split_patients
 from mimicflow.mortality.baselines import fit_bag_of_codes
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
@@ -71,16 +72,16 @@ def refit_permuted_deaths(
         moved = _exchange(
             tables, stays, np.random.default_rng([seed, permutation]), folder, memory_mb
         )
-        spine, attrition = folder / "spine.parquet", folder / "attrition.csv"
+        spine, steps = folder / "spine.parquet", folder / "steps.parquet"
         cohort = {name: moved[name] for name in ("patients", "admissions", "icustays")}
-        build_icu_cohort(cohort, options, folder / "stays.parquet", attrition, memory_mb)
+        build_icu_cohort(cohort, options, folder / "stays.parquet", steps, memory_mb)
         split_patients(folder / "stays.parquet", options["split"], options["split"]["seed"], spine)
         for protocol, of in protocols.items():
             within = folder / protocol
             within.mkdir()
             labels = {"horizon": options["horizon"], **of["labels"]}
             labelled = within / "spine.parquet"
-            label_deaths(spine, attrition, labels, labelled, within / "attrition.csv")
+            label_deaths(spine, steps, labels, labelled, within / "attrition.csv", Study(draws=0))
             sequences = _sequences(moved, labelled, options, of, within, seed, memory_mb)
             for model in (model for name, model in outputs if name == protocol):
                 files = {

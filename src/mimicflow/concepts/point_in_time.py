@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import duckdb
 
-
 ENDS = {"prediction": "prediction_time", "stay_end": "outtime"}
 """Until when events count (``features.until``): the column of ``spine``. Only the audit asks what
 a leak of all that follows the prediction would gain."""

@@ -26,6 +26,29 @@ def test_an_event_counts_if_it_was_available_by_the_prediction(available, known)
     assert values == ([(7,)] if known else [])
 
 
+def test_for_the_audit_alone_events_count_until_the_end_of_the_stay():
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE spine AS SELECT 1 AS stay_id, "
+            "TIMESTAMP '2150-01-01 12:00' AS prediction_time, "
+            "TIMESTAMP '2150-01-01 20:00' AS outtime"
+        )
+        connection.execute(
+            """
+            CREATE TABLE events AS
+            SELECT 1 AS stay_id, TIMESTAMP '2150-01-01' + to_hours(value) AS available_time, value
+            FROM (SELECT unnest([11, 13, 20, 21]) AS value)
+            """
+        )
+        known = {}
+        for until in ("prediction", "stay_end"):
+            keep_known_events(connection, until)
+            rows = connection.execute("SELECT value FROM known_events ORDER BY ALL").fetchall()
+            known[until] = [value for (value,) in rows]
+            connection.execute("DROP TABLE known_events")
+    assert known == {"prediction": [11], "stay_end": [11, 13, 20]}
+
+
 def test_an_event_that_bears_a_reason_is_left_out_whatever_its_time_and_counted():
     with duckdb.connect() as connection:
         connection.execute(

@@ -164,3 +164,27 @@ def test_without_strata_the_shares_hold_over_all_patients(tmp_path: Path) -> Non
 def test_folds_need_patients_of_each_outcome() -> None:
     with pytest.raises(CohortError, match="only 4 patients have the rarer outcome"):
         assign_folds(pd.Series([0] * 20 + [1] * 4), 5, seed=0)
+
+
+def test_patients_stay_in_the_parts_of_another_spine_and_new_ones_train(tmp_path: Path) -> None:
+    """So that a cohort by other rules is tested on the same patients."""
+    before = split(with_ecgs(), tmp_path)
+    fewer = with_ecgs()[lambda stays: stays["subject_id"] >= 10]
+    new = fewer.tail(4).assign(subject_id=900, stay_id=lambda stays: stays["stay_id"] + 5000)
+    pd.concat([fewer, new]).to_parquet(tmp_path / "other.parquet")
+    before.to_parquet(tmp_path / "kept.parquet")
+
+    split_patients(
+        tmp_path / "other.parquet",
+        ONE_SPLIT,
+        7,
+        tmp_path / "spine.parquet",
+        kept=tmp_path / "kept.parquet",
+    )
+
+    after = pd.read_parquet(tmp_path / "spine.parquet").set_index("stay_id")
+    same = before.set_index("stay_id").loc[lambda stays: stays.index.isin(after.index)]
+    for column in ("split", "split_multi"):
+        pd.testing.assert_series_equal(after.loc[same.index, column], same[column])
+        assert set(after.loc[after["subject_id"] == 900, column].dropna()) == {"train"}
+    assert after["split_multi"].isna().equals(after["n_ecg"] < LEAST_ECGS["multi"])

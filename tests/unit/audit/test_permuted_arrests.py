@@ -1,0 +1,81 @@
+"""Stays exchange their arrests, are split anew and learned from anew; epochs stay as they are."""
+
+import json
+
+import pytest
+from made_arrest_features import BEST, SIGNAL, make_features, write_selected, write_weights
+from sklearn.metrics import roc_auc_score
+
+from mimicflow.audit.permuted_arrests import refit_permuted_arrests
+from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.hrv.preprocessing import Preprocessing
+
+OPTIONS = {
+    "tuning": {
+        **{"initial": 2, "further": 1, "max_rounds": 40, "patience": 20, "space": "wide"},
+        "min_rounds": 5,
+    },
+    "preprocessing": Preprocessing().as_options(),
+    "epoch_minutes": 5,
+    "event_window_h": [0.5, 24],
+    "specificity": 0.8,
+}
+SPLIT = {"test": 0.3, "folds": 3}
+
+
+@pytest.fixture(scope="module")
+def features():
+    return make_features(90)
+
+
+@pytest.fixture(scope="module")
+def refitted(tmp_path_factory, features):
+    """Predictions of three permutations of a strong signal."""
+    folder = tmp_path_factory.mktemp("arrests")
+    (folder / "best.json").write_text(json.dumps(BEST))
+    features.to_parquet(folder / "features.parquet")
+    tables = {}
+    for permutation in (1, 2, 3):
+        output = folder / f"{permutation}.parquet"
+        refit_permuted_arrests(
+            folder / "features.parquet",
+            write_selected(folder, SIGNAL),
+            folder / "best.json",
+            write_weights(folder, features),
+            OPTIONS,
+            SPLIT,
+            output,
+            permutation=permutation,
+            seed=0,
+            synthetic=True,
+            kind="hrv",
+        )
+        tables[permutation] = read_predictions(output, key="epoch_id")
+    return tables
+
+
+def test_a_strong_signal_is_lost(refitted):
+    aurocs = [roc_auc_score(table["label"], table["probability"]) for table in refitted.values()]
+    assert max(aurocs) < 0.8
+    assert min(aurocs) > 0.2
+    assert 0.35 < sum(aurocs) / 3 < 0.65
+
+
+def test_stays_exchange_arrests_and_their_patients_are_split_anew(refitted, features):
+    before = features.drop_duplicates("stay_id").set_index("stay_id")
+    for table in refitted.values():
+        of_stay = table.drop_duplicates("stay_id").set_index("stay_id")
+        assert (table.groupby("stay_id")["label"].nunique() == 1).all()
+        changed = of_stay["label"] != before.loc[of_stay.index, "label"]
+        assert 0.2 < changed.mean() < 0.7
+        assert set(table["subject_id"]) != set(
+            features.loc[features["split"] == "test", "subject_id"]
+        )
+    assert set(refitted[1]["stay_id"]) != set(refitted[2]["stay_id"])
+
+
+def test_hours_are_counted_to_the_end_of_the_last_epoch_of_a_stay_with_an_arrest(refitted):
+    table = refitted[1]
+    event = table["label"] == 1
+    assert table.loc[~event, "hours_to_arrest"].isna().all()
+    assert table.loc[event].groupby("stay_id")["hours_to_arrest"].min().eq(0.5).all()
