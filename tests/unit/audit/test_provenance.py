@@ -80,7 +80,7 @@ def test_a_published_rule_that_lets_the_future_in_fails(audited, concept, change
 def test_a_broken_cut_of_time_is_found_in_every_source(audited, monkeypatch):
     """The audit asks the raw tables, not the one place that is broken."""
 
-    def no_cut(connection):
+    def no_cut(connection, until):
         connection.execute("CREATE TEMP TABLE known_events AS FROM events")
 
     monkeypatch.setattr(extract, "keep_known_events", no_cut)
@@ -94,7 +94,7 @@ def test_a_broken_cut_of_time_is_found_in_every_source(audited, monkeypatch):
 def test_an_event_that_calls_itself_early_is_found_by_the_raw_table(audited, monkeypatch):
     """As a concept would that takes the time of the drawing for that of the result."""
 
-    def early(connection):
+    def early(connection, until):
         connection.execute(
             "CREATE TEMP TABLE known_events AS "
             "SELECT events.* REPLACE (event_time AS available_time) "
