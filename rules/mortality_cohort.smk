@@ -5,6 +5,7 @@ OUTPUTS  results/mortality: stays, split, groups; results/mortality/{protocol}/s
 STEPS    first ICU stays -> one split for all -> labels by protocol
 
 The protocols (mortality.protocols) run side by side: `audited` knows what existed at the prediction,
+`audited_icu_out` predicts when the ICU stay ends, so that a death in hospital afterwards is an outcome;
 `published` repeats the notebook, which sees later visits and embeds the codes of test patients.
 """
 
@@ -38,7 +39,7 @@ def of_protocol(*keys):
 
 
 rule build_icu_cohort:
-    """First ICU stays of adults who left that admission alive; the manifest is read first so that nothing unchecked gets in."""
+    """First ICU stays of adults; the manifest is read first so that nothing unchecked gets in."""
     input:
         patients=shards("results/tables/hosp/patients/{shard}.parquet"),
         admissions=shards("results/tables/hosp/admissions/{shard}.parquet"),
@@ -66,7 +67,8 @@ rule build_icu_cohort:
         "../workflow/scripts/build_icu_cohort.py"
 
 
-# Drawn once for all models and protocols.
+# Drawn once for all models and protocols; who died in that admission is a patient of some only, and is
+# drawn apart, so that the others are in the same parts under all.
 use rule split_patients as split_icu_patients with:
     input:
         stays="results/mortality/stays.parquet",
@@ -78,7 +80,7 @@ use rule split_patients as split_icu_patients with:
     benchmark:
         "results/benchmarks/split_icu_patients.tsv"
     params:
-        split=lookup("mortality/split", within=config),
+        split={**config["mortality"]["split"], "apart": "died_in_admission"},
         seed=lookup("mortality/split/seed", within=config),
 
 

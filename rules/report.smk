@@ -15,7 +15,9 @@ PROTOCOL_TABLES = [
 ]
 CASES = ["true_positive", "false_positive", "true_negative", "false_negative"]
 # The protocols of mortality that the page has words for.
-REPORTED_MORTALITY = [name for name in MORTALITY_PROTOCOLS if name in ("audited", "published")]
+REPORTED_MORTALITY = [
+    name for name in MORTALITY_PROTOCOLS if name in ("audited", "audited_icu_out", "published")
+]
 # All that the page shows, and that must be there before the run is described.
 EVALUATION = [
     *collect(

@@ -202,3 +202,24 @@ def test_each_leak_of_the_published_protocol_lets_the_future_in(key):
     unchanged = same(predicted(KNOWN, WORST, protocol), predicted(KNOWN, NOTHING, protocol))
 
     assert unchanged == (key in (None, "code_names"))
+
+
+@pytest.mark.parametrize("survivors", ["up_to_prediction", "every_sign"])
+def test_how_the_admission_goes_on_changes_nothing_at_the_end_of_the_icu_stay(survivors):
+    """One dies two days after it, and of another the admission is coded otherwise."""
+    protocol = MORTALITY["protocols"]["audited_icu_out"] | {"survivors": survivors}
+    otherwise = {name: frame.reset_index(drop=True) for name, frame in KNOWN.items()}
+    admissions, diagnoses = otherwise["admissions"], otherwise["diagnoses_icd"]
+    died = admissions["hadm_id"] == INDEX + 1
+    admissions["deathtime"] = (admissions["dischtime"] - 3 * DAY).where(died)
+    admissions["dischtime"] = admissions["deathtime"].fillna(admissions["dischtime"])
+    coded_later = diagnoses["hadm_id"] == INDEX + 2
+    diagnoses.loc[coded_later, "icd_code"] = "C349"
+    assert died.any() and coded_later.any()
+
+    (stays, *found), (expected, *others) = (
+        predicted(tables, NOTHING, protocol) for tables in (otherwise, KNOWN)
+    )
+
+    same_stays = stays.drop(columns="dischtime").equals(expected.drop(columns="dischtime"))
+    assert (same_stays and same(found, others)) == (survivors == "up_to_prediction")

@@ -38,7 +38,9 @@ def split_patients(
     options : mapping
         Section ``split`` of the configuration: shares ``test`` and ``validation``,
         ``stratified``, ``folds`` and ``fold``. Unless ``fold`` is ``none`` or absent, the test
-        patients are those of this fold, and ``validation`` is a share of the others.
+        patients are those of this fold, and ``validation`` is a share of the others. ``apart``
+        (optional): a column that is true of patients who are drawn by themselves, whatever their
+        outcome, so that the parts of all others do not depend on them.
     seed : int
         The draw depends on the seed and the patients only, not on the order of rows.
     output : path-like
@@ -84,6 +86,12 @@ def _parts_of_stays(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) 
     # A patient counts as positive when any of the stays is.
     outcomes = frame.groupby("subject_id")["label"].max().sort_index()
     shares = {"test": options["test"], "validation": options["validation"]}
+    if "apart" in options:
+        apart = frame.groupby("subject_id")[options["apart"]].any()
+        together, aside = outcomes[~apart], outcomes[apart]
+        parts = assign_parts(together, **shares, seed=seed, stratified=options["stratified"])
+        parts = pd.concat([parts, _draw_apart(aside.index, **shares, seed=seed)])
+        return frame["subject_id"].map(parts)
     if options.get("fold", "none") == "none":
         parts = assign_parts(outcomes, **shares, seed=seed, stratified=options["stratified"])
     else:
@@ -245,6 +253,14 @@ def assign_folds(outcomes: pd.Series, folds: int, seed: int) -> pd.Series:
     for number, (_, tested) in enumerate(drawn):
         fold.iloc[tested] = number
     return fold
+
+
+def _draw_apart(patients: pd.Index, test: float, validation: float, seed: int) -> pd.Series:
+    """Draw the parts of patients who may be few, or none, whatever their outcome."""
+    drawn = np.random.default_rng(seed).permutation(np.sort(patients.to_numpy()))
+    sizes = [round(share * len(drawn)) for share in (test, validation)]
+    names = np.repeat(["test", "validation", "train"], [*sizes, len(drawn) - sum(sizes)])
+    return pd.Series(names, index=drawn, dtype=object)
 
 
 def _draw_parts(

@@ -20,11 +20,18 @@ from mimicflow.running.writing import write_csv, write_parquet
 COUNTS = ("admissions", "stays", "patients")
 """What is counted at each step, by distinct hadm_id, stay_id, subject_id."""
 _IDS = ("hadm_id", "stay_id", "subject_id")
-SIGNS = ["times_in_order", "expire_flag", "died_location", "dod_by_discharge", "any_icu_deathtime"]
-"""True or false: the times of the index stay are in order; signs of death in that admission; a
-deathtime of any admission with an ICU stay, later ones among them."""
+SIGNS = [
+    *("times_in_order", "died_in_admission", "expire_flag", "died_location", "dod_by_discharge"),
+    "any_icu_deathtime",
+]
+"""True or false: the times of the index stay are in order; signs of death in that admission, the
+first a deathtime; a deathtime of any admission with an ICU stay, later ones among them."""
+_DIED_AT = "died_at"
+"""When a patient died in the index admission; its end where no time is given."""
 _DIED_LATER = "died_later"
 """The day of a death in a later admission, by any sign: for who has no ``dod``."""
+_CLOCKS_DIFFER = pd.Timedelta(hours=6)
+"""By how much those of ward and ICU may: ``icu_overhang`` of ``first_icu_stay.sql``."""
 _CLOCKS = {"hospital_discharge": "dischtime", "icu_out": "outtime"}
 
 
@@ -35,7 +42,7 @@ def build_icu_cohort(
     steps: str | Path,
     memory_mb: int = 1000,
 ) -> None:
-    """Write the first ICU stay of every adult patient who left that admission alive.
+    """Write the first ICU stay of every adult patient.
 
     Parameters
     ----------
@@ -47,8 +54,8 @@ def build_icu_cohort(
         Parquet to write, one row per patient by stay_id: stay_id, subject_id, hadm_id, admittime,
         dischtime, intime, outtime, dod, age (years), gender, race, insurance, icu_los (days),
         n_prior_icu (ICU stays that began earlier), label (died 1 to ``horizon`` days after the end
-        of the ICU stay), `SIGNS`, by which a protocol may exclude a patient, and
-        died_later (the day of a death in a later admission).
+        of the ICU stay), `SIGNS`, by which a protocol may exclude a patient, died_at (the time of
+        a death in that admission) and died_later (the day of one in a later admission).
     steps : path-like
         Parquet to write, by step of ``reference/icu_attrition.csv``: step, and the ids of whatever
         it leaves (hadm_id, stay_id, subject_id; before ICU stays are looked for, all those of an
@@ -112,6 +119,9 @@ def label_deaths(
     24 hours from the clock's time to the midnight with which ``dod`` begins: a death on the next
     day is none, and who died by then is a survivor.
 
+    ``survivors: up_to_prediction`` excludes who is known dead at the prediction and nobody else. A
+    death in hospital afterwards has a time, and is an outcome on the day of the prediction too.
+
     Parameters
     ----------
     spine : path-like
@@ -120,10 +130,11 @@ def label_deaths(
         Parquet of `build_icu_cohort`.
     options : mapping
         ``horizon`` (days), ``prediction_time`` (hospital_discharge or icu_out), ``reversed_times``
-        (ordered or as_written), ``survivors`` (every_sign, deathtime or any_icu_deathtime),
-        ``label_clock`` (prediction_time or icu_out) and ``label_days`` (dates or elapsed).
+        (ordered or as_written), ``survivors`` (every_sign, up_to_prediction, deathtime or
+        any_icu_deathtime), ``label_clock`` (prediction_time or icu_out) and ``label_days`` (dates
+        or elapsed).
     output : path-like
-        Parquet to write: the same columns but `SIGNS` and died_later, with ``prediction_time``,
+        Parquet to write: the same columns but `SIGNS` and times of death, with ``prediction_time``,
         and ``label`` by the clock.
     attrition : path-like
         CSV to write: step, description, admissions, stays, patients, dropped (patients),
@@ -142,15 +153,7 @@ def label_deaths(
     """
     stays = pd.read_parquet(spine)
     stays["prediction_time"] = stays[_CLOCKS[options["prediction_time"]]]
-    predicted = stays[stays["prediction_time"].notna()]
-    counted = {"with_prediction_time": ("Time of the prediction recorded", predicted)}
-    if options["reversed_times"] == "ordered":
-        predicted = predicted[predicted["times_in_order"]]
-        counted["times_in_order"] = (
-            "Times in order: nothing ends before it begins, the ICU stay overlaps its admission "
-            "and reaches out of it by six hours at most",
-            predicted,
-        )
+    predicted, counted = _predicted(stays, options)
     days = _days_to_death(predicted, options)
     alive, lost = _left_alive(predicted, options["survivors"])
     if options["survivors"] != "deathtime":
@@ -158,27 +161,11 @@ def label_deaths(
     dated = options["label_days"] == "dates"
     kept = alive & ~(days <= 0) if dated else alive
     label = days[kept].between(1, options["horizon"]).astype("int8")
-    cohort = predicted[kept].drop(columns=[*SIGNS, _DIED_LATER]).assign(label=label)
-    day = "the ICU stay ended" if _by_icu_stay(options) else "of the hospital discharge"
-    died = {"cohort": (f"Not dead on or before the day {day}: the cohort", cohort), **lost}
-    if dated:
-        died |= _lost(predicted, days)
-    else:
-        died["cohort"] = ("The cohort", cohort)
-        died["of_which_died_by_then"] = (
-            f"Of the cohort: died by the day {day}, counted as survivors",
-            cohort[cohort["dod"] <= cohort[_clock(options)].dt.normalize()],
-        )
-    died["of_which_positive"] = (
-        f"Of the cohort: died within {options['horizon']} days",
-        cohort[cohort["label"] == 1],
-    )
-    if options["survivors"] == "every_sign":
-        died["of_which_without_dod"] = (
-            "Of these: without dod, the death told by a later admission",
-            cohort[(cohort["label"] == 1) & cohort["dod"].isna()],
-        )
-    table, hidden = _attrition(pd.read_parquet(steps), {**counted, **died}, study)
+    labelled = predicted[kept].assign(label=label)
+    cohort = labelled.drop(columns=[*SIGNS, _DIED_AT, _DIED_LATER])
+    lost |= _lost(predicted, days) if dated else {}
+    steps_of = {**counted, **_cohort(cohort, options), **lost, **_outcomes(labelled, options)}
+    table, hidden = _attrition(pd.read_parquet(steps), steps_of, study)
     if cohort.empty:
         raise CohortError(
             f"nobody is left in the cohort; the steps lost them so:\n{table.to_string()}",
@@ -191,7 +178,9 @@ def label_deaths(
 
 
 _Counted = dict[str, tuple[str, pd.DataFrame]]
+_UP_TO_PREDICTION = "up_to_prediction"
 _SURVIVORS = {
+    _UP_TO_PREDICTION: "No sign of death up to the prediction; who dies in hospital later is kept",
     "every_sign": "No other sign of death in that admission than deathtime either",
     "any_icu_deathtime": "No deathtime in a later admission with an ICU stay (looks ahead)",
 }
@@ -200,6 +189,53 @@ _DEATH_SIGNS = {
     "died_location": "discharge_location",
     "dod_by_discharge": "a dod up to the day of the discharge",
 }
+
+
+def _predicted(stays: pd.DataFrame, options: Mapping[str, Any]) -> tuple[pd.DataFrame, _Counted]:
+    """Return who can be predicted at all, and what each step leaves."""
+    counted: _Counted = {}
+    if options["survivors"] != _UP_TO_PREDICTION:
+        stays = stays[~stays["died_in_admission"]]
+        words = "Patients who left that admission alive (no deathtime)"
+        counted["survived_admission"] = (words, stays)
+    stays = stays[stays["prediction_time"].notna()]
+    counted["with_prediction_time"] = ("Time of the prediction recorded", stays)
+    if options["reversed_times"] == "ordered":
+        stays = stays[stays["times_in_order"]]
+        counted["times_in_order"] = (
+            "Times in order: nothing ends before it begins, the ICU stay overlaps its admission "
+            "and reaches out of it by six hours at most",
+            stays,
+        )
+    return stays, counted
+
+
+def _cohort(cohort: pd.DataFrame, options: Mapping[str, Any]) -> _Counted:
+    """Return the cohort as a step, and where days are elapsed who of it was dead by the first."""
+    day = "the ICU stay ended" if _by_icu_stay(options) else "of the hospital discharge"
+    if options["label_days"] == "dates":
+        untimed = ", at no known time," if options["survivors"] == _UP_TO_PREDICTION else ""
+        return {"cohort": (f"Not dead{untimed} on or before the day {day}: the cohort", cohort)}
+    died_by_then = cohort[cohort["dod"] <= cohort[_clock(options)].dt.normalize()]
+    words = f"Of the cohort: died by the day {day}, counted as survivors"
+    return {"cohort": ("The cohort", cohort), "of_which_died_by_then": (words, died_by_then)}
+
+
+def _outcomes(cohort: pd.DataFrame, options: Mapping[str, Any]) -> _Counted:
+    """Return who of the cohort died within the horizon, and how that is known."""
+    dead = cohort[cohort["label"] == 1]
+    counted = {"of_which_positive": (f"Of the cohort: died within {options['horizon']} days", dead)}
+    if options["survivors"] in ("every_sign", _UP_TO_PREDICTION):
+        later = dead[dead["dod"].isna() & dead[_DIED_AT].isna()]
+        words = "Of these: without dod, the death told by a later admission"
+        counted["of_which_without_dod"] = (words, later)
+    if options["survivors"] == _UP_TO_PREDICTION:
+        after = dead[_DIED_AT] - dead["prediction_time"]
+        words = "Of these: died in that admission, after the prediction"
+        counted["of_which_in_hospital"] = (words, dead[after.notna()])
+        words = "Of these: within six hours after it, by which clocks of ward and ICU may differ"
+        counted["of_which_within_hours"] = (words, dead[after <= _CLOCKS_DIFFER])
+    return counted
 
 
 def _clock(options: Mapping[str, Any]) -> str:
@@ -217,10 +253,14 @@ def _days_to_death(stays: pd.DataFrame, options: Mapping[str, Any]) -> pd.Series
     if options["label_days"] == "dates":
         start = start.dt.normalize()
     days = (stays["dod"].dt.normalize() - start).dt.days
-    if options["survivors"] != "every_sign":
+    if options["survivors"] not in ("every_sign", _UP_TO_PREDICTION):
         return days
     # Who died in a later admission was alive at the discharge, also where both are of one day.
-    return days.fillna((stays[_DIED_LATER] - start).dt.days.clip(lower=1))
+    days = days.fillna((stays[_DIED_LATER] - start).dt.days.clip(lower=1))
+    if options["survivors"] == "every_sign":
+        return days
+    # So was, at the prediction, who is known to have died in hospital after it.
+    return (stays[_DIED_AT].dt.normalize() - start).dt.days.clip(lower=1).fillna(days)
 
 
 def _left_alive(stays: pd.DataFrame, survivors: str) -> tuple[pd.Series, _Counted]:
@@ -231,6 +271,12 @@ def _left_alive(stays: pd.DataFrame, survivors: str) -> tuple[pd.Series, _Counte
             for sign, words in _DEATH_SIGNS.items()
         }
         return ~stays[list(_DEATH_SIGNS)].any(axis=1), lost
+    if survivors == _UP_TO_PREDICTION:
+        flagged = stays["expire_flag"] | stays["died_location"]
+        undated = flagged & stays[_DIED_AT].isna() & stays["dod"].isna()
+        words = "Lost: died in that admission, nothing says when"
+        dead = stays[_DIED_AT] <= stays["prediction_time"]
+        return ~dead & ~undated, {"lost_died_undated": (words, stays[undated])}
     if survivors == "any_icu_deathtime":
         return ~stays["any_icu_deathtime"], {}
     return pd.Series(True, index=stays.index), {}

@@ -25,7 +25,7 @@ from mimicflow.evaluation.predictions import read_predictions, require_same_rows
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
-from mimicflow.mortality.protocols import AUDITED, PUBLISHED
+from mimicflow.mortality.protocols import AUDITED, AUDITED_ICU_OUT, PUBLISHED
 from mimicflow.reference import reference
 from mimicflow.running.own_files import read_field
 from mimicflow.running.writing import write_csv
@@ -38,7 +38,11 @@ REFERENCE_MODEL = "lstm"
 _SCORES = {"log_loss": "test_loss", "auroc": "auroc", "auprc": "auprc"}
 _ENDS = ("", "_low", "_high")
 _DELONG = ["delong_difference", "delong_low", "delong_high", "p"]
-_HEADINGS = {AUDITED: "Audited protocol", PUBLISHED: "Published protocol, optimistic"}
+_HEADINGS = {
+    AUDITED: "Audited protocol",
+    AUDITED_ICU_OUT: "Audited protocol, at the end of the ICU stay",
+    PUBLISHED: "Published protocol, optimistic",
+}
 _REPEATS = ["parameters", *_SCORES]
 COLUMNS = [
     *("protocol", "model", "title", "parameters", "repeats"),

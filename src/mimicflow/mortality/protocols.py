@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-AUDITED, PUBLISHED = "audited", "published"
+AUDITED, AUDITED_ICU_OUT, PUBLISHED = "audited", "audited_icu_out", "published"
 
 
 def priced(config: Mapping[str, Any]) -> dict[str, str]:
@@ -32,8 +32,13 @@ def all_protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def is_optimistic(protocol: Mapping[str, Any]) -> bool:
     """Return whether the future, or the patients that are reported, take part."""
+    # Nobody knows when the ICU is left who will die in hospital afterwards.
+    immortal = (
+        protocol["prediction_time"] == "icu_out" and protocol["survivors"] != "up_to_prediction"
+    )
     return (
         protocol["visits"] == "all"
         or protocol["embedding"] != "training"
         or protocol["survivors"] == "any_icu_deathtime"
+        or immortal
     )

@@ -91,7 +91,8 @@ def protocols(*keys, names=("audited", "published")):
         "audited": {"visits": "known", "embedding": "training", "survivors": "every_sign"},
         "published": {"visits": "all", "embedding": "hospital", "survivors": "any_icu_deathtime"},
     }
-    chosen = {name: rules[name] for name in names}
+    clocks = {"audited": "hospital_discharge", "published": "icu_out"}
+    chosen = {name: {"prediction_time": clocks[name], **rules[name]} for name in names}
     return {"mortality": {"protocols": chosen, "priced_keys": list(keys)}}
 
 
@@ -115,3 +116,10 @@ def test_a_key_has_no_price_without_both_protocols():
 
     assert priced(config) == {}
     assert list(all_protocols(config)) == ["audited"]
+
+
+def test_only_who_could_be_known_to_live_on_is_left_out_at_the_end_of_the_icu_stay():
+    rules = protocols()["mortality"]["protocols"]["audited"] | {"prediction_time": "icu_out"}
+
+    assert is_optimistic(rules)  # who dies in hospital afterwards is no patient: immortal time
+    assert not is_optimistic(rules | {"survivors": "up_to_prediction"})

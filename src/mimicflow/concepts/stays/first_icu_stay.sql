@@ -1,4 +1,4 @@
--- The first ICU stay of every adult patient who left that admission alive, and when the patient died.
+-- The first ICU stay of every adult patient, and when the patient died.
 -- One table per step, counted in the attrition table; the index date is the end of the ICU stay.
 -- Grain: admission, then ICU stay, then patient. Source: patients, admissions, icustays of MIMIC-IV.
 -- Every choice ends its order in an id, so that equal times never leave it to chance.
@@ -38,12 +38,8 @@ SELECT
 FROM adult_icustays
 QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY intime, stay_id) = 1;
 
-CREATE TEMP TABLE survived_admission AS
-FROM first_icustay
-WHERE deathtime IS NULL;
-
 CREATE TEMP TABLE with_icu_outtime AS
-FROM survived_admission
+FROM first_icustay
 WHERE outtime IS NOT NULL;
 
 -- Deaths in hospital, by any sign; nobody died before the admission in which it happened.
@@ -56,7 +52,8 @@ WHERE deathtime IS NOT NULL OR hospital_expire_flag = 1 OR died_location;
 
 -- label counts from the index date; a protocol may let another clock decide (mortality.cohort), and
 -- which signs exclude a patient: times out of order (what ends before it begins, an ICU stay that
--- reaches far out of its admission), other signs of death in it than deathtime, a deathtime of a later ICU admission.
+-- reaches far out of its admission), a deathtime of that admission and other signs of death in it, a deathtime
+-- of a later ICU admission. died_at: when the patient died in that admission, at its end where no time is given.
 CREATE TEMP TABLE stays AS
 SELECT
     stay_id, subject_id, hadm_id, admittime, dischtime, intime, outtime, dod,
@@ -66,10 +63,14 @@ SELECT
         OR intime < admittime - icu_overhang() OR outtime > dischtime + icu_overhang(),
         FALSE
     )                                                           AS times_in_order,
+    deathtime IS NOT NULL                                       AS died_in_admission,
     coalesce(hospital_expire_flag = 1, FALSE)                   AS expire_flag,
     died_location,
     coalesce(dod <= CAST(dischtime AS DATE), FALSE)             AS dod_by_discharge,
     any_icu_deathtime,
+    CASE
+        WHEN died_in_admission OR expire_flag OR died_location THEN coalesce(deathtime, dischtime)
+    END                                                         AS died_at,
     (
         SELECT min(day_of_death)
         FROM deaths
