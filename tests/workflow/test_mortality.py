@@ -15,7 +15,7 @@ import yaml
 from checkouts import copy_with_demo
 from gensim.models import KeyedVectors
 
-PROTOCOLS = ("audited", "published")
+PROTOCOLS = ("audited", "audited_icu_out", "published")
 NETWORKS = ("lstm", "gru", "bilstm")
 MODELS = (*NETWORKS, "logistic_regression", "lightgbm")
 
@@ -96,6 +96,26 @@ def test_the_counts_are_those_of_the_specification(results, demo, cohort, notebo
         assert steps.loc["of_which_positive", "patients"] == label.sum() == died
 
 
+def test_who_leaves_the_icu_alive_is_a_patient_at_its_end(results, demo):
+    stays = demo["icustays"].merge(demo["admissions"].drop(columns="subject_id"), on="hadm_id")
+    stays = stays.merge(demo["patients"], on="subject_id")
+    stays = stays.sort_values(["subject_id", "intime", "stay_id"]).drop_duplicates("subject_id")
+    stays = stays[~(stays["deathtime"] <= stays["outtime"])].set_index("stay_id").sort_index()
+    died = stays["deathtime"].fillna(stays["dod"]).dt.normalize()
+    days = (died - stays["outtime"].dt.normalize()).dt.days
+
+    spine = pd.read_parquet(results / "audited_icu_out/spine.parquet").set_index("stay_id")
+    label = spine["label"].sort_index().astype(bool)
+    pd.testing.assert_series_equal(label, days.between(1, 365), check_names=False)
+    assert (len(label), label.sum()) == (93, 18)
+    assert spine["prediction_time"].equals(spine["outtime"].rename("prediction_time"))
+    folder = results / "audited_icu_out/visits"
+    visits = pd.concat(pd.read_parquet(file) for file in folder.iterdir())
+    index = visits["hadm_id"] == visits["stay_id"].map(spine["hadm_id"])
+    assert index.sum() == 93
+    assert visits.loc[index, "codes"].map(len).eq(0).all()
+
+
 def test_the_sequences_are_as_long_as_worked_out(results, demo, cohort, notebook):
     own = cohort.reset_index()[["stay_id", "subject_id", "hadm_id", "dischtime"]]
     visits = demo["admissions"].merge(own, on="subject_id", suffixes=("", "_index"))
@@ -166,6 +186,7 @@ def test_one_split_serves_all_protocols_and_models(results):
         for protocol in PROTOCOLS
     }
     assert parts["audited"].loc[parts["published"].index].equals(parts["published"])
+    assert parts["audited_icu_out"].loc[parts["audited"].index].equals(parts["audited"])
     sizes = parts["audited"].value_counts()
     assert sizes["test"] == 18 and sizes["validation"] == 14
     for protocol in PROTOCOLS:
@@ -221,12 +242,14 @@ def test_the_comparison_holds_all_models_and_calls_the_data_real(results):
     ]
     assert table.groupby("protocol")["n"].unique().map(list).to_dict() == {
         "audited": [18],
+        "audited_icu_out": [19],  # of the four who die in hospital afterwards
         "published": [17],  # who dies in a later ICU admission is no patient of the notebook
     }
     assert set(table["repeats"]) == {2}
     assert set(table["data"]) == {"real"}
     assert dict(zip(table["protocol"], table["optimistic"], strict=True)) == {
         "audited": False,
+        "audited_icu_out": False,
         "published": True,
     }
     others = table["model"] != "lstm"

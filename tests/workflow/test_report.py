@@ -184,7 +184,11 @@ def test_the_page_shows_mortality_with_the_figures_of_its_tables(results):
 
 
 def test_the_shared_evaluation_scores_mortality_too(results):
-    for protocol, optimistic in (("audited", False), ("published", True)):
+    for protocol, optimistic in (
+        ("audited", False),
+        ("audited_icu_out", False),
+        ("published", True),
+    ):
         scores = pd.read_csv(results / f"mortality/{protocol}/scores.csv")
         assert set(scores["optimistic"]) == {optimistic}
         lstm = predictions_of_mortality(results, protocol, "lstm")
