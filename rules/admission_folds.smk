@@ -10,6 +10,7 @@ FUSED = {f"late_fusion_{subset}": subset for subset in ("all", "multi")}
 EVALUATED["admission"] = {
     "models": {**COMPARED, **FUSED},
     "predictions": "results/admission/{protocol}/{model}/predictions.parquet",
+    "cohort": "results/cohort/spine.parquet",
     "row": "stay_id",
     "main_model": protocols.EVERYTHING,
     "optimistic": protocols.OPTIMISTIC,

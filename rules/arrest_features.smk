@@ -13,6 +13,7 @@ ARREST_MODELS = ["hrv", "clinical", "both"]
 EVALUATED["arrest"] = {
     "models": {model: "all" for model in ARREST_MODELS},
     "predictions": "results/arrest/{model}/predictions.parquet",  # one split, hence no protocols
+    "cohort": "results/arrest/spine.parquet",
     "row": "epoch_id",
     "main_model": "hrv",
     "optimistic": [],

@@ -27,6 +27,11 @@ def evaluated(wildcards):
     return EVALUATED[wildcards.system]["models"]
 
 
+def cohort_of_system(wildcards):
+    """All stays of a system, with their outcome."""
+    return EVALUATED[wildcards.system]["cohort"].format(protocol=wildcards.protocol)
+
+
 def main_model(wildcards):
     return EVALUATED[wildcards.system]["main_model"]
 
@@ -165,6 +170,7 @@ rule score_subgroups:
     input:
         predictions=pooled_predictions,
         groups="results/{system}/groups.parquet",
+        cohort=cohort_of_system,
         code=sources("evaluation.subgroups"),
     output:
         subgroups="results/{system}/{protocol}/subgroups.csv",

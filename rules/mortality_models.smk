@@ -12,6 +12,7 @@ VISIT_MODELS = [*VISIT_NETWORKS, *BAGS_OF_CODES]
 EVALUATED["mortality"] = {
     "models": {model: "all" for model in VISIT_MODELS},
     "predictions": "results/mortality/{protocol}/{model}/predictions.parquet",
+    "cohort": "results/mortality/{protocol}/spine.parquet",
     "row": "stay_id",
     "main_model": "lstm",
     "optimistic": OPTIMISTIC_MORTALITY,

@@ -4,14 +4,22 @@ The attacker (`small_cells.attack`) adds and subtracts whatever stands in them. 
 hidden, as of made-up patients, it finds what was planted.
 """
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_arrest_registry import COHORT, EPOCHS, write_registry, write_scanned
 from made_hospital_tables import cohort, icu_cohort
+from made_predictions import write
+from scipy.special import expit
 from small_cells import attack
 
 from mimicflow.arrest.cohort import build_arrest_cohort
+from mimicflow.evaluation.comparison import compare_models
+from mimicflow.evaluation.decisions import weigh_decisions
+from mimicflow.evaluation.scores import score_models
 from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.subgroups import score_subgroups
+from mimicflow.mortality.model_results import OUTPUTS, write_mortality_results
 
 REAL, MADE_UP = Study(), Study(synthetic=True)
 PATIENTS = range(1, 81)
@@ -106,3 +114,68 @@ def test_steps_and_exclusions_of_the_arrest_system(tmp_path):
     assert not steps.loc["with_epochs", "suppressed"]
     reasons = pd.read_csv(tmp_path / "exclusions.csv").set_index("reason")
     assert reasons.loc[["too_young", "no_usable_recording"], "suppressed"].all()
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """Two models: of 600 stays, and of those of several ECGs; 6 of a race have one ECG only."""
+    generator = np.random.default_rng(1)
+    stay = np.arange(900)
+    stays = pd.DataFrame({"stay_id": stay, "subject_id": stay})
+    stays["split"] = np.where(stay < 600, "test", "validation")
+    stays["label"] = (stay % 3 == 0).astype(int)
+    noise = generator.normal(size=900)
+    race = np.where(stay % 10 == 0, "Asian", np.where(stay % 10 < 4, "Black", "White"))
+    multi = (stay % 2 == 0) | (stay >= 600)
+    multi[stays.index[(race == "Asian") & (stay < 600)][6:]] = True
+    multi[stays.index[(race == "Asian") & (stay < 600)][:6]] = False
+    tables = {
+        name: stays.assign(probability=expit(3.5 * stays["label"] - 1.7 + noise * spread))[rows]
+        for name, spread, rows in (("a", 1, stay >= 0), ("b", 1.5, multi))
+    }
+    stays.to_parquet(tmp_path / "cohort.parquet")
+    stays.assign(race=race, sex="F").to_parquet(tmp_path / "groups.parquet")
+    return write(tmp_path, tables)
+
+
+SUBSETS = {"a": "all", "b": "multi"}
+
+
+def evaluated(predicted, folder, study):
+    """Write the tables of scores of the two models."""
+    folder.mkdir()
+    outputs = {name: folder / f"{name}.csv" for name in ("scores", "folds")}
+    score_models(predicted, SUBSETS, outputs, study)
+    compare_models(predicted, SUBSETS, folder / "comparison.csv", folder / "comparison.png", study)
+    at = np.arange(1, 20) / 20
+    figure = folder / "decision.png"
+    weigh_decisions(predicted, SUBSETS, folder / "decision.csv", figure, study, thresholds=at)
+    groups = [predicted["a"].with_name(f"{name}.parquet") for name in ("groups", "cohort")]
+    score_subgroups(predicted, SUBSETS, *groups, folder / "subgroups.csv", {}, study)
+    return attack(folder)
+
+
+def test_scores_decisions_and_subgroups_of_two_subsets(predicted, tmp_path):
+    settings = {"draws": 20, "titles": {}}
+    found = evaluated(predicted, tmp_path / "made up", Study(synthetic=True, **settings))
+    assert any("race Asian, a and b = 6" in line for line in found)
+    assert {line.split(":")[0] for line in found} == {"decision.csv", "scores.csv", "subgroups.csv"}
+    assert evaluated(predicted, tmp_path / "real", Study(**settings)) == []
+    shown = pd.read_csv(tmp_path / "real/subgroups.csv").query("group == 'race'")
+    hidden = shown[shown["suppressed"]]
+    assert set(hidden["model"]) == {"b"} and "Asian" in set(hidden["level"])
+    decisions = pd.read_csv(tmp_path / "real/decision.csv").query("model == 'a'")["net_benefit"]
+    assert 3 < decisions.notna().sum() < len(decisions)
+
+
+def test_confusion_and_report_at_each_threshold(predicted, tmp_path):
+    for study in (Study(synthetic=True, draws=20), Study(draws=20)):
+        folder = tmp_path / study.data
+        tables = ("confusion", "classification_report")
+        outputs = {
+            name: folder / f"{name}.{'csv' if name in tables else 'png'}" for name in OUTPUTS
+        }
+        write_mortality_results("b", predicted["b"], outputs, study)
+    assert len(attack(tmp_path / "synthetic")) > 10
+    assert attack(tmp_path / "real") == []
+    assert pd.read_csv(tmp_path / "real/confusion.csv")["tp"].notna().any()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 COUNTS = (
@@ -61,6 +62,8 @@ def _subtracted(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
     if path.name == "scores.csv":
         yield from _between(table.drop_duplicates("model").set_index("stays"), "subsets")
         yield from _decisions(table)
+    if path.name == "decision.csv":
+        yield from _net_benefits(path, table)
     if path.name == "confusion.csv" and "threshold_rule" in table:
         yield from _thresholds(table)
     if path.name == "subgroups.csv":
@@ -115,6 +118,30 @@ def _decisions(table: pd.DataFrame) -> Iterator[tuple[str, float]]:
             yield f"1 - {score} of {model}, {rule}", rest
         for a, b in itertools.combinations(yes.dropna(), 2):
             yield f"{score} of {model} between two rules", a - b
+
+
+def _net_benefits(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield true and false positives, and who is left, where the net benefit says both."""
+    scores = path.parent / "scores.csv"
+    sizes = pd.read_csv(scores).drop_duplicates("model").set_index("model")[["n", "events"]]
+    for model, part in table.dropna(subset=["net_benefit"]).groupby("model"):
+        if model not in sizes.index or sizes.loc[model].isna().any():
+            continue
+        n, events = sizes.loc[model].astype(int)
+        before = None
+        for row in part.itertuples():
+            tp = np.arange(events + 1)
+            fp = (tp - row.net_benefit * n) * (1 - row.threshold) / row.threshold
+            fits = (abs(fp - fp.round()) < 1e-6) & (fp > -0.5) & (fp < n - events + 0.5)
+            if fits.sum() != 1:
+                continue
+            found = {"tp": tp[fits][0], "fp": fp[fits][0].round()}
+            found |= {"fn": events - found["tp"], "tn": n - events - found["fp"]}
+            for cell, value in found.items():
+                yield f"{cell} of {model} at {row.threshold:g}", value
+                if before is not None:
+                    yield f"{cell} of {model} before {row.threshold:g}", value - before[cell]
+            before = found
 
 
 def _thresholds(table: pd.DataFrame) -> Iterator[tuple[str, float]]:

@@ -9,6 +9,7 @@ with rule_log(snakemake.log[0]):
         dict(zip(snakemake.params.subsets, snakemake.input.predictions, strict=True)),
         snakemake.params.subsets,
         snakemake.input.groups,
+        snakemake.input.cohort,
         snakemake.output.subgroups,
         {snakemake.params.drawn: snakemake.output.figure},
         study=Study(**snakemake.params.study),

@@ -2,6 +2,7 @@
 
 from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.admission.training import OutputFiles, train_model
+from mimicflow.evaluation.study import Study
 from mimicflow.learning.devices import Machine
 from mimicflow.running.rule_log import rule_log
 
@@ -20,6 +21,7 @@ with rule_log(snakemake.log[0]):
         store=(source.stores, source.indices),
         outputs=OutputFiles(**dict(made.items())),
         seed=chosen.seed,
+        smallest=Study(**chosen.study).smallest_cell,
         memory_mb=snakemake.resources.mem_mb,
         machine=Machine(
             threads=snakemake.threads,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from mimicflow.admission.protocols import defects
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import Study
 from mimicflow.running.scenarios import leaves
@@ -34,8 +35,10 @@ def price_defects(
         ``difference`` is published less ours; ``paired`` is true where both sides are scored on
         the same patients, and hence by the same draws of them.
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are, how patients are drawn, and who may be shown: where few stays are on
+        one side only, or differ from those of another row, their number is left out.
     """
+    counted = _counted(predictions.values(), study)
     lines = []
     for _, entry in defects().iterrows():
         head = {"row": entry["row"], "defect": entry["defect"], "key": _key(entry)}
@@ -50,7 +53,9 @@ def price_defects(
             if ours == published:
                 lines.append({**named, **tail, "note": "does not touch this model"})
                 continue
-            lines += [{**named, **line, **tail} for line in _compare(ours, published, study)]
+            lines += [
+                {**named, **line, **tail} for line in _compare(ours, published, counted, study)
+            ]
     write_csv(pd.DataFrame(lines, columns=_COLUMNS), output)
 
 
@@ -69,7 +74,19 @@ def _key(entry: pd.Series) -> str:
     return ", ".join(f"{key}: {value}" for key, value in leaves(overlay).items())
 
 
-def _compare(ours: str | Path, published: str | Path, study: Study) -> list[dict[str, object]]:
+def _counted(pairs: Iterable[tuple[str | Path, str | Path]], study: Study) -> set[str]:
+    """Return the predictions of which the number of stays gives no few away beside the others."""
+    if not study.smallest_cell:
+        return {str(path) for pair in pairs for path in pair}
+    ours, published = zip(*pairs, strict=True)
+    tables = {str(path): read_predictions(path) for path in dict.fromkeys([*ours, *published])}
+    rows = {path: table[["stay_id", "subject_id"]] for path, table in tables.items()}
+    return shown_sets(rows, study.smallest_cell)
+
+
+def _compare(
+    ours: str | Path, published: str | Path, counted: set[str], study: Study
+) -> list[dict[str, object]]:
     """Score both sides, and the published one less ours."""
     tables = [read_predictions(path) for path in (ours, published)]
     differences = score_differences(tables[1], tables[0], draws=study.draws, seed=study.seed)
@@ -81,5 +98,7 @@ def _compare(ours: str | Path, published: str | Path, study: Study) -> list[dict
             line |= {f"{side}_{end}": part for end, part in zip(_ENDS, estimate, strict=True)}
         line |= {"difference": found.difference.value, "paired": found.paired}
         line |= {"difference_low": found.difference.low, "difference_high": found.difference.high}
-        lines.append(line | {"n_ours": len(tables[0]), "n_published": len(tables[1])})
+        for side, path, table in zip(("ours", "published"), (ours, published), tables, strict=True):
+            line[f"n_{side}"] = len(table) if str(path) in counted else None
+        lines.append(line)
     return lines

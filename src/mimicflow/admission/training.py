@@ -27,6 +27,7 @@ from mimicflow.ecg.pretraining import Waveforms, load_encoder
 from mimicflow.ecg.resnet import STAGES, ResNet1d
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
 from mimicflow.evaluation.statistics.recalibration import calibrated, fit_temperature
 from mimicflow.learning import processes
 from mimicflow.learning.binary import COUNTS, EVALUATION_BATCH, BinaryTask
@@ -55,7 +56,7 @@ class OutputFiles:
     history: str | Path
     """CSV, one row per pass."""
     confusion: str | Path
-    """CSV: validation confusion matrix per pass."""
+    """CSV: validation confusion matrix per pass; those with small cells are empty."""
     config: str | Path
     """YAML: every setting that led to the model."""
 
@@ -171,6 +172,7 @@ def train_model(
     seed: int,
     machine: Machine,
     memory_mb: float = 4000,
+    smallest: int = SMALLEST_CELL,
 ) -> None:
     """Train one of the four variants, calibrate it on validation stays, predict the test stays.
 
@@ -199,6 +201,8 @@ def train_model(
         each ECG; when that is larger, it is computed anew in every pass.
     machine : Machine
         What it is computed on; the same seed and threads give the same bytes on a CPU.
+    smallest : int
+        Fewest stays that a cell of a confusion matrix may show; 0 shows all.
 
     Raises
     ------
@@ -243,7 +247,7 @@ def train_model(
         logits = task.predict(rows)
     if not processes.is_first():
         return
-    _write(outputs, resolved, data, network, history, rows, logits)
+    _write(outputs, resolved, data, network, history, rows, logits, smallest)
     discard_states(state)
 
 
@@ -300,6 +304,7 @@ def _write(
     history: list[dict[str, Any]],
     rows: np.ndarray,
     logits: np.ndarray,
+    smallest: int,
 ) -> None:
     """Calibrate on the validation stays among ``rows``, and write everything."""
     temperature, patients = 1.0, data.fitted_on
@@ -323,19 +328,26 @@ def _write(
     write_parquet(predictions[columns].reset_index(drop=True), outputs.predictions)
     frame = pd.DataFrame(history)
     write_csv(frame[HISTORY], outputs.history)
-    write_csv(_confusion(frame), outputs.confusion)
+    write_csv(_confusion(frame, smallest), outputs.confusion)
     with atomic_output(outputs.config) as temporary:
         text = yaml.safe_dump(_lists(resolved), sort_keys=False)
         temporary.write_text(text, encoding="utf-8")
 
 
-def _confusion(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the validation confusion matrix per pass with the scores derived from it."""
+def _confusion(history: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Return the validation confusion matrix per pass with the scores derived from it.
+
+    Where a cell is small, the others and the scores would give it away.
+    """
     table = history[["epoch", *COUNTS]].copy()
     table["precision"] = table["tp"] / (table["tp"] + table["fp"]).clip(lower=1)
     table["recall"] = table["tp"] / (table["tp"] + table["fn"]).clip(lower=1)
     errors = table["fp"] + table["fn"]
     table["f1"] = 2 * table["tp"] / (2 * table["tp"] + errors).clip(lower=1)
+    few = ((table[COUNTS] > 0) & (table[COUNTS] < smallest)).any(axis=1)
+    table[COUNTS] = table[COUNTS].astype("Int64")
+    counted = [name for name in table if name != "epoch"]
+    table[counted] = table[counted].mask(few)
     return table.join(history[["val_auc", "val_ap"]])
 
 

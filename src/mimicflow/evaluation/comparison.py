@@ -10,7 +10,7 @@ import pandas as pd
 
 from mimicflow.evaluation.assessment import Assessment, assess
 from mimicflow.evaluation.figures.performance import draw_comparison
-from mimicflow.evaluation.models import Model, read_models
+from mimicflow.evaluation.models import Model, counted_models, read_models, without_sizes
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import published_scores
 from mimicflow.running.writing import write_csv
@@ -54,6 +54,7 @@ def compare_models(
     published = published_scores()[["auroc", "auprc"]].add_prefix("published_")
     compared = pd.DataFrame(rows).join(published, on="model").assign(data=study.data)
     _warn_of_other_stays(compared)
+    compared = without_sizes(compared, counted_models(predictions, subsets, study))
     write_csv(compared, table)
     draw_comparison(compared, figure, study)
 

@@ -16,9 +16,11 @@ from mimicflow.evaluation.models import Model, read_models
 from mimicflow.evaluation.statistics.bootstrap import patient_weights
 from mimicflow.evaluation.statistics.decision import net_benefit
 from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.thresholds import shown_columns
 from mimicflow.running.writing import write_csv
 
 TREAT_ALL, TREAT_NONE = "treat_all", "treat_none"
+_VALUES = ["net_benefit", "low", "high"]
 _TITLES = {TREAT_ALL: "Treat all", TREAT_NONE: "Treat none"}
 
 
@@ -43,7 +45,8 @@ def weigh_decisions(
     figure : path-like
         PNG to write.
     study : Study
-        Whose decisions they are, and how patients are drawn, for 95 % intervals.
+        Whose decisions they are, how patients are drawn, for 95 % intervals, and who may be shown:
+        where few patients are flagged, or few more than at the threshold before, there is no value.
     thresholds : sequence of float
         Threshold probabilities, in (0, 1), e.g. 0.01 to 0.99.
 
@@ -63,10 +66,20 @@ def weigh_decisions(
     for subset, models in groupby(read_models(predictions, subsets, study), lambda of: of.subset):
         fitted = list(models)
         for model in [*fitted, *_treat_all_and_none(fitted, study.key)]:
-            curves.append(model.named(_curve(model.table, grid, study), stays=subset))
+            curve = _curve(model.table, grid, study)
+            shown = curve["threshold"].isin(_shown(model.table, grid, study))
+            curve[_VALUES] = curve[_VALUES].where(shown)
+            curves.append(model.named(curve, stays=subset))
     table = pd.concat(curves)
     write_csv(table, decision)
     draw_decision_curves(table, figure, study)
+
+
+def _shown(predictions: pd.DataFrame, grid: np.ndarray, study: Study) -> list[str]:
+    """Return the thresholds of which readers may know how many patients reach them."""
+    probability = predictions["probability"].to_numpy()
+    flagged = pd.DataFrame({at: (probability >= at).astype(float) for at in grid})
+    return shown_columns(predictions, flagged, study.smallest_cell)
 
 
 def _treat_all_and_none(models: Sequence[Model], key: str) -> Iterator[Model]:

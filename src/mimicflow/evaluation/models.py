@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import by_subset
+
+SIZES = ["patients", "n", "events"]
+"""Columns that say how large the set of rows is that a model is scored on."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +59,36 @@ def read_models(
         file = predictions[name]
         table = read_predictions(file, key=study.key)
         yield Model(name, study.title(name), subsets[name], file, table)
+
+
+def counted_models(
+    predictions: Mapping[str, str | Path], subsets: Mapping[str, str], study: Study
+) -> set[str]:
+    """Return the models of which readers may know how many rows, patients and events they have.
+
+    Where one subset of the stays lies in another, the difference is a count too: of a few patients
+    it hides the sizes of the later one.
+
+    Parameters
+    ----------
+    predictions, subsets, study
+        As `read_models` takes them.
+    """
+    if not study.smallest_cell:
+        return set(predictions)
+    sets: dict[str, pd.DataFrame] = {}
+    for name in by_subset(predictions, subsets):
+        table = read_predictions(predictions[name], key=study.key)
+        for label, rows in table.groupby("label"):
+            sets[f"{name} {label}"] = rows[[study.key, "subject_id"]]
+        sets[name] = table[[study.key, "subject_id"]]
+    classes = [name for name in sets if name not in predictions]
+    shown = shown_sets(sets, study.smallest_cell, rows_only=classes)
+    return {name for name in predictions if {name, f"{name} 0", f"{name} 1"} <= shown}
+
+
+def without_sizes(table: pd.DataFrame, counted: Collection[str]) -> pd.DataFrame:
+    """Empty the sizes (`SIZES`) of all models but those that are ``counted``."""
+    sizes = table.columns.intersection(SIZES)
+    hidden = ~table["model"].isin(counted)
+    return table.assign(**{name: table[name].astype("Int64").mask(hidden) for name in sizes})

@@ -13,13 +13,14 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
-from mimicflow.evaluation.models import Model, read_models
-from mimicflow.evaluation.predictions import require_same_rows
+from mimicflow.evaluation.models import SIZES, Model, counted_models, read_models
+from mimicflow.evaluation.predictions import folds_of, require_same_rows
+from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Curves
 from mimicflow.evaluation.study import Study
-from mimicflow.evaluation.thresholds import choose_by_fold
+from mimicflow.evaluation.thresholds import choose_by_fold, decide, shown_columns
 from mimicflow.evaluation.titles import published_scores
 from mimicflow.running.writing import write_csv
 
@@ -53,7 +54,9 @@ def score_models(
         per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
         ``roc`` and ``pr``).
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are, how patients are drawn, and who may be shown: of a threshold at which
+        few patients are flagged, or few more than at another, there are no scores; sizes of folds
+        and of subsets that show a few patients are empty.
     rules : mapping
         How thresholds are chosen, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`. They are chosen on
@@ -73,6 +76,7 @@ def score_models(
         )
     published = published_scores()[["auroc", "auprc"]]
     parts: dict[str, list[pd.DataFrame]] = {output: [] for output in OUTPUTS}
+    counted = counted_models(predictions, subsets, study)
     for model in read_models(predictions, subsets, study):
         name = model.name
         thresholds = choose_by_fold(model.file, rules, key=study.key)
@@ -82,13 +86,50 @@ def score_models(
         folds = fold_scores(model.table, thresholds)
         known = published.loc[name].to_dict() if name in published.index else {}
         labels = {"stays": model.subset, "optimistic": optimistic, "data": study.data}
-        parts["scores"].append(score_rows(name, assessment, folds, known, labels))
+        rows = score_rows(name, assessment, folds, known, labels)
+        shown = _shown_rules(model.table, thresholds, study)
+        parts["scores"].append(_without_few(rows, shown, counted=name in counted))
         plain = folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule")
+        plain = _without_small_folds(plain, model.table, study)
         plain.insert(0, "model", name)
         parts["folds"].append(plain)
         parts["curves"].append(_curve_points(name, assessment.curves))
     for output, path in outputs.items():
         write_csv(pd.concat(parts[output], ignore_index=True), path)
+
+
+def _shown_rules(
+    table: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]], study: Study
+) -> list[str]:
+    """Return the rules of which the share of those flagged may be known."""
+    flagged = decide(table, thresholds) if thresholds else pd.DataFrame()
+    return shown_columns(table, flagged, study.smallest_cell)
+
+
+def _without_few(rows: pd.DataFrame, shown: Sequence[str], *, counted: bool) -> pd.DataFrame:
+    """Empty what says how few patients are flagged, or how few a model has more than another."""
+    few = ~rows["threshold_rule"].isin(["", *shown]) & (rows["score"] != "threshold")
+    rows.loc[few, ["value", "low", "high", "fold_mean", "fold_sd"]] = np.nan
+    rows.loc[few, "interval"] = ""
+    rows[SIZES] = rows[SIZES].astype("Int64")
+    return rows if counted else rows.assign(**dict.fromkeys(SIZES, pd.NA))
+
+
+def _without_small_folds(folds: pd.DataFrame, table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Empty the sizes of folds with few patients of a class, and of those that give them away."""
+    fold = folds_of(table)
+    sets = {
+        f"{number} {label}": table.loc[(fold == number) & (table["label"] == label)]
+        for number in np.unique(fold)
+        for label in (0, 1)
+    }
+    rows = {name: part[[study.key, "subject_id"]] for name, part in sets.items()}
+    everyone = {f"all {label}": part for label, part in table.groupby("label")}
+    rows |= {name: part[[study.key, "subject_id"]] for name, part in everyone.items()}
+    shown = shown_sets(rows, study.smallest_cell, first=everyone, rows_only=rows)
+    small = [number for number in np.unique(fold) if not {f"{number} 0", f"{number} 1"} <= shown]
+    folds[SIZES] = folds[SIZES].astype("Int64").mask(folds["fold"].isin(small))
+    return folds
 
 
 def score_rows(
@@ -172,6 +213,7 @@ def compare_pairs(
         A model without an entry in ``subsets``; models of the same subset that were not tested
         on the same rows, or disagree on a patient or a label.
     """
+    counted = counted_models(predictions, subsets, study)
     rows = [
         {
             "stays": a.subset,
@@ -187,6 +229,8 @@ def compare_pairs(
     numbers = ["n", "patients", "auroc_a", "auroc_b", *_TEST, "p_holm"]
     columns = ["stays", "model_a", "title_a", "model_b", "title_b", *numbers, "data"]
     table = pd.DataFrame(rows, columns=columns)
+    hidden = ~table["model_a"].isin(counted)
+    table[["n", "patients"]] = table[["n", "patients"]].astype("Int64").mask(hidden)
     write_csv(table.assign(p_holm=holm(table["p"].to_numpy())), output)
 
 

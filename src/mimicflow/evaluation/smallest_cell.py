@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -48,23 +48,26 @@ class ShownSets:
         if whole_known:
             self.are_known(np.ones(len(self._patient), dtype=bool))
 
-    def may_be(self, *sets: ArrayLike) -> bool:
-        """Return whether the sizes of all these sets (bool, of each row) may be shown."""
+    def may_be(self, *sets: ArrayLike, patients: bool = True) -> bool:
+        """Return whether the sizes of all these sets (bool, of each row) may be shown.
+
+        Without ``patients`` readers see how many rows they have, not of how many patients.
+        """
         if not self._smallest:
             return True
         rows = [np.asarray(found, dtype=bool) for found in sets]
-        people = [self._patients_in(found) for found in rows]
+        people = [self._patients_in(found) for found in rows] if patients else []
         if self._rows.give_away(rows) or self._people.give_away(people):
             return False
         self._rows.add(rows)
         self._people.add(people)
         return True
 
-    def are_known(self, *sets: ArrayLike) -> None:
-        """Take these sets (bool, of each row) as shown, whatever they give away."""
+    def are_known(self, *sets: ArrayLike, patients: bool = True) -> None:
+        """Take these sets as shown, whatever they give away; otherwise as `may_be`."""
         rows = [np.asarray(found, dtype=bool) for found in sets]
         self._rows.add(rows)
-        self._people.add([self._patients_in(found) for found in rows])
+        self._people.add([self._patients_in(found) for found in rows] if patients else [])
 
     def _patients_in(self, rows: np.ndarray) -> np.ndarray:
         return np.bincount(self._patient[rows], minlength=self._n_patients) > 0
@@ -147,7 +150,10 @@ def _subsets(sums: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def shown_sets(
-    counted: Mapping[str, pd.DataFrame], smallest: int, first: Iterable[str] = ()
+    counted: Mapping[str, pd.DataFrame],
+    smallest: int,
+    first: Iterable[str] = (),
+    rows_only: Collection[str] = (),
 ) -> set[str]:
     """Return the names of the sets of which the sizes may be shown.
 
@@ -160,6 +166,8 @@ def shown_sets(
         Fewest patients that a count may stand for; 0 shows all.
     first : iterable of str
         Those that are shown rather than any other.
+    rows_only : collection of str
+        Those of which readers see how many rows they have, not of how many patients.
     """
     if not smallest or not counted:
         return set(counted)
@@ -173,7 +181,7 @@ def shown_sets(
     for name in dict.fromkeys([*(name for name in first if name in counted), *counted]):
         inside = np.zeros(len(patients), dtype=bool)
         inside[row[(rows["set"] == name).to_numpy()]] = True
-        if shown.may_be(inside):
+        if shown.may_be(inside, patients=name not in rows_only):
             found.add(name)
     return found
 

@@ -5,7 +5,8 @@ least as many patients as the smallest cell, and its non-events too; else its ro
 the level and nothing more. Because the levels of a group add up to everybody, the levels that are
 not shown must together pass the same rule; while they do not, the smallest level still shown is
 hidden as well. Whatever `mimicflow.evaluation.smallest_cell` hides of the same counts by outcome
-(in Table 1) is hidden too, so that neither table completes the other.
+(in Table 1) is hidden too, so that neither table completes the other. Nor is a level shown of which
+a few patients more are in Table 1, or in the same level of another subset of the stays.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.figures.subgroups import draw_subgroups
 from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
 from mimicflow.evaluation.models import read_models
-from mimicflow.evaluation.smallest_cell import to_hide
+from mimicflow.evaluation.smallest_cell import ShownSets, to_hide
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.statistics.metrics import scores
@@ -36,6 +37,7 @@ def score_subgroups(
     predictions: Mapping[str, str | Path],
     subsets: Mapping[str, str],
     groups: str | Path,
+    cohort: str | Path,
     subgroups: str | Path,
     figures: Mapping[str, str | Path],
     study: Study,
@@ -48,6 +50,8 @@ def score_subgroups(
         As `mimicflow.evaluation.models.read_models` takes them.
     groups : path-like
         Parquet with ``stay_id`` and the columns `GROUPS`, or those that the system has.
+    cohort : path-like
+        Parquet of all stays, as Table 1 counts them: ``stay_id, subject_id, label``.
     subgroups : path-like
         CSV to write: ``model, title, group, level, patients, n, events, score, value, low, high,
         suppressed``. Scores are NaN where they are not defined (one class only). AUROC and
@@ -65,6 +69,7 @@ def score_subgroups(
     """
     members = pd.read_parquet(groups).set_index("stay_id")
     members = members[[group for group in GROUPS if group in members.columns]]
+    levels = _Levels(pd.read_parquet(cohort).set_index("stay_id"), members, study.smallest_cell)
     tables = []
     for model in read_models(predictions, subsets, study):
         unknown = ~model.table["stay_id"].isin(members.index)
@@ -75,7 +80,11 @@ def score_subgroups(
                 remedy="make the groups again from the cohort that the models were fitted on",
             )
         everyone = model.table.join(members, on="stay_id")
-        rows = [row for group in members.columns for row in _rows(everyone, group, study)]
+        rows = [
+            row
+            for group in members.columns
+            for row in _rows(everyone, group, levels.hidden(everyone, group), study)
+        ]
         table = model.named(pd.DataFrame(rows))
         tables.append(table)
         if model.name in figures:
@@ -132,9 +141,70 @@ def _rarer(part: pd.DataFrame) -> int:
     return int(min(patients.get(outcome, 0) for outcome in (0, 1)))
 
 
-def _rows(everyone: pd.DataFrame, group: str, study: Study) -> Iterator[dict[str, object]]:
+class _Levels:
+    """Decides which levels are hidden, and remembers what readers see of other stays."""
+
+    def __init__(self, cohort: pd.DataFrame, members: pd.DataFrame, smallest: int) -> None:
+        self._cohort, self._members, self._smallest = cohort, members, smallest
+        self._shown: dict[str, ShownSets] = {}
+        self._decided: dict[tuple[str, bytes], set[str]] = {}
+
+    def hidden(self, rows: pd.DataFrame, group: str) -> set[str]:
+        """Return the levels of a group that are hidden of these rows; models may share them."""
+        if not self._smallest:
+            return set()
+        each = rows[["stay_id", "label"]].drop_duplicates().sort_values(["stay_id", "label"])
+        key = group, each.to_numpy().tobytes()
+        if key not in self._decided:
+            self._decided[key] = self._decide(rows, group)
+        return self._decided[key]
+
+    def _decide(self, rows: pd.DataFrame, group: str) -> set[str]:
+        if group not in self._shown:
+            self._shown[group] = self._of_table_one(group)
+        shown = self._shown[group]
+        hidden = suppressed_levels(rows, group, self._smallest)
+        self._may_be(shown, rows)
+        parts = {str(level): part for level, part in rows.groupby(group)}
+        for level in sorted(
+            parts.keys() - hidden, key=lambda level: (-_rarer(parts[level]), level)
+        ):
+            if not self._may_be(shown, parts[level]):
+                hidden.add(level)
+        return hidden
+
+    def _may_be(self, shown: ShownSets, rows: pd.DataFrame) -> bool:
+        """Return whether readers may know how many stays of the cohort these are, by outcome."""
+        everyone, *outcomes = (
+            np.asarray(self._cohort.index.isin(part["stay_id"]))
+            for part in (rows, rows[rows["label"] == 0], rows[rows["label"] == 1])
+        )
+        return shown.may_be(*outcomes, patients=False) and shown.may_be(everyone)
+
+    def _of_table_one(self, group: str) -> ShownSets:
+        """Return what Table 1 shows of a group."""
+        level, label = self._members[group].reindex(self._cohort.index), self._cohort["label"]
+        of = [(level == name).to_numpy() for name in level.dropna().unique()]
+        of.append(level.isna().to_numpy())
+        columns = [np.asarray(label == outcome) for outcome in (0, 1)]
+        columns.append(columns[0] | columns[1])
+        patients = self._cohort["subject_id"]
+        cells = [[row & column for column in columns] for row in of]
+        counts, people = (
+            np.array([[size(cell) for cell in row] for row in cells])
+            for size in (np.sum, lambda cell: patients[cell].nunique())
+        )
+        hide = to_hide(counts, people, self._smallest, total=True)
+        shown = ShownSets(patients, self._smallest)
+        known = [cells[row][column] for row, column in np.argwhere(~hide)]
+        shown.are_known(*columns, *known, patients=False)
+        return shown
+
+
+def _rows(
+    everyone: pd.DataFrame, group: str, hidden: set[str], study: Study
+) -> Iterator[dict[str, object]]:
     """Yield one row per level and score."""
-    hidden = suppressed_levels(everyone, group, study.smallest_cell)
     parts = {str(level): part for level, part in everyone.groupby(group)}
     for level in sorted(parts, key=lambda level: (level in LAST_LEVELS, level)):
         part = parts[level]

@@ -113,6 +113,8 @@ class _Page:
         people = np.array([[self.patients[part].nunique() for part in self.parts]])
         hidden = to_hide(np.array([self.totals]), people, self.smallest, total=True)
         for title, counts in (("Stays, n", self.totals), ("Patients, n", people[0])):
+            if 0 < people[0, :2].sum() - people[0, 2] < self.smallest and title == "Patients, n":
+                hidden[0, :2] = True  # the rest are patients with stays of both outcomes
             cells = [self._count(*c) for c in zip(counts, people[0], hidden[0], strict=True)]
             yield {"variable": title, **dict(zip(self.names, cells, strict=True))}
 

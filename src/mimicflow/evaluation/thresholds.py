@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.evaluation.predictions import PredictionsError, folds_of, read_predictions
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.metrics import choose_thresholds
 
 
@@ -88,3 +89,30 @@ def decide(
     )
     flagged = by_row.le(predictions["probability"], axis="index").astype(float)
     return flagged.where(by_row.notna())
+
+
+def shown_columns(predictions: pd.DataFrame, flagged: pd.DataFrame, smallest: int) -> list[str]:
+    """Return the columns of which readers may know who is flagged, and who is not, of each class.
+
+    Whoever knows two of them can subtract: between two thresholds lies nobody of a class, or as
+    many patients as the smallest cell.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As `read_predictions` returns it.
+    flagged : pandas.DataFrame
+        As `decide` returns it; earlier columns are shown rather than later ones.
+    smallest : int
+        Fewest patients that a count may stand for; 0 shows all.
+    """
+    event = predictions["label"].to_numpy() == 1
+    shown = ShownSets(predictions["subject_id"], smallest)
+    shown.are_known(event, patients=False)
+    found = []
+    for rule in flagged:
+        yes, no = ((flagged[rule] == answer).to_numpy() for answer in (1, 0))
+        cells = [part & of for part in (yes, no) for of in (event, ~event)]
+        if shown.may_be(*cells, patients=False):
+            found.append(rule)
+    return found

@@ -21,7 +21,9 @@ from mimicflow.evaluation.figures.performance import (
     forest_rows,
     read_columns,
 )
+from mimicflow.evaluation.models import SIZES
 from mimicflow.evaluation.predictions import read_predictions, require_same_rows
+from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.study import Study
@@ -88,7 +90,8 @@ def compare_protocols(
         CSV to write: ``protocol, model, repeat, train_seconds``, less than it took where training
         was resumed. A file of its own, since times differ from run to run and nothing else does.
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are, how patients are drawn, and who may be shown: sizes that differ by a
+        few patients from those of the protocols before are left out.
     optimistic : collection of str
         The protocols that let the future, or the patients that are reported, in.
     threshold : float
@@ -116,12 +119,26 @@ def compare_protocols(
             row |= _delong(tested, others)
         rows.append(row)
     compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64", "p": float})
+    compared[SIZES] = compared[SIZES].astype("Int64")
+    compared.loc[_few(tables, study), SIZES] = pd.NA
     compared["p_holm"] = holm(compared["p"].to_numpy())
     timed = pd.concat([_times(run, path) for run, path in seconds.items()])
     write_csv(timed, times)
     write_csv(compared, table)
     context = pd.read_csv(reference("published_context.csv"))
     draw_protocols(compared, context[context["system"] == "mortality"], figure, study)
+
+
+def _few(tables: Mapping[Run, pd.DataFrame], study: Study) -> list[bool]:
+    """Return of which runs the sizes say how few patients one has more than another."""
+    rows = {run: table[["stay_id", "subject_id", "label"]] for run, table in tables.items()}
+    sets = {
+        f"{run} {label}": table.loc[table["label"].isin(labels), ["stay_id", "subject_id"]]
+        for run, table in rows.items()
+        for label, labels in (("", (0, 1)), (1, (1,)))
+    }
+    shown = shown_sets(sets, study.smallest_cell, rows_only=sets)
+    return [not {f"{run} ", f"{run} 1"} <= shown for run in tables]
 
 
 def _check_runs(*files: Mapping[Run, str | Path]) -> None:

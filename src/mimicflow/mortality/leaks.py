@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
@@ -47,7 +48,8 @@ def price_leaks(
         protocols are there. ``leak`` is the key, or ``all``; ``published`` is the score with the
         leak.
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are, how patients are drawn, and who may be shown: where few patients are
+        in one of the two only, their numbers are left out.
 
     Raises
     ------
@@ -55,23 +57,47 @@ def price_leaks(
         A file that cannot be read or scored.
     """
     tables = {run: read_predictions(path) for run, path in predictions.items()}
+    counted = _counted(tables, study)
     rows = [
         {"leak": leak, **study.labels(model), **row}
         for leak, protocol in {ALL: PUBLISHED, **priced}.items()
         for of, model in tables
         if of == protocol and (AUDITED, model) in tables
-        for row in _differences(tables[protocol, model], tables[AUDITED, model], study)
+        for row in _differences((protocol, model), tables, counted, study)
     ]
-    write_csv(pd.DataFrame(rows, columns=COLUMNS), output)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    sizes = ["n_published", "n_audited", "n_both"]
+    write_csv(table.astype(dict.fromkeys(sizes, "Int64")), output)
+
+
+def _counted(tables: Mapping[tuple[str, str], pd.DataFrame], study: Study) -> set[tuple[str, str]]:
+    """Return the runs of which the number of patients gives no few away beside the others.
+
+    First are the audited ones, and who is in them of each other.
+    """
+    rows = {run: table[["stay_id", "subject_id"]] for run, table in tables.items()}
+    audited = {run: of for run, of in rows.items() if run[0] == AUDITED}
+    sets = {f"{run}": of for run, of in {**audited, **rows}.items()}
+    for run, of in rows.items():
+        if (AUDITED, run[1]) in rows:
+            sets[f"{run} both"] = of[of["stay_id"].isin(rows[AUDITED, run[1]]["stay_id"])]
+    shown = shown_sets(sets, study.smallest_cell)
+    return {run for run in rows if {f"{run}", f"{run} both"} <= shown}
 
 
 def _differences(
-    published: pd.DataFrame, audited: pd.DataFrame, study: Study
+    run: tuple[str, str],
+    tables: Mapping[tuple[str, str], pd.DataFrame],
+    counted: set[tuple[str, str]],
+    study: Study,
 ) -> Iterator[dict[str, object]]:
     """Yield each score of both, their difference, and of how many patients they are."""
+    published, audited = tables[run], tables[AUDITED, run[1]]
     found = score_differences(published, audited, draws=study.draws, seed=study.seed)
-    sizes = {"n_published": len(published), "n_audited": len(audited)}
-    sizes["n_both"] = int(published["stay_id"].isin(audited["stay_id"]).sum())
+    sizes: dict[str, object] = {"n_audited": len(audited)} if (AUDITED, run[1]) in counted else {}
+    if run in counted:
+        sizes["n_published"] = len(published)
+        sizes["n_both"] = int(published["stay_id"].isin(audited["stay_id"]).sum())
     for score in SCORES:
         parts = found[score]
         row: dict[str, object] = {"score": score}

@@ -5,7 +5,7 @@ All of it is of test patients; thresholds and recalibrations are chosen on valid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.scores import RULES
 from mimicflow.evaluation.statistics.metrics import confusion
 from mimicflow.evaluation.study import Study
-from mimicflow.evaluation.thresholds import choose_by_fold
+from mimicflow.evaluation.thresholds import choose_by_fold, shown_columns
 from mimicflow.running.writing import write_csv, write_npz
 
 CLASSES = ("Alive", "Died within a year")
@@ -70,8 +70,9 @@ def write_mortality_results(
         (CSV of `confusions`), ``classification_report`` (CSV of `classify`), ``calibration``,
         ``reliability`` (CSV of `mimicflow.evaluation.calibration_table.calibrate_models`).
     study : Study
-        Whose scores they are, and how patients are drawn. No small cell is drawn. The tables have
-        all counts: who shows them hides what is small.
+        Whose scores they are, how patients are drawn, and who may be shown: a threshold at which a
+        cell is small, or differs by few patients from that of another, has neither counts nor
+        rates.
     rules : mapping
         How thresholds are chosen beside the fixed one, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`.
@@ -90,8 +91,15 @@ def write_mortality_results(
     assessment = assess(table, title, study, threshold=threshold)
     arrays = {name: np.asarray(array) for name, array in asdict(assessment.curves).items()}
     write_npz(arrays, outputs["curves"])
-    write_csv(confusions(table, thresholds), outputs["confusion"])
-    write_csv(classify(table, thresholds), outputs["classification_report"])
+    flagged = pd.DataFrame(
+        {rule: (table["probability"] >= at).astype(float) for rule, at in thresholds.items()}
+    )
+    hidden = set(flagged) - {*shown_columns(table, flagged, study.smallest_cell)}
+    write_csv(_hide(confusions(table, thresholds), _COUNTS, hidden), outputs["confusion"])
+    report = _hide(classify(table, thresholds), _RATES, hidden)
+    if (table.groupby("label")["subject_id"].nunique() < study.smallest_cell).any():
+        report["support"] = pd.NA
+    write_csv(report, outputs["classification_report"])
     # Titles are too long for a legend inside the curves' square.
     unnamed = [replace(assessment, name="Test patients")]
     draw_roc(unnamed, outputs["roc"], study, title=title)
@@ -152,6 +160,13 @@ def confusions(predictions: pd.DataFrame, thresholds: Mapping[str, float]) -> pd
         rows.append(row)
     table = pd.DataFrame(rows, columns=["threshold_rule", "threshold", *_COUNTS])
     return table.astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def _hide(table: pd.DataFrame, columns: Iterable[str], hidden: Collection[str]) -> pd.DataFrame:
+    """Empty what the cells of some thresholds would give away, and say of each whether it is."""
+    few = table["threshold_rule"].isin(hidden)
+    emptied = {name: table[name].mask(few) for name in columns}
+    return table.assign(**emptied, suppressed=few)
 
 
 def classify(predictions: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:

@@ -108,10 +108,14 @@ def groups(tmp_path):
 def run(groups, tmp_path):
     def run(synthetic, figures=(), tables=None):
         tables = tables or {"b": table(400, 2), "a": table(200, seed=1)}
+        cohort = tmp_path / "cohort.parquet"
+        everyone = max(tables.values(), key=len)
+        everyone[everyone["split"] == "test"].to_parquet(cohort)
         score_subgroups(
             write(tmp_path, tables),
             {"a": "multi", "b": "all"},
             groups,
+            cohort,
             tmp_path / "subgroups.csv",
             {model: tmp_path / f"{model}.png" for model in figures},
             Study(synthetic=synthetic, draws=50, seed=2, titles=TITLES),

@@ -131,6 +131,7 @@ def draw_confusion(
         for of in (cells, assessment.cell_patients)
     )
     hidden = to_hide(counts, patients, smallest, rows_known=True)
+    hidden |= hidden.any()  # as in the tables of all thresholds, or the two would be compared
     shares = np.where(hidden, np.nan, counts / counts.sum(axis=1, keepdims=True))
     texts = {
         cell: f"{n:,.0f}\n{shares[cell]:.1%}"
@@ -255,15 +256,14 @@ def forest_rows(
     rows : dict of int to pandas.Series
         By line.
     headings : dict of int to str
-        By line, with the size of the group's first model.
+        By line, with the size of the group's first model, unless it is hidden.
     """
     rows: dict[int, pd.Series] = {}
     lines: dict[int, str] = {}
     for value, group in table.groupby(by, sort=False):
-        first = group.iloc[0]
-        lines[len(rows) + len(lines)] = (
-            f"{headings.get(str(value), value)} (n = {first['n']:,}, {first['events']:,} events)"
-        )
+        first, name = group.iloc[0], headings.get(str(value), value)
+        sizes = "" if pd.isna(first["n"]) else f" (n = {first['n']:,}, {first['events']:,} events)"
+        lines[len(rows) + len(lines)] = f"{name}{sizes}"
         for _, row in group.iterrows():
             rows[len(rows) + len(lines)] = row
     return rows, lines

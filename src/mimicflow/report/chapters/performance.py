@@ -296,7 +296,7 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
             _option(row.ours),
             _option(row.published),
             row.title,
-            f"{count(row.n_ours, system.smallest)} / {count(row.n_published, system.smallest)}",
+            " / ".join(count(n, system.smallest) or HIDDEN for n in (row.n_ours, row.n_published)),
             "" if pd.isna(row.paired) else "yes" if row.paired else "no",
             Cell(_option(row.note), prose=True),
         ]

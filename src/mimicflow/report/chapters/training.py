@@ -124,7 +124,11 @@ def _matrices(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
     for heading, part in _by_rule(frame):
         rows.append([heading])
         for _, row in part.iterrows():
-            cells = _cells(row[CELLS].to_numpy(dtype=float).reshape(2, 2), system.smallest)
+            cells = (
+                [HIDDEN] * len(CELLS)
+                if row.get("suppressed", False)
+                else _cells(row[CELLS].to_numpy(dtype=float).reshape(2, 2), system.smallest)
+            )
             rows.append(
                 [system.title(row["model"]), number(row["threshold"]) or DASH, *cells[::-1]]
             )
@@ -156,7 +160,7 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
         for model, part in of_rule.groupby("model", sort=False):
             few, revealing = _too_few(part, system.smallest)
             for _, row in part.iterrows():
-                size = count(row["support"], system.smallest)
+                size = count(row["support"], system.smallest) or HIDDEN
                 hidden = few and row["support"] >= system.smallest
                 rows.append(
                     [

@@ -28,6 +28,7 @@ def source(tmp_path_factory):
         **dict.fromkeys(("sex", "age_band", "race", "arrival", "insurance"), levels)
     )
     groups.to_parquet(folder / "groups.parquet")
+    tables["a"].query("split == 'test'").to_parquet(folder / "cohort.parquet")
     return write(folder, tables), folder / "groups.parquet"
 
 
@@ -42,8 +43,8 @@ def draw_all(source, folder, synthetic, models=("a", "b", "c")):
         thresholds=np.arange(1, 20) / 20,
     )  # fmt: skip
     score_subgroups(
-        paths, STAYS, groups, folder / "subgroups.csv", {models[0]: folder / "subgroups.png"},
-        study,
+        paths, STAYS, groups, groups.with_name("cohort.parquet"), folder / "subgroups.csv",
+        {models[0]: folder / "subgroups.png"}, study,
     )  # fmt: skip
     return {name: folder / name for name in NAMES}
 
