@@ -230,11 +230,73 @@ rule audit_provenance:
     params:
         files=lambda wildcards: PROVENANCE[wildcards.system],
         options=options_of_concepts,
-        waveforms=raw_folder("waveforms"),
-        max_wrong_checksums=lookup("arrest/cohort/max_wrong_checksums", within=config),
+        recordings=recordings_of_audit,
         study=study(draws=False),
     script:
         "../workflow/scripts/audit_provenance.py"
+
+
+# By system: whose future is changed. Of arrest also the tables with which the features are compared.
+ATTACKED = {
+    **{
+        system: {"concepts": PROVENANCE[system]["concepts"]}
+        for system in ("admission", "mortality")
+    },
+    "arrest": {
+        "epochs": {
+            **PROVENANCE["arrest"]["epochs"],
+            "vitals": recording_shards("results/arrest/clinical_epochs/{shard}.parquet"),
+            "both": recording_shards("results/arrest/both_epochs/{shard}.parquet"),
+        },
+    },
+}
+
+
+def recordings_of_audit(wildcards):
+    """A parameter: how the recordings of arrest are read and measured; other systems have none."""
+    if wildcards.system != "arrest":
+        return {}
+    return {
+        "waveforms": raw_folder("waveforms")(wildcards),
+        "preprocessing": config["arrest"]["preprocessing"],
+        "max_wrong_checksums": config["arrest"]["cohort"]["max_wrong_checksums"],
+    }
+
+
+rule audit_attack:
+    """The future of some stays is changed, their features are made again: not a bit may differ."""
+    input:
+        files=lambda wildcards: files_in(ATTACKED[wildcards.system]),
+        code=sources(
+            "audit.attack",
+            "audit.files",
+            *(sql for name in CONCEPTS for sql in concept(name)),
+        ),
+    output:
+        report(
+            "results/{system}/audit/attack.csv",
+            caption="../workflow/report/audit/attack.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: attack"},
+        ),
+    log:
+        "results/logs/audit_attack/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_attack/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="2h",
+    params:
+        files=lambda wildcards: ATTACKED[wildcards.system],
+        options=options_of_concepts,
+        recordings=recordings_of_audit,
+        stays=lookup("audit/stays", within=config),
+        study=study(draws=False),
+    script:
+        "../workflow/scripts/audit_attack.py"
 
 
 rule build_audit:

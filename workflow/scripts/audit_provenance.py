@@ -11,7 +11,6 @@ with rule_log(snakemake.log[0]):
         Study(**snakemake.params.study),
         **placed(snakemake.params.files, snakemake.input.files),
         options=snakemake.params.options,
-        waveforms=snakemake.params.waveforms,
-        max_wrong_checksums=snakemake.params.max_wrong_checksums,
+        recordings=snakemake.params.recordings,
         memory_mb=snakemake.resources.mem_mb,
     )

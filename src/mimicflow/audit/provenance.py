@@ -20,7 +20,6 @@ from mimicflow.audit.monitored import epoch_rows
 from mimicflow.concepts import static_features
 from mimicflow.concepts.extract import find_known_events, opened_shard
 from mimicflow.evaluation.study import Study
-from mimicflow.raw.wfdb_headers import MAX_WRONG
 from mimicflow.reference import reference
 
 _QUANTILES = {"least": 0.0, "lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
@@ -66,8 +65,7 @@ def audit_provenance(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ecgs: Sequence[str | Path] = (),
     epochs: Mapping[str, Any] | None = None,
-    waveforms: str | Path = "",
-    max_wrong_checksums: Any = MAX_WRONG,
+    recordings: Mapping[str, Any] | None = None,
     memory_mb: int = 2000,
 ) -> None:
     """Write how old the newest value behind each feature was at the prediction.
@@ -88,8 +86,8 @@ def audit_provenance(
         Parquet of the ECGs of each stay, of the stays, then of all shards of the list of records.
     epochs : mapping, optional
         Of bedside recordings: files of `mimicflow.audit.monitored.epoch_rows`.
-    waveforms, max_wrong_checksums
-        Of bedside recordings, likewise.
+    recordings : mapping, optional
+        Its ``waveforms`` and ``max_wrong_checksums``.
     memory_mb : int
         Limit of the database, in MB.
     """
@@ -99,13 +97,12 @@ def audit_provenance(
     if ecgs:
         rows.append(ecg_row(ecgs[0], ecgs[1], ecgs[2:], study))
     if epochs:
-        samples, numbers = epoch_rows(
-            **epochs, waveforms=waveforms, max_wrong_checksums=max_wrong_checksums
-        )
+        of_files = {key: (recordings or {})[key] for key in ("waveforms", "max_wrong_checksums")}
+        samples, numbers = epoch_rows(**epochs, **of_files)
         rows.append(_row("samples of the ECG", samples, study))
         # Which numbers are looked at is not written down anywhere: for reading only.
         rows.append({**_row("numbers of the monitor", numbers, study), **_FOR_READING})
-    write_findings(rows, output, study, counts=("number", "stays", "values"))
+    write_findings(rows, output, study, counts=("number", "predictions", "values"))
 
 
 def concept_rows(
@@ -178,7 +175,7 @@ def _row(what: str, newest: pd.DataFrame, study: Study, source: str = "") -> Row
     return {
         **none_of(f"{what}: values not known by the prediction", int(newest["beyond"].sum())),
         "source": source,
-        "stays": len(newest),
+        "predictions": len(newest),
         "values": int(newest["events"].sum()),
         **quantiles,
         "within_a_minute": within,

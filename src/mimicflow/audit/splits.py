@@ -39,7 +39,8 @@ class Fitted:
         """Yield whom each of them comes from, beside whom the split gives it."""
         yield from fitting.models(self.models, self.subsets, self.multi)
         if self.encoder:
-            yield from fitting.encoder(*self.encoder, spine)
+            model, targets = self.encoder
+            yield from fitting.encoder(model, targets, spine)
         if self.dictionary:
             yield fitting.dictionary(self.dictionary[0], self.dictionary[1:], spine)
         for name, (path, of_protocol, *visits) in self.embeddings.items():

@@ -48,7 +48,7 @@ def test_what_was_known_passes(audited, system, sources):
 def test_a_row_says_when_the_newest_value_was_known(audited):
     troponin = audited(only=["ed_labs"]).loc["laboratory results: tropT"]
 
-    assert troponin[["source", "stays", "values"]].tolist() == ["hosp/labevents", 1, 1]
+    assert troponin[["source", "predictions", "values"]].tolist() == ["hosp/labevents", 1, 1]
     assert (troponin["features"], troponin["such_as"]) == (4, "tropT_first")
     assert troponin["median_hours"] == 1  # stored at eleven
     assert troponin["within_a_minute"] == 0
@@ -109,7 +109,7 @@ def test_an_event_that_calls_itself_early_is_found_by_the_raw_table(audited, mon
 def test_of_few_real_stays_neither_counts_nor_times_are_shown(audited):
     found = audited(study=Study(synthetic=False), only=["ed_labs", "vitalsigns"])
 
-    assert found[["stays", "values", "median_hours", "within_a_minute"]].isna().all(axis=None)
+    assert found[["predictions", "values", "median_hours", "within_a_minute"]].isna().all(axis=None)
     assert failed(found) == set()
 
 
