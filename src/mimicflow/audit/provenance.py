@@ -125,7 +125,7 @@ def concept_rows(
             len(files["shards"]),
             memory_mb,
         ) as connection:
-            find_known_events(connection, concept)
+            find_known_events(connection, concept, options.get("until", "prediction"))
             for source in table[table["concept"] == concept].to_dict("records"):
                 newest = _newest(connection, source)
                 for value, part in newest.groupby("value", sort=True):

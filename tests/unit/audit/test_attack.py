@@ -72,7 +72,7 @@ def test_a_published_rule_that_lets_the_future_in_fails(attacked, concept, chang
 
 
 def test_a_broken_cut_of_time_is_found_in_every_table(attacked, monkeypatch):
-    def no_cut(connection):
+    def no_cut(connection, until):
         connection.execute("CREATE TEMP TABLE known_events AS FROM events")
 
     monkeypatch.setattr(extract, "keep_known_events", no_cut)
