@@ -201,6 +201,17 @@ def options_of_concepts(wildcards):
     }
 
 
+def recordings_of_audit(wildcards):
+    """A parameter: how the recordings of arrest are read and measured; other systems have none."""
+    if wildcards.system != "arrest":
+        return {}
+    return {
+        "waveforms": raw_folder("waveforms")(wildcards),
+        "preprocessing": config["arrest"]["preprocessing"],
+        "max_wrong_checksums": config["arrest"]["cohort"]["max_wrong_checksums"],
+    }
+
+
 rule audit_provenance:
     """How old the newest value behind each feature was, and that none was not known yet."""
     input:
@@ -250,17 +261,6 @@ ATTACKED = {
         },
     },
 }
-
-
-def recordings_of_audit(wildcards):
-    """A parameter: how the recordings of arrest are read and measured; other systems have none."""
-    if wildcards.system != "arrest":
-        return {}
-    return {
-        "waveforms": raw_folder("waveforms")(wildcards),
-        "preprocessing": config["arrest"]["preprocessing"],
-        "max_wrong_checksums": config["arrest"]["cohort"]["max_wrong_checksums"],
-    }
 
 
 rule audit_attack:
