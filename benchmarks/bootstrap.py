@@ -23,7 +23,7 @@ from sklearn.metrics import (
 )
 
 from mimicflow.evaluation.statistics.bootstrap import bootstrap
-from mimicflow.evaluation.statistics.calibration import clipped_logit, expected_calibration_error
+from mimicflow.evaluation.statistics.calibration import clipped_logit
 
 N_STAYS = 30_421
 DRAWS = 1000
@@ -35,7 +35,6 @@ def plain_scores(label: np.ndarray, probability: np.ndarray, flagged: np.ndarray
     """Compute the same scores one by one."""
     for score in (roc_auc_score, average_precision_score, brier_score_loss, log_loss):
         score(label, probability)
-    expected_calibration_error(label, probability)
     line, binomial = clipped_logit(probability), sm.families.Binomial()
     sm.GLM(label, np.ones(len(label)), binomial, offset=line).fit()
     sm.GLM(label, sm.add_constant(line), binomial).fit()

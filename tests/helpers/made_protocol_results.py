@@ -70,6 +70,13 @@ def interval(value: float, half: float) -> dict[str, float]:
     return {"value": value, "low": value - half, "high": value + half}
 
 
+def estimate(score: str, value: float, half: float) -> dict[str, float]:
+    """Return value and interval of a score; of an error, what calibrated models do not exceed."""
+    if score in ("ece", "ici"):
+        return {"value": value, "low": np.nan, "high": np.nan, "calibrated_up_to": 0.03}
+    return {**interval(value, half), "calibrated_up_to": np.nan}
+
+
 def write_protocol(folder: Path, protocol: str, draw: np.random.Generator, cast: Cast) -> None:
     """Write the tables of a protocol; groups of patients only where there are some."""
     scores, folds, groups = [], [], []
@@ -111,7 +118,7 @@ def _scores(
         for kind in ("delong", "bootstrap") if score == "auroc" else ("bootstrap",):
             rows.append(
                 {**head, "score": score, "threshold_rule": np.nan}
-                | interval(mean, half + 0.0003 * (kind == "delong"))
+                | estimate(score, mean, half + 0.0003 * (kind == "delong"))
                 | {"interval": kind, "fold_mean": mean + 0.0006, "fold_sd": spread}
                 | {"published": published.get(score, np.nan), **tail}
             )
@@ -119,7 +126,7 @@ def _scores(
         for score in ("threshold", "sensitivity", "specificity", "ppv", "npv", "f1"):
             rows.append(
                 {**head, "score": score, "threshold_rule": rule}
-                | interval(draw.uniform(0.4, 0.95), 0.011)
+                | estimate(score, draw.uniform(0.4, 0.95), 0.011)
                 | {"interval": "bootstrap", "fold_mean": np.nan, "fold_sd": np.nan}
                 | {"published": np.nan, **tail}
             )
@@ -211,7 +218,7 @@ def _write_curves(folder: Path, draw: np.random.Generator, cast: Cast) -> None:
                 )
             for score, at in (("brier", 0.12), ("calibration_slope", 1 - bend * 2), ("ece", bend)):
                 calibration.append(
-                    {**of, "recalibration": kind, "score": score, **interval(at, 0.004)}
+                    {**of, "recalibration": kind, "score": score, **estimate(score, at, 0.004)}
                 )
         for threshold in np.arange(1, 100) / 100:
             benefit = share * (1 - threshold) ** (1.6 / shift) * (1 - 0.2 * threshold)

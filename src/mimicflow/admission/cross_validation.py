@@ -46,7 +46,7 @@ def write_cross_validation(
     assessment = assess(table, name, study)
     names = {"stay_id": "stay_id", "label": "true_label", "probability": "pred_prob"}
     write_csv(table[[*names, "fold"]].rename(columns=names), outputs["predictions"])
-    write_csv(_summary(table), outputs["summary"])
+    write_csv(_summary(table, study), outputs["summary"])
     arrays = {
         published: np.asarray(getattr(assessment.curves, content), dtype=np.float64)
         for content, published in CURVE_NAMES["multimodal"].items()
@@ -56,10 +56,10 @@ def write_cross_validation(
     draw_prc([assessment], outputs["prc"], study, title="Out of fold, pooled")
 
 
-def _summary(table: pd.DataFrame) -> pd.DataFrame:
+def _summary(table: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Return mean and SD (n - 1) over folds, and the pooled areas, under the published names."""
-    folds = fold_scores(table, {}).set_index("score")["value"]
-    pooled = fold_scores(table.drop(columns="fold"), {}).set_index("score")["value"]
+    folds = fold_scores(table, study).set_index("score")["value"]
+    pooled = fold_scores(table.drop(columns="fold"), study).set_index("score")["value"]
     rows: list[tuple[str, float]] = []
     for score, name in (("auroc", "val_auc"), ("auprc", "val_ap")):
         rows += [(f"{name}_mean", folds[score].mean()), (f"{name}_std", folds[score].std(ddof=1))]

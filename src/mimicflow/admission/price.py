@@ -10,12 +10,15 @@ import pandas as pd
 from mimicflow.admission.protocols import defects
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import shown_sets
+from mimicflow.evaluation.statistics.calibrated import CalibrationError, calibration_errors
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import Study
 from mimicflow.running.scenarios import leaves
 from mimicflow.running.writing import write_csv
 
-SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope", "ece")
+SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope")
+ERROR = "ece"
+"""The score that has no interval, but what a perfectly calibrated model has."""
 
 
 def price_defects(
@@ -32,8 +35,8 @@ def price_defects(
         under the published one. The same file twice says that the rule does not touch the model.
     output : path-like
         CSV: a line per row, model and score; rows that cannot be switched have no figures.
-        ``difference`` is published less ours; ``paired`` is true where both sides are scored on
-        the same patients, and hence by the same draws of them.
+        ``difference`` is published less ours, for `ERROR` without an interval; ``paired`` is true
+        where both sides are scored on the same patients, and hence by the same draws of them.
     study : Study
         Whose scores they are, how patients are drawn, and who may be shown: where few stays are on
         one side only, or differ from those of another row, their number is left out.
@@ -60,9 +63,10 @@ def price_defects(
 
 
 _ENDS = ("value", "low", "high")
+_SIDES = ("ours", "published")
 _COLUMNS = [
     *("row", "defect", "key", "ours", "published", "model", "title", "score"),
-    *(f"{side}_{end}" for side in ("ours", "published") for end in _ENDS),
+    *(f"{side}_{end}" for side in _SIDES for end in (*_ENDS, "calibrated_up_to")),
     *("difference", "difference_low", "difference_high", "n_ours", "n_published", "paired"),
     *("note", "data"),
 ]
@@ -94,11 +98,27 @@ def _compare(
     for score in SCORES:
         found = differences[score]
         line: dict[str, object] = {"score": score}
-        for side, estimate in (("ours", found.second), ("published", found.first)):
+        for side, estimate in zip(_SIDES, (found.second, found.first), strict=True):
             line |= {f"{side}_{end}": part for end, part in zip(_ENDS, estimate, strict=True)}
         line |= {"difference": found.difference.value, "paired": found.paired}
         line |= {"difference_low": found.difference.low, "difference_high": found.difference.high}
-        for side, path, table in zip(("ours", "published"), (ours, published), tables, strict=True):
-            line[f"n_{side}"] = len(table) if str(path) in counted else None
         lines.append(line)
-    return lines
+    # The difference of two errors that cannot be negative has no interval that holds.
+    errors = [_error(table, study) for table in tables]
+    line = {"score": ERROR, "paired": lines[0]["paired"]}
+    for side, error in zip(_SIDES, errors, strict=True):
+        line |= {f"{side}_{end}": part for end, part in error._asdict().items()}
+    lines.append(line | {"difference": errors[1].value - errors[0].value})
+    sizes = {
+        f"n_{side}": len(table) if str(path) in counted else None
+        for side, path, table in zip(_SIDES, (ours, published), tables, strict=True)
+    }
+    return [line | sizes for line in lines]
+
+
+def _error(table: pd.DataFrame, study: Study) -> CalibrationError:
+    label, probability = table["label"].to_numpy(), table["probability"].to_numpy()
+    patient = table["subject_id"].to_numpy()
+    return calibration_errors(label, probability, patient, study.draws, study.seed, errors=[ERROR])[
+        ERROR
+    ]

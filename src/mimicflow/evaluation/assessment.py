@@ -10,7 +10,7 @@ import pandas as pd
 
 from mimicflow.evaluation.predictions import check_predictions, folds_of
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
-from mimicflow.evaluation.statistics.calibration import integrated_calibration_index
+from mimicflow.evaluation.statistics.calibrated import ERRORS, CalibrationError, calibration_errors
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.metrics import (
     OPERATING_SCORES,
@@ -26,15 +26,14 @@ from mimicflow.evaluation.thresholds import decide
 
 __all__ = ["Assessment", "Estimate", "assess", "fold_scores"]
 
-_NO_DRAWS = np.array([])
-
 
 @dataclass(frozen=True)
 class Assessment:
     """Scores, curves and confusion of one predictions table.
 
-    ``scores`` are by name, with intervals of the bootstrap by patient (the integrated calibration
-    index, ``ici``, has none); ``delong`` is the AUROC
+    ``scores`` are by name, with intervals of the bootstrap by patient; ``calibration`` are the
+    errors ``ece`` and ``ici``, which have none, each with up to where it reaches in a perfectly
+    calibrated model; ``delong`` is the AUROC
     with DeLong's interval, clustered by patient; ``decisions`` are the scores at each threshold
     rule, by rule and name; ``cell_patients`` are the patients behind ``tn, fp, fn, tp``.
     """
@@ -44,6 +43,7 @@ class Assessment:
     n: int
     events: int
     scores: dict[str, Estimate]
+    calibration: dict[str, CalibrationError]
     delong: Estimate
     decisions: dict[str, dict[str, Estimate]]
     curves: Curves
@@ -95,7 +95,7 @@ def assess(
     flagged = decide(predictions, thresholds) if thresholds else None
     rules = [] if flagged is None else list(flagged.columns)
     decisions = None if flagged is None else flagged.to_numpy()
-    values = _values(label, probability, decisions)
+    values = plain_scores(label, probability, decisions)
     drawn = bootstrap(label, probability, patient, study.draws, study.seed, decisions)
     return Assessment(
         name=name,
@@ -103,11 +103,11 @@ def assess(
         n=len(label),
         events=int(label.sum()),
         scores={
-            # The index is a smoothing by itself: it is not smoothed again in every draw.
-            score: Estimate(float(value), *interval(drawn.get(score, _NO_DRAWS), level))
+            score: Estimate(float(value), *interval(drawn[score], level))
             for score, value in values.items()
             if score not in OPERATING_SCORES
         },
+        calibration=calibration_errors(label, probability, patient, study.draws, study.seed),
         delong=auroc_interval(label, probability, level, patient),
         decisions={
             rule: {
@@ -127,7 +127,9 @@ def assess(
 
 
 def fold_scores(
-    predictions: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]] | None = None
+    predictions: pd.DataFrame,
+    study: Study,
+    thresholds: Mapping[int, Mapping[str, float]] | None = None,
 ) -> pd.DataFrame:
     """Score every fold by itself.
 
@@ -136,6 +138,8 @@ def fold_scores(
     predictions : pandas.DataFrame
         As `mimicflow.evaluation.predictions.read_predictions` returns it; without a ``fold``
         column it is a single fold 0.
+    study : Study
+        How labels are drawn, by which the expected calibration error is freed of noise.
     thresholds : mapping of int to mapping of str to float, optional
         As `assess` takes them.
 
@@ -147,14 +151,15 @@ def fold_scores(
     """
     rows = []
     for fold, part in predictions.groupby(folds_of(predictions)):
-        label, probability, _ = _arrays(part)
+        label, probability, patient = _arrays(part)
         flagged = decide(part, thresholds) if thresholds else None
-        values = _values(label, probability, None if flagged is None else flagged.to_numpy())
+        values = plain_scores(label, probability, None if flagged is None else flagged.to_numpy())
+        errors = calibration_errors(label, probability, patient, study.draws, study.seed)
         found = {
             (score, ""): float(value)
             for score, value in values.items()
             if score not in OPERATING_SCORES
-        }
+        } | {(error, ""): errors[error].value for error in ERRORS}
         for column, rule in enumerate([] if flagged is None else flagged.columns):
             found["threshold", rule] = (thresholds or {})[fold][rule]
             found |= {(score, rule): float(values[score][column]) for score in OPERATING_SCORES}
@@ -177,11 +182,3 @@ def _arrays(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarr
         predictions["probability"].to_numpy(dtype=np.float64),
         predictions["subject_id"].to_numpy(),
     )
-
-
-def _values(
-    label: np.ndarray, probability: np.ndarray, flagged: np.ndarray | None
-) -> dict[str, np.ndarray]:
-    """Return every score, decisions by column."""
-    values = plain_scores(label, probability, flagged)
-    return values | {"ici": np.asarray(integrated_calibration_index(label, probability))}

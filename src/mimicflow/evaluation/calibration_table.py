@@ -12,7 +12,8 @@ from mimicflow.evaluation.figures.calibration import draw_reliability
 from mimicflow.evaluation.models import read_models
 from mimicflow.evaluation.predictions import PredictionsError, check_predictions, folds_of
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
-from mimicflow.evaluation.statistics.calibration import calibration_scores, reliability
+from mimicflow.evaluation.statistics.calibrated import calibration_errors
+from mimicflow.evaluation.statistics.calibration import calibration_line, reliability
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.recalibration import FITS
 from mimicflow.evaluation.study import Study
@@ -27,7 +28,7 @@ SCORES = (
     "ece",
     "ici",
 )
-"""Rows of the table. ``ici`` has no interval: a thousand smoothed curves take too long."""
+"""Rows of the table. ``ece`` and ``ici`` have no interval, but what a calibrated model has."""
 
 
 def calibrate_models(
@@ -45,7 +46,8 @@ def calibrate_models(
     predictions, subsets
         As `mimicflow.evaluation.models.read_models` takes them.
     output : path-like
-        CSV to write: ``model, title, recalibration, score, value, low, high``, a row per model,
+        CSV to write: ``model, title, recalibration, score, value, low, high, calibrated_up_to``
+        (see `mimicflow.evaluation.statistics.calibrated.calibration_errors`), a row per model,
         correction (``none`` and, where folds have validation patients, ``temperature``,
         ``isotonic``, ``beta``) and score of `SCORES`, with 95 % intervals.
     diagram : path-like
@@ -74,8 +76,7 @@ def calibrate_models(
                 continue
             probability = recalibrated[method].to_numpy()
             bins = reliability(label, probability, patient=patient, smallest=study.smallest_cell)
-            drawn = bootstrap(label, probability, patient, study.draws, study.seed)
-            table = _score_rows(label, probability, drawn)
+            table = _score_rows(label, probability, patient, study)
             for frame, tables in ((table, score_tables), (bins, bin_tables)):
                 tables.append(model.named(frame, recalibration=method))
     measured, bins = pd.concat(score_tables), pd.concat(bin_tables)
@@ -85,24 +86,27 @@ def calibrate_models(
 
 
 def _score_rows(
-    label: np.ndarray, probability: np.ndarray, drawn: Mapping[str, np.ndarray]
+    label: np.ndarray, probability: np.ndarray, patient: np.ndarray, study: Study
 ) -> pd.DataFrame:
-    """Return the scores; those without a value, and the index, without an interval."""
-    values = scores(label, probability) | calibration_scores(label, probability)
-    nothing = (float("nan"), float("nan"))
-    rows = [
-        (
-            score,
-            values[score],
-            *(
-                interval(drawn[score])
-                if score in drawn and not np.isnan(values[score])
-                else nothing
-            ),
-        )
-        for score in SCORES
-    ]
-    return pd.DataFrame(rows, columns=["score", "value", "low", "high"])
+    """Return the scores with their intervals, and the errors with what a calibrated model has."""
+    drawn = bootstrap(label, probability, patient, study.draws, study.seed)
+    errors = calibration_errors(label, probability, patient, study.draws, study.seed)
+    line = calibration_line(label, probability)
+    values = scores(label, probability) | {
+        "calibration_intercept": line.intercept,
+        "calibration_slope": line.slope,
+    }
+    rows: list[dict[str, object]] = []
+    for score in SCORES:
+        row: dict[str, object] = {"score": score}
+        if score in errors:
+            row |= errors[score]._asdict()
+        else:
+            row["value"] = values[score]
+            if not np.isnan(values[score]):  # though some draws may have one
+                row["low"], row["high"] = interval(drawn[score])
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["score", "value", "low", "high", "calibrated_up_to"])
 
 
 def recalibrate(test: pd.DataFrame, file: str | Path, *, key: str = "stay_id") -> pd.DataFrame:

@@ -35,8 +35,9 @@ def compare_models(
         As `mimicflow.evaluation.models.read_models` takes them.
     table, figure : path-like
         CSV and PNG to write. Columns: ``model, title, stays, patients, n, events``, each score
-        with its 95 % interval (``_low``, ``_high``), the published scores, F1 at the threshold,
-        and ``data`` (``synthetic`` or ``real``).
+        with its 95 % interval (``_low``, ``_high``; ``ece`` and ``ici`` have instead
+        ``_calibrated_up_to``, see `mimicflow.evaluation.statistics.calibrated.calibration_errors`),
+        the published scores, F1 at the threshold, and ``data`` (``synthetic`` or ``real``).
     study : Study
         Whose scores they are, and how patients are drawn.
     threshold : float
@@ -76,4 +77,6 @@ def _row(model: Model, assessment: Assessment) -> dict[str, object]:
     }
     for score, estimate in assessment.scores.items():
         row |= {score: estimate.value, f"{score}_low": estimate.low, f"{score}_high": estimate.high}
+    for error, (value, up_to) in assessment.calibration.items():
+        row |= {error: value, f"{error}_calibrated_up_to": up_to}
     return row | {"f1": assessment.confusion["f1"]}

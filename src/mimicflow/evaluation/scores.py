@@ -30,6 +30,7 @@ RULES: Mapping[str, bool | Sequence[float]] = {"youden": True, "specificity": [0
 OUTPUTS = ("scores", "folds", "curves")
 POINTS = 200
 """Points kept of each curve: as many as can be seen."""
+_NO_INTERVAL = (np.nan, np.nan)
 _TEST = ("difference", "low", "high", "t", "p")
 
 
@@ -83,7 +84,7 @@ def score_models(
         if not thresholds:
             _LOG.info("%s has no validation patients, so no thresholds are chosen", name)
         assessment = assess(model.table, model.title, study, thresholds=thresholds)
-        folds = fold_scores(model.table, thresholds)
+        folds = fold_scores(model.table, study, thresholds)
         known = published.loc[name].to_dict() if name in published.index else {}
         labels = {"stays": model.subset, "optimistic": optimistic, "data": study.data}
         rows = score_rows(name, assessment, folds, known, labels)
@@ -158,11 +159,17 @@ def score_rows(
     -------
     pandas.DataFrame
         ``model, title, stays, patients, n, events, score, threshold_rule, value, low, high,
-        interval, fold_mean, fold_sd, published, optimistic, data``. ``fold_sd`` needs two folds.
+        interval, calibrated_up_to, fold_mean, fold_sd, published, optimistic, data``. ``fold_sd``
+        needs two folds. ``calibrated_up_to`` is how large an error of calibration is in 95 % of
+        perfectly calibrated models; such errors have no interval.
         A threshold has as value the mean over the folds that it was chosen in.
     """
     found = [(name, "", "bootstrap", *of) for name, of in assessment.scores.items()]
     found.insert(1, ("auroc", "", "delong", *assessment.delong))
+    found += [
+        (name, "", "", of.value, *_NO_INTERVAL) for name, of in assessment.calibration.items()
+    ]
+    bands = {name: of.calibrated_up_to for name, of in assessment.calibration.items()}
     by_score = folds.groupby(["score", "threshold_rule"])["value"]
     # Not over some of the folds: where one has no value, the mean has none.
     spread = by_score.agg(
@@ -171,7 +178,7 @@ def score_rows(
     )
     for rule, decisions in assessment.decisions.items():
         threshold = spread.at[("threshold", rule), "fold_mean"]
-        found.append(("threshold", rule, "", threshold, np.nan, np.nan))
+        found.append(("threshold", rule, "", threshold, *_NO_INTERVAL))
         found += [(score, rule, "bootstrap", *of) for score, of in decisions.items()]
     columns = ["score", "threshold_rule", "interval", "value", "low", "high"]
     rows = pd.DataFrame(found, columns=columns)
@@ -182,11 +189,12 @@ def score_rows(
         patients=assessment.patients,
         n=assessment.n,
         events=assessment.events,
+        calibrated_up_to=rows["score"].map(bands),
         published=rows["score"].map(published),
         **labels,
     )
     first = ["model", "title", "stays", "patients", "n", "events", "score", "threshold_rule"]
-    last = ["value", "low", "high", "interval", "fold_mean", "fold_sd"]
+    last = ["value", "low", "high", "interval", "calibrated_up_to", "fold_mean", "fold_sd"]
     return rows[[*first, *last, "published", "optimistic", "data"]]
 
 

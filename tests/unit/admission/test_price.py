@@ -7,7 +7,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mimicflow.admission import protocols
-from mimicflow.admission.price import SCORES, price_defects
+from mimicflow.admission.price import ERROR, SCORES, price_defects
 from mimicflow.evaluation.study import Study
 from mimicflow.running.configuration import merged, read_config
 from mimicflow.running.scenarios import Scenarios, leaves
@@ -51,6 +51,17 @@ def test_the_same_stays_are_compared_by_the_same_draws(table):
     assert line["key"] == "features.availability: charttime"
 
 
+def test_the_difference_of_two_errors_of_calibration_has_no_interval(table):
+    line = table.set_index(["row", "model", "score"]).loc[(6, "net", ERROR)]
+
+    assert line["difference"] == pytest.approx(line["published_value"] - line["ours_value"])
+    assert line[["ours_calibrated_up_to", "published_calibrated_up_to"]].notna().all()
+    ends = [f"{of}_{end}" for of in ("ours", "published", "difference") for end in ("low", "high")]
+    assert line[ends].isna().all()
+    others = table[table["score"] != ERROR]
+    assert others[["ours_calibrated_up_to", "published_calibrated_up_to"]].isna().all(axis=None)
+
+
 def test_other_stays_are_compared_by_independent_draws(table):
     rows = table.set_index(["row", "model", "score"])
     paired, other = rows.loc[(6, "net", "auroc")], rows.loc[(4, "net", "auroc")]
@@ -69,7 +80,7 @@ def test_a_rule_that_does_not_touch_a_model_has_no_figures(table):
 
     assert line["note"].tolist() == ["does not touch this model"]
     assert line["ours_value"].isna().all()
-    assert set(table.loc[table["model"] == "net", "score"]) == set(SCORES)
+    assert set(table.loc[table["model"] == "net", "score"]) == {*SCORES, ERROR}
 
 
 def test_all_rows_together_are_the_published_preset(repository):

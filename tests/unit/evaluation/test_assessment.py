@@ -9,7 +9,7 @@ import pytest
 from mimicflow.evaluation.assessment import Estimate, assess, fold_scores
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
-from mimicflow.evaluation.statistics.calibration import integrated_calibration_index
+from mimicflow.evaluation.statistics.calibrated import calibration_errors
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.metrics import OPERATING_SCORES, scores
 from mimicflow.evaluation.statistics.weighted import plain_scores
@@ -65,8 +65,8 @@ def test_every_score_has_its_interval(predictions):
         assert found.scores[score].value == pytest.approx(value)
     for score in ("auprc", "log_loss", "calibration_intercept", "calibration_slope"):
         assert found.scores[score].low < found.scores[score].value < found.scores[score].high
-    assert found.scores["ici"].value == integrated_calibration_index(label, probability)
-    assert np.isnan(found.scores["ici"].low)
+    errors = calibration_errors(label, probability, predictions["subject_id"], 200)
+    assert found.calibration == errors and not {"ece", "ici"} & set(found.scores)
     assert found.delong == auroc_interval(label, probability, patient=predictions["subject_id"])
     assert found.decisions == {}
 
@@ -90,7 +90,9 @@ def test_thresholds_of_the_folds_decide_together(predictions):
 def test_scores_of_each_fold(predictions):
     predictions["fold"] = np.where(predictions["subject_id"] < 20, 0, 1)
     thresholds = {0: {"a": 0.4}, 1: {"a": np.nan}}
-    table = fold_scores(predictions, thresholds).set_index(["fold", "score", "threshold_rule"])
+    table = fold_scores(predictions, Study(draws=50), thresholds).set_index(
+        ["fold", "score", "threshold_rule"]
+    )
     first = predictions[predictions["fold"] == 0]
     expected = scores(first["label"], first["probability"])
     for score, value in expected.items():
@@ -106,7 +108,7 @@ def test_scores_of_each_fold(predictions):
 
 def test_a_fold_of_one_class_has_no_auroc(predictions):
     predictions["fold"] = predictions["label"]
-    table = fold_scores(predictions).set_index(["fold", "score"])["value"]
+    table = fold_scores(predictions, Study(draws=50)).set_index(["fold", "score"])["value"]
     for fold in (0, 1):
         assert np.isnan([table[fold, s] for s in ("auroc", "auprc", "calibration_slope")]).all()
         assert not np.isnan([table[fold, s] for s in ("brier", "ece")]).any()

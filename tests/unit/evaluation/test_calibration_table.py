@@ -15,6 +15,7 @@ from scipy.special import logit
 from mimicflow.evaluation.calibration_table import SCORES, calibrate_models, recalibrate
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.calibrated import calibration_errors
 from mimicflow.evaluation.statistics.recalibration import FITS, calibrated
 from mimicflow.evaluation.study import Study
 
@@ -43,7 +44,7 @@ def run(tmp_path):
 def test_every_score_before_and_after_each_correction(run, tmp_path):
     measured, bins = run({"a": table(600, 2, 1), "x": table(400)}, synthetic=True)
     names = ["model", "title", "recalibration"]
-    assert list(measured.columns) == [*names, "score", "value", "low", "high"]
+    assert list(measured.columns) == [*names, "score", "value", "low", "high", "calibrated_up_to"]
     counts = ["bin", "n", "events"]
     assert list(bins.columns) == [*names, *counts, "predicted", "observed", "low", "high"]
     for model, title in (("a", "Model A"), ("x", "x")):
@@ -61,14 +62,20 @@ def test_every_score_before_and_after_each_correction(run, tmp_path):
     assert (sizes["a"] == 600).all() and (sizes["x"] == 400).all()
 
 
-def test_intervals_are_by_patient_and_the_index_has_none(run, tmp_path):
+def test_intervals_are_by_patient_and_errors_have_what_a_calibrated_model_has(run, tmp_path):
     measured, _ = run({"a": table(600, 2, 1)}, synthetic=True)
     corrected = corrected_of(tmp_path / "a.parquet")
     drawn = bootstrap(corrected["label"], corrected["beta"], corrected["subject_id"], 60, 3)
     rows = measured[measured["recalibration"] == "beta"].set_index("score")
-    for score in SCORES[:-1]:
+    for score in SCORES[:-2]:
         assert tuple(rows.loc[score, ["low", "high"]]) == pytest.approx(interval(drawn[score]))
-    assert measured.loc[measured["score"] == "ici", ["low", "high"]].isna().all(axis=None)
+        assert np.isnan(rows.at[score, "calibrated_up_to"])
+    errors = calibration_errors(
+        corrected["label"], corrected["beta"], corrected["subject_id"], 60, 3
+    )
+    for error, found in errors.items():
+        assert tuple(rows.loc[error, ["value", "calibrated_up_to"]]) == pytest.approx(found)
+        assert rows.loc[error, ["low", "high"]].isna().all()
 
 
 def test_without_validation_patients_only_the_model_itself_is_shown(run):

@@ -30,6 +30,7 @@ COLUMNS = [
     "low",
     "high",
     "interval",
+    "calibrated_up_to",
     "fold_mean",
     "fold_sd",
     "published",
@@ -106,7 +107,7 @@ def test_scores_of_all_models(models, tmp_path):
         frame, thresholds = read_predictions(path), choose_by_fold(path, RULES)
         found = assess(frame, model, Study(draws=100), thresholds=thresholds)
         plain = rows[rows["threshold_rule"].isna()].set_index(["score", "interval"])
-        for name in ("auroc", "auprc", "brier", "log_loss", "calibration_slope", "ece"):
+        for name in ("auroc", "auprc", "brier", "log_loss", "calibration_slope"):
             row = plain.loc[(name, "bootstrap")]
             assert tuple(row[["value", "low", "high"]]) == pytest.approx(found.scores[name])
         assert tuple(plain.loc[("auroc", "delong")][["value", "low", "high"]]) == pytest.approx(
@@ -119,9 +120,12 @@ def test_scores_of_all_models(models, tmp_path):
                 assert tuple(row[["value", "low", "high"]]) == pytest.approx(estimate)
             mean = np.mean([of_fold[rule] for of_fold in thresholds.values()])
             assert decided.loc[("threshold", rule), "value"] == pytest.approx(mean)
-        assert rows.set_index("score").at["ici", "value"] == pytest.approx(
-            found.scores["ici"].value
-        )
+        errors = rows.set_index("score")
+        for name, error in found.calibration.items():
+            row = errors.loc[name, ["value", "calibrated_up_to"]]
+            assert tuple(row) == pytest.approx(error)
+            assert errors.loc[name, ["low", "high", "interval"]].isna().all()
+        assert errors.drop([*found.calibration])["calibrated_up_to"].isna().all()
         assert len(found.decisions) == 3
 
 
@@ -130,7 +134,9 @@ def test_folds_and_their_spread(models, tmp_path):
     folds, scores = tables["folds"], tables["scores"]
     assert folds.columns.tolist() == FOLDS
     for model, path in models[0].items():
-        expected = fold_scores(read_predictions(path), choose_by_fold(path, RULES))
+        expected = fold_scores(
+            read_predictions(path), Study(draws=100), choose_by_fold(path, RULES)
+        )
         found, plain = folds[folds["model"] == model], expected.query("threshold_rule == ''")
         np.testing.assert_allclose(found["value"], plain["value"])
         assert found["score"].tolist() == plain["score"].tolist()
@@ -184,7 +190,9 @@ def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
     decided = tables["scores"].query("threshold_rule == 'ppv_0.7'")
     assert len(decided) == 6
     assert (
-        decided[["value", "low", "high", "interval", "fold_mean", "fold_sd"]].isna().all(axis=None)
+        decided[["value", "low", "high", "interval", "calibrated_up_to", "fold_mean", "fold_sd"]]
+        .isna()
+        .all(axis=None)
     )
 
 

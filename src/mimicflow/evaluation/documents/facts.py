@@ -121,9 +121,14 @@ def score(value: float | None) -> str:
 
 
 def estimate(row: Mapping[str, Any] | None) -> str:
-    """Return for instance ``0.911 (0.905–0.917)``, without brackets where there is no interval."""
+    """Return for instance ``0.911 (0.905–0.917)``, without brackets where there is no interval.
+
+    An error of calibration reads ``0.021 (≤ 0.018)``: up to where calibrated models reach.
+    """
     if not row or row["value"] is None:
         return ""
+    if row.get("calibrated_up_to") is not None:
+        return f"{score(row['value'])} (≤ {score(row['calibrated_up_to'])})"
     if row.get("low") is None or row.get("high") is None:
         return score(row["value"])
     between = " to " if row["low"] < 0 else "–"  # a dash beside a minus is hard to read

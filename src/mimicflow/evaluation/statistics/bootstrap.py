@@ -73,7 +73,7 @@ def bootstrap(
     Returns
     -------
     dict of numpy.ndarray, shape (draws,) or (draws, k)
-        ``auroc, auprc, brier, log_loss, calibration_intercept, calibration_slope, ece``, and with
+        ``auroc, auprc, brier, log_loss, calibration_intercept, calibration_slope``, and with
         ``flagged`` also ``sensitivity, specificity, ppv, npv, f1`` of shape (draws, k). NaN where
         a draw leaves a score undefined, for instance an AUROC of one class.
     """

@@ -1,7 +1,8 @@
 """How well probabilities agree with what happened, in the large and along their range.
 
-A calibrated model has intercept 0, slope 1, expected calibration error and integrated calibration
-index near 0 (neither reaches 0 on a finite sample).
+A calibrated model has intercept 0, slope 1 and integrated calibration index near 0, which it does
+not reach on a finite sample: what it does reach is in
+`mimicflow.evaluation.statistics.calibrated`, with the expected calibration error.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ BINS = 10
 SPAN = 0.75
 """Share of the rows in each local regression of the index, as in Austin and Steyerberg's loess."""
 
-_KNOTS = 201  # local regressions, at equally spaced ranks; between two the curve is straight
+KNOTS = 201
+"""Local regressions of the index, at equally spaced ranks; between two the curve is straight."""
 
 
 class CalibrationLine(NamedTuple):
@@ -104,23 +106,6 @@ def quantile_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
     return np.searchsorted(edges, probability, side="left").astype(np.int64)
 
 
-def expected_calibration_error(
-    label: np.ndarray, probability: np.ndarray, bins: int = BINS
-) -> float:
-    """Return the mean distance of observed share and mean prediction over `quantile_bins`.
-
-    Parameters
-    ----------
-    label, probability : numpy.ndarray of shape (n,)
-        0/1, and the probability of 1.
-    bins : int
-        Number of bins; each counts by its size.
-    """
-    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
-    gaps = np.bincount(quantile_bins(probability, bins), weights=label - probability)
-    return float(np.abs(gaps).sum() / len(label))
-
-
 def integrated_calibration_index(label: np.ndarray, probability: np.ndarray) -> float:
     """Return the mean distance of the smoothed observed share and the prediction.
 
@@ -139,17 +124,6 @@ def integrated_calibration_index(label: np.ndarray, probability: np.ndarray) -> 
     return float(np.mean(np.abs(smoothed(label, probability) - probability)))
 
 
-def calibration_scores(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Return ``calibration_intercept``, ``calibration_slope``, ``ece`` and ``ici`` of (n,) rows."""
-    line = calibration_line(label, probability)
-    return {
-        "calibration_intercept": line.intercept,
-        "calibration_slope": line.slope,
-        "ece": expected_calibration_error(label, probability),
-        "ici": integrated_calibration_index(label, probability),
-    }
-
-
 def smoothed(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Return the observed share at each prediction, (n,) in [0, 1], by local linear regression.
 
@@ -159,7 +133,7 @@ def smoothed(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
     probability = np.asarray(probability, dtype=np.float64)
     order = np.lexsort((label, probability))  # the order of the rows must not matter
     x, y = probability[order], label[order]
-    knots = np.unique(x[np.linspace(0, len(x) - 1, _KNOTS).astype(np.int64)])
+    knots = np.unique(x[np.linspace(0, len(x) - 1, KNOTS).astype(np.int64)])
     with np.errstate(invalid="ignore"):  # 0/0 at a knot of nothing but tied rows, filled below
         curve = lowess(y, x, frac=SPAN, it=0, xvals=knots)
     for knot in np.flatnonzero(np.isnan(curve)):

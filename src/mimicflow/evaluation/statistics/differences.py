@@ -47,7 +47,7 @@ def score_differences(
     Returns
     -------
     dict of str to ScoreDifference
-        By score: ``auroc, auprc, brier, log_loss, calibration_intercept, calibration_slope, ece``.
+        By score: ``auroc, auprc, brier, log_loss, calibration_intercept, calibration_slope``.
 
     Raises
     ------

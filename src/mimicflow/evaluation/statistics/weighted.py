@@ -11,16 +11,14 @@ Calibration follows Cox 1958 (doi 10.1093/biomet/45.3-4.562), with the linear pr
   the label with the linear predictor as offset, its slope fixed to 1; 0 is ideal, below 0 the
   probabilities are too high;
 - ``calibration_slope``: the slope of a logistic regression with a free intercept; 1 is ideal,
-  below 1 the probabilities are too extreme;
-- ``ece``: mean absolute difference of observed and predicted share over ten bins, cut at the
-  quantiles of the probabilities of all rows whatever their weight, each bin counting by its weight.
+  below 1 the probabilities are too extreme.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mimicflow.evaluation.statistics.calibration import BINS, clipped_logit, quantile_bins
+from mimicflow.evaluation.statistics.calibration import clipped_logit
 
 _STEPS = 60  # a logistic regression that has a solution needs fewer than ten
 _STEP_LENGTH = 5.0  # in log odds; longer steps are shortened: they may lead astray
@@ -99,13 +97,11 @@ class WeightedScores:
         label, probability = self._label, self._probability
         edge = np.finfo(np.float64).eps
         inside = np.clip(probability, edge, 1 - edge)
-        in_bin = quantile_bins(probability)[:, None] == np.arange(BINS)
         columns = {
             "weight": np.ones_like(label),
             "label": np.column_stack([label, label * self._log_odds]),
             "brier": (probability - label) ** 2,
             "log_loss": -np.log(np.where(label == 1, inside, 1 - inside)),
-            "excess": in_bin * (label - probability)[:, None],
         }
         if self._flagged is not None:
             columns["hits"] = self._flagged * label[:, None]
@@ -149,7 +145,6 @@ class WeightedScores:
         sums = {name: counts @ columns for name, columns in self._sums.items()}
         total, positives = sums["weight"], sums["label"][:, :1]
         found = {name: (sums[name] / total)[:, 0] for name in ("brier", "log_loss")}
-        found["ece"] = (np.abs(sums["excess"]) / total).sum(axis=1)
         if self._flagged is None:
             return found
         hits, flagged = sums["hits"], sums["flagged"]

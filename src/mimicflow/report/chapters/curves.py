@@ -15,6 +15,7 @@ from mimicflow.report import charts
 from mimicflow.report.blocks import (
     DASH,
     Block,
+    Cell,
     Chart,
     Section,
     Table,
@@ -25,7 +26,15 @@ from mimicflow.report.blocks import (
     with_interval,
 )
 from mimicflow.report.chapters import section
-from mimicflow.report.chapters.models import SCORES, Protocol, System, by_subset, caption_of
+from mimicflow.report.chapters.models import (
+    SCORES,
+    Protocol,
+    System,
+    by_subset,
+    caption_of,
+    estimate,
+    heading,
+)
 from mimicflow.report.inputs import label, read_table
 
 GRID = np.linspace(0, 1, 21)  # where a curve is read off for its table
@@ -107,7 +116,8 @@ def calibration(system: System) -> Section:
             spec = charts.specification(charts.reliability(shown, unit), description)
             blocks.append(Chart(caption, description, spec, _bins(system, protocol, part, caption)))
     for protocol, path in system.with_file("calibration"):
-        frame = read_table(path, "model", "recalibration", "score", "value", "low", "high")
+        needed = ["model", "recalibration", "score", "value", "low", "high", "calibrated_up_to"]
+        frame = read_table(path, *needed)
         for subset, part in by_subset(system, frame):
             blocks.append(_recalibrated(system, protocol, subset, part))
     own = list(system.only_models_with("calibration"))
@@ -170,12 +180,12 @@ def _bins(system: System, protocol: Protocol, frame: pd.DataFrame, caption: str)
 def _recalibrated(system: System, protocol: Protocol, subset: str, frame: pd.DataFrame) -> Table:
     names = [name for name in SCORES if name in set(frame["score"])]
     columns = [("Model", False), ("Recalibration", False)]
-    columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
-    rows = []
+    columns += [heading(name) for name in names]
+    rows: list[list[Cell | str]] = []
     for (model, kind), part in frame.groupby(["model", "recalibration"], sort=False):
         values = part.drop_duplicates("score").set_index("score").reindex(names)
-        texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
-        rows.append([system.title(model), label("recalibration", kind), *texts])
+        cells = [estimate(values.loc[name]) for name in names]
+        rows.append([system.title(model), label("recalibration", kind), *cells])
     caption = caption_of(protocol, subset, "before and after recalibration on inner predictions")
     options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
     return table(caption, columns, rows, **options)

@@ -10,12 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from mimicflow.report.blocks import Cell, count, in_sentence
+from mimicflow.report.blocks import Cell, count, in_sentence, number, with_interval
 from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, texts_of, words
 
 SCORES = ["auroc", "auprc", "brier", "log_loss", "calibration_intercept", "calibration_slope"]
 SCORES += ["ece", "ici"]
 DIFFERS = "the 95 % interval of the difference excludes 0"
+ERRORS = ["ece", "ici"]
+"""Scores without an interval, beside which stands what a perfectly calibrated model has."""
+LARGER = "larger than in 95 % of perfectly calibrated models"
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,27 @@ def rule_title(rule: str) -> str:
 def difference(text: str, low: float, high: float) -> Cell:
     """Return a cell that stands out, not only by weight, when its interval excludes 0."""
     return Cell(text, DIFFERS, strong=True) if low > 0 or high < 0 else Cell(text)
+
+
+def heading(score: str) -> tuple[str, bool]:
+    """Return the heading of a column of scores, and that it holds numbers."""
+    beside = "calibrated up to" if score in ERRORS else "95 % CI"
+    return f"{label('score', score)} ({beside})", True
+
+
+def estimate(entry: Any) -> Cell:
+    """Return a score with its interval, or with what a perfectly calibrated model has.
+
+    Parameters
+    ----------
+    entry : row or mapping
+        With ``value, low, high, calibrated_up_to``.
+    """
+    up_to = entry["calibrated_up_to"]
+    if pd.isna(up_to):
+        return Cell(with_interval(entry["value"], entry["low"], entry["high"]))
+    text = f"{number(entry['value'])} (≤ {number(up_to)})"
+    return Cell(text, LARGER, strong=True) if entry["value"] > up_to else Cell(text)
 
 
 def caption_of(protocol: Protocol, subset: str, what: str) -> str:

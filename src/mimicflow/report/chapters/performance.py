@@ -25,21 +25,25 @@ from mimicflow.report.blocks import (
 )
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import (
+    ERRORS,
     SCORES,
     Protocol,
     System,
     by_subset,
     caption_of,
     difference,
+    estimate,
     rule_title,
 )
 from mimicflow.report.inputs import label, read_table
 
 NEEDED = ["model", "title", "stays", "patients", "n", "events", "score", "threshold_rule"]
-NEEDED += ["value", "low", "high", "interval", "fold_mean", "fold_sd", "published"]
+NEEDED += ["value", "low", "high", "interval", "calibrated_up_to", "fold_mean", "fold_sd"]
+NEEDED += ["published"]
 # The scores that a reader sees first; the others are folded below them.
 MAIN = ["auroc", "auprc", "brier"]
 HIDDEN = f"<{SMALLEST_CELL}"
+CALIBRATED = "≤: of 95 % of calibrated models"
 
 
 def scores(system: System) -> Section:
@@ -96,13 +100,13 @@ def _plain_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Ta
     columns = [("Model", False), ("Score", False), ("Value (95 % CI)", True), ("Interval", False)]
     folds, published = protocol.fold_tables, bool(frame["published"].notna().any())
     columns += [("Fold mean ± SD", True)] * folds + [("Published", True)] * published
-    rows = []
-    for row in frame[frame["threshold_rule"].isna()].itertuples():
-        value = with_interval(row.value, row.low, row.high)
-        kind = "" if pd.isna(row.interval) else label("interval", row.interval)
-        cells = [system.full_title(row.model), label("score", row.score), value, kind]
-        cells += [with_spread(row.fold_mean, row.fold_sd)] * folds
-        rows.append(cells + [number(row.published)] * published)
+    rows: list[list[Cell | str]] = []
+    for row in frame[frame["threshold_rule"].isna()].to_dict("records"):
+        kind = "" if pd.isna(row["interval"]) else label("interval", row["interval"])
+        kind = CALIBRATED if row["score"] in ERRORS else kind
+        cells = [system.full_title(row["model"]), label("score", row["score"]), estimate(row), kind]
+        cells += [with_spread(row["fold_mean"], row["fold_sd"])] * folds
+        rows.append(cells + [number(row["published"])] * published)
     caption = caption_of(protocol, "", "every score without a threshold")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
@@ -278,9 +282,14 @@ def price_of_defects(system: System, path: Path) -> Section:
     return section("defects", blocks, system=system.name)
 
 
+_OF_SIDE = ("value", "low", "high", "calibrated_up_to")
+
+
 def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool) -> Table:
-    columns = [("Row and defect", False), ("Difference (95 % CI)", True)]
-    columns += [("With our rule (95 % CI)", True), ("With the published rule (95 % CI)", True)]
+    beside = "" if score in ERRORS else " (95 % CI)"
+    columns = [("Row and defect", False), (f"Difference{beside}", True)]
+    beside = " (calibrated up to)" if score in ERRORS else beside
+    columns += [(f"With our rule{beside}", True), (f"With the published rule{beside}", True)]
     columns += [("Our rule", False), ("Published rule", False), ("Model", False)]
     columns += [("Stays, ours / published", True), ("Same stays", False), ("Note", False)]
     rows: list[Sequence[Cell | str]] = [
@@ -291,8 +300,10 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
                 row.difference_low,
                 row.difference_high,
             ),
-            with_interval(row.ours_value, row.ours_low, row.ours_high),
-            with_interval(row.published_value, row.published_low, row.published_high),
+            *(
+                estimate({end: getattr(row, f"{side}_{end}") for end in _OF_SIDE})
+                for side in ("ours", "published")
+            ),
             _option(row.ours),
             _option(row.published),
             row.title,

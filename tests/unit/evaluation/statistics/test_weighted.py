@@ -20,8 +20,6 @@ from sklearn.metrics import (
 from mimicflow.evaluation.statistics.calibration import (
     calibration_line,
     clipped_logit,
-    expected_calibration_error,
-    quantile_bins,
 )
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.weighted import WeightedScores, plain_scores
@@ -47,10 +45,8 @@ def test_every_weighting_equals_the_references(decimals):
     counts = np.random.default_rng(2).integers(0, 4, size=(15, patient.max() + 1))
     found = WeightedScores(label, probability, patient, flagged)(counts)
     line, ones = clipped_logit(probability), np.ones(len(label))
-    bins = quantile_bins(probability)
     for draw, weight in enumerate(counts[:, patient]):
         weighted = {"sample_weight": weight}
-        gaps = np.bincount(bins, weights=weight * (label - probability))
         expected = {
             "auroc": roc_auc_score(label, probability, **weighted),
             "auprc": average_precision_score(label, probability, **weighted),
@@ -58,7 +54,6 @@ def test_every_weighting_equals_the_references(decimals):
             "log_loss": log_loss(label, probability, **weighted),
             "calibration_intercept": logistic(label, ones, line, weight)[0],
             "calibration_slope": logistic(label, sm.add_constant(line), None, weight)[1],
-            "ece": np.abs(gaps).sum() / weight.sum(),
         }
         assert {name: found[name][draw] for name in expected} == pytest.approx(expected, abs=1e-9)
         for rule, decision in enumerate(flagged.T):
@@ -83,7 +78,6 @@ def test_plain_scores_are_those_of_unweighted_rows():
     expected = scores(label, probability) | {
         "calibration_intercept": line.intercept,
         "calibration_slope": line.slope,
-        "ece": expected_calibration_error(label, probability),
     }
     assert {name: float(plain[name]) for name in expected} == pytest.approx(expected, abs=1e-8)
 
@@ -123,7 +117,7 @@ def test_what_is_undefined_is_empty_and_nothing_else():
         assert np.isnan(found[name]).tolist() == [True, True, False, False]
     # In the third draw the classes are apart, so that no slope is steep enough.
     assert np.isnan(found["calibration_slope"]).tolist() == [True, True, True, False]
-    for name in ("brier", "log_loss", "ece"):
+    for name in ("brier", "log_loss"):
         assert not np.isnan(found[name]).any()
     assert np.isnan(found["npv"]).tolist() == [[True, False, True]] * 4
     assert np.isnan(found["ppv"][:, 1]).all()
