@@ -36,6 +36,7 @@ test-fast: .venv/installed lint ## What answers within minutes: lint, unit and g
 test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before (a failure names its seed), and simulated p values
 	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest --numprocesses $(CORES) tests/fuzz
 	$(BIN)/python benchmarks/_simulations/type_one_error.py
+	$(BIN)/python benchmarks/_simulations/calibration_error.py
 
 lint: .venv/installed ## Style, layers of the rooms, types
 	$(BIN)/ruff check .

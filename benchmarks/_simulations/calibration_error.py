@@ -3,17 +3,17 @@
 Models of known miscalibration are drawn again and again: the mean of each estimator less the
 true error (of the tenths, absolute or root mean square as the estimator has it), and how often
 the error of a calibrated model lies within what `calibration_errors` says of calibrated ones.
-Written to ``calibration_error.csv`` beside this file.
+`calibration_error.csv` is the table of 200 runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _runs import verdict
 from scipy.special import expit
 from scipy.stats import norm
 
@@ -21,7 +21,7 @@ from mimicflow.evaluation.statistics.calibrated import calibration_errors
 from mimicflow.evaluation.statistics.calibration import quantile_bins
 
 ROWS = (100, 300, 1000, 3000, 10_000)
-RUNS = 200
+BAR = 0.05
 # What is true -> base of the log odds, shift and slope of the true log odds on them.
 MODELS = {
     "calibrated": (-0.5, 0.0, 1.0),
@@ -72,7 +72,7 @@ def _sweep(label: np.ndarray, probability: np.ndarray) -> float:
     return found
 
 
-def simulate(name: str, rows: int) -> dict[str, object]:
+def simulate(name: str, rows: int, runs: int) -> dict[str, object]:
     """Return the bias of each estimator, and the share of models within the band."""
     base, shift, slope = MODELS[name]
     generator = np.random.default_rng([rows, list(MODELS).index(name)])
@@ -80,7 +80,7 @@ def simulate(name: str, rows: int) -> dict[str, object]:
     distance, _, n = gaps(expit(shift + slope * everyone), expit(everyone))
     true, true_square = n @ np.abs(distance) / n.sum(), np.sqrt(n @ distance**2 / n.sum())
     found = []
-    for run in range(RUNS):
+    for run in range(runs):
         log_odds = base + 1.3 * generator.normal(size=rows)
         label = (generator.random(rows) < expit(shift + slope * log_odds)).astype(float)
         ours = calibration_errors(label, expit(log_odds), np.arange(rows), 200, run, errors=["ece"])
@@ -98,12 +98,17 @@ def simulate(name: str, rows: int) -> dict[str, object]:
 
 def main() -> None:
     """Simulate all models at all sizes."""
-    table = pd.DataFrame([simulate(name, rows) for name in MODELS for rows in ROWS]).round(4)
-    table.to_csv(Path(__file__).with_suffix(".csv"), index=False)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--table", type=Path, help="CSV to write")
+    options = parser.parse_args()
+    cells = [(name, rows) for name in MODELS for rows in ROWS]
+    table = pd.DataFrame([simulate(*cell, options.runs) for cell in cells]).round(4)
     print(table.to_string(index=False))
-    calibrated = table["true"] == 0
-    worst = (table.loc[calibrated, "inside"] - 0.95).abs().max()
-    sys.exit(0 if verdict("calibrated models outside their band", worst, 0.05, "of 1") else 1)
+    if options.table:
+        table.to_csv(options.table, index=False)
+    calibrated = table.loc[table["true"] == 0, "inside"]
+    sys.exit(bool((calibrated - 0.95).abs().max() > BAR))
 
 
 if __name__ == "__main__":
