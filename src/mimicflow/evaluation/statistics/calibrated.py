@@ -70,8 +70,8 @@ def calibration_errors(
     -----
     The noise is taken off the square, where it adds up, as Bröcker 2012
     (doi:10.1007/s00382-011-1191-1) and Kumar, Liang and Ma 2019 (arXiv:1909.10155) do; theirs is
-    the binomial variance, which knows nothing of patients. ``benchmarks/_simulations/calibration_error.py``
-    compares it with others. The band is the consistency band of Bröcker and Smith 2007
+    the binomial variance, which knows nothing of patients. Others are compared with it in
+    ``benchmarks/_simulations``. The band is the consistency band of Bröcker and Smith 2007
     (doi:10.1175/WAF993.1).
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
