@@ -54,7 +54,7 @@ rule train_model:
         stores=at(shards("ecg/store/{shard}.npy")),
         indices=at(shards("ecg/store/{shard}.parquet")),
         pretrained=at("pretrained_model.pth"),
-        code=sources("admission.training", "admission.inputs"),
+        code=sources("admission.training", "admission.inputs", "evaluation.study"),
     output:
         weights="results/{scenario}{model}.pth",
         predictions="results/{scenario}admission/{model}/predictions.parquet",

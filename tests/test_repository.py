@@ -27,6 +27,7 @@ USED_FROM_OUTSIDE = {
     "n_jobs": "scikit-learn and LightGBM read it",
     "__class__": "isinstance reads it",
     "known_by": "read by name, with the other fields",
+    "kind_of": "for whoever shares results, as docs/privacy.md says",
     "score_ecg": "for programs, as docs/arrest.md says",
 }
 

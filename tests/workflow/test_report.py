@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from unexplained_figures import unexplained
 
 from mimicflow.admission import protocols
+from mimicflow.running.privacy import kind_of
 
 TINY = ("--configfile", "presets/tiny.yaml")
 TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "table_one", "manifest")
@@ -223,6 +224,14 @@ def test_every_rule_finds_what_it_reads_among_what_it_declares(run, jobs, tmp_pa
     rules = set(re.findall(r"^ *(?:rule|use rule \w+ as) (\w+)", chapters, re.MULTILINE))
     assert {job.rule for job in jobs} == rules - of_real_data
     assert faults_of(jobs, run.folder, tmp_path) == {}
+
+
+def test_every_file_of_a_run_has_a_kind(results, jobs):
+    files = [path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()]
+    made = [Path(name).relative_to("results").as_posix() for job in jobs for name in job.outputs]
+    assert len(files) > 3000 and len(made) > 1000
+    assert [path for path in [*files, *made] if kind_of(path) is None] == []
+    assert {kind_of(path) for path in made} == {"patients", "aggregate", "technical"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ TABLES = ("spine", "cohort_ecgs", "final_ecgs", "gsn_etc", "vitals")
 
 with rule_log(snakemake.log[0]):
     source, made, chosen = snakemake.input, snakemake.output, snakemake.params
+    asked = snakemake.resources
     train_model(
         snakemake.wildcards.model,
         model=chosen.model,
@@ -22,11 +23,6 @@ with rule_log(snakemake.log[0]):
         outputs=OutputFiles(**dict(made.items())),
         seed=chosen.seed,
         smallest=Study(**chosen.study).smallest_cell,
-        memory_mb=snakemake.resources.mem_mb,
-        machine=Machine(
-            threads=snakemake.threads,
-            computing=snakemake.params.computing,
-            devices=snakemake.resources.gpu,
-            save_minutes=snakemake.resources.save_minutes,
-        ),
+        memory_mb=asked.mem_mb,
+        machine=Machine(snakemake.threads, chosen.computing, asked.gpu, asked.save_minutes),
     )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mimicflow.errors import ConfigError
+from mimicflow.reference import reference
 from mimicflow.running.origin import marks
 
 OWNER_ONLY = 0o077
@@ -65,3 +70,37 @@ def keep_private(folder: str | Path) -> None:
             file=folder,
             remedy="work in a copy of your own, or set private_results to never",
         ) from error
+
+
+def kind_of(path: str) -> str | None:
+    """Return what a result is: ``patients``, ``aggregate`` or ``technical``; None if unlisted.
+
+    Of ``reference/result_files.csv`` the first line that fits decides. Rows of patients, and what
+    is fitted on them, are never meant for readers; aggregates are, and hold no small cell of real
+    patients; what is technical names nobody, but counts rows as they are.
+
+    Parameters
+    ----------
+    path : str
+        Below ``results/``; a folder stands for all files in it.
+    """
+    for pattern, kind in _kinds():
+        if pattern.fullmatch(path) or pattern.fullmatch(f"{path}/any"):
+            return kind
+    return None
+
+
+@cache
+def _kinds() -> list[tuple[re.Pattern[str], str]]:
+    listed = pd.read_csv(reference("result_files.csv"))
+    return [
+        (re.compile(_expression(pattern)), kind)
+        for pattern, kind in zip(listed["pattern"], listed["kind"], strict=True)
+    ]
+
+
+def _expression(pattern: str) -> str:
+    """Return a pattern of paths (``*``, ``**``, ``{a,b}``) as a regular expression."""
+    texts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "{": "(?:", "}": ")", ",": "|"}
+    parts = re.split(r"(\*\*/|\*\*|\*|[{},])", pattern)
+    return "".join(texts.get(part, re.escape(part)) for part in parts)

@@ -1,13 +1,16 @@
-"""Who may read the results."""
+"""Who may read the results, and for whom each of them is."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from mimicflow.errors import ConfigError
-from mimicflow.running.privacy import is_private, keep_private
+from mimicflow.reference import reference
+from mimicflow.running.privacy import is_private, keep_private, kind_of
 
 FOLDERS = ("hosp", "icu", "ed", "ecg")
 
@@ -107,3 +110,54 @@ def test_a_closed_folder_stays_untouched(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir(mode=0o700)
     monkeypatch.setattr(Path, "chmod", None)
     keep_private(tmp_path / "closed")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("cohort/spine.parquet", "patients"),
+        ("tables/ed/triage/rejects.parquet", "patients"),
+        ("all_performance/all_stays_val_predictions.csv", "patients"),
+        ("scenarios/nested_0/cohort/attrition.csv", "patients"),
+        ("arrest/hrv/model.txt", "patients"),
+        ("admission/explanations/ecg_true_positive.png", "patients"),
+        ("admission/explanations/importance_shap.png", "aggregate"),
+        ("cohort/attrition.csv", "aggregate"),
+        ("mortality/audited/lstm/confusion.csv", "aggregate"),
+        ("arrest/registry/stays.csv", "patients"),
+        ("arrest/monitors.csv", "aggregate"),
+        ("rf_all_performance/all_stays_cv_summary.csv", "aggregate"),
+        ("logs/build_cohort.log", "technical"),
+        ("mortality/manifest.json", "technical"),
+        ("ecg/store", "patients"),  # a folder
+        ("cohort/notes.txt", None),
+    ],
+)
+def test_every_result_is_for_somebody(path, kind):
+    assert kind_of(path) == kind
+
+
+NAMES = {"system": "admission", "subset": "all", "document": "model_card"}
+NAMES |= {"scenario": "", "family": "", "network": "", "read": "", "ECG_TIMES": "ecg/record_list"}
+"""A name for each wildcard that stands for few; others are anything."""
+
+
+def test_whatever_the_rules_name_has_a_kind(repository):
+    """A whole run is looked at in tests/workflow."""
+    chapters = "".join(file.read_text() for file in sorted(repository.glob("rules/*.smk")))
+    named = set(re.findall(r'"results/((?:[^"{}]|\{+[\w.]+\}+)+\.\w+)"', chapters))
+    paths = {re.sub(r"\{+([\w.]+)\}+", lambda of: NAMES.get(of[1], of[1]), name) for name in named}
+    assert len(paths) > 150
+    assert [path for path in sorted(paths) if kind_of(path) is None] == []
+
+
+def test_the_documents_list_the_same_kinds_of_files(repository):
+    page = (repository / "docs/privacy.md").read_text()
+    listed = pd.read_csv(reference("result_files.csv"))
+    rows = {kind: [] for kind in listed["kind"]}
+    for kind, part in listed.groupby("kind"):
+        rows[kind] = [f"| `{line.pattern}` | {line.what} |" for line in part.itertuples()]
+    for (kind, lines), chapter in zip(rows.items(), page.split("\n## ")[1:4], strict=True):
+        assert chapter.lower().startswith(kind)
+        assert [line for line in chapter.splitlines() if line in lines] == lines
+    assert all(f"**{kind}**" in (repository / "results/README.md").read_text() for kind in rows)
