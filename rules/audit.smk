@@ -299,6 +299,74 @@ rule audit_attack:
         "../workflow/scripts/audit_attack.py"
 
 
+# By system: what may be on both sides of its split.
+TWINS = {
+    "admission": {
+        "spine": "results/cohort/spine.parquet",
+        "ecgs": {
+            "stores": shards("results/ecg/store/{shard}.npy"),
+            "indices": shards("results/ecg/store/{shard}.parquet"),
+            "records": ["results/ecg/records.parquet"],
+        },
+        "patients": {
+            table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
+            for table in ("hosp/patients", "hosp/admissions", "hosp/diagnoses_icd", "ed/edstays")
+        },
+    },
+    "mortality": {
+        "spine": "results/mortality/spine.parquet",
+        "patients": {
+            table: shards(f"results/tables/hosp/{table}/{{shard}}.parquet")
+            for table in ("patients", "admissions", "diagnoses_icd")
+        },
+        "visits": {
+            name: [
+                f"results/mortality/{name}/spine.parquet",
+                *shards(f"results/mortality/{name}/visits/{{shard}}.parquet"),
+            ]
+            for name in JUDGED_PROTOCOLS
+        },
+    },
+    "arrest": {
+        "spine": "results/arrest/spine.parquet",
+        "epochs": {
+            "plan": "results/arrest/epochs.parquet",
+            "measured": recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        },
+    },
+}
+
+
+rule audit_duplicates:
+    """The same ECG, patient, history or five minutes on both sides of a split."""
+    input:
+        files=lambda wildcards: files_in(TWINS[wildcards.system]),
+        code=sources("audit.duplicates", "audit.files"),
+    output:
+        report(
+            "results/{system}/audit/duplicates.csv",
+            caption="../workflow/report/audit/duplicates.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: duplicates"},
+        ),
+    log:
+        "results/logs/audit_duplicates/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_duplicates/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="4h",
+    params:
+        files=lambda wildcards: TWINS[wildcards.system],
+        same_ecg=lookup("audit/same_ecg", within=config),
+        study=study(draws=False),
+    script:
+        "../workflow/scripts/audit_duplicates.py"
+
+
 rule build_audit:
     """All checks of all systems on one page that opens offline."""
     input:
