@@ -178,6 +178,8 @@ UNITS = {
     "Probability": ".*",  # 0 to 1
     "Number of|Numbers of": ".*",  # a count, or which one
     "Number from 0 to 1": "good_index",
+    "AUROC": ".*_auroc",
+    "Correlation": "same_ecg",
     "Step sizes? of|Factor of": "learning_rate|.*_decay|head|adapter|layer.|stem",
     "Seed of": "seed",
 }
