@@ -40,6 +40,12 @@ rule build_cohort:
             category="Cohort",
             labels={"table": "attrition"},
         ),
+        competing=report(
+            "results/{scenario}cohort/competing_events.csv",
+            caption="../workflow/report/competing_events.rst",
+            category="Cohort",
+            labels={"table": "competing events"},
+        ),
     log:
         "results/{scenario}logs/build_cohort.log",
     benchmark:

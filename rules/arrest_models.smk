@@ -227,3 +227,63 @@ rule score_without_doubtful:
         study=study("arrest"),
     script:
         "../workflow/scripts/score_without_doubtful.py"
+
+
+rule count_competing_stays:
+    """How many stays die without a listed arrest or have their treatment limited, of all planned ones."""
+    input:
+        spine="results/arrest/spine.parquet",
+        plan="results/arrest/epochs.parquet",
+        code=sources("arrest.ward.competing"),
+    output:
+        report(
+            "results/arrest/competing_events.csv",
+            caption="../workflow/report/competing_events.rst",
+            category="arrest",
+            labels={"table": "competing events"},
+        ),
+    log:
+        "results/logs/count_competing_stays.log",
+    benchmark:
+        "results/benchmarks/count_competing_stays.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        epochs=lookup("arrest/epochs", within=config),
+        study=study("arrest", draws=False),
+    script:
+        "../workflow/scripts/count_competing_stays.py"
+
+
+rule score_gaps:
+    """The scores of every model when the last hours before the arrest are left out; nothing is fitted anew."""
+    input:
+        predictions=collect(
+            "results/arrest/{arrest_model}/predictions.parquet", arrest_model=ARREST_MODELS
+        ),
+        code=sources("arrest.ward.gap"),
+    output:
+        report(
+            "results/arrest/gaps.csv",
+            caption="../workflow/report/arrest/ward/gaps.rst",
+            category="arrest",
+            labels={"table": "gap before the arrest"},
+        ),
+    log:
+        "results/logs/score_gaps.log",
+    benchmark:
+        "results/benchmarks/score_gaps.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="1h",
+    params:
+        models=ARREST_MODELS,
+        options=lookup("arrest/evaluation", within=config),
+        study=study("arrest"),
+    script:
+        "../workflow/scripts/score_gaps.py"

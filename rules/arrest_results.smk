@@ -12,6 +12,7 @@ ARREST_FILES = [
         for file in (
             *("comparison.csv", "monitors.csv", "table_one.csv", "epochs.csv"),
             *("doubtful_controls.csv", "sensitivity.csv", "matched_alarms.csv"),
+            *("competing_events.csv", "gaps.csv"),
             *("hrv_over_time.png", "hrv_by_epoch.png"),
         )
     ),

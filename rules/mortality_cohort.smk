@@ -67,6 +67,33 @@ rule build_icu_cohort:
         "../workflow/scripts/build_icu_cohort.py"
 
 
+rule count_competing_icu_stays:
+    """How many first ICU stays end in a death in hospital or in hospice, and what the label makes of it."""
+    input:
+        stays="results/mortality/stays.parquet",
+        code=sources("mortality.cohort"),
+    output:
+        report(
+            "results/mortality/competing_events.csv",
+            caption="../workflow/report/competing_events.rst",
+            category="mortality",
+            labels={"table": "competing events"},
+        ),
+    log:
+        "results/logs/count_competing_icu_stays.log",
+    benchmark:
+        "results/benchmarks/count_competing_icu_stays.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        study=study("mortality", draws=False),
+    script:
+        "../workflow/scripts/count_competing_icu_stays.py"
+
+
 # Drawn once for all models and protocols; who died in that admission is a patient of some only, and is
 # drawn apart, so that the others are in the same parts under all.
 use rule split_patients as split_icu_patients with:

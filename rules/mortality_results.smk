@@ -15,6 +15,7 @@ LEAK_RUNS = [
 # All that the mortality system makes.
 MORTALITY_FILES = [
     *("results/mortality/comparison.csv", "results/mortality/leak.csv"),
+    "results/mortality/competing_events.csv",
     *(
         f"results/mortality/{protocol}/{file}"
         for protocol in MORTALITY_PROTOCOLS

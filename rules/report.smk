@@ -33,6 +33,7 @@ EVALUATION = [
     "results/admission/table_one.csv",
     "results/cohort/flow.svg",
     "results/cohort/attrition.csv",
+    "results/cohort/competing_events.csv",
     "results/ecg/excluded.csv",
     "results/manifest.json",
     # The ECG of a real patient goes into no report.
@@ -41,7 +42,10 @@ EVALUATION = [
         if origin.marks(DATA, SECTIONS["admission"])
         else []
     ),
-    *collect("results/mortality/{table}", table=["comparison.csv", "leak.csv", "manifest.json"]),
+    *collect(
+        "results/mortality/{table}",
+        table=["comparison.csv", "leak.csv", "competing_events.csv", "manifest.json"],
+    ),
     "results/benchmarks/mortality/times.csv",
     *collect(
         "results/mortality/{protocol}/{table}.csv",
@@ -67,6 +71,7 @@ EVALUATION = [
         table=[
             *("attrition", "exclusions", "table_one", "epochs", "comparison"),
             *("matched_alarms", "hrv_over_time", "doubtful_controls", "sensitivity"),
+            *("competing_events", "gaps"),
         ],
     ),
     *collect("results/arrest/single/{table}.csv", table=PROTOCOL_TABLES),

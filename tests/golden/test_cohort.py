@@ -242,3 +242,21 @@ def test_times_of_ecg_carts_that_are_behind_are_moved_before_anything_looks_at_t
     assert stays.set_index("stay_id")["prediction_time"].to_dict() == {
         30: pd.Timestamp("2150-01-01 12:00")
     }
+
+
+def test_stays_that_end_otherwise_are_counted_with_what_the_label_makes_of_them(tmp_path):
+    edstays = STAYS.assign(disposition=["ADMITTED", "HOME", "EXPIRED", "ELOPED"])
+    admissions = ADMISSIONS.assign(discharge_location="HOSPICE")
+
+    build(edstays=edstays, admissions=admissions, competing=tmp_path / "competing.csv")
+
+    found = pd.read_csv(tmp_path / "competing.csv").set_index("event")
+    counted = {"all": 4, "home": 1, "admitted": 1, "expired": 1, "eloped": 1, "hospice": 1}
+    assert found.loc[found["n"] > 0, "n"].to_dict() == counted
+    assert found.loc[found["events"] > 0, "events"].to_dict() == {
+        "all": 1,
+        "admitted": 1,
+        "hospice": 1,  # a bed was needed, whatever came later
+    }
+    assert found.loc["expired", ["label", "share"]].tolist() == ["left out", 0.25]
+    assert found.loc["died_in_hospital", "n"] == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from html_pages import Element, read_page
 from made_protocol_results import Cast, write_csv, write_protocol
+from made_ward_results import write_ward_files
 
 from mimicflow.evaluation.study import Study
 from mimicflow.report import SharedFiles, build_report, sort_files
@@ -65,6 +66,7 @@ def write_arrest_files(results: Path, real: bool) -> None:
     write_csv(_matched_alarms(), root / "matched_alarms.csv")
     _write_over_time(root / "hrv_over_time.csv", real)
     _write_doubtful(root, real)
+    write_ward_files(root, {model: words[0] for model, words in ARREST.models.items()}, real)
 
 
 def build_arrest(folder: Path, results: Path, *names: str, synthetic: bool = True) -> Element:

@@ -19,7 +19,11 @@ from mimicflow.concepts.catalogue import CONCEPTS
 from mimicflow.concepts.extract import extract_concept
 from mimicflow.concepts.groups import describe_groups
 from mimicflow.evaluation.study import Study
-from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
+from mimicflow.mortality.cohort import (
+    build_icu_cohort,
+    count_competing_icu_stays,
+    label_deaths,
+)
 from mimicflow.raw.tables import TABLES
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
@@ -201,11 +205,13 @@ def cohort(
     seed: int = 0,
     readable: list[int] | None = None,
     study: Study = MADE_UP,
+    competing: Path | None = None,
     **tables: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Build the cohort of hand-made tables: stays, ECGs, attrition (indexed by step).
 
-    Without ``record_list`` every measured ECG has a record; without ``readable`` all can be read.
+    ``competing`` is the CSV of competing events, where it is asked for. Without ``record_list``
+    every measured ECG has a record; without ``readable`` all can be read.
     """
     measured = typed("machine_measurements", tables["machine_measurements"])
     if "record_list" not in tables:
@@ -222,12 +228,22 @@ def cohort(
         records = write(studies.astype("int64").to_frame("study_id"), folder, "records")
         outputs = {each: folder / f"{each}.out" for each in ("stays", "ecgs", "attrition")}
         run = {**CONFIG["cohort"], **(options or {})}
-        build_cohort(paths, records, run, seed, study=study, **outputs)
+        competing = competing or folder / "competing.csv"
+        build_cohort(paths, records, run, seed, competing=competing, study=study, **outputs)
         return (
             pd.read_parquet(outputs["stays"]),
             pd.read_parquet(outputs["ecgs"]),
             pd.read_csv(outputs["attrition"]).set_index("step"),
         )
+
+
+def competing_icu_stays(folder: Path, **tables: pd.DataFrame) -> pd.DataFrame:
+    """Count the competing events of mortality in hand-made tables, indexed by event."""
+    paths = {each: write(typed(each, rows), folder, each) for each, rows in tables.items()}
+    sizes = {key: MORTALITY[key] for key in ("min_age", "horizon")}
+    build_icu_cohort(paths, sizes, folder / "first.parquet", folder / "steps.parquet")
+    count_competing_icu_stays(folder / "first.parquet", folder / "competing.csv", MADE_UP)
+    return pd.read_csv(folder / "competing.csv").set_index("event")
 
 
 def icu_cohort(

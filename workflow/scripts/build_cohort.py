@@ -20,6 +20,7 @@ with rule_log(snakemake.log[0]):
         stays=snakemake.output.stays,
         ecgs=snakemake.output.ecgs,
         attrition=snakemake.output.attrition,
+        competing=snakemake.output.competing,
         study=Study(**snakemake.params.study),
         manifest=snakemake.input.manifest,
         memory_mb=snakemake.resources.mem_mb,

@@ -12,6 +12,7 @@ import pandas as pd
 from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError, ConfigError
+from mimicflow.evaluation.competing import count_competing_events
 from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
@@ -21,6 +22,16 @@ STAY_COLUMNS = (
     "stay_id, subject_id, hadm_id, intime, outtime, prediction_time, label, disposition, n_ecg, "
     "n_ecg_used, study_id, gender, race, arrival_transport, acuity, chiefcomplaint, age"
 )
+
+_DISPOSITIONS = {
+    "HOME": "home",
+    "ADMITTED": "admitted",
+    "TRANSFER": "transfer",
+    "EXPIRED": "expired",
+    "LEFT WITHOUT BEING SEEN": "left_unseen",
+    "LEFT AGAINST MEDICAL ADVICE": "left_against_advice",
+    "ELOPED": "eloped",
+}
 
 
 def build_cohort(
@@ -32,6 +43,7 @@ def build_cohort(
     stays: str | Path,
     ecgs: str | Path,
     attrition: str | Path,
+    competing: str | Path,
     study: Study,
     manifest: str | Path | None = None,
     memory_mb: int = 1000,
@@ -56,6 +68,9 @@ def build_cohort(
         CSV to write: step, description, rows, stays, patients, suppressed. The counts of a step
         are hidden where they, or a difference to those of others, are of a few patients; first of
         all the cohort is shown.
+    competing : path-like
+        CSV to write: how stays end that could be predicted, and what the label makes of it, see
+        `mimicflow.evaluation.competing.count_competing_events`.
     study : Study
         Who may be shown.
     manifest : path-like, optional
@@ -82,6 +97,7 @@ def build_cohort(
         counts, hidden = _attrition(connection, study)
         stay_rows = connection.sql(f"SELECT {STAY_COLUMNS} FROM cohort ORDER BY stay_id").df()
         ecg_rows = connection.sql("FROM cohort_ecgs ORDER BY stay_id, position").df()
+        ends = connection.sql("FROM predicted_stays ORDER BY stay_id").df()
     if stay_rows.empty:
         raise CohortError(
             f"no stay is left in the cohort; the steps lost them so:\n{counts.to_string()}",
@@ -92,6 +108,17 @@ def build_cohort(
     write_parquet(ecg_rows, ecgs)
     table = hide_rows(counts, hidden, ["rows", "stays", "patients"])
     write_csv(with_unknown_codes(table, manifest), attrition)
+    _count_ends(ends, options["positive_class"], competing, study)
+
+
+def _count_ends(ends: pd.DataFrame, positive: str, output: str | Path, study: Study) -> None:
+    """Write how stays end, and how many admissions end in hospice or death."""
+    kinds = ends["disposition"].map(_DISPOSITIONS).fillna("other")
+    found = {kind: kinds == kind for kind in (*_DISPOSITIONS.values(), "other")}
+    admitted = ends["disposition"] == "ADMITTED"
+    found |= {event: admitted & ends[event] for event in ("hospice", "died_in_hospital")}
+    label = (ends["disposition"] == positive).where(ends["disposition"].isin(["HOME", "ADMITTED"]))
+    count_competing_events(ends.assign(label=label), found, output, study, system="admission")
 
 
 def _attrition(

@@ -12,6 +12,7 @@ import pandas as pd
 from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
 from mimicflow.errors import CohortError
+from mimicflow.evaluation.competing import count_competing_events
 from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
@@ -30,6 +31,8 @@ _DIED_AT = "died_at"
 """When a patient died in the index admission; its end where no time is given."""
 _DIED_LATER = "died_later"
 """The day of a death in a later admission, by any sign: for who has no ``dod``."""
+_HOSPICE = "hospice"
+"""Whether the patient left that admission for hospice: counted, and no reason to exclude."""
 _CLOCKS_DIFFER = pd.Timedelta(hours=6)
 """By how much those of ward and ICU may: ``icu_overhang`` of ``first_icu_stay.sql``."""
 _CLOCKS = {"hospital_discharge": "dischtime", "icu_out": "outtime"}
@@ -55,7 +58,8 @@ def build_icu_cohort(
         dischtime, intime, outtime, dod, age (years), gender, race, insurance, icu_los (days),
         n_prior_icu (ICU stays that began earlier), label (died 1 to ``horizon`` days after the end
         of the ICU stay), `SIGNS`, by which a protocol may exclude a patient, died_at (the time of
-        a death in that admission) and died_later (the day of one in a later admission).
+        a death in that admission), died_later (the day of one in a later admission) and hospice
+        (whether that admission ended there).
     steps : path-like
         Parquet to write, by step of ``reference/icu_attrition.csv``: step, and the ids of whatever
         it leaves (hadm_id, stay_id, subject_id; before ICU stays are looked for, all those of an
@@ -100,6 +104,27 @@ def _sizes(left: pd.DataFrame) -> pd.DataFrame:
     found = left.groupby("step")[list(_IDS)].nunique().set_axis(list(COUNTS), axis="columns")
     steps = pd.read_csv(reference("icu_attrition.csv"))["step"]
     return found.reindex(steps, fill_value=0)
+
+
+def count_competing_icu_stays(stays: str | Path, output: str | Path, study: Study) -> None:
+    """Write how many first ICU stays end in a death in hospital or in hospice.
+
+    Parameters
+    ----------
+    stays : path-like
+        Parquet of `build_icu_cohort`, with the label that counts from the end of the ICU stay.
+    output : path-like
+        CSV, see `mimicflow.evaluation.competing.count_competing_events`.
+    study : Study
+        Who may be shown.
+    """
+    rows = pd.read_parquet(stays)
+    found = {
+        "died_in_icu": rows[_DIED_AT] <= rows["outtime"],
+        "died_in_hospital": rows[_DIED_AT] > rows["outtime"],
+        "hospice": rows[_HOSPICE],
+    }
+    count_competing_events(rows, found, output, study, system="mortality")
 
 
 def label_deaths(
@@ -162,7 +187,7 @@ def label_deaths(
     kept = alive & ~(days <= 0) if dated else alive
     label = days[kept].between(1, options["horizon"]).astype("int8")
     labelled = predicted[kept].assign(label=label)
-    cohort = labelled.drop(columns=[*SIGNS, _DIED_AT, _DIED_LATER])
+    cohort = labelled.drop(columns=[*SIGNS, _DIED_AT, _DIED_LATER, _HOSPICE])
     lost |= _lost(predicted, days) if dated else {}
     steps_of = {**counted, **_cohort(cohort, options), **lost, **_outcomes(labelled, options)}
     table, hidden = _attrition(pd.read_parquet(steps), steps_of, study)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 MINUS, DASH = "−", "–"
+NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True)

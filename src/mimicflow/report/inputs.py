@@ -77,6 +77,7 @@ class SystemFiles:
     protocols: dict[str, ProtocolFiles] = field(default_factory=dict)
     flow: Path | None = None
     attrition: Path | None = None
+    competing_events: Path | None = None
     table_one: Path | None = None
     price_of_defects: Path | None = None
     importance: Path | None = None
@@ -91,6 +92,7 @@ class SystemFiles:
     hrv_over_time: Path | None = field(default=None, metadata=_ARREST)
     doubtful_controls: Path | None = field(default=None, metadata=_ARREST)
     sensitivity: Path | None = field(default=None, metadata=_ARREST)
+    gaps: Path | None = field(default=None, metadata=_ARREST)
     matched_alarms: Path | None = field(default=None, metadata=_ARREST)
     models: dict[str, OnlyModelFiles] = field(default_factory=dict)
     ecgs: tuple[Path, ...] = ()
@@ -119,6 +121,7 @@ def sort_files(
         and its own, ``{system}/table_one.csv``, ``{system}/explanations/*``,
         ``{system}/audit/{check}.csv``, ``{system}/manifest.json``,
         ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``, ``cohort/attrition.csv``,
+        ``cohort/competing_events.csv``,
         ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
     root : path-like
         The folder of all results.
@@ -146,7 +149,7 @@ def sort_files(
                 shared = replace(shared, excluded=path)
             case ("benchmarks", system, "times.csv") if system in texts_of("systems").index:
                 systems[system] = replace(systems.get(system, SystemFiles()), times=path)
-            case (cohort, "flow.svg" | "attrition.csv"):
+            case (cohort, "flow.svg" | "attrition.csv" | "competing_events.csv"):
                 system = _system_of_cohort(cohort, path)
                 known = systems.get(system, SystemFiles())
                 systems[system] = replace(known, **_item(path))

@@ -148,6 +148,7 @@ def _system_sections(system: System) -> Iterator[Section]:
     files = system.files
     yield cohort.flow(system)
     yield cohort.table_one(system)
+    yield cohort.competing(system)
     yield visits.visits(system)
     if files.epochs is not None:
         yield epochs.epochs(system, files.epochs)
@@ -164,6 +165,7 @@ def _system_sections(system: System) -> Iterator[Section]:
     yield curves.decision(system)
     yield performance.comparisons(system)
     yield ward.doubtful(system)
+    yield ward.gaps(system)
     yield performance.folds(system)
     yield training.confusion(system)
     yield performance.subgroups(system)

@@ -16,8 +16,9 @@ from mimicflow.arrest.results import (
     over_time,
 )
 from mimicflow.arrest.results.calibration import COLUMNS as BINS
-from mimicflow.arrest.ward import doubtful, populations
+from mimicflow.arrest.ward import doubtful, gap, populations
 from mimicflow.errors import InputError
+from mimicflow.evaluation import competing
 
 THIN = "\u202f"
 
@@ -35,6 +36,8 @@ THIN = "\u202f"
         ("hrv/populations.csv", populations.COLUMNS),
         ("doubtful_controls.csv", doubtful.COUNTS),
         ("sensitivity.csv", doubtful.COLUMNS),
+        ("competing_events.csv", competing.COLUMNS),
+        ("gaps.csv", gap.COLUMNS),
     ],
 )
 def test_the_made_files_have_the_columns_that_are_written(
@@ -47,6 +50,7 @@ def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
     assert [heading.text for heading in arrest.all("h3")] == [
         "Flow of patients",
         "Cohort by outcome",
+        "Competing events",
         "Epochs kept and dropped",
         "Comparison of the models",
         "Decisions at a threshold",
@@ -58,6 +62,7 @@ def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
         "Clinical use at a threshold",
         "Pairwise comparisons",
         "Controls that may have had an arrest",
+        "A gap before the arrest",
         "Subgroups",
         "Selected features",
         "What drives the predictions",
@@ -326,7 +331,28 @@ def test_what_a_hospital_does_not_record_reads_not_known(arrest: Element, real_a
     assert rows[2][1:] == ["not known"] * 5 and rows[1][1].startswith("0.763")
 
 
+def test_competing_events_say_what_the_label_makes_of_them(arrest: Element, real_arrest: Element):
+    [table] = tables(arrest, "Competing events.")
+    assert rows_of(table) == [
+        ["Stays with a planned epoch", "", "405", "85", "100.0 %"],
+        ["Died without an arrest", "label 0", "31", "0", "7.7 %"],
+        ["Treatment limited", "label 0", "not known", "", ""],
+    ]
+    [table] = tables(real_arrest, "Competing events.")
+    assert rows_of(table)[1][2:] == ["hidden", "", ""]
+
+
+def test_scores_with_a_gap_stand_beside_those_without(arrest: Element):
+    [table] = tables(arrest, "Scores with a gap before the arrest, for arrests within 24 h.")
+    rows = of_model(table, "Heart-rate variability")
+    assert rows[0][:3] == ["Nothing", "541", "0.801 (0.781–0.821)"]
+    assert rows[1][:3] == ["1 h", "511", "0.789 (0.769–0.809)"]
+    assert (rows[0][-1], rows[1][-1]) == ("–", "−0.012 (−0.018 to −0.006)")
+
+
 SECTIONS = {
+    "competing_events.csv": "Competing events",
+    "gaps.csv": "A gap before the arrest",
     "attrition.csv": "Flow of patients",
     "exclusions.csv": "Flow of patients",
     "table_one.csv": "Cohort by outcome",

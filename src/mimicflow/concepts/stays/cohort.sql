@@ -146,6 +146,20 @@ SELECT
 FROM ecg_sequence
 JOIN cohort USING (stay_id);
 
+-- However they end: what the choice of HOME and ADMITTED leaves out, and what comes after an admission.
+CREATE TEMP TABLE predicted_stays AS
+SELECT
+    ecg_sequence.stay_id, ecg_sequence.subject_id, ecg_sequence.disposition,
+    admissions.hadm_id IS NOT NULL AND (
+        admissions.deathtime IS NOT NULL
+        OR coalesce(admissions.hospital_expire_flag = 1, FALSE)
+        OR coalesce(key_text(admissions.discharge_location) = 'DIED', FALSE)
+    )                                                                       AS died_in_hospital,
+    coalesce(contains(key_text(admissions.discharge_location), 'HOSPICE'), FALSE) AS hospice
+FROM ecg_sequence
+LEFT JOIN admissions ON ecg_sequence.hadm_id = admissions.hadm_id
+WHERE position = n_ecg_used;
+
 -- Counted beside the steps ----------------------------------------------------------------------
 
 CREATE TEMP VIEW of_which_positive AS FROM cohort WHERE label = 1;

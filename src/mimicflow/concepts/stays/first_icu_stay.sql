@@ -68,6 +68,7 @@ SELECT
     died_location,
     coalesce(dod <= CAST(dischtime AS DATE), FALSE)             AS dod_by_discharge,
     any_icu_deathtime,
+    coalesce(contains(key_text(discharge_location), 'HOSPICE'), FALSE) AS hospice,
     CASE
         WHEN died_in_admission OR expire_flag OR died_location THEN coalesce(deathtime, dischtime)
     END                                                         AS died_at,

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN
-from mimicflow.report.blocks import Block, Cell, Picture, Section, Table, table
+from mimicflow.report.blocks import (
+    NOT_KNOWN,
+    Block,
+    Cell,
+    Picture,
+    Section,
+    Table,
+    count,
+    number,
+    table,
+)
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.epochs import exclusions
 from mimicflow.report.chapters.masking import Shown
@@ -63,6 +74,35 @@ def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[l
                 texts[-1] = HIDDEN
         rows.append([str(row["description"]), *texts])
     return columns + [(label("column", "dropped"), True)] * (not apart), rows
+
+
+def competing(system: System) -> Section:
+    """Return what happens instead of the outcome, and what the label makes of it."""
+    blocks = []
+    if system.files.competing_events is not None:
+        frame = read_table(system.files.competing_events, "description", "known", "n", "events")
+        columns = [("Event", False), ("Label", False), (system.words["unit"].capitalize(), True)]
+        columns += [(label("column", "events"), True), ("Share", True)]
+        rows = [
+            [str(row["description"]), _words(row["label"]), *_competing(system, row)]
+            for row in frame.to_dict("records")
+        ]
+        blocks.append(table("Competing events.", columns, rows))
+    return section("competing", blocks, system=system.name)
+
+
+def _words(text: object) -> str:
+    return "" if pd.isna(text) else str(text)
+
+
+def _competing(system: System, row: dict[str, Any]) -> list[str]:
+    """Return n, events and share of one event, as far as they are known and may be shown."""
+    if row["known"] == "no":
+        return [NOT_KNOWN, "", ""]
+    if pd.isna(row["n"]):
+        return [HIDDEN, "", ""]
+    events = HIDDEN if pd.isna(row["events"]) else count(row["events"], system.smallest)
+    return [count(row["n"], system.smallest), events, f"{number(100 * row['share'], 1)} %"]
 
 
 def table_one(system: System) -> Section:

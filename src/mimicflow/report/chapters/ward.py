@@ -9,6 +9,7 @@ import pandas as pd
 from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report.blocks import (
     DASH,
+    NOT_KNOWN,
     Block,
     Section,
     Table,
@@ -22,12 +23,13 @@ from mimicflow.report.chapters.horizons import within
 from mimicflow.report.chapters.models import System
 from mimicflow.report.inputs import label, read_table
 
-NOT_KNOWN = "not known"
 _POPULATION = [
     *("prevalence", "mean_probability", "mean_probability_moved", "calibration_intercept"),
     *("calibration_intercept_moved", "calibration_slope", "precision"),
 ]
 _SENSITIVITY = ["auroc", "auprc", "sensitivity", "specificity", "precision"]
+_OF_GAP = ["auroc", "auprc", "sensitivity", "specificity"]
+_DIFFERENCE = ["difference", "difference_lower", "difference_upper"]
 _VALUE = ["score", "value", "lower", "upper"]
 
 
@@ -60,6 +62,36 @@ def doubtful(system: System) -> Section:
         needed = ["model", "title", "horizon_h", "excluded", "known", "suppressed"]
         blocks.append(_without(read_table(system.files.sensitivity, *needed, *_VALUE)))
     return section("doubtful", blocks, system=system.name)
+
+
+def gaps(system: System) -> Section:
+    """Return the scores without the last hours before the arrest."""
+    blocks: list[Block] = []
+    if system.files.gaps is not None:
+        needed = ["title", "horizon_h", "gap_h", "events", "suppressed", *_VALUE]
+        frame = read_table(system.files.gaps, *needed, *_DIFFERENCE)
+        longest = frame["horizon_h"].max()
+        columns = [("Left out before the arrest", False), ("Epochs before one", True)]
+        for score in _OF_GAP:
+            columns += [(f"{label('score', score)} (95 % CI)", True)]
+        columns += [(f"Difference of {label('score', _OF_GAP[0])} (95 % CI)", True)]
+        rows: list[list[str]] = []
+        for title, part in frame[frame["horizon_h"] == longest].groupby("title", sort=False):
+            rows.append([str(title)])
+            rows += [_gap(system, gap, of) for gap, of in part.groupby("gap_h", sort=False)]
+        caption = (
+            f"Scores with a gap before the arrest, for arrests {in_sentence(within(longest))}."
+        )
+        blocks.append(table(f"{caption} Other horizons are in gaps.csv.", columns, rows))
+    return section("gaps", blocks, system=system.name)
+
+
+def _gap(system: System, gap: Any, frame: pd.DataFrame) -> list[str]:
+    events = frame["events"].iloc[0]
+    size = HIDDEN if pd.isna(events) else count(events, system.smallest)
+    less = frame.set_index("score").loc[_OF_GAP[0], _DIFFERENCE]
+    left_out = f"{gap:g} h" if gap else "Nothing"
+    return [left_out, size, *_values(frame, _OF_GAP), with_interval(*less) or DASH]
 
 
 def _counted(system: System, row: Any) -> str:
