@@ -230,3 +230,21 @@ def _write_curves(folder: Path, draw: np.random.Generator, cast: Cast) -> None:
     write_csv(bins, folder / "reliability.csv")
     write_csv(calibration, folder / "calibration.csv")
     write_csv(decision, folder / "decision.csv")
+
+
+def write_competing_events(path: Path, real: bool) -> None:
+    """Write the competing events of a hospital that does not record limits of treatment."""
+    counts = {
+        "all": ("Stays with a planned epoch", "", 405, 85, "yes"),
+        "death": ("Died without an arrest", "label 0", 8 if real else 31, 0, "yes"),
+        "limits": ("Treatment limited", "label 0", np.nan, np.nan, "no"),
+    }
+    rows = []
+    for event, (text, label, n, events, known) in counts.items():
+        small = real and n < 10
+        numbers = {"n": n, "patients": n, "events": events, "share": n / 405}
+        if small:
+            numbers = dict.fromkeys(numbers, np.nan)
+        row = {"event": event, "description": text, "label": label, "known": known}
+        rows.append({**row, **numbers, "suppressed": small, "data": "synthetic"})
+    write_csv(rows, path)
