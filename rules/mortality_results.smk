@@ -71,6 +71,8 @@ rule describe_neighbours:
     resources:
         mem_mb=memory(2000),
         runtime="30m",
+    params:
+        study=study("mortality", draws=False),
     script:
         "../workflow/scripts/describe_neighbours.py"
 

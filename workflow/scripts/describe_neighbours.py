@@ -1,5 +1,6 @@
 """Adapter of rule describe_neighbours."""
 
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.embedding import describe_neighbours
 from mimicflow.running.rule_log import rule_log
 
@@ -12,4 +13,5 @@ with rule_log(snakemake.log[0]):
             "PROC": snakemake.input.get("d_icd_procedures", []),
         },
         output=snakemake.output[0],
+        study=Study(**snakemake.params.study),
     )

@@ -22,6 +22,7 @@ from gensim.models import KeyedVectors, Word2Vec
 
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CheckpointError, CohortError
+from mimicflow.evaluation.study import Study
 from mimicflow.raw.code_texts import icd_text, procedure_text
 from mimicflow.running.writing import atomic_output, write_csv
 
@@ -187,6 +188,7 @@ def describe_neighbours(
     visits: Paths,
     titles: Mapping[str, Paths],
     output: str | Path,
+    study: Study,
     *,
     codes: int = 50,
     neighbours: int = 5,
@@ -205,20 +207,24 @@ def describe_neighbours(
     output : path-like
         CSV to write: code, title, visits (that have the code), rank (1 = nearest), neighbour,
         neighbour_title, similarity (cosine).
+    study : Study
+        Who may be shown: codes of fewer patients than its smallest cell stand nowhere.
     codes, neighbours : int
         How many codes, and how many neighbours of each.
     """
     vectors = load_embedding(embedding)
-    lists = read_visits(visits)["codes"]
-    counted = _visits_of_codes(lists)
-    frequent = counted[counted.index.isin(vectors.index_to_key)].head(codes)
-    found = [
-        (code, n_visits, rank, neighbour, similarity)
-        for code, n_visits in frequent.items()
-        for rank, (neighbour, similarity) in enumerate(
-            vectors.most_similar(code, topn=neighbours), start=1
-        )
-    ]
+    known_visits = read_visits(visits)
+    counted = _visits_of_codes(known_visits["codes"])
+    # Each patient of the cohort has one stay, to which all visits before it belong.
+    by_code = known_visits.select(["stay_id", "codes"]).to_pandas().explode("codes")
+    patients = by_code.groupby("codes")["stay_id"].nunique()
+    shown = set(patients.index[patients >= study.smallest_cell])
+    frequent = counted[counted.index.isin(shown.intersection(vectors.index_to_key))].head(codes)
+    found = []
+    for code, n_visits in frequent.items():
+        nearest = vectors.most_similar(code, topn=len(vectors))
+        near = [(other, similarity) for other, similarity in nearest if other in shown][:neighbours]
+        found += [(code, n_visits, rank, *other) for rank, other in enumerate(near, start=1)]
     table = pd.DataFrame(found, columns=["code", "visits", "rank", "neighbour", "similarity"])
     known = _titles(titles)
     for column, place in (("neighbour", 4), ("code", 1)):

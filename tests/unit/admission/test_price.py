@@ -121,3 +121,17 @@ def test_rows_can_be_chosen(repository):
     assert {26, 40, 42, 43} <= set(protocols.priced_rows(config))
     assert protocols.sides(6) == {"ours": "", "published": "row_06_published"}
     assert protocols.sides(8) == {"ours": "row_08_ours", "published": ""}
+
+
+def test_stays_of_which_a_few_are_on_one_side_only_are_not_counted(tmp_path):
+    """Five stays fewer under row 6; under row 4 forty fewer."""
+    ours, all_but_forty, all_but_five = (
+        predictions(tmp_path / f"{n}", 1.0, n=n) for n in (300, 260, 290)
+    )
+    priced = {(6, "net"): (ours, all_but_five), (4, "net"): (ours, all_but_forty)}
+    for synthetic, counted in ((True, [260, 290]), (False, [260])):
+        study = Study(synthetic=synthetic, draws=20, titles=TITLES)
+        price_defects(priced, tmp_path / "price.csv", study)
+        table = pd.read_csv(tmp_path / "price.csv").dropna(subset=["ours_value"])
+        assert sorted(table["n_published"].dropna().unique()) == counted
+        assert set(table["n_ours"]) == {300}

@@ -404,3 +404,15 @@ def test_a_job_that_was_killed_within_a_pass_goes_on_from_its_last_batch(
     for name, path in vars(fitted).items():
         assert path.read_bytes() == vars(outputs)[name].read_bytes(), name
     assert not list(tmp_path.glob(".*")), "nothing hidden is left behind"
+
+
+def test_passes_with_a_small_cell_show_no_confusion():
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "tn": [50, 40], "fp": [0, 10], "fn": [3, 12], "tp": [30, 21],
+         "val_auc": 0.7, "val_ap": 0.6}
+    )  # fmt: skip
+    scores = ["tn", "fp", "fn", "tp", "precision", "recall", "f1"]
+    assert train_module._confusion(history, 0)[scores].notna().all(axis=None)
+    found = train_module._confusion(history, 10).set_index("epoch")
+    assert found.loc[1, scores].isna().all() and found.loc[2, scores].notna().all()
+    assert found[["val_auc", "val_ap"]].notna().all(axis=None)

@@ -217,3 +217,17 @@ def test_the_same_input_gives_the_same_bytes(write, tmp_path):
     before = (tmp_path / "one.csv").read_bytes()
     write()
     assert (tmp_path / "one.csv").read_bytes() == before
+
+
+def test_few_patients_with_stays_of_both_outcomes_cannot_be_worked_out(tables):
+    """Patients with either outcome, less all patients, are those with both."""
+    for both, shown in ((4, False), (40, True)):
+        patients = np.arange(N)
+        patients[220 : 220 + both] = np.arange(both)
+        stays = {name: table.set_index("stay_id") for name, table in tables.items()}
+        stays.pop("vitals")
+        stays["spine"] = stays["spine"].assign(subject_id=patients)
+        found = table_one(stays, "admission", ["home", "admitted"], Study())
+        row = found[found["variable"] == "Patients, n"].iloc[0]
+        assert row["overall"] == str(N - both)
+        assert ([row["home"], row["admitted"]] == ["220", "180"]) is shown

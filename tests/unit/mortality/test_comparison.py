@@ -243,3 +243,16 @@ def test_repeats_and_predictions_that_cannot_be_used(files):
     files.change(("audited", "lstm"), lambda frame: frame.assign(label=1))
     with pytest.raises(PredictionsError, match="all 240 stays have label 1"):
         files.compare()
+
+
+def test_sizes_that_differ_by_a_few_patients_from_another_protocols_are_left_out(tmp_path):
+    made = Files(tmp_path)
+    for run in made.runs:
+        if run[0] == "published":
+            pd.read_parquet(made.predictions[run]).iloc[:-4].to_parquet(made.predictions[run])
+    for study, shown in ((Study(synthetic=True, draws=20), True), (Study(draws=20), False)):
+        outputs = [tmp_path / name for name in OUTPUTS]
+        compare_protocols(made.predictions, made.repeats, made.seconds, *outputs, study)
+        sizes = pd.read_csv(outputs[0]).set_index("protocol")[["patients", "n", "events"]]
+        assert sizes.loc["audited"].notna().all(axis=None)
+        assert sizes.loc["published"].notna().all(axis=None) == shown

@@ -9,6 +9,7 @@ import pytest
 from gensim.models import KeyedVectors
 
 from mimicflow.errors import CheckpointError, CohortError
+from mimicflow.evaluation.study import Study
 from mimicflow.mortality.embedding import (
     _titles,
     describe_neighbours,
@@ -185,6 +186,7 @@ def test_neighbours_of_the_most_frequent_codes(made, tmp_path):
         made.visits,
         {"ICD": [tmp_path / "titles.parquet"], "PROC": []},
         tmp_path / "neighbours.csv",
+        Study(synthetic=True),
         codes=4,
         neighbours=2,
     )
@@ -203,3 +205,16 @@ def test_neighbours_of_the_most_frequent_codes(made, tmp_path):
     assert first["similarity"] == pytest.approx(
         vectors.similarity(first["code"], first["neighbour"]), abs=1e-6
     )
+
+
+def test_codes_of_few_real_patients_stand_nowhere(made, tmp_path):
+    visits = draw_visits(300)[1][["stay_id", "codes"]].explode("codes")
+    patients = visits.groupby("codes")["stay_id"].nunique()
+    study = Study(smallest=int(patients.median()))
+    rare = set(patients.index[patients < study.smallest_cell])
+    output = tmp_path / "neighbours.csv"
+    for of, found in ((Study(synthetic=True), True), (study, False)):
+        describe_neighbours(made.embedding, made.visits, {}, output, of, codes=100, neighbours=3)
+        table = pd.read_csv(output)
+        named = set(table["code"]) | set(table["neighbour"])
+        assert table["rank"].max() == 3 and bool(named & rare) is found

@@ -123,3 +123,12 @@ def test_only_who_could_be_known_to_live_on_is_left_out_at_the_end_of_the_icu_st
 
     assert is_optimistic(rules)  # who dies in hospital afterwards is no patient: immortal time
     assert not is_optimistic(rules | {"survivors": "up_to_prediction"})
+
+
+def test_patients_of_whom_a_few_are_in_one_protocol_only_are_not_counted(tmp_path):
+    """The published protocol lacks one of the audited patients, the other twenty."""
+    found = leaks(tmp_path, TABLES, synthetic=False)
+    assert set(found["n_audited"]) == {240}
+    lstm = found[found["model"] == "lstm"].set_index("leak")
+    assert lstm.loc["all", ["n_published", "n_both"]].isna().all(axis=None)
+    assert (lstm.loc["survivors", ["n_published", "n_both"]] == 220).all(axis=None)

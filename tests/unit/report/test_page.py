@@ -3,6 +3,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from html_pages import Element, chapter, read_page, rows_of, tables
@@ -364,3 +365,26 @@ def test_the_first_table_shows_the_main_models_even_where_another_scores_higher(
 
     shown = rows_of(tables(page, "Main result of each system")[0])
     assert [row[3] for row in shown] == ["ECG, vital signs and static"] * 2
+
+
+def test_what_a_table_hides_the_page_calls_hidden(results: Path, tmp_path: Path):
+    """Empty sizes of a subset, net benefits of thresholds, stays of a priced defect."""
+    folder = tmp_path / "results/admission"
+    (folder / "nested").mkdir(parents=True)
+    for name, rows, columns in (
+        ("nested/scores", "stays == 'multi'", ["patients", "n", "events"]),
+        ("nested/decision", "threshold < 0.3", ["net_benefit", "low", "high"]),
+        ("price_of_defects", "row < 5", ["n_published"]),
+    ):
+        table = pd.read_csv(results / f"admission/{name}.csv")
+        table.loc[table.eval(rows), columns] = np.nan
+        table.to_csv(folder / f"{name}.csv", index=False)
+    output = tmp_path / "report.html"
+    systems, shared = sort_files(folder.rglob("*.csv"), tmp_path / "results")
+    build_report("From door to ward", systems, shared, output, Study())
+    page = read_page(output.read_text(encoding="utf-8"))
+    assert "hidden patients, hidden stays, hidden events" in page.text
+    benefits = tables(page, "net benefit with 95 % band")
+    assert all(row[1] in ("", "–") for table in benefits for row in rows_of(table)[:5])
+    [prices] = tables(page, "AUROC with our rule and with the published one.")
+    assert any("/ hidden" in cell for row in rows_of(prices) for cell in row), rows_of(prices)

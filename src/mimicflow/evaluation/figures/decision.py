@@ -63,7 +63,8 @@ def _styles(table: pd.DataFrame) -> dict[str, tuple[str, Any, float]]:
 
 
 def _panel(axes: Axes, table: pd.DataFrame, styles: dict[str, tuple[str, Any, float]]) -> None:
-    for _, curve in table.groupby("model", sort=False):
+    # Over thresholds of which nothing may be shown the line goes on.
+    for _, curve in table.dropna(subset=["net_benefit"]).groupby("model", sort=False):
         title = curve["title"].iloc[0]
         colour, line, width = styles[title]
         axes.fill_between(

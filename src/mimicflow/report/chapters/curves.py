@@ -204,7 +204,9 @@ def decision(system: System) -> Section:
             caption = caption_of(protocol, subset, "net benefit with 95 % band")
             description = f"Decision curves of {', '.join(dict.fromkeys(part['title']))}."
             columns = ["title", "threshold", "net_benefit", "low", "high"]
-            spec = charts.specification(charts.decision(part[columns]), description)
+            spec = charts.specification(
+                charts.decision(part[columns].dropna(subset=["net_benefit"])), description
+            )
             blocks.append(Chart(caption, description, spec, _benefits(protocol, part, caption)))
     return section("decision", blocks, system=system.name)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
+from mimicflow.evaluation.smallest_cell import HIDDEN, SMALLEST_CELL
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
     DASH,
@@ -42,7 +43,7 @@ NEEDED += ["value", "low", "high", "interval", "calibrated_up_to", "fold_mean", 
 NEEDED += ["published"]
 # The scores that a reader sees first; the others are folded below them.
 MAIN = ["auroc", "auprc", "brier"]
-HIDDEN = f"<{SMALLEST_CELL}"
+FEW = f"<{SMALLEST_CELL}"
 CALIBRATED = "≤: of 95 % of calibrated models"
 
 
@@ -238,7 +239,7 @@ def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of:
         for (group, level), part in table_of_model.groupby(["group", "level"], sort=False):
             some, hidden = part.iloc[0], bool(part["suppressed"].any())
             sizes = [
-                HIDDEN if hidden else count(some[name], system.smallest)
+                FEW if hidden else count(some[name], system.smallest)
                 for name in ("patients", "n", "events")
             ]
             values = part.drop_duplicates("score").set_index("score").reindex(names)
@@ -307,7 +308,7 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
             _option(row.ours),
             _option(row.published),
             row.title,
-            " / ".join(count(n, system.smallest) or HIDDEN for n in (row.n_ours, row.n_published)),
+            _stays(system, row),
             "" if pd.isna(row.paired) else "yes" if row.paired else "no",
             Cell(_option(row.note), prose=True),
         ]
@@ -315,6 +316,13 @@ def _defect_table(system: System, score: str, frame: pd.DataFrame, folded: bool)
     ]
     caption = f"{label('score', score)} with our rule and with the published one."
     return table(caption, columns, rows, folded=folded)
+
+
+def _stays(system: System, row: Any) -> str:
+    """Return how many stays are on either side of a priced row."""
+    sizes = (row.n_ours, row.n_published)
+    priced = not pd.isna(row.ours_value)
+    return " / ".join(count(n, system.smallest) or HIDDEN for n in sizes) if priced else ""
 
 
 def _defect_chart(frame: pd.DataFrame, score: str, data: Table) -> Chart:
