@@ -9,8 +9,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"  # the configuration and the place, looked at before all else
-include: "rules/ingest.smk"  #    raw CSV  -> typed Parquet shards, checked
-include: "rules/synthetic.smk"  # a hospital to run on without credentials
+include: "rules/ingest.smk"  #    raw CSV, or a made-up hospital -> typed Parquet shards, checked
 include: "rules/ecg.smk"  #       WFDB     -> clean waveform store -> pretrained encoder
 include: "rules/admission_cohort.smk"  # shards -> who, when, what happened
 include: "rules/admission_features.smk"  # shards -> what was known by then
@@ -25,7 +24,8 @@ include: "rules/arrest_models.smk"  # features -> cardiac arrest within a day
 include: "rules/arrest_results.smk"  # hour by hour, alarm by alarm, side by side
 include: "rules/evaluation.smk"  # every system: scored, compared, calibrated
 include: "rules/admission_explanations.smk"  # what drives a prediction, what a defect is worth
-include: "rules/audit.smk"  #    could a prediction have seen what it should not?
+include: "rules/audit.smk"  #    could a prediction have seen what it should not? whom of it?
+include: "rules/audit_time.smk"  # and what of the future?
 include: "rules/audit_settings.smk"  # what would another setting have scored, or chance?
 include: "rules/report.smk"  #    what a reader opens
 

@@ -5,9 +5,7 @@ OUTPUTS  results/{system}/audit/{check}.csv, results/audit.html
 STEPS    one rule and one table per check of reference/audit_checks.csv, then the page
 """
 
-from types import SimpleNamespace
-
-from mimicflow.audit.files import files_in, source_tables
+from mimicflow.audit.files import files_in
 from mimicflow.audit.findings import audit_checks
 
 # All tables of the audit; those of refitted models are made by audit_settings.smk.
@@ -146,159 +144,6 @@ rule audit_splits:
         "../workflow/scripts/audit_splits.py"
 
 
-def files_of_concept(spine, concept):
-    """What a concept is asked about, and by shard the raw tables that it and its sources lie in."""
-    tables = dict.fromkeys([*CONCEPTS[concept].tables, *source_tables(concept)])
-    return {
-        "spine": spine,
-        "shards": [
-            {table.partition("/")[2]: f"results/tables/{table}/{shard}.parquet" for table in tables}
-            for shard in SHARDS
-        ],
-    }
-
-
-# By system: what its features come from, by name.
-PROVENANCE = {
-    "admission": {
-        "concepts": {
-            name: files_of_concept("results/cohort/stays.parquet", name)
-            for name in [*STATIC_CONCEPTS, *DRUG_CONCEPTS, "vitalsigns"]
-        },
-        "ecgs": [
-            *("results/cohort/ecgs.parquet", "results/cohort/stays.parquet"),
-            *shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet"),
-        ],
-    },
-    "mortality": {
-        "concepts": {
-            f"{name} visit_codes": files_of_concept(
-                f"results/mortality/{name}/spine.parquet", "visit_codes"
-            )
-            for name in JUDGED_PROTOCOLS
-        },
-    },
-    "arrest": {
-        "epochs": {
-            "plan": "results/arrest/epochs.parquet",
-            "scanned": recording_shards("results/arrest/recordings/{shard}.parquet"),
-            "measured": recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
-        },
-    },
-}
-
-
-def options_of_concepts(wildcards):
-    """A parameter: the keys that each concept of a system reads, as its own rule has them."""
-    if wildcards.system == "mortality":
-        return {
-            f"{name} visit_codes": visit_options(SimpleNamespace(protocol=name))
-            for name in JUDGED_PROTOCOLS
-        }
-    return {
-        name: options_of_concept(SimpleNamespace(scenario="", concept=name))
-        for name in PROVENANCE[wildcards.system].get("concepts", [])
-    }
-
-
-def recordings_of_audit(wildcards):
-    """A parameter: how the recordings of arrest are read and measured; other systems have none."""
-    if wildcards.system != "arrest":
-        return {}
-    return {
-        "waveforms": raw_folder("waveforms")(wildcards),
-        "preprocessing": config["arrest"]["preprocessing"],
-        "max_wrong_checksums": config["arrest"]["cohort"]["max_wrong_checksums"],
-    }
-
-
-rule audit_provenance:
-    """How old the newest value behind each feature was, and that none was not known yet."""
-    input:
-        files=lambda wildcards: files_in(PROVENANCE[wildcards.system]),
-        code=sources(
-            "audit.provenance",
-            "audit.files",
-            *(sql for name in CONCEPTS for sql in concept(name)),
-        ),
-    output:
-        report(
-            "results/{system}/audit/provenance.csv",
-            caption="../workflow/report/audit/provenance.rst",
-            category="{system}",
-            subcategory="audit",
-            labels={"table": "audit: provenance"},
-        ),
-    log:
-        "results/logs/audit_provenance/{system}.log",
-    benchmark:
-        "results/benchmarks/audit_provenance/{system}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(4000),
-        runtime="4h",
-    params:
-        files=lambda wildcards: PROVENANCE[wildcards.system],
-        options=options_of_concepts,
-        recordings=recordings_of_audit,
-        study=study(draws=False),
-    script:
-        "../workflow/scripts/audit_provenance.py"
-
-
-# By system: whose future is changed. Of arrest also the tables with which the features are compared.
-ATTACKED = {
-    **{
-        system: {"concepts": PROVENANCE[system]["concepts"]}
-        for system in ("admission", "mortality")
-    },
-    "arrest": {
-        "epochs": {
-            **PROVENANCE["arrest"]["epochs"],
-            "vitals": recording_shards("results/arrest/clinical_epochs/{shard}.parquet"),
-            "both": recording_shards("results/arrest/both_epochs/{shard}.parquet"),
-        },
-    },
-}
-
-
-rule audit_attack:
-    """The future of some stays is changed, their features are made again: not a bit may differ."""
-    input:
-        files=lambda wildcards: files_in(ATTACKED[wildcards.system]),
-        code=sources(
-            "audit.attack",
-            "audit.files",
-            *(sql for name in CONCEPTS for sql in concept(name)),
-        ),
-    output:
-        report(
-            "results/{system}/audit/attack.csv",
-            caption="../workflow/report/audit/attack.rst",
-            category="{system}",
-            subcategory="audit",
-            labels={"table": "audit: attack"},
-        ),
-    log:
-        "results/logs/audit_attack/{system}.log",
-    benchmark:
-        "results/benchmarks/audit_attack/{system}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(4000),
-        runtime="2h",
-    params:
-        files=lambda wildcards: ATTACKED[wildcards.system],
-        options=options_of_concepts,
-        recordings=recordings_of_audit,
-        stays=lookup("audit/stays", within=config),
-        study=study(draws=False),
-    script:
-        "../workflow/scripts/audit_attack.py"
-
-
 # By system: what may be on both sides of its split.
 TWINS = {
     "admission": {
@@ -365,6 +210,96 @@ rule audit_duplicates:
         study=study(draws=False),
     script:
         "../workflow/scripts/audit_duplicates.py"
+
+
+# By system: of whom it is asked why they are left out, and what is predicted of the others.
+LEFT_OUT = {
+    "admission": {
+        "admission": {
+            "tables": {
+                table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
+                for table in (
+                    *("ed/edstays", "ed/triage", "hosp/patients", "hosp/admissions"),
+                    "ecg/record_list",
+                )
+            }
+            | {"machine_measurements": shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet")},
+            "records": "results/ecg/records.parquet",
+            "cohort": "results/cohort/stays.parquet",
+            "predictions": f"results/admission/{protocols.EVERYTHING}/predictions.parquet",
+        }
+    },
+    "mortality": {
+        "mortality": {
+            name: [
+                "results/mortality/spine.parquet",
+                f"results/mortality/{name}/spine.parquet",
+                f"results/mortality/{name}/lstm/predictions.parquet",
+            ]
+            for name in JUDGED_PROTOCOLS
+        }
+    },
+    "arrest": {
+        "arrest": {
+            "scanned": recording_shards("results/arrest/recordings/{shard}.parquet"),
+            "cohort": "results/arrest/stays.parquet",
+            "plan": "results/arrest/epochs.parquet",
+            "measured": recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+            "alarms": [f"results/arrest/{model}/alarms.csv" for model in ARREST_MODELS],
+        }
+    },
+}
+
+
+def registry_of_audit(wildcards):
+    """The registry of bedside recordings; other systems than arrest have none."""
+    return registry_files(wildcards) if wildcards.system == "arrest" else []
+
+
+def options_of_dropped(wildcards):
+    """A parameter: the keys by which a system leaves somebody out."""
+    arrest = config["arrest"]
+    return {
+        "admission": {"cohort": config["cohort"], "seed": config["seed"]},
+        "mortality": options("mortality", "horizon"),
+        "arrest": {
+            "registry": raw_folder("registry")(wildcards),
+            "cohort": {**arrest["cohort"], **arrest["epochs"]},
+            "silence_minutes": arrest["evaluation"]["silence_minutes"],
+        },
+    }[wildcards.system]
+
+
+rule audit_dropped:
+    """Who is left out by which reason, what became of them, and the scores with them."""
+    input:
+        files=lambda wildcards: files_in(LEFT_OUT[wildcards.system]),
+        registry=declared(registry_of_audit),
+        code=sources("audit.dropped", "audit.files", *concept("cohort")),
+    output:
+        report(
+            "results/{system}/audit/dropped.csv",
+            caption="../workflow/report/audit/dropped.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: who is left out"},
+        ),
+    log:
+        "results/logs/audit_dropped/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_dropped/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="1h",
+    params:
+        files=lambda wildcards: LEFT_OUT[wildcards.system],
+        options=options_of_dropped,
+        raw=raw_content(registry_of_audit),
+        study=study(draws=False),
+    script:
+        "../workflow/scripts/audit_dropped.py"
 
 
 rule build_audit:

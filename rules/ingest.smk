@@ -1,8 +1,10 @@
 """Raw CSV to typed Parquet shards by patient; nothing that breaks the official schema gets further.
 
-INPUTS   the folders under data: in the configuration
-OUTPUTS  results/tables/{module}/{table}/{shard}.parquet with rejects and a report, results/manifest.json, results/mortality/manifest.json
-STEPS    each table in one pass, then all reports with the referential checks between tables
+INPUTS   the folders under data: in the configuration; without credentials, a made-up hospital in MIMIC's own files
+OUTPUTS  results/synthetic/{hosp,icu,ed,ecg}, with the truth that only tests and benchmarks may read;
+         results/tables/{module}/{table}/{shard}.parquet with rejects and a report, results/manifest.json, results/mortality/manifest.json
+STEPS    the made-up hospital: tables, then the waveforms of the ECGs that the tables name;
+         each table in one pass, then all reports with the referential checks between tables
 
 Where the raw files lie, whose they are, and what of them reruns what, stands here too: files that the
 workflow makes are left to Snakemake. Others are `ancient` inputs whose SHA-256 is a parameter: another
@@ -142,6 +144,89 @@ def tables_read(paths):
         return collect(paths, table=TABLES_READ[wildcards["read"]])
 
     return paths_of_tables
+
+
+rule make_hospital:
+    """Patients, visits and their tables, with known probabilities of admission and of death."""
+    input:
+        code=sources("synthetic"),
+    output:
+        hosp=made_tables("hosp"),
+        icu=made_tables("icu"),
+        ed=made_tables("ed"),
+        ecg=made_tables("ecg"),
+        truth="results/synthetic/truth.parquet",
+        truth_mortality="results/synthetic/truth_mortality.parquet",
+        dirt="results/synthetic/dirt.parquet",
+        marks=[f"{origin.MADE[module]}/{origin.MARK}" for module in origin.MODULES],
+    log:
+        "results/logs/make_hospital.log",
+    benchmark:
+        "results/benchmarks/make_hospital.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        synthetic=lookup("synthetic", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/make_hospital.py"
+
+
+rule make_waveforms:
+    """One WFDB record per ECG, showing what the hidden state of that moment would show."""
+    input:
+        record_list="results/synthetic/ecg/record_list.csv",
+        code=sources("synthetic"),
+    output:
+        files=directory("results/synthetic/ecg/files"),
+    log:
+        "results/logs/make_waveforms.log",
+    benchmark:
+        "results/benchmarks/make_waveforms.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        synthetic=lookup("synthetic", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/make_waveforms.py"
+
+
+rule make_icu:
+    """A made-up ICU: bedside ECG beat by beat, numerics, and arrests whose hazard is known."""
+    input:
+        code=sources("synthetic.icu.hospital"),
+    output:
+        recordings="results/synthetic/registry/recordings.csv",
+        stays="results/synthetic/registry/stays.csv",
+        arrests="results/synthetic/registry/arrests.csv",
+        records=directory("results/synthetic/registry/records"),
+        marker="results/synthetic/registry/SYNTHETIC",
+        truth="results/synthetic/truth_arrest.parquet",
+    log:
+        "results/logs/make_icu.log",
+    benchmark:
+        "results/benchmarks/make_icu.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(1500),
+        runtime="30m",
+    params:
+        icu=lookup("synthetic/icu", within=config),
+        permute_labels=lookup("synthetic/permute_labels", within=config),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/make_icu.py"
 
 
 rule ingest_table:

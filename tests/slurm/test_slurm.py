@@ -177,7 +177,7 @@ def runs(cluster, repository, tmp_path_factory):
     """
     checkout = slurm_checkout(repository, tmp_path_factory.mktemp("slurm") / "mimicflow")
     share_more_jobs(checkout)
-    synthetic = checkout.folder / "rules/synthetic.smk"
+    synthetic = checkout.folder / "rules/ingest.smk"
     head, rule, tail = synthetic.read_text().partition("rule make_icu:")
     assert "memory(1500)" in tail
     synthetic.write_text(head + rule + tail.replace("memory(1500)", "memory(600)", 1))

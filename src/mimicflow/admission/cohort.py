@@ -121,6 +121,39 @@ def _count_ends(ends: pd.DataFrame, positive: str, output: str | Path, study: St
     count_competing_events(ends.assign(label=label), found, output, study, system="admission")
 
 
+def steps_of_stays(
+    tables: Mapping[str, Paths],
+    records: Paths,
+    options: Mapping[str, Any],
+    seed: int,
+    memory_mb: int = 1000,
+) -> pd.DataFrame:
+    """Return how far each stay in the emergency department has come, as `build_cohort` decides.
+
+    Parameters
+    ----------
+    tables, records, options, seed, memory_mb
+        As for `build_cohort`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        stay_id, subject_id, disposition, and ``step``: the last one of ``reference/attrition.csv``
+        that holds the stay.
+    """
+    steps = pd.read_csv(reference("attrition.csv"))["step"].tolist()
+    given = {**options, "seed": seed}
+    with opened({**tables, "records": records}, given, memory_mb, uses=used_by("cohort")) as known:
+        known.execute(sql("cohort"))
+        columns = "DISTINCT stay_id, subject_id, disposition"
+        reached = known.sql(f"SELECT {columns} FROM edstays ORDER BY stay_id").df()
+        reached["step"] = steps[0]
+        for step in steps[1 : steps.index("cohort") + 1]:
+            left = known.sql(f"SELECT DISTINCT stay_id FROM {step}").df()["stay_id"]
+            reached.loc[reached["stay_id"].isin(left), "step"] = step
+    return reached
+
+
 def _attrition(
     connection: duckdb.DuckDBPyConnection, study: Study
 ) -> tuple[pd.DataFrame, pd.Series]:

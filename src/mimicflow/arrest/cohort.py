@@ -78,10 +78,7 @@ def build_arrest_cohort(
     CohortError
         When no stay is left, or none with or without an arrest.
     """
-    tables = read_registry(registry)
-    recordings = _read_scanned(scanned, tables, registry)
-    pieces = cut_overlaps(recordings[recordings["reason"] == ""])
-    candidates = _candidates(tables, pieces)
+    tables, recordings, pieces, candidates = _listed(registry, scanned)
     reasons = _stay_reasons(candidates, recordings, pieces, options)
     steps = pd.read_csv(reference("arrest_exclusions.csv"), keep_default_na=False)
     steps_of = reasons.map(steps.set_index("reason")["step"]).fillna("")
@@ -104,6 +101,37 @@ def build_arrest_cohort(
     write_parquet(cohort, stays)
     write_csv(counts, attrition)
     write_csv(left_out, exclusions)
+
+
+def reasons_of_stays(
+    registry: str | Path, scanned: Sequence[str | Path], options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return why each stay of the registry is left out, as `build_arrest_cohort` decides.
+
+    Parameters
+    ----------
+    registry, scanned, options
+        As for `build_arrest_cohort`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        stay_id, subject_id, ``arrested`` (whether the registry lists an arrest) and ``reason``, of
+        ``reference/arrest_exclusions.csv``; "" for the cohort.
+    """
+    _, recordings, pieces, candidates = _listed(registry, scanned)
+    reasons = _stay_reasons(candidates, recordings, pieces, options)
+    return candidates[["stay_id", "subject_id", "arrested"]].assign(reason=reasons)
+
+
+def _listed(
+    registry: str | Path, scanned: Sequence[str | Path]
+) -> tuple[Registry, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the registry, its recordings, the usable parts of these, and all stays."""
+    tables = read_registry(registry)
+    recordings = _read_scanned(scanned, tables, registry)
+    pieces = cut_overlaps(recordings[recordings["reason"] == ""])
+    return tables, recordings, pieces, _candidates(tables, pieces)
 
 
 def _read_scanned(

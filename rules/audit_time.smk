@@ -1,0 +1,163 @@
+"""Could a prediction have seen what came after it? Whence features come, and what a changed future does to them.
+
+INPUTS   the raw tables and recordings, the stays and epochs that are predicted
+OUTPUTS  results/{system}/audit/provenance.csv, attack.csv
+STEPS    when the newest value of each feature was known; the future changed, features made again
+"""
+
+from types import SimpleNamespace
+
+from mimicflow.audit.files import source_tables
+
+
+def files_of_concept(spine, concept):
+    """What a concept is asked about, and by shard the raw tables that it and its sources lie in."""
+    tables = dict.fromkeys([*CONCEPTS[concept].tables, *source_tables(concept)])
+    return {
+        "spine": spine,
+        "shards": [
+            {table.partition("/")[2]: f"results/tables/{table}/{shard}.parquet" for table in tables}
+            for shard in SHARDS
+        ],
+    }
+
+
+# By system: what its features come from, by name.
+PROVENANCE = {
+    "admission": {
+        "concepts": {
+            name: files_of_concept("results/cohort/stays.parquet", name)
+            for name in [*STATIC_CONCEPTS, *DRUG_CONCEPTS, "vitalsigns"]
+        },
+        "ecgs": [
+            *("results/cohort/ecgs.parquet", "results/cohort/stays.parquet"),
+            *shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet"),
+        ],
+    },
+    "mortality": {
+        "concepts": {
+            f"{name} visit_codes": files_of_concept(
+                f"results/mortality/{name}/spine.parquet", "visit_codes"
+            )
+            for name in JUDGED_PROTOCOLS
+        },
+    },
+    "arrest": {
+        "epochs": {
+            "plan": "results/arrest/epochs.parquet",
+            "scanned": recording_shards("results/arrest/recordings/{shard}.parquet"),
+            "measured": recording_shards("results/arrest/hrv_epochs/{shard}.parquet"),
+        },
+    },
+}
+
+
+def options_of_concepts(wildcards):
+    """A parameter: the keys that each concept of a system reads, as its own rule has them."""
+    if wildcards.system == "mortality":
+        return {
+            f"{name} visit_codes": visit_options(SimpleNamespace(protocol=name))
+            for name in JUDGED_PROTOCOLS
+        }
+    return {
+        name: options_of_concept(SimpleNamespace(scenario="", concept=name))
+        for name in PROVENANCE[wildcards.system].get("concepts", [])
+    }
+
+
+def recordings_of_audit(wildcards):
+    """A parameter: how the recordings of arrest are read and measured; other systems have none."""
+    if wildcards.system != "arrest":
+        return {}
+    return {
+        "waveforms": raw_folder("waveforms")(wildcards),
+        "preprocessing": config["arrest"]["preprocessing"],
+        "max_wrong_checksums": config["arrest"]["cohort"]["max_wrong_checksums"],
+    }
+
+
+rule audit_provenance:
+    """How old the newest value behind each feature was, and that none was not known yet."""
+    input:
+        files=lambda wildcards: files_in(PROVENANCE[wildcards.system]),
+        code=sources(
+            "audit.provenance",
+            "audit.files",
+            *(sql for name in CONCEPTS for sql in concept(name)),
+        ),
+    output:
+        report(
+            "results/{system}/audit/provenance.csv",
+            caption="../workflow/report/audit/provenance.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: provenance"},
+        ),
+    log:
+        "results/logs/audit_provenance/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_provenance/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="4h",
+    params:
+        files=lambda wildcards: PROVENANCE[wildcards.system],
+        options=options_of_concepts,
+        recordings=recordings_of_audit,
+        study=study(draws=False),
+    script:
+        "../workflow/scripts/audit_provenance.py"
+
+
+# By system: whose future is changed. Of arrest also the tables with which the features are compared.
+ATTACKED = {
+    **{
+        system: {"concepts": PROVENANCE[system]["concepts"]}
+        for system in ("admission", "mortality")
+    },
+    "arrest": {
+        "epochs": {
+            **PROVENANCE["arrest"]["epochs"],
+            "vitals": recording_shards("results/arrest/clinical_epochs/{shard}.parquet"),
+            "both": recording_shards("results/arrest/both_epochs/{shard}.parquet"),
+        },
+    },
+}
+
+
+rule audit_attack:
+    """The future of some stays is changed, their features are made again: not a bit may differ."""
+    input:
+        files=lambda wildcards: files_in(ATTACKED[wildcards.system]),
+        code=sources(
+            "audit.attack",
+            "audit.files",
+            *(sql for name in CONCEPTS for sql in concept(name)),
+        ),
+    output:
+        report(
+            "results/{system}/audit/attack.csv",
+            caption="../workflow/report/audit/attack.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: attack"},
+        ),
+    log:
+        "results/logs/audit_attack/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_attack/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="2h",
+    params:
+        files=lambda wildcards: ATTACKED[wildcards.system],
+        options=options_of_concepts,
+        recordings=recordings_of_audit,
+        stays=lookup("audit/stays", within=config),
+        study=study(draws=False),
+    script:
+        "../workflow/scripts/audit_attack.py"
