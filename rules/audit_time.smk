@@ -81,7 +81,7 @@ rule audit_provenance:
     input:
         files=lambda wildcards: files_in(PROVENANCE[wildcards.system]),
         code=sources(
-            "audit.provenance",
+            "audit.time.provenance",
             "audit.files",
             *(sql for name in CONCEPTS for sql in concept(name)),
         ),
@@ -132,7 +132,7 @@ rule audit_attack:
     input:
         files=lambda wildcards: files_in(ATTACKED[wildcards.system]),
         code=sources(
-            "audit.attack",
+            "audit.time.attack",
             "audit.files",
             *(sql for name in CONCEPTS for sql in concept(name)),
         ),

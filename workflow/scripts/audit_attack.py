@@ -1,7 +1,7 @@
 """Adapter of rule audit_attack."""
 
-from mimicflow.audit.attack import audit_attack
 from mimicflow.audit.files import placed
+from mimicflow.audit.time.attack import audit_attack
 from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 

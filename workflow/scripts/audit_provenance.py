@@ -1,7 +1,7 @@
 """Adapter of rule audit_provenance."""
 
 from mimicflow.audit.files import placed
-from mimicflow.audit.provenance import audit_provenance
+from mimicflow.audit.time.provenance import audit_provenance
 from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log
 

@@ -8,8 +8,8 @@ import pytest
 
 from mimicflow.arrest.slopes import slopes_of
 from mimicflow.arrest.vital_features import epoch_medians, features_of, vital_ranges
-from mimicflow.audit import attack_monitored
-from mimicflow.audit.attack_monitored import attack_epochs
+from mimicflow.audit.time import attack_monitored
+from mimicflow.audit.time.attack_monitored import attack_epochs
 from mimicflow.bedside.recording import EcgRecording
 from mimicflow.hrv.measures import MEASURES
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from mimicflow.audit.findings import read_findings
-from mimicflow.audit.monitored import epoch_rows
-from mimicflow.audit.provenance import audit_provenance
+from mimicflow.audit.time.monitored import epoch_rows
+from mimicflow.audit.time.provenance import audit_provenance
 from mimicflow.concepts import extract
 from mimicflow.evaluation.study import Study
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.audit.findings import none_of, write_findings
-from mimicflow.audit.monitored import epoch_rows
+from mimicflow.audit.time.monitored import epoch_rows
 from mimicflow.concepts import static_features
 from mimicflow.concepts.extract import find_known_events, opened_shard
 from mimicflow.evaluation.study import Study
@@ -85,7 +85,7 @@ def audit_provenance(
     ecgs : sequence of path-like
         Parquet of the ECGs of each stay, of the stays, then of all shards of the list of records.
     epochs : mapping, optional
-        Of bedside recordings: files of `mimicflow.audit.monitored.epoch_rows`.
+        Of bedside recordings: files of `mimicflow.audit.time.monitored.epoch_rows`.
     recordings : mapping, optional
         Its ``waveforms`` and ``max_wrong_checksums``.
     memory_mb : int

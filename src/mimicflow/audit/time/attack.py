@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.audit.attack_monitored import attack_epochs
 from mimicflow.audit.findings import none_of, write_findings
-from mimicflow.audit.future import KINDS, Future, Tables
+from mimicflow.audit.time.attack_monitored import attack_epochs
+from mimicflow.audit.time.future import KINDS, Future, Tables
 from mimicflow.concepts.catalogue import CONCEPTS
 from mimicflow.concepts.extract import extract_concept
 from mimicflow.evaluation.study import Study
@@ -46,7 +46,7 @@ def audit_attack(
     stays : int
         How many stays (patients, epochs) are attacked, at most one of a patient.
     concepts, options : mapping
-        As `mimicflow.audit.provenance.audit_provenance` takes them.
+        As `mimicflow.audit.time.provenance.audit_provenance` takes them.
     epochs, recordings : mapping, optional
         Of bedside recordings: files and keys of `attack_epochs`.
     memory_mb : int

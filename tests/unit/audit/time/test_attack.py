@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from made_hospital_tables import table, typed
 
-from mimicflow.audit.attack import audit_attack, choose_stays, differences
 from mimicflow.audit.findings import read_findings
-from mimicflow.audit.future import KINDS, Future
+from mimicflow.audit.time.attack import audit_attack, choose_stays, differences
+from mimicflow.audit.time.future import KINDS, Future
 from mimicflow.concepts import extract
 from mimicflow.evaluation.study import Study
 
