@@ -1,1 +1,1 @@
-"""What of the time after a prediction is in it? Provenance of features, and attacks on the future."""
+"""Is anything of the time after a prediction in it? Provenance, and attacks on the future."""
