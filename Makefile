@@ -7,7 +7,7 @@ FUZZ_CASES ?= 10000
 FUZZ_SEED ?= $(shell date +%s)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run all test test-fast test-long lint bench report audit dag drawings demo-data clean
+.PHONY: help run all test test-fast test-long lint bench report audit audit-full dag drawings demo-data clean
 
 .venv/installed: requirements.lock torch.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -58,6 +58,9 @@ report: .venv/installed ## Cross-validation, explanations, price of defects; one
 audit: .venv/installed ## Could a prediction have seen what it should not? All checks, results/audit.html
 	$(SNAKEMAKE) audit
 	@echo "The page: results/audit.html. Every check as a table: results/{admission,mortality,arrest}/audit."
+
+audit-full: .venv/installed ## The same with the networks under every setting and permutation: hours
+	$(SNAKEMAKE) audit --configfile presets/audit-full.yaml
 
 dag: .venv/installed ## The rule graph of the README (needs Graphviz)
 	trap 'rm -f docs/images/.rulegraph.*' EXIT; \

@@ -11,6 +11,17 @@ from types import SimpleNamespace
 REFITTED = {"admission": ["lightgbm_all"], "mortality": ["lightgbm"], "arrest": ARREST_MODELS}
 # What learns from exchanged outcomes: all that refits in seconds.
 PERMUTED = {"admission": BASELINES, "mortality": BAGS_OF_CODES, "arrest": ARREST_MODELS}
+if config["audit"]["networks"]:
+    REFITTED = {
+        **REFITTED,
+        "admission": [*REFITTED["admission"], *config["models"]],
+        "mortality": [*REFITTED["mortality"], *VISIT_NETWORKS],
+    }
+    PERMUTED = {
+        **PERMUTED,
+        "admission": [*BASELINES, *config["models"]],
+        "mortality": [*BAGS_OF_CODES, *VISIT_NETWORKS],
+    }
 # What single features are read from, and the models beside which they stand.
 SINGLE_FEATURES = {
     "admission": {
@@ -86,6 +97,14 @@ def permuted_protocols(wildcards):
             "visits": visit_options(of),
             "reading": visit_reading(of),
             **of_protocol("embedding")(of),
+            "networks": {
+                network: {
+                    "network": visit_network(SimpleNamespace(protocol=name, recurrent=network)),
+                    "training": network_training(SimpleNamespace(protocol=name, recurrent=network)),
+                }
+                for network in VISIT_NETWORKS
+                if network in PERMUTED["mortality"]
+            },
         }
         for name in MORTALITY_PROTOCOLS
         for of in [SimpleNamespace(protocol=name)]
@@ -271,6 +290,7 @@ rule refit_permuted_deaths:
             "pos_weight": config["mortality"]["training"]["pos_weight"],
         },
         protocols=permuted_protocols,
+        computing=COMPUTING,
         runs=[
             (protocol, model)
             for protocol in MORTALITY_PROTOCOLS

@@ -1,6 +1,7 @@
 """Adapter of rule refit_permuted_deaths."""
 
 from mimicflow.audit.permuted_deaths import refit_permuted_deaths
+from mimicflow.learning.devices import Machine
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):
@@ -13,5 +14,5 @@ with rule_log(snakemake.log[0]):
         permutation=int(snakemake.wildcards.permutation),
         seed=snakemake.params.seed,
         memory_mb=snakemake.resources.mem_mb,
-        threads=snakemake.threads,
+        machine=Machine(threads=snakemake.threads, computing=snakemake.params.computing),
     )

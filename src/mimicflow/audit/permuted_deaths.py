@@ -13,15 +13,17 @@ import pandas as pd
 from mimicflow.concepts import Paths, opened
 from mimicflow.concepts.extract import extract_concept, extract_hospital_visits
 from mimicflow.evaluation.study import Study
+from mimicflow.learning.devices import Machine
 from mimicflow.learning.splits import split_patients
 from mimicflow.mortality.baselines import fit_bag_of_codes
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 from mimicflow.mortality.embedding import fit_embedding
 from mimicflow.mortality.sequences import build_sequences
-from mimicflow.mortality.training import FitFiles
+from mimicflow.mortality.training import FitFiles, train_visit_network
 from mimicflow.running.writing import atomic_output, partial_folder, write_parquet
 
 TIMES = ("TIMESTAMP", "DATE")
+ONE_THREAD = Machine()
 Tables = dict[str, Path]
 
 
@@ -35,7 +37,7 @@ def refit_permuted_deaths(
     permutation: int,
     seed: int,
     memory_mb: int = 1000,
-    threads: int = 1,
+    machine: Machine = ONE_THREAD,
 ) -> None:
     """Write the predictions of models that learn and are tested on exchanged futures.
 
@@ -59,19 +61,21 @@ def refit_permuted_deaths(
         model) of the section ``mortality``.
     protocols : mapping of str to mapping
         By protocol: ``labels`` (of `label_deaths`), ``visits`` (of the concept ``visit_codes``),
-        ``embedding`` (whose), and ``reading`` (of the models).
+        ``embedding`` (whose), ``reading`` (of the models) and ``networks`` (by network, ``network``
+        and ``training`` of `mimicflow.mortality.training.train_visit_network`).
     outputs : mapping of (str, str) to path-like
         Protocol and model -> Parquet to write: predictions.
     permutation, seed : int
         Number of the permutation; and the seed of it and of the models.
-    memory_mb, threads : int
-        Limit of the database, in MB, and threads of the models.
+    memory_mb : int
+        Limit of the database, in MB.
+    machine : Machine
+        What the models are computed on.
     """
     first = Path(next(iter(outputs.values())))
+    generator = np.random.default_rng([seed, permutation])
     with partial_folder(first.with_suffix("")) as folder:
-        moved = _exchange(
-            tables, stays, np.random.default_rng([seed, permutation]), folder, memory_mb
-        )
+        moved = _exchange(tables, stays, generator, folder, memory_mb)
         spine, steps = folder / "spine.parquet", folder / "steps.parquet"
         cohort = {name: moved[name] for name in ("patients", "admissions", "icustays")}
         build_icu_cohort(cohort, options, folder / "stays.parquet", steps, memory_mb)
@@ -84,23 +88,41 @@ def refit_permuted_deaths(
             label_deaths(spine, steps, labels, labelled, within / "attrition.csv", Study(draws=0))
             sequences = _sequences(moved, labelled, options, of, within, seed, memory_mb)
             for model in (model for name, model in outputs if name == protocol):
-                files = {
-                    name: within / f"{model}.{name}"
-                    for name in ("model", "predictions", "repeats", "timing")
-                }
-                fit_bag_of_codes(
-                    model,
-                    options=options["baselines"][model],
-                    pos_weight=options["pos_weight"],
-                    spine=labelled,
-                    sequences=sequences,
-                    reading=of["reading"],
-                    outputs=FitFiles(**files),
-                    seeds=1,
-                    seed=seed,
-                    threads=threads,
-                )
-                write_parquet(pd.read_parquet(files["predictions"]), outputs[protocol, model])
+                found = _fit(model, labelled, sequences, options, of, seed, machine)
+                write_parquet(pd.read_parquet(found), outputs[protocol, model])
+
+
+def _fit(
+    model: str,
+    spine: Path,
+    sequences: Path,
+    options: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    seed: int,
+    machine: Machine,
+) -> Path:
+    """Fit a bag of codes or a network; return where its predictions are."""
+    names = ("model", "predictions", "repeats", "timing")
+    files = {name: spine.with_name(f"{model}.{name}") for name in names}
+    shared: dict[str, Any] = {
+        "spine": spine,
+        "sequences": sequences,
+        "reading": protocol["reading"],
+        "outputs": FitFiles(**files),
+        "seeds": 1,
+        "seed": seed,
+    }
+    if model in options["baselines"]:
+        fit_bag_of_codes(
+            model,
+            options=options["baselines"][model],
+            pos_weight=options["pos_weight"],
+            threads=machine.threads,
+            **shared,
+        )
+    else:
+        train_visit_network(model, **protocol["networks"][model], machine=machine, **shared)
+    return files["predictions"]
 
 
 def _sequences(
