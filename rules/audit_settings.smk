@@ -54,7 +54,8 @@ def predictions_of_setting(setting, model):
     if setting.system == "admission":
         return prediction_of_scenario(setting.run, model)
     if setting.system == "mortality":
-        return f"results/mortality/{setting.run}/{model}/predictions.parquet"
+        protocol = audits.protocol_of(setting, config)
+        return f"results/mortality/{protocol}/{model}/predictions.parquet"
     return predictions_of_run(setting.system, model)
 
 

@@ -180,8 +180,8 @@ def _futures(connection: duckdb.DuckDBPyConnection, generator: np.random.Generat
         """
         SELECT subject_id AS giver, hadm_id, dischtime, dod
         FROM stays
-        WHERE times_in_order AND NOT (expire_flag OR died_location OR dod_by_discharge)
-            AND dischtime IS NOT NULL
+        WHERE times_in_order AND dischtime IS NOT NULL
+            AND NOT (died_in_admission OR expire_flag OR died_location OR dod_by_discharge)
         ORDER BY subject_id
         """
     ).df()

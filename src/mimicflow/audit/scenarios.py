@@ -63,7 +63,7 @@ def changed(system: str, config: Mapping[str, Any], check: str | None = None) ->
     """
     configured = {
         "admission": leaves(config),
-        "mortality": config["mortality"]["protocols"].get(AUDITED, {}),
+        "mortality": config["mortality"]["protocols"][AUDITED],
         "arrest": {"gap_h": config["arrest"]["epochs"]["event_window_h"][0]},
     }[system]
     return [
@@ -85,10 +85,23 @@ def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
 
 def protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the protocols of mortality by name: audited, but for a setting."""
-    audited = config["mortality"]["protocols"].get(AUDITED)
-    if audited is None:
-        return {}
-    return {one.run: {**audited, **one.overlay} for one in changed("mortality", config)}
+    return {
+        name: protocol
+        for one in changed("mortality", config)
+        for name, protocol in [_protocol(one, config)]
+    }
+
+
+def protocol_of(setting: Setting, config: Mapping[str, Any]) -> str:
+    """Return the protocol that is audited but for a setting: a configured one, if it is the same."""
+    return _protocol(setting, config)[0]
+
+
+def _protocol(setting: Setting, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    configured = config["mortality"]["protocols"]
+    protocol = {**configured[AUDITED], **setting.overlay}
+    same = [name for name, other in configured.items() if other == protocol]
+    return (same[0] if same else setting.run), protocol
 
 
 def permutations(config: Mapping[str, Any]) -> list[int]:

@@ -150,6 +150,15 @@ def test_settings_of_mortality_are_its_audited_protocol_but_for_a_key(config):
     assert {key for key in audited if audited[key] != future[key]} == {"visits"}
 
 
+def test_a_protocol_that_is_configured_is_not_fitted_twice(config):
+    (icu_out,) = (one for one in audits.settings("mortality") if one.name == "icu_out")
+    assert audits.protocol_of(icu_out, config) == "audited_icu_out"
+    assert "audit_icu_out" not in audits.protocols(config)
+    del config["mortality"]["protocols"]["audited_icu_out"]
+    assert audits.protocol_of(icu_out, config) == "audit_icu_out"
+    assert "audit_icu_out" in audits.protocols(config)
+
+
 @pytest.mark.parametrize(
     "overlay",
     [
