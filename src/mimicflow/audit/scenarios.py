@@ -93,7 +93,7 @@ def protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def protocol_of(setting: Setting, config: Mapping[str, Any]) -> str:
-    """Return the protocol that is audited but for a setting: a configured one, if it is the same."""
+    """Return the protocol that is audited but for a setting: a configured one if it is the same."""
     return _protocol(setting, config)[0]
 
 

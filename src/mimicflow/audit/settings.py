@@ -74,7 +74,7 @@ def _differences(
     sizes = _sizes(run, shared.to_numpy(), shown)
     if "gap_h" not in setting.overlay:
         run = run[shared]
-    about = {"setting": setting.name, "model": model, "title": study.title(model)}
+    about: Row = {"setting": setting.name, "model": model, "title": study.title(model)}
     if run["label"].nunique() < 2 or other["label"].nunique() < 2:
         what = f"{setting.title}: too few patients to be compared"
         yield finding(what, np.nan, **about, **sizes, reading=setting.reading)
@@ -105,7 +105,7 @@ def _before(predictions: pd.DataFrame, hours: float) -> pd.DataFrame:
 
 
 def _row(what: str, found: Any, about: Row, sizes: Row) -> Row:
-    sides = {}
+    sides: Row = {}
     for side, estimate in (("run", found.second), ("other", found.first)):
         sides |= {side: estimate.value, f"{side}_low": estimate.low, f"{side}_high": estimate.high}
     difference = {"low": found.difference.low, "high": found.difference.high}

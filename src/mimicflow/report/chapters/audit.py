@@ -19,6 +19,8 @@ _OPEN = 14
 """Rows of a table that stand open; a longer one has to be opened."""
 _FIRST = 100
 """Rows of a table that are shown."""
+_IN_WORDS = ("data", "setting", "model", "score", "feature", "protocol", "permutation")
+"""Columns that the words of a finding say already, or the page."""
 
 
 def chapters(systems: list[System]) -> list[Section]:
@@ -77,7 +79,7 @@ def _findings(check: Check, findings: pd.DataFrame, folded: bool) -> Table:
     ordered = findings.sort_values("passed", kind="stable", na_position="last")
     if findings["passed"].fillna(True).all():
         ordered = findings
-    own = [name for name in findings.columns[len(COLUMNS) :] if name != "data"]
+    own = [name for name in findings.columns[len(COLUMNS) :] if name not in _IN_WORDS]
     own = [name for name in own if findings[name].notna().any()]
     columns = [("Finding", False), ("Number", True), ("Limit", False), ("Verdict", False)]
     columns += [
