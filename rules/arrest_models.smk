@@ -15,7 +15,7 @@ def arrest_fit(wildcards):
         **{section: arrest[section] for section in ("tuning", "preprocessing")},
         "epoch_minutes": arrest["epochs"]["minutes"],
         "event_window_h": arrest["epochs"]["event_window_h"],
-        "specificity": arrest["evaluation"]["specificity"],
+        **{key: arrest["evaluation"][key] for key in ("specificity", "confidence")},
     }
 
 

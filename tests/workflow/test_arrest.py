@@ -204,6 +204,7 @@ def test_with_permuted_labels_nothing_is_predicted(checkout, results, tmp_path):
             "epoch_minutes": 5,
             "event_window_h": [0.5, 24],
             "specificity": 0.8,
+            "confidence": "none",
         },
         seed=0,
         synthetic=True,

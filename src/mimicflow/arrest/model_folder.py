@@ -47,7 +47,7 @@ class ArrestModel:
     horizon_h : tuple of float
         The least and the most hours to the arrest of the epochs that count as positive.
     threshold : float
-        Probability from which on an epoch is an exceedance.
+        Probability from which on an epoch is an exceedance; NaN where none can be promised.
     threshold_name : str
         How it was chosen, such as ``specificity_0.8``.
     synthetic : bool
@@ -87,6 +87,15 @@ class ArrestModel:
         if detector and detector != steps.detector.method:
             steps = replace(steps, detector=replace(steps.detector, method=detector))
         return replace(self, preprocessing=steps)
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether there is a threshold that keeps what its name promises."""
+        return not math.isnan(self.threshold)
+
+    def alarm(self, probability: float) -> bool | None:
+        """Return whether a probability is an exceedance; None where there is no threshold."""
+        return probability >= self.threshold if self.has_threshold else None
 
     def probability(self, features: pd.DataFrame) -> np.ndarray:
         """Return the calibrated probability of an arrest of each row, (n,).
@@ -223,9 +232,9 @@ def _model(
         "horizon_h must be two numbers": isinstance(horizon, list)
         and len(horizon) == 2
         and all(_is_number(hours) for hours in horizon),
-        "threshold must have one number": isinstance(thresholds, dict)
+        "threshold must have one number, or null": isinstance(thresholds, dict)
         and len(thresholds) == 1
-        and all(_is_number(value) for value in thresholds.values()),
+        and all(value is None or _is_number(value) for value in thresholds.values()),
         "synthetic must be true or false": isinstance(facts.get("synthetic"), bool),
         "prevalence must have numbers between 0 and 1": _are_shares(facts.get("prevalence", {})),
     }
@@ -239,7 +248,7 @@ def _model(
         epoch_minutes=float(facts["epoch_minutes"]),
         preprocessing=_preprocessing(facts.get("preprocessing"), file),
         horizon_h=(float(facts["horizon_h"][0]), float(facts["horizon_h"][1])),
-        threshold=float(threshold),
+        threshold=float("nan") if threshold is None else float(threshold),
         threshold_name=name,
         synthetic=facts["synthetic"],
         booster=booster,

@@ -30,7 +30,7 @@ DTYPES = {
     "time_s": "float64",
     "time": "datetime64[us]",
     "probability": "float64",
-    "alarm": "bool",
+    "alarm": "boolean",  # missing where the model has no threshold
     "reason": "str",
     "n_beats": "int64",
     "good_share": "float64",
@@ -163,7 +163,7 @@ class EpochScorer:
             "time_s": self._epochs * self._model.epoch_minutes * 60,
             "time": pd.NaT if self._start is None else self._time(self._epochs),
             "probability": probability,
-            "alarm": probability >= self._model.threshold,
+            "alarm": self._model.alarm(probability),
             "reason": one.reason,
             "n_beats": one.n_beats,
             "good_share": one.good_share,
@@ -195,8 +195,8 @@ def score_ecg(
         One row per epoch: ``time_s`` (end of the epoch, s from the first sample), ``time``
         (the same as a time, NaT without ``start_time``), ``probability`` (of an arrest within the
         model's horizon; NaN when the epoch is dropped), ``alarm`` (an exceedance: whether it
-        reaches the model's threshold, without silence), ``reason`` (why the epoch is dropped, ""
-        when it is kept), ``n_beats``, ``good_share``.
+        reaches the model's threshold, without silence; missing where the model has none),
+        ``reason`` (why the epoch is dropped, "" when it is kept), ``n_beats``, ``good_share``.
 
     Raises
     ------

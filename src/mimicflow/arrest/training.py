@@ -16,6 +16,7 @@ from mimicflow import __version__
 from mimicflow.arrest.boosting import model_text, repeatable, train_rounds
 from mimicflow.arrest.development import Development, read_development, read_epochs
 from mimicflow.arrest.selection import read_selected
+from mimicflow.arrest.thresholds import threshold_rules
 from mimicflow.arrest.tuning import TuningConfig, read_best
 from mimicflow.arrest.ward.weights import prevalences
 from mimicflow.errors import CohortError
@@ -74,7 +75,8 @@ def fit_arrest_model(
         Parquet of `mimicflow.arrest.ward.weights.weigh_stays`: how frequent arrests are in the
         sample, and where nobody looked, goes into the description.
     options : mapping
-        ``tuning`` (fields of `TuningConfig`); ``specificity`` of the threshold; and, copied into
+        ``tuning`` (fields of `TuningConfig`); ``specificity`` of the threshold and the
+        ``confidence`` with which new patients reach it; and, copied into
         the description, ``preprocessing``, ``epoch_minutes`` and ``event_window_h``.
     seed : int
         Of the models.
@@ -124,7 +126,7 @@ def fit_arrest_model(
         _table(read_epochs(features, "train"), "validation", apply_beta(raw, coefficients)),
         _table(test, "test", apply_beta(predicted, coefficients)),
     ]
-    threshold = _threshold(data.label, parts[0]["probability"].to_numpy(), options["specificity"])
+    threshold = _threshold(parts[0], options)
     log.info("%d features, %d rounds, %s", len(data.features), rounds, threshold)
     prevalence = prevalences(pd.read_parquet(weights), "train")
     description = _describe(data, rounds, options, threshold, kind, synthetic)
@@ -192,15 +194,23 @@ def _table(epochs: pd.DataFrame, split: str, probability: np.ndarray) -> pd.Data
     return epochs.assign(split=split, probability=probability)[list(PREDICTED)]
 
 
-def _threshold(label: np.ndarray, probability: np.ndarray, specificity: float) -> dict[str, float]:
+def _threshold(epochs: pd.DataFrame, options: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the lowest threshold that so many epochs without an arrest do not reach.
 
-    Where no threshold does (a model with one probability for all, say), it is just above the
-    highest probability: there is no exceedance.
+    None where that cannot be promised. Where nothing is promised and no threshold does (a model
+    with one probability for all, say), it is just above the highest probability: there is no
+    exceedance.
     """
-    chosen = choose_thresholds(label, probability, {"specificity": [specificity]})
-    above = float(np.nextafter(probability.max(), np.inf))
-    return {rule: above if np.isnan(found) else found for rule, found in chosen.items()}
+    label, probability, patient = (
+        epochs[name].to_numpy() for name in ("label", "probability", "subject_id")
+    )
+    chosen = choose_thresholds(label, probability, threshold_rules(options), patient)
+    (rule, found), *_ = chosen.items()
+    if not np.isnan(found):
+        return {rule: found}
+    if options["confidence"] != "none":
+        return {rule: None}
+    return {rule: float(np.nextafter(probability.max(), np.inf))}
 
 
 def _calibration(coefficients: np.ndarray, data: Development) -> dict[str, Any]:
@@ -213,7 +223,7 @@ def _describe(
     data: Development,
     rounds: int,
     options: Mapping[str, Any],
-    threshold: dict[str, float],
+    threshold: Mapping[str, float | None],
     kind: str,
     synthetic: bool,
 ) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from mimicflow.evaluation.predictions import folds_of, require_same_rows
 from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
-from mimicflow.evaluation.statistics.metrics import Curves
+from mimicflow.evaluation.statistics.metrics import Curves, Rules
+from mimicflow.evaluation.statistics.promises import PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.thresholds import choose_by_fold, decide, shown_columns
 from mimicflow.evaluation.titles import published_scores
@@ -26,7 +27,7 @@ from mimicflow.running.writing import write_csv
 
 _LOG = logging.getLogger(__name__)
 
-RULES: Mapping[str, bool | Sequence[float]] = {"youden": True, "specificity": [0.9], "ppv": [0.8]}
+RULES: Rules = {"youden": True, "specificity": [0.9], "ppv": [0.8], "confidence": 0.95}
 OUTPUTS = ("scores", "folds", "curves")
 POINTS = 200
 """Points kept of each curve: as many as can be seen."""
@@ -40,7 +41,7 @@ def score_models(
     outputs: Mapping[str, str | Path],
     study: Study,
     *,
-    rules: Mapping[str, bool | Sequence[float]] = RULES,
+    rules: Rules = RULES,
     optimistic: bool = False,
 ) -> None:
     """Write every score of every model: pooled over folds, by fold, and as curves.
@@ -87,7 +88,8 @@ def score_models(
         folds = fold_scores(model.table, study, thresholds)
         known = published.loc[name].to_dict() if name in published.index else {}
         labels = {"stays": model.subset, "optimistic": optimistic, "data": study.data}
-        rows = score_rows(name, assessment, folds, known, labels)
+        promised = rules.get("confidence", "none") != "none"
+        rows = score_rows(name, assessment, folds, known, labels, promised=promised)
         shown = _shown_rules(model.table, thresholds, study)
         parts["scores"].append(_without_few(rows, shown, counted=name in counted))
         plain = folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule")
@@ -139,6 +141,8 @@ def score_rows(
     folds: pd.DataFrame,
     published: Mapping[Any, float],
     labels: Mapping[str, object],
+    *,
+    promised: bool = False,
 ) -> pd.DataFrame:
     """Return the rows of one model in the table of scores.
 
@@ -154,14 +158,18 @@ def score_rows(
         Published values by score.
     labels : mapping
         ``subsets``, ``optimistic`` and ``data``, the same in all rows.
+    promised : bool
+        Whether a specificity or a PPV is one that is promised.
 
     Returns
     -------
     pandas.DataFrame
         ``model, title, stays, patients, n, events, score, threshold_rule, value, low, high,
-        interval, calibrated_up_to, fold_mean, fold_sd, published, optimistic, data``. ``fold_sd``
-        needs two folds. ``calibrated_up_to`` is how large an error of calibration is in 95 % of
-        perfectly calibrated models; such errors have no interval.
+        interval, calibrated_up_to, promised, fold_mean, fold_sd, published, optimistic, data``.
+        ``fold_sd`` needs two folds. ``calibrated_up_to`` is how large an error of calibration is in
+        95 % of perfectly calibrated models; such errors have no interval. ``promised`` is false
+        where a fold has no threshold by which the specificity or PPV can be promised: it has no
+        scores then.
         A threshold has as value the mean over the folds that it was chosen in.
     """
     found = [(name, "", "bootstrap", *of) for name, of in assessment.scores.items()]
@@ -180,6 +188,11 @@ def score_rows(
         threshold = spread.at[("threshold", rule), "fold_mean"]
         found.append(("threshold", rule, "", threshold, *_NO_INTERVAL))
         found += [(score, rule, "bootstrap", *of) for score, of in decisions.items()]
+    kept = {
+        rule: bool(np.isfinite(spread.at[("threshold", rule), "fold_mean"]))
+        for rule in assessment.decisions
+        if promised and rule.startswith(PROMISED)
+    }
     columns = ["score", "threshold_rule", "interval", "value", "low", "high"]
     rows = pd.DataFrame(found, columns=columns)
     rows.loc[rows["low"].isna(), "interval"] = ""
@@ -190,11 +203,13 @@ def score_rows(
         n=assessment.n,
         events=assessment.events,
         calibrated_up_to=rows["score"].map(bands),
+        promised=rows["threshold_rule"].map(kept),
         published=rows["score"].map(published),
         **labels,
     )
     first = ["model", "title", "stays", "patients", "n", "events", "score", "threshold_rule"]
-    last = ["value", "low", "high", "interval", "calibrated_up_to", "fold_mean", "fold_sd"]
+    last = ["value", "low", "high", "interval", "calibrated_up_to", "promised"]
+    last += ["fold_mean", "fold_sd"]
     return rows[[*first, *last, "published", "optimistic", "data"]]
 
 

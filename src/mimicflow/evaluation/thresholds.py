@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from mimicflow.evaluation.predictions import PredictionsError, folds_of, read_predictions
 from mimicflow.evaluation.smallest_cell import ShownSets
-from mimicflow.evaluation.statistics.metrics import choose_thresholds
+from mimicflow.evaluation.statistics.metrics import Rules, choose_thresholds
 
 
 def choose_by_fold(
-    path: str | Path, rules: Mapping[str, bool | Sequence[float]], *, key: str = "stay_id"
+    path: str | Path, rules: Rules, *, key: str = "stay_id"
 ) -> dict[int, dict[str, float]]:
     """Choose the thresholds of every fold on its own validation patients.
 
@@ -49,7 +49,10 @@ def choose_by_fold(
                 remedy="no threshold can be chosen: use more patients or a larger inner share",
             )
         chosen[int(fold)] = choose_thresholds(
-            rows["label"].to_numpy(), rows["probability"].to_numpy(), rules
+            rows["label"].to_numpy(),
+            rows["probability"].to_numpy(),
+            rules,
+            rows["subject_id"].to_numpy(),
         )
     return chosen
 

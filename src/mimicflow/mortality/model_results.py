@@ -5,7 +5,7 @@ All of it is of test patients; thresholds and recalibrations are chosen on valid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from mimicflow.evaluation.figures.performance import (
 )
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.scores import RULES
-from mimicflow.evaluation.statistics.metrics import confusion
+from mimicflow.evaluation.statistics.metrics import Rules, confusion
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.thresholds import choose_by_fold, shown_columns
 from mimicflow.running.writing import write_csv, write_npz
@@ -53,7 +53,7 @@ def write_mortality_results(
     outputs: Mapping[str, str | Path],
     study: Study,
     *,
-    rules: Mapping[str, bool | Sequence[float]] = RULES,
+    rules: Rules = RULES,
     threshold: float = 0.5,
 ) -> None:
     """Write the tables and figures of one model.

@@ -52,7 +52,7 @@ def test_one_row_per_whole_epoch(model, ecg):
     assert (scores["time"] - START).dt.total_seconds().tolist() == [300, 600, 900]
     assert scores["reason"].tolist() == ["", "flat", ""]
     assert np.isnan(scores["probability"]).tolist() == [False, True, False]
-    assert scores["alarm"].dtype == bool and not scores["alarm"][1]
+    assert scores["alarm"].dtype == "boolean" and not scores["alarm"][1]
     assert scores["n_beats"][0] > 300
     assert score_ecg(ecg, RATE, model)["time"].isna().all()
 
@@ -285,6 +285,15 @@ def test_a_torn_or_foreign_booster_is_refused(write_model, tmp_path):
 def test_facts_that_make_no_sense_are_named(write_model, tmp_path, change):
     with pytest.raises(CheckpointError, match=next(iter(change))):
         load_model(write_model(tmp_path, **change))
+
+
+def test_a_model_without_a_threshold_rings_no_alarm_and_says_so(write_model, ecg, tmp_path, texts):
+    model = load_model(write_model(tmp_path, threshold={"specificity_0.8": None}))
+    scores = score_ecg(ecg, RATE, model)
+    assert scores["alarm"].isna().all() and scores["probability"].notna().any()
+    draw_scores(scores, model, "r1", tmp_path / "a.png")
+    words = "specificity 0.8 cannot be promised with these data"
+    assert f"no threshold: {words}" in "\n".join(texts)
 
 
 def test_probabilities_need_all_features(model):

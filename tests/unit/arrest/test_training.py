@@ -34,6 +34,7 @@ OPTIONS = {
     "epoch_minutes": 5,
     "event_window_h": [0.5, 24],
     "specificity": 0.8,
+    "confidence": "none",
 }
 SUFFIXES = {
     "model": "model.txt",
@@ -168,6 +169,16 @@ def test_the_threshold_is_the_lowest_with_the_specificity_out_of_fold(fitted):
     assert (negatives < threshold).mean() >= 0.8
     lower = epochs.loc[epochs["probability"] < threshold, "probability"].max()
     assert (negatives < lower).mean() < 0.8
+
+
+def test_a_promised_specificity_has_a_higher_threshold_or_none(fitted, tmp_path):
+    (lucky,) = json.loads((fitted / "model.json").read_text())["threshold"].values()
+    folder = fit(tmp_path, confidence=0.95)
+    (promised,) = json.loads((folder / "model.json").read_text())["threshold"].values()
+    assert promised > lucky
+
+    folder = fit(tmp_path, make_features(n_patients=30), confidence=0.999)
+    assert json.loads((folder / "model.json").read_text())["threshold"] == {"specificity_0.8": None}
 
 
 def test_calibration_mends_probabilities_that_are_too_timid(tmp_path):

@@ -19,6 +19,7 @@ OPTIONS = {
     "epoch_minutes": 5,
     "event_window_h": [0.5, 24],
     "specificity": 0.8,
+    "confidence": "none",
 }
 SPLIT = {"test": 0.3, "folds": 3}
 

@@ -31,6 +31,7 @@ COLUMNS = [
     "high",
     "interval",
     "calibrated_up_to",
+    "promised",
     "fold_mean",
     "fold_sd",
     "published",
@@ -188,7 +189,7 @@ def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
     frame.to_parquet(path)
     tables = score(({"m": path}, {"m": "all"}), tmp_path / "out", rules={"ppv": [0.7]})
     decided = tables["scores"].query("threshold_rule == 'ppv_0.7'")
-    assert len(decided) == 6
+    assert len(decided) == 6 and decided["promised"].isna().all()  # nothing is promised
     assert (
         decided[["value", "low", "high", "interval", "calibrated_up_to", "fold_mean", "fold_sd"]]
         .isna()
@@ -294,3 +295,19 @@ def test_a_single_model_has_no_pair(models, tmp_path):
     table = pd.read_csv(tmp_path / "c.csv")
     assert table.empty
     assert table.columns.tolist() == COMPARISON
+
+
+def test_what_cannot_be_promised_is_said_and_what_is_none_is_not(models, tmp_path):
+    rules = {"youden": True, "specificity": [0.7], "ppv": [0.99], "confidence": 0.95}
+    scores = score(models, tmp_path / "out", rules=rules)["scores"]
+    promised = scores.groupby("threshold_rule")["promised"].agg(lambda of: of.dropna().unique())
+    assert promised["specificity_0.7"].tolist() == [True]
+    assert promised["ppv_0.99"].tolist() == [False]
+    assert not len(promised["youden"])
+    empty = scores[scores["threshold_rule"] == "ppv_0.99"]
+    assert empty["value"].isna().all()
+    lucky = score(models, tmp_path / "lucky", rules=rules | {"confidence": "none"})["scores"]
+    rows = (frame.query("score == 'threshold'").set_index(["model", "threshold_rule"])["value"]
+            for frame in (scores, lucky))  # fmt: skip
+    higher = next(rows).sub(next(rows)).xs("specificity_0.7", level="threshold_rule")
+    assert (higher > 0).all()

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.evaluation.study import Study
 
 _MATCHED = {
@@ -89,6 +90,7 @@ def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
     axes.set_ylabel("Share of event stays with an alarm")
     axes.set_title(f"Arrests announced against false alarms{_stays(table, rule)}")
     axes.grid(color="#e6e6e6", linewidth=0.6)
+    marked = f"● {_words(rule)}" if rule in set(table["rule"]) else _not_promised(rule)
     if shown:
         axes.set_xscale("symlog", linthresh=1)
         ticks = [
@@ -99,7 +101,7 @@ def _curves(axes: Axes, table: pd.DataFrame, rule: str, silence: float) -> None:
         axes.minorticks_off()
         axes.legend(
             loc="lower right",
-            title=f"silence after an alarm\n● {_words(rule)}\nband: 95 % interval, {silence:g} min",
+            title=f"silence after an alarm\n{marked}\nband: 95 % interval, {silence:g} min",
             title_fontsize=9,
             alignment="left",
         )
@@ -118,7 +120,8 @@ def _curve(table: pd.DataFrame) -> pd.DataFrame:
 
 def _stays(table: pd.DataFrame, rule: str) -> str:
     """Return how many stays there are, as far as they may be shown, on a line of its own."""
-    chosen = table[(table["rule"] == rule) & ~table["suppressed"].astype(bool)]
+    chosen = table[table["rule"] == rule] if rule in set(table["rule"]) else table
+    chosen = chosen[~chosen["suppressed"].astype(bool)]
     sizes = chosen.drop_duplicates("measure").set_index("measure")
     found = []
     if "event_sensitivity" in sizes.index:
@@ -163,6 +166,9 @@ def _lead_times(
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_xticks(range(0, 25, 4))
     chosen = table[table["rule"] == rule].drop_duplicates("measure").set_index("measure")
+    if chosen.empty:
+        _too_few(axes, _not_promised(rule))
+        return
     edges = joined(lead, smallest)
     if edges is None or chosen.at["lead_time_median", "suppressed"]:
         _too_few(axes)
@@ -223,7 +229,8 @@ def draw_matched(table: pd.DataFrame, path: str | Path, study: Study) -> None:
             if shown:
                 forest_panel(axes, shown, score, label, notes, digits)
             else:
-                _too_few(axes)
+                promised = pd.notna(first["threshold"])
+                _too_few(axes, *([] if promised else [_not_promised(first["rule"])]))
             axes.set_title(f"{title} (95 % interval)   difference", fontsize=10)
         forest_lines(panels[0], rows, {})
         figure.legend(
@@ -289,13 +296,18 @@ def joined(lead: pd.DataFrame, smallest: int) -> np.ndarray | None:
     return np.array(edges)
 
 
+def _not_promised(rule: str) -> str:
+    """Return the words for a model without a threshold."""
+    return f"{_words(rule)}\n{NOT_PROMISED}"
+
+
 def _words(rule: str) -> str:
     """Return for instance ``specificity 0.8 of epochs``."""
     return f"{rule.replace('_', ' ')} of epochs"
 
 
-def _too_few(axes: Axes) -> None:
+def _too_few(axes: Axes, words: str = "too few patients\nto be shown") -> None:
     axes.text(
-        0.5, 0.5, "too few patients\nto be shown",
+        0.5, 0.5, words,
         transform=axes.transAxes, ha="center", va="center", color=GREY,
     )  # fmt: skip

@@ -15,12 +15,11 @@ import pandas as pd
 
 from mimicflow.arrest.results.alarm_figures import draw_alarms
 from mimicflow.arrest.results.horizon_scores import draws_of_patients, read_epochs
-from mimicflow.arrest.results.horizons import threshold_rule
 from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.arrest.results.ringing import Stays
-from mimicflow.errors import ConfigError, InputError
+from mimicflow.arrest.thresholds import read_threshold, threshold_rule
+from mimicflow.errors import ConfigError
 from mimicflow.evaluation.study import Study
-from mimicflow.running.own_files import read_field
 from mimicflow.running.writing import write_csv
 
 SILENCES = (0, 30, 120)
@@ -61,8 +60,8 @@ def score_alarms(
     options : mapping
         ``silence_minutes`` and ``specificity``.
     alarms : path-like
-        CSV to write: `COLUMNS`, a row per silence, threshold and score of
-        `mimicflow.arrest.results.ringing.ALARM_SCORES`:
+        CSV to write: `COLUMNS`, a row per silence, threshold (of the curve alone, where the model
+        has none) and score of `mimicflow.arrest.results.ringing.ALARM_SCORES`:
 
         - ``event_sensitivity``: share of the event stays with at least one alarm,
         - ``event_sensitivity_chance``: the same if alarms rang at random as often as in control
@@ -89,7 +88,7 @@ def score_alarms(
     ConfigError
         A silence below 0.
     InputError
-        A model file without a threshold.
+        A model file that does not name a threshold.
     PredictionsError
         A table that cannot be scored.
     """
@@ -101,7 +100,9 @@ def score_alarms(
     rule = threshold_rule(options)
     chosen = read_threshold(model_file, rule)
     test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
-    thresholds = [(rule, chosen), *((SWEEP, value) for value in _sweep(validation, test))]
+    thresholds = [(SWEEP, float(value)) for value in _sweep(validation, test)]
+    if np.isfinite(chosen):
+        thresholds.insert(0, (rule, chosen))
     monitored = monitored_epochs(planned, test)
     stays = Stays(monitored)
     weights = draws_of_patients(monitored["subject_id"].to_numpy(), study.draws, study.seed)
@@ -123,29 +124,6 @@ def score_alarms(
         rule=rule,
         silence=options["silence_minutes"],
     )
-
-
-def read_threshold(path: str | Path, rule: str) -> float:
-    """Return the threshold that a model's JSON names for a rule.
-
-    Raises
-    ------
-    InputError
-        A file that is missing or no JSON, or has no number for the rule.
-    """
-    threshold = read_field(
-        path,
-        lambda model: float(model["threshold"][rule]),
-        f"does not name a threshold {rule!r}",
-        "train the model again with the specificity of the evaluation",
-    )
-    if np.isnan(threshold):
-        raise InputError(
-            f"the threshold {rule!r} is not a number",
-            file=path,
-            remedy="no threshold reaches this specificity; ask for a lower one",
-        )
-    return threshold
 
 
 def _sweep(validation: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:

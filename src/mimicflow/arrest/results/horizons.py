@@ -28,9 +28,10 @@ from mimicflow.arrest.results.within_stays import (
     concordance_by_stay,
     score_within_stays,
 )
+from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.smallest_cell import ShownSets
-from mimicflow.evaluation.statistics.metrics import Estimate, choose_thresholds, curves
+from mimicflow.evaluation.statistics.metrics import Estimate, curves
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -79,8 +80,9 @@ def score_horizons(
         Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`; the
         test split is scored, the validation split chooses the thresholds.
     options : mapping
-        ``horizons_h`` (hours) and ``specificity``, which a threshold must have on the validation
-        epochs of its horizon.
+        ``horizons_h`` (hours), and ``specificity`` and ``confidence`` of the threshold, which is
+        chosen on the validation epochs of each horizon (`choose_threshold`): none where the
+        specificity cannot be promised, and no scores of decisions.
     metrics : path-like
         CSV to write: `COLUMNS`, a row per horizon and score. ``n`` and ``events`` count epochs,
         ``event_stays`` the stays with at least one event epoch. The score ``auroc_within`` compares
@@ -136,30 +138,6 @@ def horizons_of(options: Mapping[str, Any]) -> list[float]:
             remedy="give hours above 0, each once, for instance [24, 18, 12, 6, 3, 1]",
         )
     return hours
-
-
-def threshold_rule(options: Mapping[str, Any]) -> str:
-    """Return the name of the rule by which thresholds are chosen, e.g. ``specificity_0.8``."""
-    return f"specificity_{options['specificity']:g}"
-
-
-def choose_threshold(validation: pd.DataFrame, hours: float, options: Mapping[str, Any]) -> float:
-    """Return the lowest threshold that has the specificity on the validation epochs.
-
-    NaN, with a note in the log, where the horizon has no event or nothing else among them.
-    """
-    label = horizon_label(validation, hours)
-    if len(np.unique(label)) < 2:
-        _LOG.warning(
-            "no threshold at %g h: all %d validation epochs have label %d",
-            hours,
-            len(label),
-            label[0],
-        )
-        return float("nan")
-    rules = {"specificity": [options["specificity"]]}
-    chosen = choose_thresholds(label, validation["probability"].to_numpy(), rules)
-    return chosen[threshold_rule(options)]
 
 
 def _score(

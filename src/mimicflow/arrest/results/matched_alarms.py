@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.alarm_figures import draw_matched
-from mimicflow.arrest.results.alarms import read_threshold
 from mimicflow.arrest.results.comparison import read_same_epochs
 from mimicflow.arrest.results.horizon_scores import draws_of_patients, estimate
-from mimicflow.arrest.results.horizons import threshold_rule
 from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.arrest.results.ringing import ALARM_SCORES, Stays
+from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
@@ -63,7 +62,8 @@ def match_alarms(
     options : mapping
         ``silence_minutes`` and ``specificity``.
     table : path-like
-        CSV to write: `COLUMNS`, a row per model, the reference first. ``event_sensitivity`` and
+        CSV to write: `COLUMNS`, a row per model, the reference first, with nothing in it where the
+        reference has no threshold. ``event_sensitivity`` and
         ``false_alarms_per_day`` (of control stays, monitored days) are those of held-out stays,
         ``…_difference`` is that to the reference, with the 95 % interval of a paired bootstrap by
         patient. ``development_…`` is what the threshold was chosen by.
@@ -80,7 +80,7 @@ def match_alarms(
     ConfigError
         A reference without predictions.
     InputError
-        A model file without a threshold, or predictions that were not planned.
+        A model file that does not name a threshold, or predictions that were not planned.
     PredictionsError
         A table that cannot be scored, or models that do not predict the same epochs.
     """
@@ -90,6 +90,11 @@ def match_alarms(
         )
     rule, silence = threshold_rule(options), options["silence_minutes"]
     chosen = read_threshold(model_file, rule)
+    models = [reference, *(model for model in predictions if model != reference)]
+    if np.isnan(chosen):  # nothing to be matched
+        known = {"silence_min": silence, "rule": rule, "suppressed": False}
+        _write([known | study.labels(model) for model in models], table, figure, study)
+        return
     development = _stays(predictions, planned, "validation")
     announced = int((development[reference].highest() >= chosen).sum())
     thresholds = {
@@ -102,7 +107,7 @@ def match_alarms(
         for model, stays in held_out.items()
     }
     rows = []
-    for model in [reference, *(model for model in predictions if model != reference)]:
+    for model in models:
         row = {"silence_min": silence, "rule": rule, "threshold": thresholds[model]}
         row |= _of_development(development[model], thresholds[model], study.smallest_cell)
         row |= _sizes(held_out[model], thresholds[model], study.smallest_cell)
@@ -111,6 +116,10 @@ def match_alarms(
             less = {score: found[model][score] - found[reference][score] for score in SCORES}
             row |= {"compared_with": reference} | _estimates(less, "_difference")
         rows.append(row | study.labels(model))
+    _write(rows, table, figure, study)
+
+
+def _write(rows: list[dict[str, Any]], table: str | Path, figure: str | Path, study: Study) -> None:
     compared = pd.DataFrame(rows, columns=COLUMNS)
     counts = [name for name in COLUMNS if name.endswith(("stays", "patients"))]
     compared = compared.astype(dict.fromkeys(counts, "Int64"))

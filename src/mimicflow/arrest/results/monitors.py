@@ -15,7 +15,8 @@ from mimicflow.arrest.results.horizon_scores import (
     horizon_label,
     read_epochs,
 )
-from mimicflow.arrest.results.horizons import choose_threshold, horizons_of
+from mimicflow.arrest.results.horizons import horizons_of
+from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.errors import InputError
 from mimicflow.evaluation.groups import LAST_LEVELS
 from mimicflow.evaluation.smallest_cell import ShownSets

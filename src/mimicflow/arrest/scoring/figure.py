@@ -14,6 +14,7 @@ from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.arrest.score import Strip, Tachogram
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, VERMILION, figure_file
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.hrv.epochs import CLINICAL_REASONS
 
@@ -121,7 +122,14 @@ def _draw_probability(
     # A dropped epoch is NaN, and breaks the line.
     probability = 100 * scores["probability"].to_numpy()
     axes.plot(end_h, probability, color=BLUE, marker="o", markersize=3, label="Probability")
-    exceeding = scores["alarm"].to_numpy()
+    finite = probability[np.isfinite(probability)]
+    axes.set_ylabel("Probability of arrest (%)")
+    axes.set_ylim(0, 1.15 * max(finite, default=1) or 1)
+    if not model.has_threshold:
+        words = f"no threshold: {model.threshold_name.replace('_', ' ')} {NOT_PROMISED}"
+        axes.plot([], [], linestyle="none", label=words)
+        return
+    exceeding = scores["alarm"].to_numpy(dtype=bool)
     axes.plot(
         *(end_h[exceeding], probability[exceeding]),
         color=VERMILION,
@@ -136,9 +144,7 @@ def _draw_probability(
         linestyle="--",
         label=f"Threshold {100 * model.threshold:.3g} % ({model.threshold_name.replace('_', ' ')})",
     )
-    finite = probability[np.isfinite(probability)]
     axes.set_ylim(0, 1.15 * max([100 * model.threshold, *finite], default=1) or 1)
-    axes.set_ylabel("Probability of arrest (%)")
 
 
 def _reasons(scores: pd.DataFrame) -> list[str]:

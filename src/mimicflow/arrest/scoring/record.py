@@ -62,7 +62,7 @@ def score_record(
     needing = of_vital_signs(fitted.features)
     numerics = numerics_of(path.parent, path.name) if needing else None
     scores = score_recording(recording, fitted, numerics)
-    write_csv(scores.astype({"alarm": "int64"}), table)
+    write_csv(scores.astype({"alarm": "Int64"}), table)
     strip = strip_of_highest(recording, scores, fitted)
     draw_scores(scores, fitted, table.stem, figure, strip, of_beats=of_beats)
     lines = summary_of(scores, fitted, recording)

@@ -9,6 +9,7 @@ from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.arrest.model_folder import ArrestModel
 from mimicflow.arrest.ward.weights import moved
 from mimicflow.bedside.recording import BeatRecording, EcgRecording
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 
 
 def summary_of(
@@ -39,8 +40,7 @@ def summary_of(
         lines += [
             f"Highest probability: {highest['probability']:.4f}, "
             f"for the epoch that ends {highest['time_s'] / 3600:.2f} h after the first sample",
-            f"Epochs at or above the threshold of {model.threshold:.4f} "
-            f"({model.threshold_name}): {int(scores['alarm'].sum())}",
+            _exceedances(model, scores),
             _whose_probability(model, highest["probability"]),
         ]
     if model.synthetic:
@@ -63,6 +63,18 @@ def vital_signs_of(
         why = "not used, since the record does not say when it begins"
     n = len(needing)
     return f"Vital signs: {why}; {n} of {len(model.features)} features of the model are missing."
+
+
+def _exceedances(model: ArrestModel, scores: pd.DataFrame) -> str:
+    if not model.has_threshold:
+        return (
+            f"The model has no threshold: {model.threshold_name} {NOT_PROMISED}, "
+            "those that it was fitted on."
+        )
+    return (
+        f"Epochs at or above the threshold of {model.threshold:.4f} "
+        f"({model.threshold_name}): {int(scores['alarm'].sum())}"
+    )
 
 
 def _whose_probability(model: ArrestModel, highest: float) -> str:

@@ -21,7 +21,8 @@ from mimicflow.arrest.results.horizon_scores import (
     may_be_shown,
     read_epochs,
 )
-from mimicflow.arrest.results.horizons import choose_threshold, horizons_of
+from mimicflow.arrest.results.horizons import horizons_of
+from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study

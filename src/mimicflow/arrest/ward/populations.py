@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.results.alarms import read_threshold
 from mimicflow.arrest.results.horizon_scores import (
     draws_of_patients,
     estimate,
@@ -21,7 +20,7 @@ from mimicflow.arrest.results.horizon_scores import (
     quotient,
     read_epochs,
 )
-from mimicflow.arrest.results.horizons import threshold_rule
+from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.arrest.ward.weights import POPULATIONS, epoch_weights, moved
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import WeightedScores
@@ -79,7 +78,7 @@ def score_populations(
     Raises
     ------
     InputError
-        A model without threshold or prevalences, epochs of stays without a weight.
+        A model that names no threshold or prevalences, epochs of stays without a weight.
     PredictionsError
         A table that cannot be scored.
     """
@@ -147,7 +146,8 @@ def _scores(
     patient = np.unique(epochs["subject_id"], return_inverse=True)[1][first]
     label = epochs["label"].to_numpy()
     printed, there = epochs["probability"].to_numpy(), epochs["moved"].to_numpy()
-    flagged = (printed >= threshold)[:, None]
+    exceeding = printed >= threshold if np.isfinite(threshold) else np.full(len(printed), np.nan)
+    flagged = exceeding.astype(float)[:, None]
     scorers = {
         "": WeightedScores(label, printed, stay, flagged),
         "_moved": WeightedScores(label, there, stay),

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.figures.flow import parts, stages
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import sha256
@@ -70,6 +71,7 @@ def gather(
         "text": _texts(system),
         "n_features": len(pd.read_csv(reference("static_features.csv"))),
         "given": sorted(files),
+        "not_promised": NOT_PROMISED,
     }
     if "attrition" in files:
         facts["stages"] = stages(files["attrition"], study)

@@ -24,9 +24,15 @@ from sklearn.metrics import (
 )
 
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.statistics.promises import lowest_promised
 
 _LOG = logging.getLogger(__name__)
 
+Rules = Mapping[str, bool | float | str | Sequence[float]]
+"""How thresholds are chosen: the configuration's ``evaluation.thresholds``."""
+NOT_PROMISED = "cannot be promised with these data"
+"""What stands wherever there is no threshold."""
+_CONFIDENCE, _NONE = "confidence", "none"
 OPERATING_SCORES = ("sensitivity", "specificity", "ppv", "npv", "f1")
 # Rates are quotients of counts: two of them are equal or differ by far more than this.
 _ROUNDING = 1e-12
@@ -146,12 +152,15 @@ def confusion(
 def choose_thresholds(
     label: np.ndarray,
     probability: np.ndarray,
-    rules: Mapping[str, bool | Sequence[float]],
+    rules: Rules,
+    patient: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Choose a threshold by each rule, on patients that are not those reported.
 
     Only thresholds that flag somebody are looked at, each of them a probability that occurs.
-    Where several satisfy a rule, the lowest is taken: it has the highest sensitivity.
+    Where several satisfy a rule, the lowest is taken: it has the highest sensitivity. A
+    specificity or PPV is satisfied where its lower confidence bound reaches the value, see
+    `mimicflow.evaluation.statistics.promises`; Youden's index promises nothing.
 
     Parameters
     ----------
@@ -159,19 +168,23 @@ def choose_thresholds(
         As in `scores`; of validation patients.
     rules : mapping
         ``youden`` (bool: the largest sensitivity + specificity), ``specificity`` and ``ppv``
-        (values to be reached at least, each in (0, 1)). For instance
-        ``{"youden": True, "specificity": [0.9], "ppv": [0.8]}``.
+        (values to be reached at least, each in (0, 1)), and the ``confidence`` with which new
+        patients reach them: in (0, 1), or ``none``, and none where it is not given: these
+        patients do, whatever new ones will. For instance
+        ``{"youden": True, "specificity": [0.9], "ppv": [0.8], "confidence": 0.95}``.
+    patient : numpy.ndarray of shape (n,), optional
+        Whose row it is; every row a patient of its own unless given.
 
     Returns
     -------
     dict of str to float
         ``youden``, ``specificity_0.9``, ``ppv_0.8`` and so on, in the order of the rules. NaN,
-        with a warning in the log, where no threshold reaches the value.
+        with a warning in the log, where the value cannot be promised with these data.
 
     Raises
     ------
     ConfigError
-        On an unknown rule or a value outside (0, 1).
+        On an unknown rule, or a value or a confidence outside (0, 1).
     """
     fpr, tpr, roc_thresholds = (
         curve[1:] for curve in roc_curve(label, probability, drop_intermediate=False)
@@ -181,15 +194,30 @@ def choose_thresholds(
         "specificity": (1 - fpr, roc_thresholds),
         "ppv": (precision[:-1], pr_thresholds),
     }
+    confidence = rules.get(_CONFIDENCE, _NONE)
+    if confidence != _NONE:
+        _check_inside(_CONFIDENCE, confidence)
     chosen: dict[str, float] = {}
     for rule, wanted in rules.items():
+        if rule == _CONFIDENCE:
+            continue
         if rule == "youden" and isinstance(wanted, bool):
             if wanted:
                 gain = tpr - fpr
                 chosen[rule] = float(roc_thresholds[gain >= gain.max() - _ROUNDING].min())
-        elif rule in reached and not isinstance(wanted, bool):
+        elif rule in reached and isinstance(wanted, Sequence):
             for value in wanted:
-                chosen[f"{rule}_{value:g}"] = _lowest(*reached[rule], rule, value)
+                _check_inside(rule, value)
+                if confidence == _NONE:
+                    found = _lowest(*reached[rule], value)
+                else:
+                    whose = np.arange(len(label)) if patient is None else patient
+                    found = lowest_promised(
+                        label, probability, whose, rule, value, float(confidence)
+                    )
+                if np.isnan(found):
+                    _LOG.warning("a %s of %g %s; its scores stay empty", rule, value, NOT_PROMISED)
+                chosen[f"{rule}_{value:g}"] = found
         else:
             raise ConfigError(
                 f"unknown threshold rule {rule}: {wanted!r}",
@@ -198,14 +226,14 @@ def choose_thresholds(
     return chosen
 
 
-def _lowest(rate: np.ndarray, thresholds: np.ndarray, rule: str, value: float) -> float:
-    """Return the lowest of the thresholds at which the rate is at least the value."""
-    if not 0 < value < 1:
+def _check_inside(rule: str, value: object) -> None:
+    if not isinstance(value, float) or not 0 < value < 1:
         raise ConfigError(
             f"threshold rule {rule}: {value!r} is outside (0, 1)", remedy="use for instance 0.9"
         )
+
+
+def _lowest(rate: np.ndarray, thresholds: np.ndarray, value: float) -> float:
+    """Return the lowest of the thresholds at which the rate is at least the value, NaN if none."""
     enough = thresholds[rate >= value - _ROUNDING]
-    if not len(enough):
-        _LOG.warning("no threshold reaches a %s of %g; its scores stay empty", rule, value)
-        return float("nan")
-    return float(enough.min())
+    return float(enough.min()) if len(enough) else float("nan")

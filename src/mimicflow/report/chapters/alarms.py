@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.report import arrest_charts, charts
 from mimicflow.report.blocks import (
     DASH,
@@ -68,6 +69,7 @@ def _at_threshold(system: System, frames: dict[str, pd.DataFrame]) -> Table:
     for title, frame in frames.items():
         chosen = frame[frame["rule"] != SWEEP]
         if chosen.empty:
+            rows.append([f"{title}: no threshold, its specificity {NOT_PROMISED}"])
             continue
         rows.append([f"{title}: {_size(system, chosen)}"])
         for silence, part in chosen.groupby("silence_min"):
@@ -84,7 +86,7 @@ def _matched(system: System, frame: pd.DataFrame) -> Table:
     columns.append((f"Difference to {in_sentence(first)} (95 % CI)", True))
     rows: list[list[Cell | str]] = []
     for row in frame.to_dict("records"):
-        cells: list[Cell | str] = [str(row["title"]), number(row["threshold"])]
+        cells: list[Cell | str] = [str(row["title"]), number(row["threshold"]) or NOT_PROMISED]
         cells.append(number(row["development_event_sensitivity"]) or DASH)
         cells += [_estimate(row, Y, 3), _estimate(row, X, 2)]
         less = _estimate(row, f"{X}_difference", 2)

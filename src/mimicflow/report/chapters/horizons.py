@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import (
     DASH,
@@ -176,7 +177,7 @@ def operating(system: System) -> Section:
             values = part.drop_duplicates("score").set_index("score").reindex(OPERATING)
             entries = values[["value", "lower", "upper"]].to_numpy()
             texts = [with_interval(*entry) or DASH for entry in entries]
-            threshold = number(part["threshold"].iloc[0]) or DASH
+            threshold = number(part["threshold"].iloc[0]) or NOT_PROMISED
             rows.append([within(float(str(hours))), threshold, *texts])
             if values["published"].notna().any():
                 published = [number(value) or DASH for value in values["published"]]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN, SMALLEST_CELL
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
     DASH,
@@ -122,6 +123,8 @@ def _threshold_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -
     for (model, rule), part in chosen.groupby(["model", "threshold_rule"], sort=False):
         values = part.drop_duplicates("score").set_index("score").reindex(names)
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
+        if pd.isna(values.at["threshold", "value"]):
+            texts[names.index("threshold")] = NOT_PROMISED
         rows.append([system.full_title(model), rule_title(str(rule)), *texts])
     caption = caption_of(protocol, "", "at thresholds chosen on validation patients")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
+from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.report import charts, grouped_charts
 from mimicflow.report.blocks import (
     DASH,
@@ -130,7 +131,7 @@ def _matrices(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
                 else _cells(row[CELLS].to_numpy(dtype=float).reshape(2, 2), system.smallest)
             )
             rows.append(
-                [system.title(row["model"]), number(row["threshold"]) or DASH, *cells[::-1]]
+                [system.title(row["model"]), number(row["threshold"]) or NOT_PROMISED, *cells[::-1]]
             )
     caption = f"{protocol.title}, patients by prediction and outcome."
     options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
@@ -165,7 +166,7 @@ def _report(system: System, protocol: Protocol, frame: pd.DataFrame) -> Table:
                 rows.append(
                     [
                         system.title(str(model)),
-                        number(row["threshold"]) or DASH,
+                        number(row["threshold"]) or NOT_PROMISED,
                         label("class", row["class"]),
                         *(DASH if revealing else number(row[score]) or DASH for score in scores),
                         HIDDEN if hidden else size,

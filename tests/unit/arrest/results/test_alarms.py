@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mimicflow.arrest.results.alarm_figures import joined
-from mimicflow.arrest.results.alarms import SWEEP, read_threshold, score_alarms
+from mimicflow.arrest.results.alarms import SWEEP, score_alarms
 from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.arrest.results.ringing import (
     ALARM_SCORES,
@@ -19,10 +19,11 @@ from mimicflow.arrest.results.ringing import (
     ring,
     weighted_quantiles,
 )
+from mimicflow.arrest.thresholds import read_threshold
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 
-OPTIONS = {"silence_minutes": 60, "specificity": 0.8}
+OPTIONS = {"silence_minutes": 60, "specificity": 0.8, "confidence": "none"}
 RULE = "specificity_0.8"
 
 
@@ -308,10 +309,16 @@ def test_models_without_a_threshold(files):
     with pytest.raises(InputError, match=r"model\.json: does not name a threshold 'specificity_0"):
         files.score()
     files.model.write_text('{"threshold": {"specificity_0.8": NaN}}')
-    with pytest.raises(InputError, match="not a number"):
-        read_threshold(files.model, RULE)
-    with pytest.raises(InputError, match="does not name"):
-        read_threshold(files.model.parent / "absent.json", RULE)
+    for path in (files.model, files.model.parent / "absent.json"):
+        with pytest.raises(InputError, match="does not name"):
+            read_threshold(path, RULE)
+
+
+def test_a_specificity_that_cannot_be_promised_leaves_the_curve(files, texts):
+    files.model.write_text('{"threshold": {"specificity_0.8": null}}')
+    table = files.score()
+    assert set(table["rule"]) == {SWEEP} and table["value"].notna().any()
+    assert "specificity 0.8 of epochs\ncannot be promised with these data" in texts
 
 
 def test_a_silence_below_zero(files):

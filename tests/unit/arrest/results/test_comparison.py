@@ -17,7 +17,7 @@ from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import Study
 
-OPTIONS = {"horizons_h": [24, 6, 1], "specificity": 0.8}
+OPTIONS = {"horizons_h": [24, 6, 1], "specificity": 0.8, "confidence": "none"}
 PAIR = {"hrv": "clinical"}
 DRAWS = 60
 

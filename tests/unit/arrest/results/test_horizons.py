@@ -28,7 +28,7 @@ from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.statistics.bootstrap import bootstrap
 from mimicflow.evaluation.study import Study
 
-OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8}
+OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8, "confidence": "none"}
 
 
 def scored(folder, table, options=OPTIONS, *, synthetic=True, smallest=10):

@@ -15,7 +15,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.study import Study
 
-OPTIONS = {"silence_minutes": 60, "specificity": 0.8}
+OPTIONS = {"silence_minutes": 60, "specificity": 0.8, "confidence": "none"}
 THRESHOLD = 0.5
 SCORES = ("event_sensitivity", "false_alarms_per_day")
 
@@ -160,3 +160,12 @@ def test_what_cannot_be_matched_is_refused(files, tmp_path):
     tables["both"] = tables["both"].iloc[1:]
     with pytest.raises(PredictionsError, match="not the rows of"):
         Files(tmp_path, **tables).match()
+
+
+def test_without_a_threshold_of_the_reference_nothing_is_matched(tmp_path, texts):
+    files = Files(tmp_path, threshold=None, hrv=made.predictions(), both=made.predictions(0.2))
+    table = files.match()
+    assert list(table.index) == ["hrv", "both"]
+    empty = [name for name in COLUMNS if name.startswith(("threshold", *SCORES))]
+    assert table[empty].isna().all(axis=None) and not table["suppressed"].any()
+    assert "specificity 0.8 of epochs\ncannot be promised with these data" in texts

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
-from mimicflow.arrest.results.horizons import choose_threshold
 from mimicflow.arrest.results.monitors import COLUMNS, SCORES, score_monitors
+from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
 
-OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8}
+OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8, "confidence": "none"}
 MADE = Study(synthetic=True, draws=30)
 
 

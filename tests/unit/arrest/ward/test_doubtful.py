@@ -18,7 +18,7 @@ from mimicflow.arrest.ward.doubtful import (
 from mimicflow.evaluation.study import Study
 
 EPOCHS = {"event_window_h": [0.5, 24]}
-OPTIONS = {"horizons_h": [24, 6], "specificity": 0.8}
+OPTIONS = {"horizons_h": [24, 6], "specificity": 0.8, "confidence": "none"}
 DAY = "2150-01-0"
 # Patient, stay, label, end of the stay, death, limit. The plan ends on the 2nd at 0:00.
 HAND = pd.DataFrame(

@@ -36,7 +36,7 @@ class Files:
     def score(self, *, synthetic=True):
         score_populations(
             self.predictions, self.folder / "weights.parquet", self.folder / "model.json",
-            {"specificity": 0.8}, self.folder / "populations.csv",
+            {"specificity": 0.8, "confidence": "none"}, self.folder / "populations.csv",
             Study(synthetic=synthetic, draws=40), model="hrv",
         )  # fmt: skip
         return pd.read_csv(self.folder / "populations.csv")
@@ -85,6 +85,15 @@ def test_where_arrests_are_rarer_a_moved_probability_is_nearer_to_the_truth(file
     assert corrected - plain == pytest.approx(-step)
     assert found["monitored", "precision"] < found["sample", "precision"]
     assert found["monitored", "sensitivity"] == pytest.approx(found["sample", "sensitivity"])
+
+
+def test_a_model_without_a_threshold_has_no_scores_of_decisions(tmp_path):
+    files = Files(tmp_path, made.predictions())
+    files.describe({"threshold": {"specificity_0.8": None}, "prevalence": PREVALENCE})
+    found = files.score().set_index("score")
+    decisions = ["sensitivity", "specificity", "precision"]
+    assert found.loc[decisions, ["threshold", "value", "lower", "upper"]].isna().all(axis=None)
+    assert found.drop(decisions)["value"].notna().all()
 
 
 def test_few_real_patients_are_hidden(tmp_path):

@@ -114,7 +114,7 @@ def test_a_value_that_no_threshold_reaches(caplog):
     label, probability = [0, 1, 0, 1], [0.9, 0.8, 0.3, 0.1]
     found = choose_thresholds(label, probability, {"ppv": [0.9], "specificity": [0.9]})
     assert np.isnan([*found.values()]).all()
-    assert "no threshold reaches a ppv of 0.9" in caplog.text
+    assert "a ppv of 0.9 cannot be promised with these data" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,8 @@ def test_a_value_that_no_threshold_reaches(caplog):
         ({"ppv": True}, "unknown threshold rule ppv"),
         ({"ppv": [1.0]}, "outside"),
         ({"specificity": [0]}, "outside"),
+        ({"ppv": [0.8], "confidence": 1.0}, "confidence: 1.0 is outside"),
+        ({"ppv": [0.8], "confidence": "some"}, "confidence: 'some' is outside"),
     ],
 )
 def test_rules_that_mean_nothing(rules, message):
