@@ -37,6 +37,7 @@ test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before 
 	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest --numprocesses $(CORES) tests/fuzz
 	$(BIN)/python benchmarks/_simulations/type_one_error.py
 	$(BIN)/python benchmarks/_simulations/calibration_error.py
+	$(BIN)/python benchmarks/_simulations/threshold_promises.py
 
 lint: .venv/installed ## Style, layers of the rooms, types
 	$(BIN)/ruff check .

@@ -22,7 +22,8 @@ from mimicflow.arrest.results.horizon_scores import (
     read_epochs,
     weighted_scores,
 )
-from mimicflow.arrest.results.horizons import choose_threshold, horizons_of
+from mimicflow.arrest.results.horizons import horizons_of
+from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv

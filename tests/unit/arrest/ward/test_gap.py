@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from mimicflow.arrest.ward.gap import COLUMNS, GAP_SCORES, score_gaps
 from mimicflow.evaluation.study import Study
 
-OPTIONS = {"horizons_h": [24, 2], "specificity": 0.8, "gaps_h": [2, 0.5, 1]}
+OPTIONS = {"horizons_h": [24, 2], "specificity": 0.8, "confidence": "none", "gaps_h": [2, 0.5, 1]}
 SYNTHETIC = Study(synthetic=True, draws=40, key="epoch_id")
 
 

@@ -258,6 +258,33 @@ def test_figures_stand_where_they_belong(run, documents):
         ]
 
 
+def test_a_ppv_that_cannot_be_promised_reads_so(run, documents, tmp_path):
+    files, models = run
+    table = pd.read_csv(files["scores"])
+    table.loc[table["threshold_rule"] == "ppv_0.8", ["value", "low", "high"]] = np.nan
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    card, _, _ = documents({**files, "scores": tmp_path / "scores.csv"}, models)
+    for title, stays in MODELS.values():
+        cells = line(card, f"| {title} | {stays} | ppv_0.8").split("|")
+        assert [cell.strip() for cell in cells[4:10]] == [
+            "cannot be promised with these data",
+            *[""] * 5,
+        ]
+    assert "promised of patients not seen yet" in card
+
+
+def test_errors_of_calibration_read_with_what_calibrated_models_reach(run, documents, tmp_path):
+    files, models = run
+    table = pd.read_csv(files["calibration"])
+    errors = table["score"].isin(["ece", "ici"])
+    table.loc[errors, ["low", "high"]] = np.nan
+    table["calibrated_up_to"] = np.where(errors, 0.0312, np.nan)
+    table.to_csv(tmp_path / "calibration.csv", index=False)
+    card, _, _ = documents({**files, "calibration": tmp_path / "calibration.csv"}, models)
+    row = line(card, f"({next(iter(MODELS))}) | none |")
+    assert row.count("(≤ 0.031)") == 2
+
+
 def test_small_groups_read_as_small(run, documents):
     card, _, _ = documents(*run)
     assert "| sex | Unknown | <10 | <10 | <10 | | | |" in card
