@@ -113,9 +113,27 @@ rule audit_provenance:
 
 # By system: whose future is changed. Of arrest also the tables with which the features are compared.
 ATTACKED = {
-    **{
-        system: {"concepts": PROVENANCE[system]["concepts"]}
-        for system in ("admission", "mortality")
+    "admission": {
+        "concepts": PROVENANCE["admission"]["concepts"],
+        "cohorts": {
+            "admission": {
+                "spine": "results/cohort/stays.parquet",
+                **{key: LEFT_OUT["admission"]["admission"][key] for key in ("tables", "records")},
+            }
+        },
+    },
+    "mortality": {
+        "concepts": PROVENANCE["mortality"]["concepts"],
+        "cohorts": {
+            name: {
+                "spine": f"results/mortality/{name}/spine.parquet",
+                "tables": {
+                    table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
+                    for table in ("hosp/patients", "hosp/admissions", "icu/icustays")
+                },
+            }
+            for name in JUDGED_PROTOCOLS
+        },
     },
     "arrest": {
         "epochs": {
@@ -127,6 +145,21 @@ ATTACKED = {
 }
 
 
+def options_of_cohorts(wildcards):
+    """A parameter: the keys by which each cohort of a system is built."""
+    of_protocols = {
+        name: {
+            **options("mortality", "min_age", "horizon"),
+            **of_protocol(*LABEL_KEYS)(SimpleNamespace(protocol=name)),
+        }
+        for name in JUDGED_PROTOCOLS
+    }
+    return {
+        "admission": {"admission": {**config["cohort"], "seed": config["seed"]}},
+        "mortality": of_protocols,
+    }.get(wildcards.system, {})
+
+
 rule audit_attack:
     """The future of some stays is changed, their features are made again: not a bit may differ."""
     input:
@@ -134,6 +167,8 @@ rule audit_attack:
         code=sources(
             "audit.time.attack",
             "audit.files",
+            *concept("cohort"),
+            *concept("first_icu_stay"),
             *(sql for name in CONCEPTS for sql in concept(name)),
         ),
     output:
@@ -156,6 +191,7 @@ rule audit_attack:
     params:
         files=lambda wildcards: ATTACKED[wildcards.system],
         options=options_of_concepts,
+        cohort_options=options_of_cohorts,
         recordings=recordings_of_audit,
         stays=lookup("audit/stays", within=config),
         study=study(draws=False),

@@ -13,6 +13,7 @@ with rule_log(snakemake.log[0]):
         system=snakemake.wildcards.system,
         stays=snakemake.params.stays,
         options=snakemake.params.options,
+        cohort_options=snakemake.params.cohort_options,
         recordings=snakemake.params.recordings,
         memory_mb=snakemake.resources.mem_mb,
     )

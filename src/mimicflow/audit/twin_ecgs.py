@@ -2,9 +2,10 @@
 
 Every waveform of the store is read once. Equal ones have the same hash. For near ones each ECG
 gets a signature, lead II at 20 Hz of unit length, and all pairs of signatures across the sides are
-multiplied: 160,000 by 640,000 of them, as MIMIC-IV has, are 4e13 operations, ten to twenty minutes
-on two cores. The few pairs above a limit are compared sample by sample over all leads. Two cuts of
-one recording that begin at different times are not found.
+multiplied: 40 million pairs a second on one core, so that 40,000 tested ECGs beside the other
+760,000 of MIMIC-IV take about a quarter of an hour. The few pairs above a limit are compared
+sample by sample over all leads. Two cuts of one recording that begin at different times are not
+found.
 """
 
 from __future__ import annotations

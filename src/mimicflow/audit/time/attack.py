@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mimicflow.audit.findings import none_of, write_findings
+from mimicflow.audit.time.attack_cohort import attack_cohort, of_admission, of_mortality, rows_of
 from mimicflow.audit.time.attack_monitored import attack_epochs
+from mimicflow.audit.time.comparison import Features, differences
 from mimicflow.audit.time.future import KINDS, Future, Tables
 from mimicflow.concepts.catalogue import CONCEPTS
 from mimicflow.concepts.extract import extract_concept
 from mimicflow.evaluation.study import Study
 
 Row = dict[str, Any]
-Features = dict[str, pd.DataFrame]
 
 
 def audit_attack(
@@ -29,6 +29,8 @@ def audit_attack(
     stays: int,
     concepts: Mapping[str, Mapping[str, Any]] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    cohorts: Mapping[str, Mapping[str, Any]] | None = None,
+    cohort_options: Mapping[str, Mapping[str, Any]] | None = None,
     epochs: Mapping[str, Any] | None = None,
     recordings: Mapping[str, Any] | None = None,
     memory_mb: int = 2000,
@@ -47,6 +49,11 @@ def audit_attack(
         How many stays (patients, epochs) are attacked, at most one of a patient.
     concepts, options : mapping
         As `mimicflow.audit.time.provenance.audit_provenance` takes them.
+    cohorts : mapping, optional
+        What a cohort is called -> its ``spine``, the ``tables`` that it is built of (shards by
+        name) and, of admission, the ``records`` that can be read.
+    cohort_options : mapping, optional
+        The same names -> the keys of the configuration by which it is built.
     epochs, recordings : mapping, optional
         Of bedside recordings: files and keys of `attack_epochs`.
     memory_mb : int
@@ -55,6 +62,8 @@ def audit_attack(
     rows: list[Row] = []
     for words, asked in _by_spine(concepts or {}).items():
         rows += _attack_tables(words, asked, options or {}, system, stays, study, memory_mb)
+    for name, files in (cohorts or {}).items():
+        rows += _attack_cohort(name, files, (cohort_options or {})[name], system, stays, study)
     if epochs:
         rows += attack_epochs(**epochs, **(recordings or {}), n_epochs=stays, seed=study.seed)
     write_findings(rows, output, study)
@@ -80,7 +89,7 @@ def _attack_tables(
     """Yield a row per raw table and kind of attack."""
     first = next(iter(asked.values()))
     spine = choose_stays(pd.read_parquet(first["spine"]), stays, study.seed)
-    raw = _rows_of(asked, spine["subject_id"])
+    raw = rows_of(_files_of(asked), spine["subject_id"])
     read = {name: set(CONCEPTS[name.rpartition(" ")[2]].table_names) for name in asked}
     future = Future(system, raw, spine, study.seed)
 
@@ -114,6 +123,26 @@ def _attack_tables(
             )
 
 
+def _attack_cohort(
+    name: str,
+    files: Mapping[str, Any],
+    options: Mapping[str, Any],
+    system: str,
+    stays: int,
+    study: Study,
+) -> Iterator[Row]:
+    """Yield a row per kind of attack on who is predicted, and when."""
+    spine = choose_stays(pd.read_parquet(files["spine"]), stays, study.seed)
+    tables = rows_of(files["tables"], spine["subject_id"])
+    if system == "admission":
+        records = pd.read_parquet(files["records"])
+        build, over = of_admission(spine, records, options, study), "outtime"
+    else:
+        build, over = of_mortality(spine, options, study), "prediction_time"
+    until = spine.set_index("subject_id")[over]
+    yield from attack_cohort(build, tables, until, study.seed, f"{name} " if name != system else "")
+
+
 def choose_stays(spine: pd.DataFrame, stays: int, seed: int) -> pd.DataFrame:
     """Draw stays, at most one of a patient, so that it is clear what comes after the prediction."""
     shuffled = spine.sort_values("stay_id").sample(frac=1, random_state=seed)
@@ -121,18 +150,14 @@ def choose_stays(spine: pd.DataFrame, stays: int, seed: int) -> pd.DataFrame:
     return chosen.sort_values("stay_id", ignore_index=True)
 
 
-def _rows_of(asked: Mapping[str, Mapping[str, Any]], patients: pd.Series) -> Tables:
-    """Return the rows of some patients in all tables that concepts read."""
+def _files_of(asked: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the shards of all tables that concepts read."""
     files: dict[str, list[str]] = {}
     for of_concept in asked.values():
         for tables in of_concept["shards"]:
             for name, path in tables.items():
                 files.setdefault(name, []).append(path)
-    chosen = [("subject_id", "in", set(patients.tolist()))]
-    return {
-        name: pd.concat([pd.read_parquet(path, filters=chosen) for path in dict.fromkeys(paths)])
-        for name, paths in files.items()
-    }
+    return files
 
 
 def _extract(
@@ -148,40 +173,3 @@ def _extract(
         concept = name.rpartition(" ")[2]
         extract_concept(concept, paths, options, output, memory_mb=memory_mb)
         return pd.read_parquet(output)
-
-
-def differences(before: Features, after: Features) -> tuple[int, int]:
-    """Return how many features of how many stays differ by a bit.
-
-    Parameters
-    ----------
-    before, after : mapping of str to pandas.DataFrame
-        Tables with ``stay_id`` and one or several rows per stay, in order.
-    """
-    n_features, stays = 0, set()
-    for name, one in before.items():
-        texts, others = _texts(one), _texts(after[name])
-        whole = (
-            texts.reindex(texts.index.union(others.index)),
-            others.reindex(texts.index.union(others.index)),
-        )
-        differ = ~(whole[0].eq(whole[1]) | (whole[0].isna() & whole[1].isna()))
-        n_features += int(differ.any(axis=0).sum())
-        stays |= set(differ.index[differ.any(axis=1)])
-    return n_features, len(stays)
-
-
-def _texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return all values of a stay in a column as one text, which has every bit of them."""
-    texts = frame.drop(columns="stay_id").map(_exact)
-    if frame["stay_id"].is_unique:
-        return texts.set_index(frame["stay_id"])
-    values, rows = texts.to_numpy(), texts.groupby(frame["stay_id"].to_numpy()).indices
-    joined = [["|".join(column) for column in values[of_stay].T] for of_stay in rows.values()]
-    return pd.DataFrame(joined, index=list(rows), columns=texts.columns)
-
-
-def _exact(value: Any) -> str:
-    if isinstance(value, list | np.ndarray):
-        return ",".join(map(str, value))
-    return "" if value is None or value is pd.NA else repr(value)

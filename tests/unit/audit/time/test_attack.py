@@ -5,7 +5,8 @@ import pytest
 from made_hospital_tables import table, typed
 
 from mimicflow.audit.findings import read_findings
-from mimicflow.audit.time.attack import audit_attack, choose_stays, differences
+from mimicflow.audit.time.attack import audit_attack, choose_stays
+from mimicflow.audit.time.comparison import differences
 from mimicflow.audit.time.future import KINDS, Future
 from mimicflow.concepts import extract
 from mimicflow.evaluation.study import Study
