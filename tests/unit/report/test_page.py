@@ -213,6 +213,7 @@ def test_small_counts_of_real_data_are_hidden(real_page: str):
     ]
     [raw] = tables(page, "Rows of each raw table")
     assert all(row[3] == "<10" for row in rows_of(raw))
+    assert all(row[2] == "hidden" for row in rows_of(raw))  # rows less those kept are the others
     assert "ed/triage: <10 of 9997 rows" in page.text
     assert "3 of 9997" not in real_page
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.figures.flow import parts, stages
+from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
@@ -73,8 +74,8 @@ def gather(
         "given": sorted(files),
         "not_promised": NOT_PROMISED,
     }
-    if "attrition" in files:
-        facts["stages"] = stages(files["attrition"], study)
+    if "attrition" in files and (boxes := stages(files["attrition"], study)):
+        facts["stages"] = boxes
     if "spine" in files:
         facts["parts"] = parts(files["spine"], study)
     if "scores" in files:
@@ -90,6 +91,8 @@ def gather(
     for name in ("manifest", "run"):
         if name in files:
             facts[name] = json.loads(Path(files[name]).read_text(encoding="utf-8"))
+    if "manifest" in facts:
+        facts["rejected"] = _hide_few_rows(facts["manifest"]["tables"].values(), study)
     facts["config"] = facts["run"]["config"] if "run" in facts else {}
     facts["limits"] = _limits(system, facts["config"])
     weights = [(Path(path).name, sha256(path)) for path in models]
@@ -108,13 +111,18 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown for readers, not HTML
     )
-    made.filters.update(count=count, score=score, estimate=estimate, cell=cell)
+    made.filters.update(count=count, size=size, score=score, estimate=estimate, cell=cell)
     return made
 
 
 def count(n: float | None) -> str:
     """Return for instance ``30,421``; nothing where there is no number."""
     return "" if n is None else f"{int(n):,}"
+
+
+def size(n: float | None) -> str:
+    """Return as `count`; a size that a table leaves out is hidden."""
+    return HIDDEN if n is None else count(n)
 
 
 def score(value: float | None) -> str:
@@ -140,6 +148,16 @@ def estimate(row: Mapping[str, Any] | None) -> str:
 def cell(value: Any) -> str:
     """Return a text that does not break the table it stands in."""
     return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _hide_few_rows(tables: Iterable[dict[str, Any]], study: Study) -> str:
+    """Empty the counts of raw tables that lack a few rows; return how many rows are rejected."""
+    few = [0 < table["rows_rejected"] < study.smallest_cell for table in tables]
+    total = sum(table["rows_rejected"] for table in tables)
+    for table, hidden in zip(tables, few, strict=True):
+        if hidden:
+            table["rows_kept"] = table["rows_rejected"] = None
+    return HIDDEN if any(few) else count(total)
 
 
 # Long tables with one row per score: what stands before the score in the nested mapping.

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from mimicflow.errors import InputError
+from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report.blocks import (
     DASH,
     Block,
@@ -82,10 +83,10 @@ def quality(manifest: Mapping[str, Any], smallest: int) -> Section:
     rows = [
         [
             name,
-            *(
-                count(entry[key], smallest)
-                for key in ("rows", "rows_kept", "rows_rejected", "rows_duplicate")
-            ),
+            count(entry["rows"], smallest),
+            # Rows less those kept are those that are not.
+            HIDDEN if _is_small(entry, smallest) else count(entry["rows_kept"], smallest),
+            *(count(entry[key], smallest) for key in _LOST),
             ", ".join(entry["columns_missing"]) or DASH,
         ]
         for name, entry in sorted(manifest["tables"].items())
@@ -101,6 +102,13 @@ def quality(manifest: Mapping[str, Any], smallest: int) -> Section:
     if rows:
         blocks.append(table("References between tables.", columns, rows, folded=True))
     return section("quality", blocks)
+
+
+_LOST = ("rows_rejected", "rows_duplicate")
+
+
+def _is_small(entry: Mapping[str, Any], smallest: int) -> bool:
+    return any(0 < entry[key] < smallest for key in _LOST)
 
 
 def _masked(warning: str, smallest: int) -> str:

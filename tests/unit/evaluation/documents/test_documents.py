@@ -374,3 +374,26 @@ def test_features_that_no_model_uses_are_not_listed_though_they_share_a_rank(run
 
     assert table["feature"][0] in card
     assert "unused_" not in card
+
+
+def test_documents_say_hidden_where_their_files_leave_out_few_real_patients(run, documents):
+    """Sizes of a subset, steps that lose a few, rows of a table of which a few are rejected."""
+    files, models = run
+    scores = pd.read_csv(files["scores"])
+    of_multi = scores["stays"] == "multi"
+    assert of_multi.any()
+    scores.loc[of_multi, ["patients", "n", "events"]] = None
+    scores.to_csv(files["scores"], index=False)
+    steps = pd.read_csv(files["attrition"])
+    steps.loc[steps["step"] == "complaining", ["rows", "stays", "patients"]] = None
+    steps.to_csv(files["attrition"], index=False)
+    content = manifest()
+    content["tables"]["ed/edstays"]["rows_rejected"] = 3
+    files["manifest"].write_text(json.dumps(content))
+    card, page, _ = documents(files, models, synthetic=False)
+    assert "| 70,123 | hidden | hidden |" in card
+    assert "| hidden | hidden | hidden |" in card
+    assert "Rows rejected on reading: hidden." in page
+    assert "hidden stays of hidden patients, hidden events" in page
+    assert "hidden: Chief complaint not cardiac" in card
+    assert "Stays with a cardiac complaint" not in card

@@ -202,3 +202,24 @@ def test_the_same_counts_give_the_same_bytes(drawing):
     first = [path.read_bytes() for path in drawing()]
     assert [path.read_bytes() for path in drawing()] == first
     assert [path.read_bytes() for path in drawing(synthetic=False)] != first
+
+
+def test_a_step_that_its_table_hides_makes_no_box_and_gives_no_number(attrition):
+    table = pd.read_csv(attrition())
+    table.loc[table["step"].isin(["triaged", "complaining"]), ["stays", "patients"]] = None
+    table.to_csv(path := attrition().with_name("hidden.csv"), index=False)
+    found = stages(path, Study())
+    assert [stage.stays for stage in found] == ["5,000", "3,000", "1,900", "1,500"]
+    assert found[2].left_out_stays == "1,100"
+    # Those lost on the way to the hidden steps, and to the one behind, cannot be counted.
+    assert found[2].left_out == (
+        *(("hidden", "No triage record"), ("hidden", "Chief complaint not cardiac")),
+        *(
+            ("hidden", "Patient not listed"),
+            ("40", "No waveform record"),
+            ("60", "No readable ECG"),
+        ),
+    )
+    table[["stays", "patients"]] = None
+    table.to_csv(path, index=False)
+    assert stages(path, Study()) == []
