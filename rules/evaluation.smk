@@ -32,6 +32,15 @@ def cohort_of_system(wildcards):
     return EVALUATED[wildcards.system]["cohort"].format(protocol=wildcards.protocol)
 
 
+def predictions_before(wildcards):
+    """Predictions of another protocol, where readers may compare the patients of both."""
+    of = EVALUATED[wildcards.system]
+    first = of.get("first_protocol", wildcards.protocol)
+    if wildcards.protocol == first:
+        return []
+    return [of["predictions"].format(protocol=first, model=of["main_model"])]
+
+
 def main_model(wildcards):
     return EVALUATED[wildcards.system]["main_model"]
 
@@ -45,6 +54,7 @@ rule score_models:
     """Every score of every model, with intervals by patient, over folds and pooled."""
     input:
         predictions=pooled_predictions,
+        beside=predictions_before,
         code=sources("evaluation.scores"),
     output:
         scores=report(
@@ -78,6 +88,7 @@ rule compare_pairs:
     """DeLong's test between all models of the same subset of stays, clustered by patient."""
     input:
         predictions=pooled_predictions,
+        beside=predictions_before,
         code=sources("evaluation.scores"),
     output:
         report(

@@ -9,6 +9,8 @@ The protocols (mortality.protocols) run side by side: `audited` knows what exist
 `published` repeats the notebook, which sees later visits and embeds the codes of test patients.
 """
 
+from itertools import takewhile
+
 from mimicflow.mortality import protocols as mortality_protocols
 
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
@@ -36,6 +38,12 @@ def of_protocol(*keys):
         return {key: protocol[key] for key in keys}
 
     return keys_of_protocol
+
+
+def cohorts_before(wildcards):
+    """The cohorts of the protocols before, of which readers know: a few patients more would show."""
+    before = takewhile(lambda name: name != wildcards.protocol, MORTALITY_PROTOCOLS)
+    return [f"results/mortality/{name}/spine.parquet" for name in before]
 
 
 rule build_icu_cohort:
@@ -117,6 +125,7 @@ rule label_deaths:
         spine="results/mortality/spine.parquet",
         steps="results/mortality/steps.parquet",
         manifest="results/mortality/manifest.json",
+        beside=cohorts_before,
         code=sources("mortality.cohort"),
     output:
         spine="results/mortality/{protocol}/spine.parquet",

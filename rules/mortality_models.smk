@@ -15,6 +15,7 @@ EVALUATED["mortality"] = {
     "cohort": "results/mortality/{protocol}/spine.parquet",
     "row": "stay_id",
     "main_model": "lstm",
+    "first_protocol": MORTALITY_PROTOCOLS[0],
     "optimistic": OPTIMISTIC_MORTALITY,
 }
 

@@ -196,6 +196,7 @@ rule describe_icu_cohort:
     input:
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        beside=cohorts_before,
         code=sources("mortality.description"),
     output:
         report(
@@ -225,6 +226,7 @@ rule describe_visits:
     input:
         spine="results/mortality/{protocol}/spine.parquet",
         visits=shards("results/mortality/{protocol}/visits/{shard}.parquet"),
+        beside=cohorts_before,
         code=sources("mortality.description"),
     output:
         table="results/mortality/{protocol}/visits.csv",

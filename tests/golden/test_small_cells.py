@@ -52,11 +52,16 @@ def admission(study):
     )[2]
 
 
-def mortality(study):
+def mortality(study, **options):
+    return died_and_survived(study, **options)[1]
+
+
+def died_and_survived(study, **options):
     """80 patients with an ICU stay: 5 children, 6 died in it, 3 on the day, 8 within the year."""
     dates = {True: "2150-06-01", False: None}
     return icu_cohort(
         study=study,
+        **options,
         patients=pd.DataFrame(
             {"subject_id": PATIENTS, "gender": "F", "anchor_year": 2150,
              "anchor_age": [10 if p <= 5 else 60 for p in PATIENTS],
@@ -73,7 +78,7 @@ def mortality(study):
              "stay_id": [300 + p for p in PATIENTS],
              "intime": "2150-03-02 08:00", "outtime": "2150-03-04 20:00"}
         ),
-    )[1]  # fmt: skip
+    )  # fmt: skip
 
 
 def arrest(study, folder):
@@ -179,3 +184,16 @@ def test_confusion_and_report_at_each_threshold(predicted, tmp_path):
     assert len(attack(tmp_path / "synthetic")) > 10
     assert attack(tmp_path / "real") == []
     assert pd.read_csv(tmp_path / "real/confusion.csv")["tp"].notna().any()
+
+
+def test_protocols_whose_patients_differ_by_a_few(tmp_path):
+    """Under the published protocol three patients more are in the cohort: died on the day."""
+    audited, _ = died_and_survived(REAL)
+    audited.to_parquet(tmp_path / "audited.parquet")
+    published, alone = died_and_survived(REAL, protocol="published")
+    assert len(published) - len(audited) == 3
+    assert not alone.loc["cohort", "suppressed"]
+    beside = mortality(REAL, protocol="published", beside=[tmp_path / "audited.parquet"])
+    assert beside.loc["cohort", "suppressed"]
+    shown = beside.loc[~beside["suppressed"] & (beside["patients"] > 0), "patients"]
+    assert (abs(shown - len(audited)).between(1, 9)).sum() == 0

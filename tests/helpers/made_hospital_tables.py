@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +250,7 @@ def icu_cohort(
     options: Mapping[str, Any] | None = None,
     protocol: str = "audited",
     study: Study = MADE_UP,
+    beside: Sequence[Path] = (),
     **tables: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build the mortality cohort of hand-made tables: stays, and attrition (indexed by step).
@@ -267,5 +268,5 @@ def icu_cohort(
         sizes = {key: run[key] for key in ("min_age", "horizon")}
         build_icu_cohort(paths, sizes, first, steps)
         stays, attrition = folder / "stays.parquet", folder / "attrition.csv"
-        label_deaths(first, steps, run, stays, attrition, study, run.get("manifest"))
+        label_deaths(first, steps, run, stays, attrition, study, run.get("manifest"), beside)
         return pd.read_parquet(stays), pd.read_csv(attrition).set_index("step")

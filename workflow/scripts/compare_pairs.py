@@ -10,4 +10,5 @@ with rule_log(snakemake.log[0]):
         snakemake.params.subsets,
         snakemake.output[0],
         study=Study(**snakemake.params.study),
+        beside=snakemake.input.beside,
     )

@@ -10,5 +10,6 @@ with rule_log(snakemake.log[0]):
         snakemake.input.visits,
         snakemake.output[0],
         study=Study(**snakemake.params.study),
+        beside=snakemake.input.beside,
         memory_mb=snakemake.resources.mem_mb,
     )

@@ -12,5 +12,6 @@ with rule_log(snakemake.log[0]):
         snakemake.output.summary,
         snakemake.output.figure,
         study=Study(**snakemake.params.study),
+        beside=snakemake.input.beside,
         memory_mb=snakemake.resources.mem_mb,
     )

@@ -12,5 +12,6 @@ with rule_log(snakemake.log[0]):
         output=snakemake.output.spine,
         attrition=snakemake.output.attrition,
         study=Study(**snakemake.params.study),
+        beside=snakemake.input.beside,
         manifest=snakemake.input.manifest,
     )

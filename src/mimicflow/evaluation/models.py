@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,10 @@ def read_models(
 
 
 def counted_models(
-    predictions: Mapping[str, str | Path], subsets: Mapping[str, str], study: Study
+    predictions: Mapping[str, str | Path],
+    subsets: Mapping[str, str],
+    study: Study,
+    beside: Sequence[str | Path] = (),
 ) -> set[str]:
     """Return the models of which readers may know how many rows, patients and events they have.
 
@@ -73,16 +76,20 @@ def counted_models(
     ----------
     predictions, subsets, study
         As `read_models` takes them.
+    beside : sequence of path-like
+        Predictions of other protocols, of which readers know how many there are.
     """
     if not study.smallest_cell:
         return set(predictions)
     sets: dict[str, pd.DataFrame] = {}
-    for name in by_subset(predictions, subsets):
-        table = read_predictions(predictions[name], key=study.key)
+    files = {str(path): path for path in beside}
+    files |= {name: predictions[name] for name in by_subset(predictions, subsets)}
+    for name, file in files.items():
+        table = read_predictions(file, key=study.key)
         for label, rows in table.groupby("label"):
             sets[f"{name} {label}"] = rows[[study.key, "subject_id"]]
         sets[name] = table[[study.key, "subject_id"]]
-    classes = [name for name in sets if name not in predictions]
+    classes = [name for name in sets if name not in files]
     shown = shown_sets(sets, study.smallest_cell, rows_only=classes)
     return {name for name in predictions if {name, f"{name} 0", f"{name} 1"} <= shown}
 

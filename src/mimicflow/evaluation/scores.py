@@ -43,6 +43,7 @@ def score_models(
     *,
     rules: Rules = RULES,
     optimistic: bool = False,
+    beside: Sequence[str | Path] = (),
 ) -> None:
     """Write every score of every model: pooled over folds, by fold, and as curves.
 
@@ -65,6 +66,8 @@ def score_models(
         the validation patients of each fold; models without such patients have none.
     optimistic : bool
         Whether the protocol let the reported patients stop training.
+    beside : sequence of path-like
+        As `mimicflow.evaluation.models.counted_models` takes them.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def score_models(
         )
     published = published_scores()[["auroc", "auprc"]]
     parts: dict[str, list[pd.DataFrame]] = {output: [] for output in OUTPUTS}
-    counted = counted_models(predictions, subsets, study)
+    counted = counted_models(predictions, subsets, study, beside)
     for model in read_models(predictions, subsets, study):
         name = model.name
         thresholds = choose_by_fold(model.file, rules, key=study.key)
@@ -218,12 +221,13 @@ def compare_pairs(
     subsets: Mapping[str, str],
     output: str | Path,
     study: Study,
+    beside: Sequence[str | Path] = (),
 ) -> None:
     """Write the paired DeLong tests of all pairs of models of the same subset.
 
     Parameters
     ----------
-    predictions, subsets, study
+    predictions, subsets, study, beside
         As in `score_models`.
     output : path-like
         CSV to write: ``subsets``, name and title of both models, ``n, patients``, both AUROCs,
@@ -236,7 +240,7 @@ def compare_pairs(
         A model without an entry in ``subsets``; models of the same subset that were not tested
         on the same rows, or disagree on a patient or a label.
     """
-    counted = counted_models(predictions, subsets, study)
+    counted = counted_models(predictions, subsets, study, beside)
     rows = [
         {
             "stays": a.subset,

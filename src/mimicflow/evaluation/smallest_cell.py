@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -184,6 +185,23 @@ def shown_sets(
         if shown.may_be(inside, patients=name not in rows_only):
             found.add(name)
     return found
+
+
+def is_counted(cohort: str | Path, beside: Sequence[str | Path], smallest: int) -> bool:
+    """Return whether readers who know the sizes of other cohorts may know that of this one.
+
+    Parameters
+    ----------
+    cohort, beside : path-like
+        Parquet with ``stay_id, subject_id``: the cohort, and those before it.
+    smallest : int
+        Fewest patients that a count may stand for; 0 shows all.
+    """
+    if not smallest or not beside:
+        return True
+    tables = {str(path): pd.read_parquet(path) for path in (*beside, cohort)}
+    sets = {path: table[["stay_id", "subject_id"]] for path, table in tables.items()}
+    return str(cohort) in shown_sets(sets, smallest)
 
 
 def hide_rows(

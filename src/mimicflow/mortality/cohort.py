@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,7 @@ def label_deaths(
     attrition: str | Path,
     study: Study,
     manifest: str | Path | None = None,
+    beside: Sequence[str | Path] = (),
 ) -> None:
     """Write the patients of one protocol with their prediction time and label.
 
@@ -170,6 +171,8 @@ def label_deaths(
         Who may be shown.
     manifest : path-like, optional
         Manifest of the run. Tables in it whose codes match nothing are named in ``attrition``.
+    beside : sequence of path-like
+        Parquet of the cohorts of other protocols, of which readers know.
 
     Raises
     ------
@@ -190,7 +193,7 @@ def label_deaths(
     cohort = labelled.drop(columns=[*SIGNS, _DIED_AT, _DIED_LATER, _HOSPICE])
     lost |= _lost(predicted, days) if dated else {}
     steps_of = {**counted, **_cohort(cohort, options), **lost, **_outcomes(labelled, options)}
-    table, hidden = _attrition(pd.read_parquet(steps), steps_of, study)
+    table, hidden = _attrition(pd.read_parquet(steps), steps_of, beside, study)
     if cohort.empty:
         raise CohortError(
             f"nobody is left in the cohort; the steps lost them so:\n{table.to_string()}",
@@ -321,7 +324,7 @@ def _lost(stays: pd.DataFrame, days: pd.Series) -> _Counted:
 
 
 def _attrition(
-    left: pd.DataFrame, counted: _Counted, study: Study
+    left: pd.DataFrame, counted: _Counted, others: Sequence[str | Path], study: Study
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Count all steps (those that are none, and counted beside, lose nobody); which to hide."""
     texts = pd.read_csv(reference("icu_attrition.csv")).set_index("step")["description"].to_dict()
@@ -334,4 +337,6 @@ def _attrition(
     table.insert(1, "description", table["step"].map(texts))
     beside = table["step"].str.match("lost_|of_which_")
     table["dropped"] = (-table["patients"].diff().fillna(0)).mask(beside).astype("Int64")
-    return table, ~table["step"].isin(shown_sets(found, study.smallest_cell, first=["cohort"]))
+    known = {str(path): pd.read_parquet(path, columns=list(_IDS)) for path in others}
+    sets, first = {**known, **found}, [*known, "cohort"]
+    return table, ~table["step"].isin(shown_sets(sets, study.smallest_cell, first=first))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from mimicflow.concepts import Paths, as_list
 from mimicflow.errors import CohortError, InputError
 from mimicflow.evaluation.figures.canvas import BLUE, INK, VERMILION, figure_file
-from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
+from mimicflow.evaluation.smallest_cell import HIDDEN, is_counted, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.table_one import table_one
 from mimicflow.raw.code_texts import key_text
@@ -45,6 +45,7 @@ def describe_icu_cohort(
     output: str | Path,
     study: Study,
     *,
+    beside: Sequence[str | Path] = (),
     memory_mb: int = 1000,
 ) -> None:
     """Write the cohort by outcome.
@@ -61,6 +62,9 @@ def describe_icu_cohort(
         CSV of `mimicflow.evaluation.table_one.table_one`, the outcomes ``alive`` and ``died``.
     study : Study
         Whose patients they are, and who may be shown.
+    beside : sequence of path-like
+        Parquet of the cohorts of other protocols, of which readers know. Where this one differs
+        from them by a few patients, all cells are hidden.
     memory_mb : int
         Limit of the database, in MB.
 
@@ -79,7 +83,11 @@ def describe_icu_cohort(
     with _opened(stays, visits, memory_mb) as connection:
         tables["visits"] = pd.DataFrame({"n_visits": _count_visits(stays, connection)})
         tables["codes"] = _top_codes(stays, connection)
-    write_csv(table_one(tables, "mortality", OUTCOMES, study), output)
+    table = table_one(tables, "mortality", OUTCOMES, study)
+    if not is_counted(spine, beside, study.smallest_cell):
+        cells = ["overall", *OUTCOMES, "missing", "smd"]
+        table[cells] = table[cells].mask(table[cells] != "", HIDDEN)
+    write_csv(table, output)
 
 
 def describe_visits(
@@ -90,13 +98,14 @@ def describe_visits(
     figure: str | Path,
     study: Study,
     *,
+    beside: Sequence[str | Path] = (),
     memory_mb: int = 1000,
 ) -> None:
     """Write how many hospital visits the patients have, before their sequences are cut.
 
     Parameters
     ----------
-    spine, visits, study, memory_mb
+    spine, visits, study, beside, memory_mb
         As in `describe_icu_cohort`.
     table : path-like
         CSV to write: ``n_visits, patients``, a row per number of visits that occurs. Unless the
@@ -132,6 +141,9 @@ def describe_visits(
     }
     few = len(n_visits) < study.smallest_cell
     cells = dict.fromkeys(statistics, f"<{study.smallest}") if few else statistics
+    if not is_counted(spine, beside, study.smallest_cell):
+        few, hidden, texts = True, np.full(len(counts), True), [HIDDEN] * len(counts)
+        cells = dict.fromkeys(statistics, HIDDEN)
     write_csv(pd.DataFrame({"n_visits": counts.index, "patients": texts}), table)
     # As objects, or whole numbers would be written as 2.0.
     write_csv(pd.DataFrame(cells.items(), columns=["statistic", "value"], dtype=object), summary)

@@ -7,7 +7,7 @@ import pytest
 from made_predictions import TITLES, table, write
 
 from mimicflow.errors import ConfigError
-from mimicflow.evaluation.models import read_models
+from mimicflow.evaluation.models import counted_models, read_models, without_sizes
 from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.study import Study
 
@@ -42,3 +42,19 @@ def test_the_column_that_names_a_row_is_that_of_the_study(tmp_path):
 def test_a_model_without_a_subset_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="no subset of stays given for b"):
         list(read_models({"b": tmp_path / "none"}, {"a": "all"}, Study()))
+
+
+def test_sizes_that_show_a_few_patients_more_than_others_are_left_out(tmp_path):
+    """Patients have two stays each; of the subset six are not there, then twenty."""
+    subsets = {"a": "all", "x": "multi"}
+    for lacking, counted in ((12, {"a"}), (40, {"a", "x"})):
+        whole = table(400)
+        files = write(tmp_path, {"a": whole, "x": whole[whole["stay_id"] >= lacking]})
+        assert counted_models(files, subsets, Study()) == counted
+        assert counted_models(files, subsets, Study(synthetic=True)) == {"a", "x"}
+        # Predictions of another protocol are known just the same.
+        alone = {"x": files["x"]}
+        assert counted_models(alone, subsets, Study()) == {"x"}
+        assert counted_models(alone, subsets, Study(), [files["a"]]) == counted - {"a"}
+        compared = without_sizes(pd.DataFrame({"model": ["a", "x"], "n": 7}), counted)
+        assert compared["n"].notna().sum() == len(counted)

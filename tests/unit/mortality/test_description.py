@@ -239,3 +239,17 @@ def test_files_that_cannot_be_used_are_named(files, cohort, tmp_path):
     with pytest.raises(CohortError, match="nobody is in the cohort"):
         describe_icu_cohort(spine, visits, output, Study())
     assert not output.exists()
+
+
+def test_a_cohort_that_differs_by_a_few_from_another_protocols_shows_no_count(files, tmp_path):
+    spine, visits = files()
+    others = tmp_path / "others.parquet"
+    outputs = [tmp_path / name for name in ("visits.csv", "summary.csv", "visits.png")]
+    for fewer, shown in ((4, False), (40, True)):
+        pd.read_parquet(spine).reset_index().iloc[fewer:].to_parquet(others)
+        describe_icu_cohort(spine, visits, tmp_path / "one.csv", Study(), beside=[others])
+        describe_visits(spine, visits, *outputs, Study(), beside=[others])
+        table = pd.read_csv(tmp_path / "one.csv", keep_default_na=False, dtype=str)
+        assert table[["overall", "alive"]].isin(["", "hidden"]).all(axis=None) is not shown
+        assert (set(pd.read_csv(outputs[0])["patients"]) == {"hidden"}) is not shown
+        assert (set(pd.read_csv(outputs[1])["value"]) == {"hidden"}) is not shown
