@@ -115,7 +115,7 @@ def _attack_tables(
             n_features, n_stays = differences({name: before[name] for name in names}, after)
             said = f"{words} {table}".strip()
             yield none_of(
-                f"{said}: features that change when what was not known is {kind}",
+                f"{said}, {kind}: features that change",
                 n_features,
                 predictions=len(spine),
                 predictions_changed=n_stays,

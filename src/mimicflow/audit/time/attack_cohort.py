@@ -63,7 +63,7 @@ def attack_cohort(
         attacked, touched = _with_other_future(tables, until, kind, np.random.default_rng(seed))
         changed, n_stays = differences(before, build(attacked))
         yield none_of(
-            f"{words}cohort: columns that change when what begins later is {kind}",
+            f"{words}cohort, {kind}: columns that change",
             changed,
             predictions=len(until),
             predictions_changed=n_stays,
@@ -142,15 +142,23 @@ def of_admission(
         with tempfile.TemporaryDirectory(prefix="mimicflow-") as name:
             folder = Path(name)
             paths = _written(tables, folder)
-            outputs = {
-                each: folder / f"{each}.out" for each in ("stays", "ecgs", "attrition", "competing")
-            }
+            stay_rows, ecg_rows = folder / "stays.out", folder / "ecgs.out"
             # Any further ECG could be read.
             ids = np.union1d(records["study_id"], tables["record_list"]["study_id"])
             readable = {"records": pd.DataFrame({"study_id": ids})}
             read = _written(readable, folder)["records"]
-            build_cohort(paths, read, options, options["seed"], study=study, **outputs)
-            found = {each: pd.read_parquet(outputs[each]) for each in ("stays", "ecgs")}
+            build_cohort(
+                paths,
+                read,
+                options,
+                options["seed"],
+                stays=stay_rows,
+                ecgs=ecg_rows,
+                attrition=folder / "attrition.csv",
+                competing=folder / "competing.csv",
+                study=study,
+            )
+            found = {"stays": pd.read_parquet(stay_rows), "ecgs": pd.read_parquet(ecg_rows)}
         return {each: _compared(frame, stays) for each, frame in found.items()}
 
     return build

@@ -110,7 +110,7 @@ def attack_epochs(
 
 def _row(what: str, kind: str, changed: list[int], touched: int, n: int) -> Row:
     return none_of(
-        f"{what}: features that change when what was recorded later is {kind}",
+        f"{what}, later ones {kind}: features that change",
         sum(changed),
         predictions=n,
         predictions_changed=sum(found > 0 for found in changed),

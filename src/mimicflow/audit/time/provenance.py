@@ -173,7 +173,7 @@ def _row(what: str, newest: pd.DataFrame, study: Study, source: str = "") -> Row
     }
     within = round(float((hours <= 1 / 60).mean()), 3) if shown else np.nan
     return {
-        **none_of(f"{what}: values not known by the prediction", int(newest["beyond"].sum())),
+        **none_of(f"{what}: not known by the prediction", int(newest["beyond"].sum())),
         "source": source,
         "predictions": len(newest),
         "values": int(newest["events"].sum()),

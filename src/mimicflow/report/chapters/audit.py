@@ -82,19 +82,22 @@ def _findings(check: Check, findings: pd.DataFrame, folded: bool) -> Table:
     own = [name for name in findings.columns[len(COLUMNS) :] if name not in _IN_WORDS]
     own = [name for name in own if findings[name].notna().any()]
     columns = [("Finding", False), ("Number", True), ("Limit", False), ("Verdict", False)]
-    columns += [
-        (label("column", name).capitalize(), pd.api.types.is_numeric_dtype(findings[name]))
-        for name in own
-    ]
+    columns += [(_heading(name), pd.api.types.is_numeric_dtype(findings[name])) for name in own]
     rows: list[list[Cell | str]] = []
     for _, row in ordered.head(_FIRST).iterrows():
         judged: Cell | str = "" if pd.isna(row["passed"]) else "passed"
         judged = judged if pd.isna(row["passed"]) or row["passed"] else FAILED
         texts = [_text(row[name]) for name in own]
         rows.append([row["what"], _text(row["number"]) or HIDDEN, row["limit"], judged, *texts])
-    rest = len(findings) - len(rows)
-    more = f" {rest} more rows are in {check.path}." if rest > 0 else ""
-    return table(f"{check.title}.{more}", columns, rows, folded=folded)
+    n = f"the first {len(rows)} of {len(findings)}" if len(findings) > len(rows) else str(len(rows))
+    caption = f"{check.title}: {n} findings, those that fail first ({check.path})."
+    return table(caption, columns, rows, folded=folded)
+
+
+def _heading(column: str) -> str:
+    """Return the words for a column of a check's own."""
+    words = label("column", column)
+    return words[:1].upper() + words[1:]
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,6 @@ from mimicflow.concepts import extract
 from mimicflow.evaluation.study import Study
 
 VISITS = "audited visit_codes"
-WORDS = ": features that change when what was not known is "
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def attacked(tmp_path, asked, options):
             options=options(system, **changed),
         )
         found = read_findings(tmp_path / "attack.csv")
-        return found.set_index(found["what"].str.split(WORDS).map(tuple))
+        return found.set_index(found["what"].str.partition(":")[0].str.split(", ").map(tuple))
 
     return run
 

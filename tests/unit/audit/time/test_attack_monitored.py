@@ -96,7 +96,7 @@ def attacked(tmp_path, monkeypatch):
             seed=3,
         )
         return {
-            row["what"].partition(":")[0]: row["number"] for row in rows if "changed" in row["what"]
+            row["what"].partition(",")[0]: row["number"] for row in rows if "changed" in row["what"]
         }
 
     monkeypatch.setattr(attack_monitored.Preprocessing, "of", lambda options: None)

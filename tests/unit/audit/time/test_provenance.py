@@ -27,7 +27,7 @@ def audited(tmp_path, asked, options):
             options=options(system, **changed),
         )
         found = read_findings(tmp_path / "provenance.csv")
-        words = found["what"].str.removesuffix(": values not known by the prediction")
+        words = found["what"].str.removesuffix(": not known by the prediction")
         return found.set_index(words)
 
     return run
