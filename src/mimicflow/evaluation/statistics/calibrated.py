@@ -86,11 +86,11 @@ def calibration_errors(
         of_calibrated = np.concatenate(blocks)
         if error == "ece":
             noise = of_calibrated.mean()
-            value = _root(squared(label[None])[0] - noise)
+            value = float(_root(squared(label[None]) - noise)[0])
             of_calibrated = _root(of_calibrated - noise)
         else:
             value = integrated_calibration_index(label, probability)
-        found[error] = CalibrationError(float(value), float(np.quantile(of_calibrated, level)))
+        found[error] = CalibrationError(value, float(np.quantile(of_calibrated, level)))
     return found
 
 

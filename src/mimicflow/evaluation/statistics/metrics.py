@@ -195,8 +195,7 @@ def choose_thresholds(
         "ppv": (precision[:-1], pr_thresholds),
     }
     confidence = rules.get(_CONFIDENCE, _NONE)
-    if confidence != _NONE:
-        _check_inside(_CONFIDENCE, confidence)
+    error = None if confidence == _NONE else 1 - _inside(_CONFIDENCE, confidence)
     chosen: dict[str, float] = {}
     for rule, wanted in rules.items():
         if rule == _CONFIDENCE:
@@ -206,15 +205,12 @@ def choose_thresholds(
                 gain = tpr - fpr
                 chosen[rule] = float(roc_thresholds[gain >= gain.max() - _ROUNDING].min())
         elif rule in reached and isinstance(wanted, Sequence):
-            for value in wanted:
-                _check_inside(rule, value)
-                if confidence == _NONE:
+            for value in (_inside(rule, value) for value in wanted):
+                if error is None:
                     found = _lowest(*reached[rule], value)
                 else:
                     whose = np.arange(len(label)) if patient is None else patient
-                    found = lowest_promised(
-                        label, probability, whose, rule, value, float(confidence)
-                    )
+                    found = lowest_promised(label, probability, whose, rule, value, error)
                 if np.isnan(found):
                     _LOG.warning("a %s of %g %s; its scores stay empty", rule, value, NOT_PROMISED)
                 chosen[f"{rule}_{value:g}"] = found
@@ -226,11 +222,13 @@ def choose_thresholds(
     return chosen
 
 
-def _check_inside(rule: str, value: object) -> None:
+def _inside(rule: str, value: object) -> float:
+    """Return the value if it is one that can be asked for."""
     if not isinstance(value, float) or not 0 < value < 1:
         raise ConfigError(
             f"threshold rule {rule}: {value!r} is outside (0, 1)", remedy="use for instance 0.9"
         )
+    return value
 
 
 def _lowest(rate: np.ndarray, thresholds: np.ndarray, value: float) -> float:

@@ -33,9 +33,9 @@ def lowest_promised(
     patient: np.ndarray,
     what: str,
     value: float,
-    confidence: float,
+    error: float,
 ) -> float:
-    """Return the lowest threshold by which a value is reached, with confidence.
+    """Return the lowest threshold by which a value is reached.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def lowest_promised(
         What is to be reached.
     value : float
         By patients not seen yet, in (0, 1).
-    confidence : float
-        In how many of such samples the promise holds, e.g. 0.95.
+    error : float
+        In how many of such samples the promise may be broken, e.g. 0.05.
 
     Returns
     -------
@@ -58,7 +58,6 @@ def lowest_promised(
     label = np.asarray(label, dtype=np.int64)[order]
     patient = np.unique(np.asarray(patient)[order], return_inverse=True)[1]
     last = np.r_[probability[1:] != probability[:-1], True]  # equal rows are flagged together
-    error = 1 - confidence
     if what == "ppv":
         share, variance, rows, patients = (of[last] for of in _ppv(label, patient))
         error /= len(_STARTS)

@@ -106,7 +106,8 @@ def _plain_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -> Ta
     for row in frame[frame["threshold_rule"].isna()].to_dict("records"):
         kind = "" if pd.isna(row["interval"]) else label("interval", row["interval"])
         kind = CALIBRATED if row["score"] in ERRORS else kind
-        cells = [system.full_title(row["model"]), label("score", row["score"]), estimate(row), kind]
+        cells: list[Cell | str] = [system.full_title(row["model"]), label("score", row["score"])]
+        cells += [estimate(row), kind]
         cells += [with_spread(row["fold_mean"], row["fold_sd"])] * folds
         rows.append(cells + [number(row["published"])] * published)
     caption = caption_of(protocol, "", "every score without a threshold")

@@ -61,9 +61,9 @@ def test_a_promised_specificity_is_kept_by_new_patients(patients, rows):
 
 def test_rows_of_one_patient_do_not_count_as_many():
     label, score, patient = sample(0, 60, rows=20)
-    by_row = lowest_promised(label, score, np.arange(len(label)), "specificity", 0.8, 0.95)
-    assert lowest_promised(label, score, patient, "specificity", 0.8, 0.95) > by_row
-    assert lowest_promised(label, score, patient % 3, "ppv", 0.8, 0.95) != by_row
+    by_row = lowest_promised(label, score, np.arange(len(label)), "specificity", 0.8, 0.05)
+    assert lowest_promised(label, score, patient, "specificity", 0.8, 0.05) > by_row
+    assert lowest_promised(label, score, patient % 3, "ppv", 0.8, 0.05) != by_row
 
 
 def test_few_patients_get_no_promise(caplog):
@@ -74,14 +74,14 @@ def test_few_patients_get_no_promise(caplog):
     assert np.isfinite(found["youden"])  # no promise
     assert "a ppv of 0.8 cannot be promised with these data" in caplog.text
     assert np.isnan(
-        lowest_promised(np.ones(9, int), score[:9], patient[:9], "specificity", 0.9, 0.95)
+        lowest_promised(np.ones(9, int), score[:9], patient[:9], "specificity", 0.9, 0.05)
     )
 
 
 def test_of_many_rows_the_lowest_threshold_is_near_the_value():
     label, score, patient = sample(0, 40_000)
     for rule, value in (("ppv", 0.8), ("specificity", 0.9)):
-        threshold = lowest_promised(label, score, patient, rule, value, 0.95)
+        threshold = lowest_promised(label, score, patient, rule, value, 0.05)
         flagged = score >= threshold
         reached = label[flagged].mean() if rule == "ppv" else (~flagged[label == 0]).mean()
         assert value < reached < value + 0.02
@@ -91,10 +91,10 @@ def test_of_many_rows_the_lowest_threshold_is_near_the_value():
 def test_equal_rows_are_flagged_together():
     label, score, patient = sample(0, 400)
     rounded = np.round(score, 0)
-    threshold = lowest_promised(label, rounded, patient, "ppv", 0.8, 0.95)
+    threshold = lowest_promised(label, rounded, patient, "ppv", 0.8, 0.05)
     shuffled = np.random.default_rng(1).permutation(len(label))
     assert threshold == lowest_promised(
-        label[shuffled], rounded[shuffled], patient[shuffled], "ppv", 0.8, 0.95
+        label[shuffled], rounded[shuffled], patient[shuffled], "ppv", 0.8, 0.05
     )
     assert label[rounded >= threshold].mean() >= 0.8
 
