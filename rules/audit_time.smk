@@ -106,6 +106,7 @@ rule audit_provenance:
         files=lambda wildcards: PROVENANCE[wildcards.system],
         options=options_of_concepts,
         recordings=recordings_of_audit,
+        ecg_clock_skew_minutes=lookup("cohort/ecg_clock_skew_minutes", within=config),
         study=study(draws=False),
     script:
         "../workflow/scripts/audit_provenance.py"

@@ -12,5 +12,6 @@ with rule_log(snakemake.log[0]):
         **placed(snakemake.params.files, snakemake.input.files),
         options=snakemake.params.options,
         recordings=snakemake.params.recordings,
+        ecg_clock_skew_minutes=snakemake.params.ecg_clock_skew_minutes,
         memory_mb=snakemake.resources.mem_mb,
     )

@@ -175,6 +175,8 @@ def test_no_configuration_lets_the_future_in_by_itself(config, overlay):
 
 def test_every_setting_says_what_a_large_difference_means():
     for system in ("admission", "mortality", "arrest"):
+        names = [one.name for one in audits.settings(system)]
+        assert len(set(names)) == len(names)
         for one in audits.settings(system):
             assert one.check in ("settings", "future_only"), one
             assert one.reading.endswith("."), one

@@ -140,6 +140,10 @@ def _attack_cohort(
     else:
         build, over = of_mortality(spine, options, study), "prediction_time"
     until = spine.set_index("subject_id")[over]
+    if system == "admission":
+        # So much later than the stay an ECG may be recorded and still be of it.
+        late = options["ecg_tolerance_minutes"] + max(0, -options["ecg_clock_skew_minutes"])
+        until += pd.Timedelta(minutes=late)
     yield from attack_cohort(build, tables, until, study.seed, f"{name} " if name != system else "")
 
 

@@ -64,6 +64,7 @@ def audit_provenance(
     concepts: Mapping[str, Mapping[str, Any]] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     ecgs: Sequence[str | Path] = (),
+    ecg_clock_skew_minutes: int = 0,
     epochs: Mapping[str, Any] | None = None,
     recordings: Mapping[str, Any] | None = None,
     memory_mb: int = 2000,
@@ -84,6 +85,8 @@ def audit_provenance(
         The same keys -> the keys of the configuration that the concept reads.
     ecgs : sequence of path-like
         Parquet of the ECGs of each stay, of the stays, then of all shards of the list of records.
+    ecg_clock_skew_minutes : int
+        By which the clocks of the ECG carts are behind, as configured.
     epochs : mapping, optional
         Of bedside recordings: files of `mimicflow.audit.time.monitored.epoch_rows`.
     recordings : mapping, optional
@@ -95,7 +98,7 @@ def audit_provenance(
     for name, files in (concepts or {}).items():
         rows += concept_rows(name, files, (options or {})[name], study, memory_mb)
     if ecgs:
-        rows.append(ecg_row(ecgs[0], ecgs[1], ecgs[2:], study))
+        rows.append(ecg_row(ecgs[0], ecgs[1], ecgs[2:], study, ecg_clock_skew_minutes))
     if epochs:
         of_files = {key: (recordings or {})[key] for key in ("waveforms", "max_wrong_checksums")}
         samples, numbers = epoch_rows(**epochs, **of_files)
@@ -183,7 +186,11 @@ def _row(what: str, newest: pd.DataFrame, study: Study, source: str = "") -> Row
 
 
 def ecg_row(
-    ecgs: str | Path, stays: str | Path, records: Sequence[str | Path], study: Study
+    ecgs: str | Path,
+    stays: str | Path,
+    records: Sequence[str | Path],
+    study: Study,
+    skew_minutes: int = 0,
 ) -> Row:
     """Return the row of 12-lead ECGs, by the time that the list of records has for them."""
     used = pd.read_parquet(ecgs).merge(
@@ -191,6 +198,7 @@ def ecg_row(
     )
     columns = ["subject_id", "study_id", "ecg_time"]
     raw = pd.concat([pd.read_parquet(path, columns=columns) for path in records])
+    raw["ecg_time"] += pd.Timedelta(minutes=skew_minutes)
     raw = raw.rename(columns={"ecg_time": "recorded"})
     used = used.merge(raw, on=["subject_id", "study_id"], how="left")
     used["beyond"] = ~(used["recorded"] <= used["prediction_time"])

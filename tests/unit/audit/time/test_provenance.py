@@ -113,8 +113,12 @@ def test_of_few_real_stays_neither_counts_nor_times_are_shown(audited):
     assert failed(found) == set()
 
 
-@pytest.mark.parametrize(("minutes", "passes"), [(0, True), (-10, True), (1, False)])
-def test_an_ecg_after_the_prediction_is_found(tmp_path, minutes, passes):
+@pytest.mark.parametrize(
+    ("minutes", "skew", "passes"),
+    [(0, 0, True), (-10, 0, True), (1, 0, False), (15, -15, True), (-14, 15, False)],
+)
+def test_an_ecg_after_the_prediction_is_found(tmp_path, minutes, skew, passes):
+    """By the clock of the hospital, as far as it is known how far that of the carts is off."""
     time = NOON + pd.Timedelta(minutes=minutes)
     ecgs = pd.DataFrame({"stay_id": [30], "study_id": [400], "ecg_time": [NOON]})
     stays = pd.DataFrame({"stay_id": [30], "subject_id": [1], "prediction_time": [NOON]})
@@ -124,7 +128,7 @@ def test_an_ecg_after_the_prediction_is_found(tmp_path, minutes, passes):
         files.append(tmp_path / f"{name}.parquet")
         frame.to_parquet(files[-1])
 
-    audit_provenance(tmp_path / "x.csv", STUDY, ecgs=files)
+    audit_provenance(tmp_path / "x.csv", STUDY, ecgs=files, ecg_clock_skew_minutes=skew)
 
     assert read_findings(tmp_path / "x.csv")["passed"].tolist() == [passes]
 
