@@ -13,16 +13,18 @@ with rule_log(snakemake.log[0]):
     asked = snakemake.resources
     train_model(
         snakemake.wildcards.model,
-        model=chosen.model,
-        encoder=chosen.encoder,
+        **{name: chosen[name] for name in ("model", "encoder", "threshold", "seed")},
         options=InputOptions(**chosen.preprocessing),
-        threshold=chosen.threshold,
         inputs=InputFiles(**{name: source[name] for name in TABLES}),
         pretrained=source.pretrained,
         store=(source.stores, source.indices),
         outputs=OutputFiles(**dict(made.items())),
-        seed=chosen.seed,
         smallest=Study(**chosen.study).smallest_cell,
         memory_mb=asked.mem_mb,
-        machine=Machine(snakemake.threads, chosen.computing, asked.gpu, asked.save_minutes),
+        machine=Machine(
+            threads=snakemake.threads,
+            computing=chosen.computing,
+            devices=asked.gpu,
+            save_minutes=asked.save_minutes,
+        ),
     )

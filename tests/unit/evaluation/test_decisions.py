@@ -98,3 +98,19 @@ def test_a_model_without_a_subset_is_refused(inputs, tmp_path):
             study=Study(),
             thresholds=[0.5],
         )
+
+
+def test_of_few_real_patients_no_threshold_is_weighed_and_the_figure_says_nothing(tmp_path):
+    few = table(16)[lambda rows: rows["split"] == "test"]
+    weigh_decisions(
+        write(tmp_path, {"a": few}),
+        {"a": "all"},
+        decision=tmp_path / "decision.csv",
+        figure=tmp_path / "decision.png",
+        study=Study(draws=10),
+        thresholds=GRID,
+    )
+    found = pd.read_csv(tmp_path / "decision.csv")
+    assert len(found) == 3 * len(GRID)
+    assert found.loc[found["model"] == "a", ["net_benefit", "low", "high"]].isna().all(axis=None)
+    assert (tmp_path / "decision.png").exists()

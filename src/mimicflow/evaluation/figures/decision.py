@@ -36,7 +36,8 @@ def draw_decision_curves(table: pd.DataFrame, path: str | Path, study: Study) ->
         panels[0].set_ylabel("Net benefit (true positives per stay)")
         # Treat all falls without limit: what matters lies above a little below nothing.
         highest = table["high"].max()
-        panels[0].set_ylim(-0.08 * highest, 1.06 * highest)
+        if not pd.isna(highest):  # of few patients nothing is shown
+            panels[0].set_ylim(-0.08 * highest, 1.06 * highest)
         entries = {
             label: line
             for axes in panels
@@ -63,9 +64,9 @@ def _styles(table: pd.DataFrame) -> dict[str, tuple[str, Any, float]]:
 
 
 def _panel(axes: Axes, table: pd.DataFrame, styles: dict[str, tuple[str, Any, float]]) -> None:
-    # Over thresholds of which nothing may be shown the line goes on.
-    for _, curve in table.dropna(subset=["net_benefit"]).groupby("model", sort=False):
-        title = curve["title"].iloc[0]
+    for _, thresholds in table.groupby("model", sort=False):
+        # Over thresholds of which nothing may be shown the line goes on.
+        curve, title = thresholds.dropna(subset=["net_benefit"]), thresholds["title"].iloc[0]
         colour, line, width = styles[title]
         axes.fill_between(
             curve["threshold"], curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0
