@@ -81,13 +81,13 @@ def competing(system: System) -> Section:
     blocks = []
     if system.files.competing_events is not None:
         frame = read_table(system.files.competing_events, "description", "known", "n", "events")
-        columns = [("Event", False), ("Label", False), (system.words["unit"].capitalize(), True)]
-        columns += [(label("column", "events"), True), ("Share", True)]
+        columns = [("Event", False), ("What the label makes of it", False), ("Stays", True)]
+        columns += [("With the outcome", True), ("Share", True)]
         rows = [
             [str(row["description"]), _words(row["label"]), *_competing(system, row)]
             for row in frame.to_dict("records")
         ]
-        blocks.append(table("Competing events.", columns, rows))
+        blocks.append(table("Stays by competing event.", columns, rows))
     return section("competing", blocks, system=system.name)
 
 

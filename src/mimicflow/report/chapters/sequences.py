@@ -89,7 +89,7 @@ def _comparison_chart(parts: list[Part], context: pd.Series | None) -> Chart:
 
 def _compared(system: System, parts: list[Part]) -> Table:
     columns = [("Model", False), *((f"{label('score', one)} (95 % CI)", True) for one in COMPARED)]
-    columns += [("AUROC less the LSTM's (95 % CI)", True), ("P", True), ("P, Holm", True)]
+    columns += [("AUROC less the LSTM's (95 % CI)", True), ("P (Holm)", True)]
     rows: list[list[Cell | str]] = []
     for protocol, frame in parts:
         rows.append([f"{protocol.marked_title}: {system.sizes(frame).rstrip('.')}"])
@@ -101,8 +101,9 @@ def _compared(system: System, parts: list[Part]) -> Table:
                 for score in COMPARED
             ]
             cell = difference(gap, low, high) if gap else DASH
-            tests = [p_value(row[p]) or DASH for p in ("p", "p_holm")]
-            rows.append([row["title"], *texts, cell, *tests])
+            p, corrected = (p_value(row[name]) for name in ("p", "p_holm"))
+            tested = f"{p} ({corrected})" if p else DASH
+            rows.append([row["title"], *texts, cell, tested])
     return table("Models under each protocol.", columns, rows)
 
 

@@ -28,7 +28,7 @@ _POPULATION = [
     *("calibration_intercept_moved", "calibration_slope", "precision"),
 ]
 _SENSITIVITY = ["auroc", "auprc", "sensitivity", "specificity", "precision"]
-_OF_GAP = ["auroc", "auprc", "sensitivity", "specificity"]
+_OF_GAP = ["auroc", "auprc", "sensitivity"]
 _DIFFERENCE = ["difference", "difference_lower", "difference_upper"]
 _VALUE = ["score", "value", "lower", "upper"]
 
@@ -71,10 +71,10 @@ def gaps(system: System) -> Section:
         needed = ["title", "horizon_h", "gap_h", "events", "suppressed", *_VALUE]
         frame = read_table(system.files.gaps, *needed, *_DIFFERENCE)
         longest = frame["horizon_h"].max()
+        first, *others = [f"{label('score', score)} (95 % CI)" for score in _OF_GAP]
         columns = [("Left out before the arrest", False), ("Epochs before one", True)]
-        for score in _OF_GAP:
-            columns += [(f"{label('score', score)} (95 % CI)", True)]
-        columns += [(f"Difference of {label('score', _OF_GAP[0])} (95 % CI)", True)]
+        columns += [(first, True), ("Difference (95 % CI)", True)]
+        columns += [(name, True) for name in others]
         rows: list[list[str]] = []
         for title, part in frame[frame["horizon_h"] == longest].groupby("title", sort=False):
             rows.append([str(title)])
@@ -91,7 +91,8 @@ def _gap(system: System, gap: Any, frame: pd.DataFrame) -> list[str]:
     size = HIDDEN if pd.isna(events) else count(events, system.smallest)
     less = frame.set_index("score").loc[_OF_GAP[0], _DIFFERENCE]
     left_out = f"{gap:g} h" if gap else "Nothing"
-    return [left_out, size, *_values(frame, _OF_GAP), with_interval(*less) or DASH]
+    first, *others = _values(frame, _OF_GAP)
+    return [left_out, size, first, with_interval(*less) or DASH, *others]
 
 
 def _counted(system: System, row: Any) -> str:
