@@ -17,7 +17,8 @@ from _runs import copy_repository, snakemake, verdict
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 
 EVERYTHING = "all_stays_model"
 OTHERS = ("all_stays_ECGonly", "random_forest_all", "lightgbm_all")
@@ -106,7 +107,7 @@ def hrv_beside_vital_signs(results: Path) -> list[bool]:
     ]
 
 
-def permuted(results: Path, draws: int = 2000) -> list[bool]:
+def permuted(results: Path) -> list[bool]:
     """Look for 0.5 inside every model's 99 % interval."""
     met = []
     systems = ("admission", "mortality/audited", "arrest")
@@ -116,9 +117,10 @@ def permuted(results: Path, draws: int = 2000) -> list[bool]:
             continue
         key = "epoch_id" if folder.name in ARREST else "stay_id"
         table = read_predictions(folder / "predictions.parquet", key=key)
-        drawn = bootstrap(table["label"], table["probability"], table["subject_id"], draws=draws)
-        low, high = interval(drawn["auroc"], level=0.99)
-        inside = low <= 0.5 <= high
+        label, patient = table["label"], table["subject_id"]
+        found = jackknife(label, table["probability"], patient)["auroc"]
+        _, low, high = estimate("auroc", found, rarer(label, patient), level=0.99)
+        inside = bool(low <= 0.5 <= high)
         print(
             f"{folder.name:<28} 99 % interval {low:.3f}-{high:.3f}  {'met' if inside else 'MISSED'}"
         )

@@ -58,7 +58,7 @@ rule build_cohort:
     params:
         cohort=setting("cohort"),
         seed=config["seed"],
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/build_cohort.py"
 
@@ -136,7 +136,7 @@ rule write_table_one:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/write_table_one.py"
 
@@ -166,6 +166,6 @@ rule draw_flow:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/draw_flow.py"

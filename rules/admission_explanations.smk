@@ -87,7 +87,7 @@ rule combine_importance:
         runtime="30m",
     params:
         subsets={name: COMPARED[name] for name in BASELINES},
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/combine_importance.py"
 
@@ -129,7 +129,7 @@ rule explain_model:
         rows=lookup("explanations/attribution_rows", within=config),
         steps=lookup("explanations/attribution_steps", within=config),
         positive_class=lookup("cohort/positive_class", within=config),
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/explain_model.py"
 

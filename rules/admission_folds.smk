@@ -133,6 +133,6 @@ rule write_fold:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/write_fold.py"

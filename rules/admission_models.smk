@@ -84,7 +84,7 @@ rule train_model:
         ),
         threshold=setting("evaluation/threshold"),
         seed=config["seed"],
-        study=study("admission", draws=False),
+        study=study("admission"),
     script:
         "../workflow/scripts/train_model.py"
 

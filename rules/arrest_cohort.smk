@@ -127,7 +127,7 @@ rule build_arrest_cohort:
         raw=raw_content(registry_files),
         cohort=lookup("arrest/cohort", within=config),
         epochs=lookup("arrest/epochs", within=config),
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/build_arrest_cohort.py"
 

@@ -153,7 +153,7 @@ rule count_epochs:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/count_epochs.py"
 
@@ -208,7 +208,7 @@ rule describe_arrest_cohort:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/describe_arrest_cohort.py"
 

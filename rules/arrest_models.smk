@@ -73,7 +73,7 @@ rule draw_selection:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/draw_selection.py"
 
@@ -190,7 +190,7 @@ rule count_doubtful_controls:
         runtime="30m",
     params:
         epochs=lookup("arrest/epochs", within=config),
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/count_doubtful_controls.py"
 
@@ -253,7 +253,7 @@ rule count_competing_stays:
         runtime="30m",
     params:
         epochs=lookup("arrest/epochs", within=config),
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/count_competing_stays.py"
 

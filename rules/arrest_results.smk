@@ -278,7 +278,7 @@ rule describe_hrv_over_time:
         runtime="30m",
     params:
         options=lookup("arrest/evaluation", within=config),
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/describe_hrv_over_time.py"
 
@@ -310,7 +310,7 @@ rule describe_hrv_by_epoch:
     params:
         options=lookup("arrest/evaluation", within=config),
         minutes=lookup("arrest/epochs/minutes", within=config),
-        study=study("arrest", draws=False),
+        study=study("arrest"),
     script:
         "../workflow/scripts/describe_hrv_by_epoch.py"
 

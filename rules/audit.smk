@@ -139,7 +139,7 @@ rule audit_splits:
             "multi": config["split"]["multi"],
             "min_count": config["mortality"]["embedding"]["min_count"],
         },
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_splits.py"
 
@@ -207,7 +207,7 @@ rule audit_duplicates:
     params:
         files=lambda wildcards: TWINS[wildcards.system],
         same_ecg=lookup("audit/same_ecg", within=config),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_duplicates.py"
 
@@ -297,7 +297,7 @@ rule audit_dropped:
         files=lambda wildcards: LEFT_OUT[wildcards.system],
         options=options_of_dropped,
         raw=raw_content(registry_of_audit),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_dropped.py"
 
@@ -324,6 +324,6 @@ rule build_audit:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study(*SECTIONS, draws=False),
+        study=study(*SECTIONS),
     script:
         "../workflow/scripts/build_audit.py"

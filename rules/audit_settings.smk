@@ -227,7 +227,7 @@ rule audit_single_features:
         files=lambda wildcards: list(SINGLE_FEATURES[wildcards.system]),
         models=lambda wildcards: REFITTED[wildcards.system],
         limits=options("audit", "single_auroc", "missing_auroc"),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_single_features.py"
 
@@ -356,6 +356,6 @@ rule audit_permuted_labels:
         runs=lambda wildcards: permuted_runs(wildcards.system),
         warned=sorted(OPTIMISTIC_MORTALITY),
         tests=PERMUTED_TESTS,
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_permuted_labels.py"

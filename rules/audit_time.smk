@@ -107,7 +107,7 @@ rule audit_provenance:
         options=options_of_concepts,
         recordings=recordings_of_audit,
         ecg_clock_skew_minutes=lookup("cohort/ecg_clock_skew_minutes", within=config),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_provenance.py"
 
@@ -195,6 +195,6 @@ rule audit_attack:
         cohort_options=options_of_cohorts,
         recordings=recordings_of_audit,
         stays=lookup("audit/stays", within=config),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/audit_attack.py"

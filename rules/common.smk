@@ -141,7 +141,7 @@ def chosen(**sections):
     return keys_of_scenario
 
 
-def study(*names, draws=True):
+def study(*names):
     """A parameter: the `Study` of a rule, of the raw data of these systems; its own unless named.
 
     A function of `input` would not do: Snakemake sees no change in what such a function returns.
@@ -153,7 +153,6 @@ def study(*names, draws=True):
             "key": (
                 EVALUATED[wildcards.system]["row"] if "system" in wildcards.keys() else "stay_id"
             ),
-            "draws": config["evaluation"]["bootstrap_draws"] if draws else 0,
             "seed": config["seed"],
         }
 

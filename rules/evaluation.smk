@@ -109,7 +109,7 @@ rule compare_pairs:
         runtime="30m",
     params:
         subsets=evaluated,
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/compare_pairs.py"
 

@@ -97,7 +97,7 @@ rule count_competing_icu_stays:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study("mortality", draws=False),
+        study=study("mortality"),
     script:
         "../workflow/scripts/count_competing_icu_stays.py"
 
@@ -148,7 +148,7 @@ rule label_deaths:
     params:
         horizon=lookup("mortality/horizon", within=config),
         protocol=of_protocol(*LABEL_KEYS),
-        study=study("mortality", draws=False),
+        study=study("mortality"),
     script:
         "../workflow/scripts/label_deaths.py"
 

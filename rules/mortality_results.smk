@@ -72,7 +72,7 @@ rule describe_neighbours:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        study=study("mortality", draws=False),
+        study=study("mortality"),
     script:
         "../workflow/scripts/describe_neighbours.py"
 
@@ -186,7 +186,7 @@ rule draw_visit_training:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study("mortality", draws=False),
+        study=study("mortality"),
     script:
         "../workflow/scripts/draw_visit_training.py"
 
@@ -216,7 +216,7 @@ rule describe_icu_cohort:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        study=study("mortality", draws=False),
+        study=study("mortality"),
     script:
         "../workflow/scripts/describe_icu_cohort.py"
 
@@ -248,7 +248,7 @@ rule describe_visits:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        study=study("mortality", draws=False),
+        study=study("mortality"),
     script:
         "../workflow/scripts/describe_visits.py"
 

@@ -169,7 +169,7 @@ rule write_model_card:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/write_model_card.py"
 
@@ -201,7 +201,7 @@ rule write_checklist:
         runtime="30m",
     params:
         files=list(DOCUMENTED),
-        study=study(draws=False),
+        study=study(),
     script:
         "../workflow/scripts/write_checklist.py"
 
@@ -232,6 +232,6 @@ rule build_report:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        study=study(*SECTIONS, draws=False),
+        study=study(*SECTIONS),
     script:
         "../workflow/scripts/build_report.py"

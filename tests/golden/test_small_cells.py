@@ -174,7 +174,7 @@ def test_scores_decisions_and_subgroups_of_two_subsets(predicted, tmp_path):
 
 
 def test_confusion_and_report_at_each_threshold(predicted, tmp_path):
-    for study in (Study(synthetic=True, draws=20), Study(draws=20)):
+    for study in (Study(synthetic=True), Study()):
         folder = tmp_path / study.data
         tables = ("confusion", "classification_report")
         outputs = {

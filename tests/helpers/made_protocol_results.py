@@ -115,7 +115,7 @@ def _scores(
     tail = {"optimistic": protocol != cast.judged, "data": "synthetic"}
     rows = []
     for score, mean in values.items():
-        for kind in ("delong", "bootstrap") if score == "auroc" else ("bootstrap",):
+        for kind in ("delong", "jackknife") if score == "auroc" else ("jackknife",):
             rows.append(
                 {**head, "score": score, "threshold_rule": np.nan}
                 | estimate(score, mean, half + 0.0003 * (kind == "delong"))
@@ -127,7 +127,7 @@ def _scores(
             rows.append(
                 {**head, "score": score, "threshold_rule": rule}
                 | estimate(score, draw.uniform(0.4, 0.95), 0.011)
-                | {"interval": "bootstrap", "fold_mean": np.nan, "fold_sd": np.nan}
+                | {"interval": "jackknife", "fold_mean": np.nan, "fold_sd": np.nan}
                 | {"published": np.nan, **tail}
             )
     return rows

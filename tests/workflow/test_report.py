@@ -100,7 +100,7 @@ def test_pooled_scores_are_those_of_scikit_learn(results):
 
     expected = roc_auc_score(tested["label"], tested["probability"])
     assert rows["value"].tolist() == pytest.approx([expected, expected])
-    assert set(rows["interval"]) == {"bootstrap", "delong"}
+    assert set(rows["interval"]) == {"jackknife", "delong"}
     assert rows["fold_mean"].tolist() == pytest.approx([np.mean(by_fold)] * 2)
     assert rows["fold_sd"].tolist() == pytest.approx([np.std(by_fold, ddof=1)] * 2)
 

@@ -230,18 +230,6 @@ def test_changing_a_default_reruns_the_models_that_take_it(tiny_run, defaults, m
     assert not {"pretrain_encoder", "fit_lightgbm", "train_visit_network"} & set(planned)
 
 
-def test_changing_the_number_of_draws_reruns_what_draws_patients(tiny_run):
-    arguments = overlay(tiny_run, "draws", {"evaluation": {"bootstrap_draws": 123}})
-
-    planned = tiny_run.planned(*arguments)
-
-    assert {"compare_models", "compare_protocols", "score_horizons", "write_performance"} <= set(
-        planned
-    )
-    undrawn = {"train_model", "draw_visit_training", "describe_visits", "describe_icu_cohort"}
-    assert not undrawn & set(planned)
-
-
 def test_changing_the_encoder_reruns_pretraining_and_the_models(tiny_run):
     arguments = overlay(tiny_run, "encoder", {"encoder": {"width": 8}})
 

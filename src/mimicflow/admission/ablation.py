@@ -15,8 +15,9 @@ from matplotlib.ticker import MaxNLocator
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
 from mimicflow.evaluation.predictions import read_predictions, require_same_rows
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
-from mimicflow.evaluation.statistics.metrics import Estimate, scores
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
+from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -53,7 +54,7 @@ def ablate_branches(
     figure : path-like
         PNG: AUROC of each model, and its difference to the whole one.
     study : Study
-        All models are scored on the same drawn patients, which makes the differences paired.
+        The same patients are left out of all models, which makes the differences paired.
 
     Raises
     ------
@@ -62,15 +63,14 @@ def ablate_branches(
         model.
     """
     whole = read_predictions(full)
-    whole_scores, whole_draws = _scored(whole, study)
+    of_whole, units = _scored(whole, study), rarer(whole["label"], whole["subject_id"])
     rows = []
     for branch, path in removed.items():
         rest = read_predictions(path)
         require_same_rows(rest, whole, path, full)
-        values, drawn = _scored(rest, study)
+        found = _scored(rest, study)
         for score in SCORES:
-            low, high = interval(drawn[score])
-            difference = interval(drawn[score] - whole_draws[score])
+            less = estimate("difference", found[score] - of_whole[score], units)
             rows.append(
                 {
                     "model": model,
@@ -80,29 +80,25 @@ def ablate_branches(
                     "n": len(rest),
                     "events": int(rest["label"].sum()),
                     "score": score,
-                    "value": values[score],
-                    "low": low,
-                    "high": high,
-                    "full_value": whole_scores[score],
-                    "difference": values[score] - whole_scores[score],
-                    "difference_low": difference[0],
-                    "difference_high": difference[1],
+                    **estimate(score, found[score], units)._asdict(),
+                    "full_value": of_whole[score][0],
+                    "difference": less.value,
+                    "difference_low": less.low,
+                    "difference_high": less.high,
                 }
             )
     frame = pd.DataFrame(rows, columns=COLUMNS)
     write_csv(frame, table)
-    reference = Estimate(whole_scores["auroc"], *interval(whole_draws["auroc"]))
+    reference = estimate("auroc", of_whole["auroc"], units)
     _draw(frame[frame["score"] == "auroc"], reference, study.title(model), figure, study)
 
 
-def _scored(table: pd.DataFrame, study: Study) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Return the scores, and those of every draw."""
+def _scored(table: pd.DataFrame, study: Study) -> dict[str, np.ndarray]:
+    """Return the scores of every weighting, everybody's first."""
     label, probability, patient = (
         table[name].to_numpy() for name in ("label", "probability", "subject_id")
     )
-    return scores(label, probability), bootstrap(
-        label, probability, patient, study.draws, study.seed
-    )
+    return jackknife(label, probability, patient, study.seed)
 
 
 def _draw(

@@ -35,7 +35,7 @@ def write_cross_validation(
         ``summary`` (CSV: metric, value), ``predictions`` (CSV: stay_id, true_label, pred_prob,
         fold; rows of patients, never to be published), ``curves`` (npz), ``roc``, ``prc`` (PNG).
     study : Study
-        Whose scores they are, and how patients are drawn for the intervals in the legends.
+        Whose scores they are, for the intervals in the legends.
 
     Raises
     ------

@@ -36,7 +36,7 @@ def price_defects(
     output : path-like
         CSV: a line per row, model and score; rows that cannot be switched have no figures.
         ``difference`` is published less ours, for `ERROR` without an interval; ``paired`` is true
-        where both sides are scored on the same patients, and hence by the same draws of them.
+        where both sides are scored on the same patients, and hence with the same ones left out.
     study : Study
         Whose scores they are, how patients are drawn, and who may be shown: where few stays are on
         one side only, or differ from those of another row, their number is left out.
@@ -93,7 +93,7 @@ def _compare(
 ) -> list[dict[str, object]]:
     """Score both sides, and the published one less ours."""
     tables = [read_predictions(path) for path in (ours, published)]
-    differences = score_differences(tables[1], tables[0], draws=study.draws, seed=study.seed)
+    differences = score_differences(tables[1], tables[0], seed=study.seed)
     lines = []
     for score in SCORES:
         found = differences[score]
@@ -119,6 +119,4 @@ def _compare(
 def _error(table: pd.DataFrame, study: Study) -> CalibrationError:
     label, probability = table["label"].to_numpy(), table["probability"].to_numpy()
     patient = table["subject_id"].to_numpy()
-    return calibration_errors(label, probability, patient, study.draws, study.seed, errors=[ERROR])[
-        ERROR
-    ]
+    return calibration_errors(label, probability, patient, seed=study.seed, errors=[ERROR])[ERROR]

@@ -114,7 +114,7 @@ def write_performance(
         Any of ``checkpoint, curves, final_curves, metrics, confusion, loss, confusion_figure,
         roc, prc``. The release had ``curves`` a second time, as ``final_curves``.
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are.
     threshold, positive_class : float, {"ADMITTED", "HOME"}
         Of the confusion figure; the class is what label 1 stands for.
 

@@ -85,7 +85,7 @@ def refit_permuted_deaths(
             within.mkdir()
             labels = {"horizon": options["horizon"], **of["labels"]}
             labelled = within / "spine.parquet"
-            label_deaths(spine, steps, labels, labelled, within / "attrition.csv", Study(draws=0))
+            label_deaths(spine, steps, labels, labelled, within / "attrition.csv", Study())
             sequences = _sequences(moved, labelled, options, of, within, seed, memory_mb)
             for model in (model for name, model in outputs if name == protocol):
                 found = _fit(model, labelled, sequences, options, of, seed, machine)

@@ -79,7 +79,7 @@ def _differences(
         what = f"{setting.title}: too few patients to be compared"
         yield finding(what, np.nan, **about, **sizes, reading=setting.reading)
         return
-    found = score_differences(other, run, draws=study.draws, seed=study.seed, key=study.key)
+    found = score_differences(other, run, seed=study.seed, key=study.key)
     for score, words in SCORES.items():
         what = f"{setting.title}: {words} of {study.title(model)}"
         row = _row(what, found[score], {**about, "score": score}, sizes)

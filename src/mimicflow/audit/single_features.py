@@ -138,14 +138,17 @@ _WORDS = {
 
 
 def _judge(column: _Column, level: float, limit: float, reached: float) -> Row:
-    """Return the row of a feature: it passes unless its interval lies above the limit."""
+    """Return the row of a feature: it passes unless its interval lies above the limit.
+
+    One that is never wrong does not pass either, however few patients there are.
+    """
     found = _auroc(column.rows, level)
     what, direction = _WORDS[column.kind]
     return finding(
         what.format(column.feature),
         found.value,
-        f"interval not above {limit:g}",
-        not found.low > limit,
+        f"interval not above {limit:g}, value below 1",
+        not (found.low > limit or found.value == 1),
         feature=column.feature,
         low=found.low,
         high=found.high,

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.predictions import check_predictions, folds_of
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibrated import ERRORS, CalibrationError, calibration_errors
+from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.delong import auroc_interval
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import (
     OPERATING_SCORES,
     Curves,
@@ -31,7 +32,7 @@ __all__ = ["Assessment", "Estimate", "assess", "fold_scores"]
 class Assessment:
     """Scores, curves and confusion of one predictions table.
 
-    ``scores`` are by name, with intervals of the bootstrap by patient; ``calibration`` are the
+    ``scores`` are by name, with intervals of the jackknife by patient; ``calibration`` are the
     errors ``ece`` and ``ici``, which have none, each with up to where it reaches in a perfectly
     calibrated model; ``delong`` is the AUROC
     with DeLong's interval, clustered by patient; ``decisions`` are the scores at each threshold
@@ -76,7 +77,7 @@ def assess(
     name : str
         How tables and figures call the model.
     study : Study
-        How patients are drawn, and the column that names a row.
+        Which groups of patients are left out, and the column that names a row.
     level : float
         Of the intervals.
     threshold : float
@@ -95,25 +96,23 @@ def assess(
     flagged = decide(predictions, thresholds) if thresholds else None
     rules = [] if flagged is None else list(flagged.columns)
     decisions = None if flagged is None else flagged.to_numpy()
-    values = plain_scores(label, probability, decisions)
-    drawn = bootstrap(label, probability, patient, study.draws, study.seed, decisions)
+    found = jackknife(label, probability, patient, study.seed, decisions)
+    units = rarer(label, patient)
     return Assessment(
         name=name,
         patients=predictions["subject_id"].nunique(),
         n=len(label),
         events=int(label.sum()),
         scores={
-            score: Estimate(float(value), *interval(drawn[score], level))
-            for score, value in values.items()
+            score: estimate(score, values, units, level)
+            for score, values in found.items()
             if score not in OPERATING_SCORES
         },
-        calibration=calibration_errors(label, probability, patient, study.draws, study.seed),
+        calibration=calibration_errors(label, probability, patient, seed=study.seed),
         delong=auroc_interval(label, probability, level, patient),
         decisions={
             rule: {
-                score: Estimate(
-                    float(values[score][column]), *interval(drawn[score][:, column], level)
-                )
+                score: estimate(score, found[score][:, column], units, level)
                 for score in OPERATING_SCORES
             }
             for column, rule in enumerate(rules)
@@ -154,7 +153,7 @@ def fold_scores(
         label, probability, patient = _arrays(part)
         flagged = decide(part, thresholds) if thresholds else None
         values = plain_scores(label, probability, None if flagged is None else flagged.to_numpy())
-        errors = calibration_errors(label, probability, patient, study.draws, study.seed)
+        errors = calibration_errors(label, probability, patient, seed=study.seed)
         found = {
             (score, ""): float(value)
             for score, value in values.items()

@@ -11,9 +11,10 @@ import pandas as pd
 from mimicflow.evaluation.figures.calibration import draw_reliability
 from mimicflow.evaluation.models import read_models
 from mimicflow.evaluation.predictions import PredictionsError, check_predictions, folds_of
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibrated import calibration_errors
 from mimicflow.evaluation.statistics.calibration import calibration_line, reliability
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.recalibration import FITS
 from mimicflow.evaluation.study import Study
@@ -56,7 +57,7 @@ def calibrate_models(
     figure : path-like
         PNG to write.
     study : Study
-        The corrections are not fitted anew in each draw of patients. Bins are merged until each
+        The corrections are not fitted anew without each patient. Bins are merged until each
         outcome comes from as many patients as its smallest cell.
 
     Raises
@@ -89,8 +90,8 @@ def _score_rows(
     label: np.ndarray, probability: np.ndarray, patient: np.ndarray, study: Study
 ) -> pd.DataFrame:
     """Return the scores with their intervals, and the errors with what a calibrated model has."""
-    drawn = bootstrap(label, probability, patient, study.draws, study.seed)
-    errors = calibration_errors(label, probability, patient, study.draws, study.seed)
+    found, units = jackknife(label, probability, patient, study.seed), rarer(label, patient)
+    errors = calibration_errors(label, probability, patient, seed=study.seed)
     line = calibration_line(label, probability)
     values = scores(label, probability) | {
         "calibration_intercept": line.intercept,
@@ -103,8 +104,8 @@ def _score_rows(
             row |= errors[score]._asdict()
         else:
             row["value"] = values[score]
-            if not np.isnan(values[score]):  # though some draws may have one
-                row["low"], row["high"] = interval(drawn[score])
+            if not np.isnan(values[score]):
+                _, row["low"], row["high"] = estimate(score, found[score], units)
         rows.append(row)
     return pd.DataFrame(rows, columns=["score", "value", "low", "high", "calibrated_up_to"])
 

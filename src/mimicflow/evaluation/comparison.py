@@ -39,7 +39,7 @@ def compare_models(
         ``_calibrated_up_to``, see `mimicflow.evaluation.statistics.calibrated.calibration_errors`),
         the published scores, F1 at the threshold, and ``data`` (``synthetic`` or ``real``).
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are.
     threshold : float
         From which probability on a stay counts as predicted positive.
 

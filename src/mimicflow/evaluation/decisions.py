@@ -13,8 +13,9 @@ import pandas as pd
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.figures.decision import draw_decision_curves
 from mimicflow.evaluation.models import Model, read_models
-from mimicflow.evaluation.statistics.bootstrap import patient_weights
+from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.decision import net_benefit
+from mimicflow.evaluation.statistics.jackknife import estimate, weightings
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.thresholds import shown_columns
 from mimicflow.running.writing import write_csv
@@ -96,20 +97,16 @@ def _curve(predictions: pd.DataFrame, grid: np.ndarray, study: Study) -> pd.Data
     """Return the net benefit at each threshold, with its interval."""
     label = predictions["label"].to_numpy()
     probability = predictions["probability"].to_numpy()
-    drawn = np.concatenate(
+    patients, unit = np.unique(predictions["subject_id"].to_numpy(), return_inverse=True)
+    found = np.concatenate(
         [
-            net_benefit(label, probability, grid, weights)
-            for weights in patient_weights(
-                predictions["subject_id"].to_numpy(), study.draws, study.seed
-            )
+            net_benefit(label, probability, grid, weights[:, unit])
+            for weights in weightings(len(patients), study.seed, len(unit))
         ]
     )
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return pd.DataFrame(
-        {
-            "threshold": grid,
-            "net_benefit": net_benefit(label, probability, grid),
-            "low": low,
-            "high": high,
-        }
-    )
+    units = rarer(label, unit)
+    rows = [
+        (threshold, *estimate("net_benefit", of, units))
+        for threshold, of in zip(grid, found.T, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["threshold", "net_benefit", "low", "high"])

@@ -53,7 +53,7 @@ def score_models(
         As `mimicflow.evaluation.models.read_models` takes them.
     outputs : mapping of str to path-like
         Any of ``scores`` (a row per model, score and threshold rule; AUROC twice, with the
-        interval of the bootstrap and with DeLong's, both clustered by patient), ``folds`` (a row
+        interval of the jackknife and with DeLong's, both clustered by patient), ``folds`` (a row
         per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
         ``roc`` and ``pr``).
     study : Study
@@ -175,7 +175,7 @@ def score_rows(
         scores then.
         A threshold has as value the mean over the folds that it was chosen in.
     """
-    found = [(name, "", "bootstrap", *of) for name, of in assessment.scores.items()]
+    found = [(name, "", "jackknife", *of) for name, of in assessment.scores.items()]
     found.insert(1, ("auroc", "", "delong", *assessment.delong))
     found += [
         (name, "", "", of.value, *_NO_INTERVAL) for name, of in assessment.calibration.items()
@@ -190,7 +190,7 @@ def score_rows(
     for rule, decisions in assessment.decisions.items():
         threshold = spread.at[("threshold", rule), "fold_mean"]
         found.append(("threshold", rule, "", threshold, *_NO_INTERVAL))
-        found += [(score, rule, "bootstrap", *of) for score, of in decisions.items()]
+        found += [(score, rule, "jackknife", *of) for score, of in decisions.items()]
     kept = {
         rule: bool(np.isfinite(spread.at[("threshold", rule), "fold_mean"]))
         for rule in assessment.decisions

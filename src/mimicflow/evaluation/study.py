@@ -1,4 +1,4 @@
-"""What all scores share: who may be shown, how patients are drawn, what models are called."""
+"""What all scores share: who may be shown, what models are called."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Study:
     ----------
     synthetic : bool
         Whether the patients are made up: figures say so, and nobody needs to be hidden.
-    draws, seed : int
-        Of the bootstrap by patient; with 0 draws, to draw is an error.
+    seed : int
+        Of the groups of patients that are left out for intervals, where there are many patients.
     key : str
         Column that names a row of the predictions.
     smallest : int
@@ -28,7 +28,6 @@ class Study:
     """
 
     synthetic: bool = False
-    draws: int = 1000
     seed: int = 0
     key: str = "stay_id"
     smallest: int = SMALLEST_CELL

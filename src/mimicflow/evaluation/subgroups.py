@@ -22,8 +22,9 @@ from mimicflow.evaluation.figures.subgroups import draw_subgroups
 from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
 from mimicflow.evaluation.models import read_models
 from mimicflow.evaluation.smallest_cell import ShownSets, to_hide
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
@@ -55,11 +56,11 @@ def score_subgroups(
     subgroups : path-like
         CSV to write: ``model, title, group, level, patients, n, events, score, value, low, high,
         suppressed``. Scores are NaN where they are not defined (one class only). AUROC and
-        calibration have 95 % intervals by bootstrap of patients.
+        calibration have 95 % intervals by jackknife of patients.
     figures : mapping of str to path-like
         PNG to write, by model name; models without one are not drawn.
     study : Study
-        Whose scores they are, who may be shown, and how patients are drawn.
+        Whose scores they are, who may be shown.
 
     Raises
     ------
@@ -210,14 +211,11 @@ def _rows(
         part = parts[level]
         suppressed = level in hidden
         values = dict.fromkeys(SCORES, _NOT_A_NUMBER) if suppressed else _values(part)
-        drawn = {} if suppressed else _draws(part, study)
+        ends = {} if suppressed else _ends(part, study)
         for score in SCORES:
-            # A score without a value has no interval, though some draws may have had one.
-            low, high = (
-                (_NOT_A_NUMBER, _NOT_A_NUMBER)
-                if np.isnan(values[score])
-                else interval(drawn[score])
-            )
+            # A score without a value has no interval.
+            known = not np.isnan(values[score])
+            low, high = ends[score] if known else (_NOT_A_NUMBER, _NOT_A_NUMBER)
             yield {
                 "group": group,
                 "level": level,
@@ -232,10 +230,12 @@ def _rows(
             }
 
 
-def _draws(part: pd.DataFrame, study: Study) -> dict[str, np.ndarray]:
+def _ends(part: pd.DataFrame, study: Study) -> dict[str, tuple[float, float]]:
+    """Return the ends of the interval of each score."""
     label, probability = part["label"].to_numpy(), part["probability"].to_numpy()
     patient = part["subject_id"].to_numpy()
-    return bootstrap(label, probability, patient, study.draws, study.seed)
+    found, units = jackknife(label, probability, patient, study.seed), rarer(label, patient)
+    return {score: estimate(score, found[score], units)[1:] for score in SCORES}
 
 
 def _values(part: pd.DataFrame) -> dict[str, float]:

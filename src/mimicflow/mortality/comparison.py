@@ -80,7 +80,7 @@ def compare_protocols(
         Rows stand in this order.
     table : path-like
         CSV to write: `COLUMNS`. Scores are of the first repeat, with 95 % intervals of the
-        bootstrap by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
+        jackknife by patient; ``_mean`` and ``_sd`` (n - 1; empty for one repeat) are over repeats.
         ``delong_difference`` is the AUROC less that of the LSTM of the same protocol, with its
         ``p`` value clustered by patient, and ``p_holm`` for all comparisons of the table.
         ``optimistic`` is true where the protocol let the future, or other patients' outcomes, in.

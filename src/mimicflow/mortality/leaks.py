@@ -35,7 +35,7 @@ def price_leaks(
     """Write the published scores less the audited ones.
 
     Both are scored on their own test patients, as the choice of patients is one of the leaks; those
-    whom both have are drawn together.
+    whom both have are left out of both.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _differences(
 ) -> Iterator[dict[str, object]]:
     """Yield each score of both, their difference, and of how many patients they are."""
     published, audited = tables[run], tables[AUDITED, run[1]]
-    found = score_differences(published, audited, draws=study.draws, seed=study.seed)
+    found = score_differences(published, audited, seed=study.seed)
     sizes: dict[str, object] = {"n_audited": len(audited)} if (AUDITED, run[1]) in counted else {}
     if run in counted:
         sizes["n_published"] = len(published)

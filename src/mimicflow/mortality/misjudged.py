@@ -16,7 +16,9 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
-from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
+from mimicflow.evaluation.statistics.metrics import Estimate
+from mimicflow.evaluation.statistics.weighted import quotient
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import suppressed_levels
 from mimicflow.running.writing import write_csv
@@ -54,11 +56,11 @@ def describe_errors(
     output : path-like
         CSV to write: `COLUMNS`, for all patients and each level of a group the cells ``fp, fn, tp,
         tn``: patients, their share of those with the same outcome, and their mean probability with
-        the 95 % interval of the bootstrap by patient.
+        the 95 % interval of the jackknife by patient.
     study : Study
-        Whose errors they are, and how patients are drawn. Small cells read ``<10``, and those that
-        would give them away ``hidden``; of both nothing else is written. A level that the scores
-        by group do not show is hidden here too.
+        Whose errors they are. Small cells read ``<10``,
+        and those that would give them away ``hidden``; of both nothing else is written. A level
+        that the scores by group do not show is hidden here too.
     threshold : float
         A probability of at least this is flagged. There is one only: between two of them a few
         patients would change their cell.
@@ -112,18 +114,18 @@ def _rows(test: pd.DataFrame, group: str, study: Study) -> Iterator[dict[str, ob
 def _described(cell: pd.DataFrame, alike: int, study: Study) -> dict[str, object]:
     """Return how many rows a cell has, and their mean probability with its interval."""
     probability = cell["probability"].to_numpy()
-    mean, ends = np.nan, (np.nan, np.nan)
+    patients, unit = np.unique(cell["subject_id"].to_numpy(), return_inverse=True)
+    mean = Estimate(*[float("nan")] * 3)
     if len(cell):
-        mean = probability.mean()
-    if cell["subject_id"].nunique() > 1:  # one alone has no interval
-        blocks = patient_weights(cell["subject_id"].to_numpy(), study.draws, study.seed)
-        drawn = [weights @ probability / weights.sum(axis=1) for weights in blocks]
-        ends = interval(np.concatenate(drawn))
+        weights = all_weightings(patients, study.seed)
+        total, size = (
+            weights @ np.bincount(unit, weights=of) for of in (probability, np.ones(len(unit)))
+        )
+        mean = estimate("mean_probability", quotient(total, size), len(patients))
     return {
         "patients": str(cell["subject_id"].nunique()),
         "share": len(cell) / alike if alike else np.nan,
-        "mean_probability": mean,
-        **dict(zip(("low", "high"), ends, strict=True)),
+        **dict(zip(("mean_probability", "low", "high"), mean, strict=True)),
     }
 
 

@@ -44,7 +44,7 @@ def run(folder, tables, **changes):
     full = tables.pop("full")
     ablate_branches(
         "all_stays_model", full, tables, folder / "ablation.csv", folder / "ablation.png",
-        Study(synthetic=True, draws=200, titles={"all_stays_model": "Everything"}),
+        Study(synthetic=True, titles={"all_stays_model": "Everything"}),
     )  # fmt: skip
     return pd.read_csv(folder / "ablation.csv")
 

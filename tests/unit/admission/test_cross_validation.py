@@ -27,7 +27,7 @@ def test_the_pooled_files_hold_folds_and_all_together(pooled, tmp_path):
     names = {"summary": "s.csv", "predictions": "p.csv", "curves": "c.npz", "roc": "r", "prc": "q"}
     outputs = {name: tmp_path / file for name, file in names.items()}
 
-    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, Study(draws=20))
+    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, Study())
 
     summary = pd.read_csv(outputs["summary"]).set_index("metric")["value"]
     by_fold = [roc_auc_score(f["label"], f["probability"]) for _, f in pooled.groupby("fold")]

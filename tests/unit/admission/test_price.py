@@ -31,7 +31,7 @@ def table(tmp_path) -> pd.DataFrame:
     price_defects(
         {(6, "net"): (good, worse), (4, "net"): (good, others), (6, "forest"): (good, good)},
         tmp_path / "price.csv",
-        Study(synthetic=True, draws=200, titles=TITLES),
+        Study(synthetic=True, titles=TITLES),
     )
     return pd.read_csv(tmp_path / "price.csv")
 
@@ -42,7 +42,7 @@ def test_every_row_is_there_and_the_unpriced_have_no_figures(table):
     assert set(table["data"]) == {"synthetic"}
 
 
-def test_the_same_stays_are_compared_by_the_same_draws(table):
+def test_the_same_stays_are_compared_without_the_same_patients(table):
     line = table.set_index(["row", "model", "score"]).loc[(6, "net", "auroc")]
 
     assert line["paired"]
@@ -62,7 +62,7 @@ def test_the_difference_of_two_errors_of_calibration_has_no_interval(table):
     assert others[["ours_calibrated_up_to", "published_calibrated_up_to"]].isna().all(axis=None)
 
 
-def test_other_stays_are_compared_by_independent_draws(table):
+def test_other_stays_are_compared_each_without_its_own(table):
     rows = table.set_index(["row", "model", "score"])
     paired, other = rows.loc[(6, "net", "auroc")], rows.loc[(4, "net", "auroc")]
 
@@ -130,7 +130,7 @@ def test_stays_of_which_a_few_are_on_one_side_only_are_not_counted(tmp_path):
     )
     priced = {(6, "net"): (ours, all_but_five), (4, "net"): (ours, all_but_forty)}
     for synthetic, counted in ((True, [260, 290]), (False, [260])):
-        study = Study(synthetic=synthetic, draws=20, titles=TITLES)
+        study = Study(synthetic=synthetic, titles=TITLES)
         price_defects(priced, tmp_path / "price.csv", study)
         table = pd.read_csv(tmp_path / "price.csv").dropna(subset=["ours_value"])
         assert sorted(table["n_published"].dropna().unique()) == counted

@@ -11,7 +11,7 @@ from mimicflow.admission.published import CONFUSION, HISTORY, combine_performanc
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.study import Study
 
-QUICK = Study(draws=5)
+QUICK = Study()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def run(tmp_path) -> dict[str, object]:
 def test_curves_have_the_published_names_and_are_of_test_patients(
     run, tmp_path, style, names, areas
 ):
-    write_performance(style, **run, outputs={"curves": tmp_path / "c.npz"}, study=Study(draws=20))
+    write_performance(style, **run, outputs={"curves": tmp_path / "c.npz"}, study=Study())
     test = pd.read_parquet(run["predictions"]).query("split == 'test'")
     with np.load(tmp_path / "c.npz", allow_pickle=False) as arrays:
         assert set(arrays) == names
@@ -85,7 +85,7 @@ def test_all_files_of_a_model(run, tmp_path):
     }
     folder = tmp_path / "performance"
     paths = {key: folder / name for key, name in outputs.items()}
-    write_performance("ecg_only", **run, outputs=paths, study=Study(synthetic=True, draws=20))
+    write_performance("ecg_only", **run, outputs=paths, study=Study(synthetic=True))
     assert {path.name for path in folder.iterdir()} == set(outputs.values())
     assert paths["checkpoint"].read_bytes() == b"weights"
     assert pd.read_csv(paths["metrics"]).columns.tolist() == HISTORY
@@ -119,7 +119,7 @@ def test_the_combined_files(run, tmp_path):
     }
     both = pd.read_parquet(run["predictions"])
     both[both["stay_id"] >= 60].to_parquet(tmp_path / "multi.parquet")
-    combine_performance(run["predictions"], tmp_path / "multi.parquet", paths, Study(draws=20))
+    combine_performance(run["predictions"], tmp_path / "multi.parquet", paths, Study())
     with np.load(paths["curves"], allow_pickle=False) as arrays:
         parts = ("fpr", "tpr", "auc", "prec", "rec", "pr")
         assert set(arrays) == {f"{which}_{part}" for which in ("multi", "all") for part in parts}

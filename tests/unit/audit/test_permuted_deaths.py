@@ -103,13 +103,13 @@ def refitted(tmp_path_factory):
 
 
 def test_the_past_says_nothing_and_later_visits_give_the_outcome_away(refitted, tmp_path):
-    study = Study(synthetic=True, draws=0)
+    study = Study(synthetic=True)
     audit_permuted_labels(refitted, {"future"}, 2, tmp_path / "found.csv", study)
     found = read_findings(tmp_path / "found.csv").dropna(subset="permutation")
     audited, future = (found[found["protocol"] == name] for name in ("audited", "future"))
     assert audited["passed"].all()
     assert future["passed"].isna().all()
-    assert future["low"].min() > 0.9
+    assert future["low"].min() > 0.8
     # Were they judged, they would fail.
     audit_permuted_labels(refitted, (), 4, tmp_path / "all.csv", study)
     judged = read_findings(tmp_path / "all.csv").dropna(subset="permutation")

@@ -9,7 +9,7 @@ from mimicflow.audit.findings import read_findings, verdict
 from mimicflow.audit.permuted_labels import audit_permuted_labels
 from mimicflow.evaluation.study import Study
 
-STUDY = Study(synthetic=True, draws=0, titles=TITLES)
+STUDY = Study(synthetic=True, titles=TITLES)
 
 
 def predictions(leak=0.0, n=400, seed=0, rate=0.3):

@@ -14,7 +14,7 @@ from mimicflow.evaluation.study import Study
 from mimicflow.running.configuration import merged, read_config
 from mimicflow.running.scenarios import Scenarios
 
-STUDY = Study(synthetic=True, draws=200, titles=TITLES)
+STUDY = Study(synthetic=True, titles=TITLES)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_the_last_hours_before_an_arrest_are_left_out_of_the_same_predictions(tm
     run["hours_to_arrest"] = np.where(late, np.arange(len(run)) % 4 + 0.5, np.nan)
     # The model sees nothing but the last hour.
     run["probability"] = np.where(run["hours_to_arrest"] < 1, 0.9, 0.4)
-    study = Study(synthetic=True, draws=100, key="epoch_id", titles=TITLES)
+    study = Study(synthetic=True, key="epoch_id", titles=TITLES)
 
     found = compared(tmp_path, run, run, "arrest", "gap_1_h", study).iloc[0]
 
@@ -88,7 +88,7 @@ def test_the_last_hours_before_an_arrest_are_left_out_of_the_same_predictions(tm
 
 def test_how_many_are_compared_gives_no_few_real_patients_away(tmp_path):
     run = stays_tested(300, seed=1)
-    real = Study(draws=50, titles=TITLES)
+    real = Study(titles=TITLES)
     few_events = pd.concat([run[run["label"] == 1].head(6), run[run["label"] == 0].head(100)])
     but_two = run[run["subject_id"] > 1]
     enough = run[run["subject_id"] > 60]

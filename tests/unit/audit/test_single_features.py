@@ -10,7 +10,7 @@ from mimicflow.audit.single_features import audit_single_features
 from mimicflow.evaluation.study import Study
 
 LIMITS = {"single_auroc": 0.9, "missing_auroc": 0.75}
-STUDY = Study(synthetic=True, draws=0, key="epoch_id", titles=TITLES)
+STUDY = Study(synthetic=True, key="epoch_id", titles=TITLES)
 
 
 def epochs(n_patients=80, n_epochs=6, seed=0, **features):

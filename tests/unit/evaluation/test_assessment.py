@@ -8,9 +8,10 @@ import pytest
 
 from mimicflow.evaluation.assessment import Estimate, assess, fold_scores
 from mimicflow.evaluation.predictions import PredictionsError
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibrated import calibration_errors
+from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.delong import auroc_interval
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import OPERATING_SCORES, scores
 from mimicflow.evaluation.statistics.weighted import plain_scores
 from mimicflow.evaluation.study import Study
@@ -34,18 +35,20 @@ def predictions() -> pd.DataFrame:
 
 
 def test_counts_and_intervals_are_by_patient(predictions):
-    found = assess(predictions, "model", Study(draws=300, seed=4), level=0.99, threshold=0.4)
+    found = assess(predictions, "model", Study(seed=4), level=0.99, threshold=0.4)
     assert (found.patients, found.n, found.events, found.prevalence) == (60, 300, 150, 0.5)
     assert (found.name, found.threshold, found.level) == ("model", 0.4, 0.99)
     label, probability = predictions["label"], predictions["probability"]
-    by_patient = bootstrap(label, probability, predictions["subject_id"], 300, 4)
-    by_stay = bootstrap(label, probability, predictions["stay_id"], 300, 4)
-    assert found.scores["auroc"][1:] == interval(by_patient["auroc"], 0.99)
+    by_patient, by_stay = (
+        estimate(
+            "auroc", jackknife(label, probability, units)["auroc"], rarer(label, units), level=0.99
+        )
+        for units in (predictions["subject_id"], predictions["stay_id"])
+    )
+    assert found.scores["auroc"] == by_patient
     # Five copies of a patient are no five patients: the interval is sqrt(5) times as wide.
     width = found.scores["auroc"].high - found.scores["auroc"].low
-    assert width / -np.subtract(*interval(by_stay["auroc"], 0.99)) == pytest.approx(
-        np.sqrt(5), rel=0.25
-    )
+    assert width / (by_stay.high - by_stay.low) == pytest.approx(np.sqrt(5), rel=0.25)
     assert sum(found.confusion[cell] for cell in ("tn", "fp", "fn", "tp")) == 300
 
 
@@ -59,13 +62,13 @@ def test_an_estimate_reads_as_in_a_paper():
 
 
 def test_every_score_has_its_interval(predictions):
-    found = assess(predictions, "model", Study(draws=200))
+    found = assess(predictions, "model", Study())
     label, probability = predictions["label"], predictions["probability"]
     for score, value in scores(label, probability).items():
         assert found.scores[score].value == pytest.approx(value)
     for score in ("auprc", "log_loss", "calibration_intercept", "calibration_slope"):
         assert found.scores[score].low < found.scores[score].value < found.scores[score].high
-    errors = calibration_errors(label, probability, predictions["subject_id"], 200)
+    errors = calibration_errors(label, probability, predictions["subject_id"])
     assert found.calibration == errors and not {"ece", "ici"} & set(found.scores)
     assert found.delong == auroc_interval(label, probability, patient=predictions["subject_id"])
     assert found.decisions == {}
@@ -74,7 +77,7 @@ def test_every_score_has_its_interval(predictions):
 def test_thresholds_of_the_folds_decide_together(predictions):
     predictions["fold"] = predictions["subject_id"] % 3
     thresholds = {fold: {"a": 0.3 + 0.1 * fold, "b": 0.5 if fold else np.nan} for fold in range(3)}
-    found = assess(predictions, "model", Study(draws=100), thresholds=thresholds)
+    found = assess(predictions, "model", Study(), thresholds=thresholds)
     flagged = predictions["probability"] >= 0.3 + 0.1 * predictions["fold"]
     expected = plain_scores(
         *predictions[["label", "probability"]].to_numpy().T, flagged.to_numpy()[:, None]
@@ -90,7 +93,7 @@ def test_thresholds_of_the_folds_decide_together(predictions):
 def test_scores_of_each_fold(predictions):
     predictions["fold"] = np.where(predictions["subject_id"] < 20, 0, 1)
     thresholds = {0: {"a": 0.4}, 1: {"a": np.nan}}
-    table = fold_scores(predictions, Study(draws=50), thresholds).set_index(
+    table = fold_scores(predictions, Study(), thresholds).set_index(
         ["fold", "score", "threshold_rule"]
     )
     first = predictions[predictions["fold"] == 0]
@@ -108,7 +111,7 @@ def test_scores_of_each_fold(predictions):
 
 def test_a_fold_of_one_class_has_no_auroc(predictions):
     predictions["fold"] = predictions["label"]
-    table = fold_scores(predictions, Study(draws=50)).set_index(["fold", "score"])["value"]
+    table = fold_scores(predictions, Study()).set_index(["fold", "score"])["value"]
     for fold in (0, 1):
         assert np.isnan([table[fold, s] for s in ("auroc", "auprc", "calibration_slope")]).all()
         assert not np.isnan([table[fold, s] for s in ("brier", "ece")]).any()

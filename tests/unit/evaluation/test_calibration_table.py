@@ -14,8 +14,9 @@ from scipy.special import logit
 
 from mimicflow.evaluation.calibration_table import SCORES, calibrate_models, recalibrate
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibrated import calibration_errors
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.recalibration import FITS, calibrated
 from mimicflow.evaluation.study import Study
 
@@ -33,7 +34,7 @@ def run(tmp_path):
             tmp_path / "calibration.csv",
             tmp_path / "reliability.csv",
             tmp_path / "reliability.png",
-            Study(draws=60, seed=3, titles=TITLES, **options),
+            Study(seed=3, titles=TITLES, **options),
         )
         assert (tmp_path / "reliability.png").stat().st_size > 10_000
         return [pd.read_csv(tmp_path / f"{name}.csv") for name in ("calibration", "reliability")]
@@ -65,13 +66,15 @@ def test_every_score_before_and_after_each_correction(run, tmp_path):
 def test_intervals_are_by_patient_and_errors_have_what_a_calibrated_model_has(run, tmp_path):
     measured, _ = run({"a": table(600, 2, 1)}, synthetic=True)
     corrected = corrected_of(tmp_path / "a.parquet")
-    drawn = bootstrap(corrected["label"], corrected["beta"], corrected["subject_id"], 60, 3)
+    found = jackknife(corrected["label"], corrected["beta"], corrected["subject_id"])
+    patients = rarer(corrected["label"], corrected["subject_id"])
     rows = measured[measured["recalibration"] == "beta"].set_index("score")
     for score in SCORES[:-2]:
-        assert tuple(rows.loc[score, ["low", "high"]]) == pytest.approx(interval(drawn[score]))
+        ends = estimate(score, found[score], patients)[1:]
+        assert tuple(rows.loc[score, ["low", "high"]]) == pytest.approx(ends)
         assert np.isnan(rows.at[score, "calibrated_up_to"])
     errors = calibration_errors(
-        corrected["label"], corrected["beta"], corrected["subject_id"], 60, 3
+        corrected["label"], corrected["beta"], corrected["subject_id"], seed=3
     )
     for error, found in errors.items():
         assert tuple(rows.loc[error, ["value", "calibrated_up_to"]]) == pytest.approx(found)

@@ -35,7 +35,7 @@ def test_scores_of_test_patients_beside_the_published(tmp_path):
     tables = {m: predictions(tmp_path / f"{m}.parquet", i) for i, m in enumerate(models)}
     paths = {m: tmp_path / f"{m}.parquet" for m in models}
     output, figure = tmp_path / "comparison.csv", tmp_path / "comparison.png"
-    compare_models(paths, models, output, figure, Study(synthetic=True, draws=200))
+    compare_models(paths, models, output, figure, Study(synthetic=True))
 
     table = pd.read_csv(output).set_index("model")
     assert table.index.tolist() == ["all_stays_model", "mine", "multi_stays_ECGonly"]
@@ -56,7 +56,7 @@ def test_scores_of_test_patients_beside_the_published(tmp_path):
     assert figure.stat().st_size > 0
 
     first = output.read_bytes(), figure.read_bytes()
-    compare_models(paths, models, output, figure, Study(synthetic=True, draws=200))
+    compare_models(paths, models, output, figure, Study(synthetic=True))
     assert first == (output.read_bytes(), figure.read_bytes())
 
 
@@ -65,7 +65,7 @@ def test_models_of_other_stays_side_by_side_are_pointed_out(tmp_path, caplog):
     predictions(tmp_path / "b.parquet", 0, n=90)
     paths = {"a": tmp_path / "a.parquet", "b": tmp_path / "b.parquet"}
     stays = {"a": "all", "b": "all"}
-    compare_models(paths, stays, tmp_path / "c.csv", tmp_path / "c.png", Study(draws=10))
+    compare_models(paths, stays, tmp_path / "c.csv", tmp_path / "c.png", Study())
     assert "not scored on the same stays" in caplog.text
     assert set(pd.read_csv(tmp_path / "c.csv")["data"]) == {"real"}
 

@@ -11,7 +11,7 @@ from mimicflow.reference import reference
 
 def counted(tmp_path, rows, found, system="mortality", **study):
     output = tmp_path / "competing_events.csv"
-    count_competing_events(rows, found, output, Study(draws=0, **study), system=system)
+    count_competing_events(rows, found, output, Study(**study), system=system)
     table = pd.read_csv(output)
     assert table.columns.tolist() == COLUMNS
     return table.set_index("event")

@@ -30,7 +30,7 @@ def test_the_table_of_all_models(inputs, tmp_path):
         **inputs,
         decision=csv,
         figure=tmp_path / "d.png",
-        study=Study(synthetic=True, draws=100, titles=TITLES),
+        study=Study(synthetic=True, titles=TITLES),
         thresholds=GRID,
     )
     found = pd.read_csv(csv)
@@ -68,7 +68,7 @@ def test_the_interval_is_that_of_patients(inputs, tmp_path):
     for _ in range(2):
         weigh_decisions(
             **inputs, decision=tmp_path / "d.csv", figure=tmp_path / "d.png", thresholds=[0.3],
-            study=Study(synthetic=True, draws=200),
+            study=Study(synthetic=True),
         )  # fmt: skip
         row = pd.read_csv(tmp_path / "d.csv").iloc[0]
         widths.append(row["high"] - row["low"])
@@ -107,7 +107,7 @@ def test_of_few_real_patients_no_threshold_is_weighed_and_the_figure_says_nothin
         {"a": "all"},
         decision=tmp_path / "decision.csv",
         figure=tmp_path / "decision.png",
-        study=Study(draws=10),
+        study=Study(),
         thresholds=GRID,
     )
     found = pd.read_csv(tmp_path / "decision.csv")

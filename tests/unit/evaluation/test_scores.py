@@ -87,10 +87,10 @@ def outputs(folder):
     return {name: folder / f"{name}.csv" for name in ("scores", "folds", "curves")}
 
 
-def score(models, folder, *, synthetic=True, draws=100, **options):
+def score(models, folder, *, synthetic=True, **options):
     paths, stays = models
     where = outputs(folder)
-    study = Study(synthetic=synthetic, draws=draws)
+    study = Study(synthetic=synthetic)
     score_models(paths, stays, where, study, **{"rules": RULES} | options)
     return {name: pd.read_csv(path) for name, path in where.items()}
 
@@ -106,10 +106,10 @@ def test_scores_of_all_models(models, tmp_path):
         assert set(rows["stays"]) == {stays[model]}
         assert (rows[["patients", "n"]] == [300, 600]).all(axis=None)
         frame, thresholds = read_predictions(path), choose_by_fold(path, RULES)
-        found = assess(frame, model, Study(draws=100), thresholds=thresholds)
+        found = assess(frame, model, Study(), thresholds=thresholds)
         plain = rows[rows["threshold_rule"].isna()].set_index(["score", "interval"])
         for name in ("auroc", "auprc", "brier", "log_loss", "calibration_slope"):
-            row = plain.loc[(name, "bootstrap")]
+            row = plain.loc[(name, "jackknife")]
             assert tuple(row[["value", "low", "high"]]) == pytest.approx(found.scores[name])
         assert tuple(plain.loc[("auroc", "delong")][["value", "low", "high"]]) == pytest.approx(
             found.delong
@@ -135,9 +135,7 @@ def test_folds_and_their_spread(models, tmp_path):
     folds, scores = tables["folds"], tables["scores"]
     assert folds.columns.tolist() == FOLDS
     for model, path in models[0].items():
-        expected = fold_scores(
-            read_predictions(path), Study(draws=100), choose_by_fold(path, RULES)
-        )
+        expected = fold_scores(read_predictions(path), Study(), choose_by_fold(path, RULES))
         found, plain = folds[folds["model"] == model], expected.query("threshold_rule == ''")
         np.testing.assert_allclose(found["value"], plain["value"])
         assert found["score"].tolist() == plain["score"].tolist()
@@ -199,7 +197,7 @@ def test_a_rule_that_no_threshold_reaches_has_empty_scores(tmp_path):
 
 def test_only_what_is_asked_for_is_written_and_nothing_unknown(models, tmp_path):
     paths, stays = models
-    score_models(paths, stays, {"folds": tmp_path / "f.csv"}, Study(draws=10))
+    score_models(paths, stays, {"folds": tmp_path / "f.csv"}, Study())
     assert (tmp_path / "f.csv").exists()
     with pytest.raises(ConfigError, match="unknown output rocs"):
         score_models(paths, stays, {"rocs": tmp_path / "r.csv"}, Study())
@@ -219,7 +217,7 @@ def distance(x, y, line_x, line_y):
 def test_thinned_curves_look_the_same(tmp_path):
     path = tmp_path / "m.parquet"
     frame = write_predictions(path, n=20_000).query("split == 'test'")
-    curves = score(({"m": path}, {"m": "all"}), tmp_path / "out", draws=2)["curves"]
+    curves = score(({"m": path}, {"m": "all"}), tmp_path / "out")["curves"]
     fpr, tpr, _ = roc_curve(frame["label"], frame["probability"])
     precision, recall, _ = precision_recall_curve(frame["label"], frame["probability"])
     roc, pr = (curves[curves["curve"] == kind] for kind in ("roc", "pr"))

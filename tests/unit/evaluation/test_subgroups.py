@@ -12,8 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.smallest_cell import to_hide
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
 from mimicflow.evaluation.statistics.calibration import calibration_line
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import SCORES, score_subgroups, suppressed_levels
 
@@ -118,7 +119,7 @@ def run(groups, tmp_path):
             cohort,
             tmp_path / "subgroups.csv",
             {model: tmp_path / f"{model}.png" for model in figures},
-            Study(synthetic=synthetic, draws=50, seed=2, titles=TITLES),
+            Study(synthetic=synthetic, seed=2, titles=TITLES),
         )
         return pd.read_csv(tmp_path / "subgroups.csv")
 
@@ -149,9 +150,11 @@ def test_the_scores_of_a_level_are_those_of_its_stays(run, groups):
     assert tuple(rows["value"][["calibration_intercept", "calibration_slope"]]) == pytest.approx(
         line
     )
-    drawn = bootstrap(women["label"], women["probability"], women["subject_id"], 50, 2)
+    of_women = jackknife(women["label"], women["probability"], women["subject_id"])
+    patients = rarer(women["label"], women["subject_id"])
     for score in SCORES:
-        assert tuple(rows.loc[score, ["low", "high"]]) == pytest.approx(interval(drawn[score]))
+        ends = estimate(score, of_women[score], patients)[1:]
+        assert tuple(rows.loc[score, ["low", "high"]]) == pytest.approx(ends)
 
 
 def test_real_patients_in_small_groups_are_not_shown(run, tmp_path):

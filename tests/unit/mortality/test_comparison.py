@@ -77,7 +77,7 @@ class Files:
             self.repeats,
             self.seconds,
             *outputs,
-            Study(synthetic=synthetic, draws=60),
+            Study(synthetic=synthetic),
             **options,
         )
         return pd.read_csv(outputs[0])
@@ -250,7 +250,7 @@ def test_sizes_that_differ_by_a_few_patients_from_another_protocols_are_left_out
     for run in made.runs:
         if run[0] == "published":
             pd.read_parquet(made.predictions[run]).iloc[:-4].to_parquet(made.predictions[run])
-    for study, shown in ((Study(synthetic=True, draws=20), True), (Study(draws=20), False)):
+    for study, shown in ((Study(synthetic=True), True), (Study(), False)):
         outputs = [tmp_path / name for name in OUTPUTS]
         compare_protocols(made.predictions, made.repeats, made.seconds, *outputs, study)
         sizes = pd.read_csv(outputs[0]).set_index("protocol")[["patients", "n", "events"]]

@@ -35,7 +35,7 @@ def leaks(folder, tables, *, synthetic=True):
     for run, table in tables.items():
         table.to_parquet(paths[run])
     output = folder / "leak.csv"
-    price_leaks(paths, PRICED, output, Study(synthetic=synthetic, draws=300))
+    price_leaks(paths, PRICED, output, Study(synthetic=synthetic))
     return pd.read_csv(output)
 
 

@@ -23,7 +23,7 @@ from mimicflow.mortality import model_results
 from mimicflow.mortality import training as train
 from mimicflow.mortality.model_results import CLASSES, HISTORY, OUTPUTS, classify, confusions
 
-MADE, REAL = Study(synthetic=True, draws=20), Study(draws=20)
+MADE, REAL = Study(synthetic=True), Study()
 SIX = pd.DataFrame({"label": [0, 0, 0, 0, 1, 1], "probability": [0.1, 0.2, 0.4, 0.6, 0.45, 0.9]})
 
 

@@ -40,7 +40,7 @@ def config(repository):
         ),
         (
             ("evaluation", "zzz"),
-            "'evaluation.zzz' (valid here: threshold, bootstrap",
+            "'evaluation.zzz' (valid here: threshold, protocols",
         ),
         (("ecg", "n_patients"), "did you mean 'synthetic.n_patients' or 'synthetic.icu.n_pat"),
         (("models", "all_stays_model", "folds"), "did you mean 'split.folds' or 'arrest.split.fol"),

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.alarm_figures import draw_alarms
-from mimicflow.arrest.results.horizon_scores import draws_of_patients, read_epochs
+from mimicflow.arrest.results.horizon_scores import read_epochs
 from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.arrest.results.ringing import Stays
 from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.statistics.jackknife import all_weightings
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -78,7 +79,7 @@ def score_alarms(
     figure : path-like
         PNG to write.
     study : Study
-        Whose alarms they are, and how patients are drawn. Scores are suppressed where the stays
+        Whose alarms they are. Scores are suppressed where the stays
         with or without an alarm come from fewer patients than its smallest cell.
     model : str
         Name of the model.
@@ -105,7 +106,7 @@ def score_alarms(
         thresholds.insert(0, (rule, chosen))
     monitored = monitored_epochs(planned, test)
     stays = Stays(monitored)
-    weights = draws_of_patients(monitored["subject_id"].to_numpy(), study.draws, study.seed)
+    weights = all_weightings(monitored["subject_id"].to_numpy(), study.seed)
     rows = [
         {"silence_min": silence, "rule": name, "threshold": threshold} | row
         for silence in minutes

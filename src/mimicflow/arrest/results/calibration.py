@@ -11,15 +11,14 @@ import pandas as pd
 
 from mimicflow.arrest.results.calibration_figures import draw_calibration, draw_horizons
 from mimicflow.arrest.results.horizon_scores import (
-    draws_of_patients,
     horizon_label,
-    quotient,
     read_epochs,
 )
 from mimicflow.arrest.results.horizons import horizons_of
-from mimicflow.evaluation.statistics.bootstrap import interval
 from mimicflow.evaluation.statistics.calibration import BINS, quantile_bins, reliability
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.statistics.recalibration import FITS
+from mimicflow.evaluation.statistics.weighted import quotient
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -50,13 +49,13 @@ def calibrate_epochs(
     table : path-like
         CSV to write: `COLUMNS`, a row per bin of (nearly) equal numbers of epochs, the
         most likely last. ``low, high`` is Wilson's 95 % interval, which takes
-        epochs as independent; ``by_patient_…`` that of a bootstrap by patient, which does not. A
+        epochs as independent; ``by_patient_…`` that of the jackknife by patient, which does not. A
         bin without events, or with nothing else, has no width by patient: there Wilson's is all
         that is known.
     figure : path-like
         PNG to write.
     study : Study
-        Whose epochs they are, and how patients are drawn. Bins are merged until each outcome comes
+        Whose epochs they are. Bins are merged until each outcome comes
         from as many patients as its smallest cell.
     model : str
         Name of the model.
@@ -145,7 +144,7 @@ def calibration_bins(epochs: pd.DataFrame, bins: int, study: Study) -> pd.DataFr
     patient = epochs["subject_id"].to_numpy()
     table = reliability(label, probability, bins, patient=patient, smallest=study.smallest_cell)
     units, unit = np.unique(patient, return_inverse=True)
-    weights = draws_of_patients(units, study.draws, study.seed)
+    weights = all_weightings(units, study.seed)
     # A merged bin is called by its first: every row is in the last bin that begins at or before.
     member = np.searchsorted(table["bin"], quantile_bins(probability, bins) + 1, side="right") - 1
     rows = []
@@ -155,7 +154,8 @@ def calibration_bins(epochs: pd.DataFrame, bins: int, study: Study) -> pd.DataFr
             weights @ np.bincount(unit[inside], weights=of[inside], minlength=len(units))
             for of in (label, np.ones(len(label)))
         )
-        low, high = interval(quotient(events, total))
-        rows.append((len(np.unique(unit[inside])), low, high))
+        patients = len(np.unique(unit[inside]))
+        _, low, high = estimate("observed", quotient(events, total), patients)
+        rows.append((patients, low, high))
     found = pd.DataFrame(rows, columns=["patients", "by_patient_low", "by_patient_high"])
     return pd.concat([table, found], axis=1)

@@ -13,8 +13,6 @@ from mimicflow.arrest.results.horizon_figures import draw_models
 from mimicflow.arrest.results.horizon_scores import (
     EPOCH,
     SCORES,
-    draws_of_patients,
-    estimate,
     horizon_label,
     published_of,
     read_epochs,
@@ -25,8 +23,9 @@ from mimicflow.arrest.results.within_stays import WITHIN
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.figures.performance import read_columns
 from mimicflow.evaluation.predictions import require_same_rows
-from mimicflow.evaluation.statistics.clusters import holm
+from mimicflow.evaluation.statistics.clusters import holm, rarer
 from mimicflow.evaluation.statistics.delong import compare_aurocs
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -75,11 +74,11 @@ def compare_arrest_models(
         ``auroc_within_stays`` the event stays that the AUROC within stays is of. On the rows of a
         model of ``pairs`` stand the differences to the one in ``compared_with``: of the AUROC with
         DeLong's interval and ``p`` value, both clustered by patient, and ``p_holm`` for all
-        comparisons of the table; of the AUPRC with the interval of a paired bootstrap by patient.
+        comparisons of the table; of the AUPRC with the interval of a jackknife by patient.
     figure : path-like
         PNG to write.
     study : Study
-        Whose scores they are, and how patients are drawn. Suppression is taken from the metrics.
+        Whose scores they are. Suppression is taken from the metrics.
 
     Raises
     ------
@@ -99,7 +98,7 @@ def compare_arrest_models(
         )
     tables = read_same_epochs(predictions, "test")
     patients = next(iter(tables.values()))["subject_id"].to_numpy()
-    weights = draws_of_patients(patients, study.draws, study.seed)
+    weights = all_weightings(patients, study.seed)
     rows: list[dict[str, Any]] = []
     for hours in horizons_of(options):
         of_horizon = {
@@ -164,13 +163,11 @@ def _differences(
     label, patient = horizon_label(first, hours), first["subject_id"].to_numpy()
     both = first["probability"].to_numpy(), second["probability"].to_numpy()
     auroc = compare_aurocs(label, *both, patient)
-    auprc = [
-        [weighted_scores(label, model, patient, float("nan"), drawn)["auprc"] for model in both]
-        for drawn in (np.ones((1, weights.shape[1])), weights)
-    ]
-    (value,), drawn = (one - other for one, other in auprc)
+    ours, others = (
+        weighted_scores(label, model, patient, float("nan"), weights)["auprc"] for model in both
+    )
     found = [
         *(auroc.difference, auroc.low, auroc.high, auroc.p),
-        *estimate(float(value), drawn),
+        *estimate("difference", ours - others, rarer(label, patient)),
     ]
     return dict(zip([*_OF_AUROC, "p", *_OF_AUPRC], found, strict=True))

@@ -24,9 +24,11 @@ from mimicflow.arrest.results.explain_figures import (
     draw_dots,
     draw_ranking,
 )
-from mimicflow.arrest.results.horizon_scores import EPOCH, draws_of_patients, estimate, quotient
+from mimicflow.arrest.results.horizon_scores import EPOCH
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.evaluation.statistics.calibration import quantile_bins
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
+from mimicflow.evaluation.statistics.weighted import quotient
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
@@ -69,14 +71,14 @@ def explain_arrest_model(
         Of the fitted model, see `mimicflow.arrest.model_folder.load_model`.
     outputs : mapping of str to path-like
         All of `OUTPUTS`: ``shap`` (CSV of `COLUMNS`, a row per feature: the mean absolute SHAP
-        value in log-odds with its 95 % interval of the bootstrap by patient, and Spearman's
+        value in log-odds with its 95 % interval of the jackknife by patient, and Spearman's
         correlation of value and SHAP value, above 0 where high values raise the risk),
         ``dependence`` (CSV of `DEPENDENCE`, a row per leading feature and bin of its values: the
         median value and its range, the mean SHAP value and its 10th and 90th percentile; bin 0 are
         the epochs in which it is not known), and a PNG of each; ``dots_figure`` has a dot for
         each epoch and feature.
     study : Study
-        Whose model it is, and how patients are drawn. Bins of the dependence with fewer patients
+        Whose model it is. Bins of the dependence with fewer patients
         than its smallest cell are left out, and events of fewer are not counted.
     top : int
         Features whose dependence is shown.
@@ -164,13 +166,13 @@ def rank_features(
         Equal values stand in the order of the features.
     """
     patients, unit = np.unique(epochs["subject_id"].to_numpy(), return_inverse=True)
-    weights = draws_of_patients(patients, study.draws, study.seed)
+    weights = all_weightings(patients, study.seed)
     size = weights @ np.bincount(unit)
     rows = []
     for place, feature in enumerate(features):
         absolute = np.abs(shap[:, place])
-        drawn = quotient(weights @ np.bincount(unit, weights=absolute), size)
-        mean, lower, upper = estimate(float(absolute.mean()), drawn)
+        found = quotient(weights @ np.bincount(unit, weights=absolute), size)
+        mean, lower, upper = estimate("mean_abs_shap", found, len(patients))
         value = epochs[feature].to_numpy(dtype=np.float64)
         rows.append(
             {

@@ -112,7 +112,7 @@ def draw_models(table: pd.DataFrame, path: str | Path, study: Study) -> None:
 
     Behind the AUROC of a model that is compared with another stands their difference with Holm's p
     value of DeLong's test clustered by patient, behind its AUPRC the difference with the 95 %
-    interval of the bootstrap. Below stands which is compared with which.
+    interval of the jackknife. Below stands which is compared with which.
 
     Parameters
     ----------

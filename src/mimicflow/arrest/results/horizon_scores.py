@@ -2,8 +2,8 @@
 
 A test set has a hundred thousand epochs but few of them before an arrest. Each score only needs
 to know, for every event epoch and patient, how many of the patient's epochs reach its probability:
-these counts are made once, and a thousand draws of patients are then one matrix product. Equal to
-scikit-learn's scores with the draws as ``sample_weight``.
+these counts are made once, and a thousand weightings are then one matrix product. Equal to
+scikit-learn's scores with the weightings as ``sample_weight``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
-from mimicflow.evaluation.statistics.bootstrap import interval, patient_weights
 from mimicflow.evaluation.statistics.calibration import enough_patients
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
+from mimicflow.evaluation.statistics.weighted import quotient
 from mimicflow.reference import reference
 
 EPOCH = "epoch_id"
@@ -28,7 +30,7 @@ OPERATING = ("sensitivity", "specificity", "precision", "accuracy", "f1")
 """Scores of the decisions at a threshold."""
 SCORES = (*RANKING, *OPERATING)
 
-_CELLS_AT_ONCE = 2_000_000  # event epochs x patients, or x draws, held together; 16 MB per array
+_CELLS_AT_ONCE = 2_000_000  # event epochs x patients, or x weightings; 16 MB per array
 _NEEDED = ("stay_id", "start", "end", "hours_to_arrest")
 
 
@@ -92,15 +94,6 @@ def may_be_shown(label: np.ndarray, patient: np.ndarray, smallest: int) -> bool:
     return enough_patients(frame["label"], frame["patient"], smallest)
 
 
-def draws_of_patients(patient: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Return how often each patient is drawn, shape (draws, patients), patients sorted.
-
-    The draws are those of `mimicflow.evaluation.statistics.bootstrap.bootstrap` for these patients.
-    """
-    blocks = list(patient_weights(np.unique(patient), draws, seed))
-    return np.concatenate(blocks).astype(np.float64)
-
-
 def estimate_scores(
     label: np.ndarray,
     probability: np.ndarray,
@@ -108,7 +101,7 @@ def estimate_scores(
     threshold: float,
     weights: np.ndarray,
 ) -> dict[str, Estimate]:
-    """Return every score with its interval of the bootstrap by patient.
+    """Return every score with its interval of the jackknife by patient.
 
     Parameters
     ----------
@@ -116,20 +109,12 @@ def estimate_scores(
         0/1, probability of 1, and patient of each epoch.
     threshold : float
         A probability of at least this is an exceedance; NaN leaves the scores of decisions NaN.
-    weights : numpy.ndarray of shape (draws, patients)
-        As `draws_of_patients` returns them.
+    weights : numpy.ndarray of shape (1 + groups, patients)
+        As `mimicflow.evaluation.statistics.jackknife.all_weightings` returns them, patients sorted.
     """
-    everyone = np.ones((1, weights.shape[1]))
-    values = weighted_scores(label, probability, patient, threshold, everyone)
-    drawn = weighted_scores(label, probability, patient, threshold, weights)
-    return {score: estimate(float(values[score][0]), drawn[score]) for score in SCORES}
-
-
-def estimate(value: float, drawn: np.ndarray) -> Estimate:
-    """Return a value with the interval of its draws; a value that is NaN has no interval."""
-    if np.isnan(value):
-        return Estimate(value, float("nan"), float("nan"))
-    return Estimate(value, *interval(drawn))
+    found = weighted_scores(label, probability, patient, threshold, weights)
+    patients = rarer(label, patient)
+    return {score: estimate(score, found[score], patients) for score in SCORES}
 
 
 def weighted_scores(
@@ -145,7 +130,7 @@ def weighted_scores(
 
     Returns
     -------
-    dict of numpy.ndarray, shape (draws,)
+    dict of numpy.ndarray, shape (weightings,)
         By score of `SCORES`; NaN where a weighting leaves it undefined.
     """
     unit = np.unique(patient, return_inverse=True)[1]
@@ -158,7 +143,7 @@ def _ranking(
     label: np.ndarray, probability: np.ndarray, unit: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return AUROC and average precision, ties counted half in the first."""
-    draws, units = weights.shape
+    weightings, units = weights.shape
     event = label == 1
     # The distinct probabilities of event epochs, highest first.
     steps = np.unique(-probability[event])
@@ -168,8 +153,8 @@ def _ranking(
         (step[rows], unit[rows], np.zeros(units))
         for step, rows in ((reached_from, event), (reached_from, ~event), (above_from, ~event))
     ]
-    lost, gained, before = np.zeros(draws), np.zeros(draws), np.zeros((draws, 1))
-    block = max(1, _CELLS_AT_ONCE // max(units, draws))
+    lost, gained, before = np.zeros(weightings), np.zeros(weightings), np.zeros((weightings, 1))
+    block = max(1, _CELLS_AT_ONCE // max(units, weightings))
     for start in range(0, len(steps), block):
         stop = min(start + block, len(steps))
         hits, reached, above = (weights @ _counts(*place, start, stop).T for place in places)
@@ -224,11 +209,6 @@ def _operating(
         "accuracy": quotient(hits + quiet, total),
         "f1": quotient(2 * hits, exceedances + events),
     }
-
-
-def quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return the quotient, NaN where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
 
 
 def published_of(model: str) -> Mapping[tuple[float, str], float]:

@@ -15,7 +15,6 @@ from mimicflow.arrest.results.horizon_figures import HorizonCurves, draw_precisi
 from mimicflow.arrest.results.horizon_scores import (
     RANKING,
     SCORES,
-    draws_of_patients,
     estimate_scores,
     horizon_label,
     may_be_shown,
@@ -31,6 +30,7 @@ from mimicflow.arrest.results.within_stays import (
 from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.smallest_cell import ShownSets
+from mimicflow.evaluation.statistics.jackknife import all_weightings
 from mimicflow.evaluation.statistics.metrics import Estimate, curves
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
@@ -92,7 +92,7 @@ def score_horizons(
     roc, prc : path-like
         PNG to write.
     study : Study
-        Whose scores they are, and how patients are drawn. A horizon with fewer patients of either
+        Whose scores they are. A horizon with fewer patients of either
         class than its smallest cell is suppressed: without scores, events and curve. Stays are not
         counted where those of another horizon are all but a few of them.
     model : str
@@ -106,7 +106,7 @@ def score_horizons(
         A table that cannot be scored.
     """
     test, validation = (read_epochs(predictions, split) for split in ("test", "validation"))
-    weights = draws_of_patients(test["subject_id"].to_numpy(), study.draws, study.seed)
+    weights = all_weightings(test["subject_id"].to_numpy(), study.seed)
     stays = test.drop_duplicates("stay_id").set_index("stay_id")["subject_id"]
     shown = ShownSets(stays, study.smallest_cell)
     found = [

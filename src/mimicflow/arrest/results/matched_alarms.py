@@ -11,11 +11,12 @@ import pandas as pd
 
 from mimicflow.arrest.results.alarm_figures import draw_matched
 from mimicflow.arrest.results.comparison import read_same_epochs
-from mimicflow.arrest.results.horizon_scores import draws_of_patients, estimate
 from mimicflow.arrest.results.monitored import PlannedFiles, monitored_epochs
 from mimicflow.arrest.results.ringing import ALARM_SCORES, Stays
 from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.errors import ConfigError
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
+from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -65,12 +66,12 @@ def match_alarms(
         CSV to write: `COLUMNS`, a row per model, the reference first, with nothing in it where the
         reference has no threshold. ``event_sensitivity`` and
         ``false_alarms_per_day`` (of control stays, monitored days) are those of held-out stays,
-        ``…_difference`` is that to the reference, with the 95 % interval of a paired bootstrap by
+        ``…_difference`` is that to the reference, with the 95 % interval of the jackknife by
         patient. ``development_…`` is what the threshold was chosen by.
     figure : path-like
         PNG to write.
     study : Study
-        Whose alarms they are, and how patients are drawn. What comes from stays of which those
+        Whose alarms they are. What comes from stays of which those
         with or without an alarm are of fewer patients than its smallest cell is suppressed.
     reference : str
         Model whose event sensitivity the others are to have.
@@ -101,7 +102,7 @@ def match_alarms(
         model: threshold_of(stays.highest(), announced) for model, stays in development.items()
     }
     held_out = _stays(predictions, planned, "test")
-    weights = draws_of_patients(held_out[reference].patients, study.draws, study.seed)
+    weights = all_weightings(held_out[reference].patients, study.seed)
     found = {
         model: _alarms(stays, thresholds[model], silence, weights, study.smallest_cell)
         for model, stays in held_out.items()
@@ -111,10 +112,14 @@ def match_alarms(
         row = {"silence_min": silence, "rule": rule, "threshold": thresholds[model]}
         row |= _of_development(development[model], thresholds[model], study.smallest_cell)
         row |= _sizes(held_out[model], thresholds[model], study.smallest_cell)
-        row |= _estimates(found[model])
-        if model != reference:
-            less = {score: found[model][score] - found[reference][score] for score in SCORES}
-            row |= {"compared_with": reference} | _estimates(less, "_difference")
+        row |= {"compared_with": reference} if model != reference else {}
+        for score in SCORES:
+            ours, others = found[model][score], found[reference][score]
+            patients = held_out[model].counted(score)
+            row |= _ends(score, estimate(score, ours, patients))
+            if model != reference:
+                less = estimate("difference", ours - others, patients)
+                row |= _ends(f"{score}_difference", less)
         rows.append(row | study.labels(model))
     _write(rows, table, figure, study)
 
@@ -157,25 +162,18 @@ def _stays(
 def _alarms(
     stays: Stays, threshold: float, silence: float, weights: np.ndarray, smallest: int
 ) -> dict[str, np.ndarray]:
-    """Return the value and the draws of each score, (1 + draws,); all NaN where hidden."""
+    """Return each score of every weighting, (1 + groups,); all NaN where hidden."""
     hidden = stays.hidden(threshold, smallest)
-    everyone = np.ones((1, weights.shape[1]))
-    drawn = stays.drawn(threshold, silence, np.concatenate([everyone, weights]))
+    found = stays.found(threshold, silence, weights)
     return {
-        score: np.full(len(drawn[score]), np.nan)
-        if hidden[ALARM_SCORES[score][1]]
-        else drawn[score]
+        score: np.full(len(weights), np.nan) if hidden[ALARM_SCORES[score][1]] else found[score]
         for score in SCORES
     }
 
 
-def _estimates(found: Mapping[str, np.ndarray], suffix: str = "") -> dict[str, float]:
-    """Return value and interval of each score, by column."""
-    row: dict[str, float] = {}
-    for score, (value, *drawn) in found.items():
-        ends = estimate(float(value), np.array(drawn))
-        row |= {f"{score}{suffix}{end}": of for end, of in zip(_ENDS, ends, strict=True)}
-    return row
+def _ends(column: str, found: Estimate) -> dict[str, float]:
+    """Return value and ends of the interval, by column."""
+    return {f"{column}{end}": of for end, of in zip(_ENDS, found, strict=True)}
 
 
 def _of_development(stays: Stays, threshold: float, smallest: int) -> dict[str, float]:

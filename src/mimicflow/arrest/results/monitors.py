@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
-    draws_of_patients,
     estimate_scores,
     horizon_label,
     read_epochs,
@@ -20,6 +19,7 @@ from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.errors import InputError
 from mimicflow.evaluation.groups import LAST_LEVELS
 from mimicflow.evaluation.smallest_cell import ShownSets
+from mimicflow.evaluation.statistics.jackknife import all_weightings
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import suppressed_levels
@@ -57,10 +57,10 @@ def score_monitors(
         epochs of its horizon, those of all monitors together: a ward sets one threshold.
     output : path-like
         CSV to write: `COLUMNS`, a row per model, horizon and monitor. ``n`` and ``events`` count
-        epochs; scores have 95 % intervals of the bootstrap by patient and are NaN where a monitor
+        epochs; scores have 95 % intervals of the jackknife by patient and are NaN where a monitor
         has epochs of one class only.
     study : Study
-        Whose scores they are, and how patients are drawn. A monitor with too few patients of
+        Whose scores they are. A monitor with too few patients of
         either class, of epochs or of stays, is suppressed, and others that would give it away (see
         `mimicflow.evaluation.subgroups`): of them only the name is written. Event stays are not
         counted where those of another horizon are all but a few of them.
@@ -138,7 +138,7 @@ def _scores(part: pd.DataFrame, threshold: float, study: Study) -> dict[str, flo
     label, patient = part["label"].to_numpy(), part["subject_id"].to_numpy()
     found: Mapping[str, Estimate] = dict.fromkeys(SCORES, _NOTHING)
     if len(np.unique(label)) > 1:
-        weights = draws_of_patients(patient, study.draws, study.seed)
+        weights = all_weightings(patient, study.seed)
         probability = part["probability"].to_numpy()
         found = estimate_scores(label, probability, patient, threshold, weights)
     return {

@@ -118,7 +118,7 @@ def describe_hrv_over_time(
     figure : path-like
         PNG to write.
     study : Study
-        Whose measures they are, and how patients are drawn. Hours of fewer patients than its
+        Whose measures they are. Hours of fewer patients than its
         smallest cell are suppressed, and with fewer patients with or without arrest their figures.
 
     Raises

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.results.horizon_scores import estimate, quotient
+from mimicflow.evaluation.statistics.jackknife import estimate
+from mimicflow.evaluation.statistics.metrics import Estimate
+from mimicflow.evaluation.statistics.weighted import quotient
 
 ALARM_SCORES = {
     "event_sensitivity": ("", "event"),
@@ -30,6 +32,7 @@ _CHANCE = "event_sensitivity_chance"
 """Of event stays, but made of the rate in control stays, which it would give away."""
 _QUANTILES = {"lead_time_q25": 0.25, "lead_time_median": 0.5, "lead_time_q75": 0.75}
 _US_PER_MIN = 60_000_000
+_NOTHING = Estimate(*[float("nan")] * 3)
 
 
 def ring(stay: np.ndarray, end: np.ndarray, exceeding: np.ndarray, silence: float) -> np.ndarray:
@@ -117,12 +120,17 @@ class Stays:
         """Return stays, patients and monitored days of ``event`` or ``control`` stays."""
         return self._sizes(self._parts()[name])
 
+    def counted(self, score: str) -> int:
+        """Return how many patients a score is known no better than: those of its stays."""
+        parts = {name: len(np.unique(self._patient[of])) for name, of in self._parts().items()}
+        return min(parts.values()) if score == _CHANCE else parts[ALARM_SCORES[score][1]]
+
     def hidden(self, threshold: float, smallest: int) -> dict[str, bool]:
         """Return whether too few patients have or lack an alarm, of ``event`` and ``control``."""
         return self._hidden(self._alarms(threshold, 0)[0], smallest)
 
-    def drawn(self, threshold: float, silence: float, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every score of `ALARM_SCORES` of every weighting of the patients, (draws,) each.
+    def found(self, threshold: float, silence: float, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Return every score of `ALARM_SCORES` of every weighting, (1 + groups,) each.
 
         Parameters are those of `scores`.
         """
@@ -137,22 +145,23 @@ class Stays:
         ----------
         threshold, silence : float
             Probability, and minutes.
-        weights : numpy.ndarray of shape (draws, patients)
-            How often each patient is drawn, patients sorted.
+        weights : numpy.ndarray of shape (1 + groups, patients)
+            As `mimicflow.evaluation.statistics.jackknife.all_weightings` returns them.
         smallest : int
             Fewest patients that stays with or without an alarm may come from; 0 shows all.
         """
         alarms, lead = self._alarms(threshold, silence)
         parts, hidden = self._parts(), self._hidden(alarms, smallest)
-        nothing = np.full(len(weights), np.nan)
-        values = self._values(alarms, lead, silence, np.ones((1, weights.shape[1])))
-        drawn = self._values(alarms, lead, silence, weights)
+        values = self._values(alarms, lead, silence, weights)
         rows: list[dict[str, object]] = []
         for score, (unit, name) in ALARM_SCORES.items():
             few = hidden[name] or (score == _CHANCE and hidden["control"])
             of = parts[name] & (alarms > 0) if score in _QUANTILES else parts[name]
-            value = float("nan") if few else float(values[score][0])
-            found = estimate(value, nothing if few else drawn[score])
+            found = _NOTHING
+            if score in _QUANTILES and not few:
+                found = self._quantile(lead, _QUANTILES[score], weights)
+            elif not few:
+                found = estimate(score, values[score], self.counted(score))
             size = self._sizes(of)
             row: dict[str, object] = {"measure": score, "unit": unit}
             row |= dict.fromkeys(size) if few else size
@@ -187,10 +196,30 @@ class Stays:
         lead[alarmed] = self._hours[rings][first]
         return lead
 
+    def _quantile(self, lead: np.ndarray, share: float, weights: np.ndarray) -> Estimate:
+        """Return a quantile of the lead times of event stays, with Woodruff's interval.
+
+        The interval of the share of lead times up to the quantile is read off their order (1952,
+        doi:10.1080/01621459.1952.10483443): a jackknife of the quantile itself would not hold.
+        """
+        heard = np.flatnonzero(self._event & ~np.isnan(lead))
+        heard = heard[np.argsort(lead[heard], kind="stable")]
+        patients = len(np.unique(self._patient[heard]))
+        once = np.ones((1, len(heard)))
+        (value,), *_ = weighted_quantiles(lead[heard], once, [share])
+        of_stays = weights[:, self._patient[heard]]
+        up_to = quotient(of_stays @ (lead[heard] <= value), of_stays.sum(axis=1))
+        _, low, high = estimate("lead_time_share", up_to, patients)
+        if np.isnan(low):
+            return Estimate(float(value), low, high)
+        ends = np.clip([share + low - up_to[0], share + high - up_to[0]], 0, 1)
+        (first,), (last,) = weighted_quantiles(lead[heard], once, list(ends))
+        return Estimate(float(value), float(first), float(last))
+
     def _values(
         self, alarms: np.ndarray, lead: np.ndarray, silence: float, weights: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Return every score of every weighting of the patients, each of shape (draws,)."""
+        """Return every score of every weighting of the patients, each of shape (weightings,)."""
 
         def total(values: np.ndarray) -> np.ndarray:
             return weights @ np.bincount(self._patient, weights=values, minlength=weights.shape[1])
@@ -225,18 +254,18 @@ def chance_of_alarm(
 
     Parameters
     ----------
-    rate : numpy.ndarray of shape (draws,)
+    rate : numpy.ndarray of shape (weightings,)
         Alarms per monitored day.
     silence : float
         Minutes.
     days : numpy.ndarray of shape (n,)
         Monitored, of each stay.
-    weights : numpy.ndarray of shape (draws, n)
-        How often each stay is drawn.
+    weights : numpy.ndarray of shape (weightings, n)
+        How often each stay counts.
 
     Returns
     -------
-    numpy.ndarray of shape (draws,)
+    numpy.ndarray of shape (weightings,)
     """
     with np.errstate(
         divide="ignore", invalid="ignore"
@@ -255,14 +284,14 @@ def weighted_quantiles(
     ----------
     values : numpy.ndarray of shape (n,)
         Sorted.
-    weights : numpy.ndarray of shape (draws, n)
+    weights : numpy.ndarray of shape (weightings, n)
         How often each value is there.
     shares : sequence of float
         In [0, 1].
 
     Returns
     -------
-    list of numpy.ndarray of shape (draws,)
+    list of numpy.ndarray of shape (weightings,)
         One per share; NaN where nothing is there.
     """
     if not len(values):

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from mimicflow.arrest.results.horizon_scores import estimate, horizon_label, quotient
+from mimicflow.arrest.results.horizon_scores import horizon_label
+from mimicflow.evaluation.statistics.jackknife import estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
+from mimicflow.evaluation.statistics.weighted import quotient
 
 WITHIN = "auroc_within"
 """Score of the epochs of event stays, compared within each stay."""
@@ -49,9 +51,9 @@ def score_within_stays(
         As `mimicflow.arrest.results.horizon_scores.read_epochs` returns them.
     hours : float
         Horizon: epochs that end within so many hours of the arrest are near, all others far.
-    weights : numpy.ndarray of shape (draws, patients)
-        How often each patient of the epochs is drawn, patients sorted; all stays of a patient are
-        drawn together.
+    weights : numpy.ndarray of shape (1 + groups, patients)
+        As `mimicflow.evaluation.statistics.jackknife.all_weightings` returns them for the patients
+        of the epochs.
     smallest : int
         Fewest patients whom the stays, or the event stays that have epochs on one side only, may
         come from; 0 shows all.
@@ -68,9 +70,8 @@ def score_within_stays(
     if 0 < patients < smallest:
         return Within(Estimate(*[float("nan")] * 3), None, None, None, None, True)
     unit = np.searchsorted(np.unique(epochs["subject_id"]), both["subject_id"].to_numpy())
-    drawn = _mean(both["concordance"].to_numpy(), unit, weights)
-    (value,) = _mean(both["concordance"].to_numpy(), unit, np.ones((1, weights.shape[1])))
-    auroc = estimate(float(value), drawn)
+    found = _mean(both["concordance"].to_numpy(), unit, weights)
+    auroc = estimate(WITHIN, found, patients)
     if patients > 0 and 0 < one_sided < smallest:  # less the event stays of the horizon
         return Within(auroc, None, None, None, None, suppressed=False)
     near, far = (int(both[side].sum()) for side in ("near", "far"))
@@ -98,7 +99,7 @@ def concordance_by_stay(epochs: pd.DataFrame, hours: float) -> pd.DataFrame:
 
 
 def _mean(concordance: np.ndarray, unit: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean over the stays of each draw, (draws,); NaN without any."""
+    """Return the mean over the stays of each weighting, (weightings,); NaN without any."""
     patients = weights.shape[1]
     total, number = (
         weights @ np.bincount(unit, weights=of, minlength=patients)

@@ -15,7 +15,6 @@ import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
     SCORES,
-    draws_of_patients,
     estimate_scores,
     horizon_label,
     may_be_shown,
@@ -24,6 +23,7 @@ from mimicflow.arrest.results.horizon_scores import (
 from mimicflow.arrest.results.horizons import horizons_of
 from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.evaluation.smallest_cell import ShownSets
+from mimicflow.evaluation.statistics.jackknife import all_weightings
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
@@ -160,7 +160,7 @@ def score_without_doubtful(
         CSV to write: `COLUMNS`, a row per model, horizon, exclusion of `EXCLUDED` and score.
         ``known`` is ``no``, and there is no score, where the registry lacks a column.
     study : Study
-        Whose scores they are, and how patients are drawn. Scores are suppressed where either class
+        Whose scores they are. Scores are suppressed where either class
         comes from fewer patients than its smallest cell, or fewer are left out.
     """
     doubtful = doubtful_controls(spine, plan, epochs).set_index("stay_id")
@@ -209,6 +209,6 @@ def _scored(
         size |= dict.fromkeys(("patients", "stays", "n", "events"))
     if not may_be or few or len(set(label)) < 2:
         return size, dict.fromkeys(SCORES, _NOTHING)
-    weights = draws_of_patients(patient, study.draws, study.seed)
+    weights = all_weightings(patient, study.seed)
     probability = left["probability"].to_numpy()
     return size, estimate_scores(label, probability, patient, threshold, weights)

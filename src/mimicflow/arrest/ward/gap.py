@@ -15,8 +15,6 @@ import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
     RANKING,
-    draws_of_patients,
-    estimate,
     horizon_label,
     may_be_shown,
     read_epochs,
@@ -25,6 +23,8 @@ from mimicflow.arrest.results.horizon_scores import (
 from mimicflow.arrest.results.horizons import horizons_of
 from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.evaluation.smallest_cell import ShownSets
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -58,7 +58,7 @@ def score_gaps(
         With one, epochs of event stays that end less than ``gap_h`` hours before the arrest are
         left out. ``difference`` is to the scores without, drawn on the same patients.
     study : Study
-        Whose scores they are, and how patients are drawn. Scores are suppressed where either class
+        Whose scores they are. Scores are suppressed where either class
         comes from fewer patients than its smallest cell, or what is left out does.
     """
     rows = [
@@ -74,19 +74,18 @@ def _of_model(
     path: str | Path, options: Mapping[str, Any], study: Study
 ) -> Iterator[tuple[float, float, dict[str, Any]]]:
     test, validation = (read_epochs(path, split) for split in ("test", "validation"))
-    weights = draws_of_patients(test["subject_id"].to_numpy(), study.draws, study.seed)
-    # The first weighting is everybody once: the value itself.
-    weights = np.vstack([np.ones(weights.shape[1]), weights])
+    weights = all_weightings(test["subject_id"].to_numpy(), study.seed)
     for hours in horizons_of(options):
         threshold = choose_threshold(validation, hours, options)
         shown = ShownSets(test["subject_id"], study.smallest_cell)
         whole = None
         for gap in (0.0, *(gap for gap in sorted(options["gaps_h"]) if gap < hours)):
             left = ~(test["hours_to_arrest"] < gap).to_numpy()
-            size, drawn = _scored(test, left, hours, threshold, weights, shown, study)
-            whole = drawn if gap == 0 else whole
+            size, found = _scored(test, left, hours, threshold, weights, shown, study)
+            whole = found if gap == 0 else whole
+            patients = rarer(horizon_label(test[left], hours), test.loc[left, "subject_id"])
             for score in GAP_SCORES:
-                yield hours, gap, size | {"score": score} | _numbers(drawn, whole, score)
+                yield hours, gap, size | {"score": score} | _numbers(found, whole, score, patients)
 
 
 def _scored(
@@ -120,15 +119,17 @@ def _scored(
 
 
 def _numbers(
-    drawn: Mapping[str, np.ndarray] | None, whole: Mapping[str, np.ndarray] | None, score: str
+    found: Mapping[str, np.ndarray] | None,
+    whole: Mapping[str, np.ndarray] | None,
+    score: str,
+    patients: int,
 ) -> dict[str, float]:
     """Return the value and its difference to that of all epochs, each with its interval."""
-    row = {}
-    if drawn is not None:
-        value, lower, upper = estimate(float(drawn[score][0]), drawn[score][1:])
+    row: dict[str, float] = {}
+    if found is not None:
+        value, lower, upper = estimate(score, found[score], patients)
         row |= {"value": value, "lower": lower, "upper": upper}
-    if drawn is not None and whole is not None and drawn is not whole:
-        less = drawn[score] - whole[score]
-        value, lower, upper = estimate(float(less[0]), less[1:])
+    if found is not None and whole is not None and found is not whole:
+        value, lower, upper = estimate("difference", found[score] - whole[score], patients)
         row |= {"difference": value, "difference_lower": lower, "difference_upper": upper}
     return row

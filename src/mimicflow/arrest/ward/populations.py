@@ -14,16 +14,15 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
-    draws_of_patients,
-    estimate,
     may_be_shown,
-    quotient,
     read_epochs,
 )
 from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.arrest.ward.weights import POPULATIONS, epoch_weights, moved
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
-from mimicflow.evaluation.statistics.weighted import WeightedScores
+from mimicflow.evaluation.statistics.weighted import WeightedScores, quotient
 from mimicflow.evaluation.study import Study
 from mimicflow.running.own_files import read_field
 from mimicflow.running.writing import write_csv
@@ -70,8 +69,8 @@ def score_populations(
         both of development patients (`mimicflow.arrest.ward.weights.moved`); neither order nor
         decisions change with it.
     study : Study
-        Whose scores they are, and how patients are drawn. All is suppressed where either outcome
-        comes from fewer patients than its smallest cell.
+        Whose scores they are. All is suppressed where
+        either outcome comes from fewer patients than its smallest cell.
     model : str
         Name of the model.
 
@@ -88,14 +87,14 @@ def score_populations(
     known = read_prevalences(model_file)
     patient = test["subject_id"].to_numpy()
     hidden = not may_be_shown(test["label"].to_numpy(), patient, study.smallest_cell)
-    draws = draws_of_patients(patient, study.draws, study.seed)
+    weightings = all_weightings(patient, study.seed)
     rows = []
     for population in POPULATIONS:
         weight = epoch_weights(test["stay_id"], stays, population)
         there = test.assign(
             moved=moved(test["probability"].to_numpy(), known["sample"], known[population])
         )
-        found = _scores(there, weight, threshold, draws)
+        found = _scores(there, weight, threshold, weightings)
         size = {
             "patients": test["subject_id"].nunique(),
             "stays": test["stay_id"].nunique(),
@@ -128,9 +127,9 @@ def read_prevalences(path: str | Path) -> dict[str, float]:
 
 
 def _scores(
-    epochs: pd.DataFrame, weight: np.ndarray, threshold: float, draws: np.ndarray
+    epochs: pd.DataFrame, weight: np.ndarray, threshold: float, weightings: np.ndarray
 ) -> dict[str, Estimate]:
-    """Return the scores of weighted epochs, with intervals of draws of patients.
+    """Return the scores of weighted epochs, with intervals of the jackknife by patient.
 
     Parameters
     ----------
@@ -138,8 +137,8 @@ def _scores(
         subject_id, stay_id, label, probability, moved.
     weight : numpy.ndarray of shape (n,)
         The same for all epochs of a stay.
-    draws : numpy.ndarray of shape (draws, patients)
-        How often each patient is drawn, patients sorted.
+    weightings : numpy.ndarray of shape (1 + groups, patients)
+        As `mimicflow.evaluation.statistics.jackknife.all_weightings` returns them.
     """
     stay = np.unique(epochs["stay_id"], return_inverse=True)[1]
     first = pd.Series(stay).drop_duplicates().sort_values().index.to_numpy()
@@ -169,5 +168,6 @@ def _scores(
             "precision": plain["ppv"][:, 0],
         }
 
-    once, drawn = of(weight[first][None, :]), of(draws[:, patient] * weight[first])
-    return {score: estimate(float(once[score][0]), drawn[score]) for score in POPULATION_SCORES}
+    found = of(weightings[:, patient] * weight[first])
+    patients = rarer(label, epochs["subject_id"].to_numpy())
+    return {score: estimate(score, found[score], patients) for score in POPULATION_SCORES}

@@ -184,7 +184,7 @@ def _by(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def _scores(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return one mapping per model: its scores, and those at each threshold rule."""
-    # DeLong's interval of the AUROC stands beside the bootstrap's.
+    # DeLong's interval of the AUROC stands beside the jackknife's.
     frame = frame[frame["interval"] != "delong"]
     fixed = frame["threshold_rule"].isna()
     models = _by(frame[fixed], ("stays", "model"))

@@ -13,6 +13,9 @@ import numpy as np
 from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
+FEWEST = 5
+"""Patients of the rarer class without whom no interval is given."""
+
 
 class Significance(NamedTuple):
     """A confidence interval, Student's t statistic against 0 and its two-sided p value."""
@@ -23,8 +26,8 @@ class Significance(NamedTuple):
     p: float
 
 
-def degrees_of_freedom(label: np.ndarray, patient: np.ndarray) -> int:
-    """Return the patients of the rarer class less one.
+def rarer(label: np.ndarray, patient: np.ndarray) -> int:
+    """Return how many patients the rarer class comes from.
 
     What two classes differ by is known no better than the class of fewer patients is.
 
@@ -36,7 +39,21 @@ def degrees_of_freedom(label: np.ndarray, patient: np.ndarray) -> int:
         Patient of each row.
     """
     label, patient = np.asarray(label) == 1, np.asarray(patient)
-    return min(len(np.unique(patient[rows])) for rows in (label, ~label)) - 1
+    return min(len(np.unique(patient[rows])) for rows in (label, ~label))
+
+
+def exact_ends(share: float, patients: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact confidence interval of a share of 0 or 1 of so many patients.
+
+    An AUROC of 1 is the share of as many pairs of an event patient and another, none of whom is in
+    two pairs, as the rarer class has patients.
+
+    Notes
+    -----
+    Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404.
+    """
+    bound = float(((1 - level) / 2) ** (1 / patients))
+    return (bound, 1.0) if share else (0.0, 1 - bound)
 
 
 def against_zero(value: float, error: float, degrees: int, level: float = 0.95) -> Significance:

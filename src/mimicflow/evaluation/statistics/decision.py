@@ -2,8 +2,8 @@
 
 The net benefit of acting from a threshold probability t on is TP/n - FP/n * t/(1 - t): true
 positives, less false positives at the exchange rate that t stands for (Vickers and Elkin 2006,
-doi:10.1177/0272989X06295361). One vectorised function gives both the value and its draws; tests
-compare it with the package dcurves.
+doi:10.1177/0272989X06295361). One vectorised function gives the value and those without each
+patient; tests compare it with the package dcurves.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def net_benefit(
         0/1, and the probability of 1.
     thresholds : numpy.ndarray of shape (k,)
         In (0, 1).
-    weights : numpy.ndarray of shape (draws, n), optional
+    weights : numpy.ndarray of shape (weightings, n), optional
         How often each row counts; once unless given.
 
     Returns
     -------
-    numpy.ndarray of shape (k,), or (draws, k) with weights
+    numpy.ndarray of shape (k,), or (weightings, k) with weights
         In true positives per row. At most the share of events.
     """
     thresholds = np.asarray(thresholds, dtype=np.float64)

@@ -10,7 +10,7 @@ Given the patient of each row, Obuchowski's estimator for clustered data is take
 10.2307/2533958): components are summed within patients, which are then the independent units.
 With one row per patient it equals DeLong's exactly; no factor of sample size is left between them.
 
-Intervals are on the plain scale and cut at 0 and 1, as those of R's pROC are.
+Intervals of an AUROC are made on the logit scale, within 0 and 1, and of Student's t.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import expit, logit
+from scipy.stats import t as student
 
-from mimicflow.evaluation.statistics.clusters import against_zero, degrees_of_freedom
+from mimicflow.evaluation.statistics.clusters import FEWEST, against_zero, exact_ends, rarer
 from mimicflow.evaluation.statistics.metrics import Estimate
 
 
@@ -82,7 +83,7 @@ def auroc_interval(
     level: float = 0.95,
     patient: np.ndarray | None = None,
 ) -> Estimate:
-    """Return an AUROC with its confidence interval on the plain scale, cut at 0 and 1.
+    """Return an AUROC with its confidence interval, made on the logit scale.
 
     Parameters
     ----------
@@ -91,11 +92,23 @@ def auroc_interval(
     level : float
         Of the interval.
     patient : numpy.ndarray of shape (n,), optional
-        As in `delong_covariance`.
+        As in `delong_covariance`; every row is a patient of its own unless given.
+
+    Returns
+    -------
+    Estimate
+        Without interval (NaN) where the rarer class comes from fewer than `FEWEST` patients; of an
+        AUROC of 0 or 1 with the exact one of as many pairs.
     """
     (auroc,), ((variance,),) = delong_covariance(label, probability, patient)
-    margin = norm.isf((1 - level) / 2) * np.sqrt(variance)
-    low, high = np.clip([auroc - margin, auroc + margin], 0, 1)
+    patients = rarer(label, np.arange(len(label)) if patient is None else patient)
+    if patients < FEWEST:
+        return Estimate(float(auroc), float("nan"), float("nan"))
+    if auroc in (0, 1):
+        return Estimate(float(auroc), *exact_ends(auroc, patients, level))
+    error = np.sqrt(variance) / (auroc * (1 - auroc))
+    margin = student.isf((1 - level) / 2, patients - 1) * error
+    low, high = expit([logit(auroc) - margin, logit(auroc) + margin])
     return Estimate(float(auroc), float(low), float(high))
 
 
@@ -132,7 +145,7 @@ def compare_aurocs(
     # Equal components leave a variance of rounding only, of either sign.
     rounding = 1e-14 * float(np.trace(covariance))
     error = 0.0 if variance <= rounding else float(np.sqrt(variance))
-    tested = against_zero(difference, error, degrees_of_freedom(label, patient), level)
+    tested = against_zero(difference, error, rarer(label, patient) - 1, level)
     return AurocDifference(float(aurocs[0]), float(aurocs[1]), difference, *tested)
 
 

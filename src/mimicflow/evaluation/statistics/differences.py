@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.predictions import check_predictions
-from mimicflow.evaluation.statistics.bootstrap import bootstrap, interval
+from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import Estimate
-from mimicflow.evaluation.statistics.weighted import plain_scores
 
 
 class ScoreDifference(NamedTuple):
@@ -26,21 +26,20 @@ def score_differences(
     first: pd.DataFrame,
     second: pd.DataFrame,
     *,
-    draws: int = 1000,
     seed: int = 0,
     key: str = "stay_id",
 ) -> dict[str, ScoreDifference]:
     """Compare two predictions tables by every score.
 
-    Each draw takes the same patients for both, as far as both have them (the stays may differ:
-    draws are of patients). The fewer they share, the wider is the interval of the difference.
+    The same patients are left out of both, as far as both have them (the stays may differ). The
+    fewer they share, the wider is the interval of the difference.
 
     Parameters
     ----------
     first, second : pandas.DataFrame
         As `mimicflow.evaluation.predictions.read_predictions` returns them.
-    draws, seed : int
-        Of the bootstrap by patient.
+    seed : int
+        Of the groups of patients that are left out where there are many.
     key : str
         Column that names a row.
 
@@ -57,23 +56,20 @@ def score_differences(
     tables = [check_predictions(table, key=key) for table in (first, second)]
     patients = [np.unique(table["subject_id"]) for table in tables]
     paired, everyone = np.array_equal(patients[0], patients[1]), np.union1d(*patients)
-    values, drawn = [], []
+    found, units = [], []
     for table in tables:
         label = table["label"].to_numpy(dtype=np.int64)
         probability = table["probability"].to_numpy(dtype=np.float64)
-        values.append(plain_scores(label, probability))
         patient = table["subject_id"].to_numpy()
-        drawn.append(bootstrap(label, probability, patient, draws, seed, among=everyone))
-
-    def estimate(values: np.ndarray, draws: np.ndarray) -> Estimate:
-        return Estimate(float(values), *interval(draws))
-
+        found.append(jackknife(label, probability, patient, seed, among=everyone))
+        units.append(rarer(label, patient))
+    one, other = found
     return {
         score: ScoreDifference(
-            estimate(values[0][score], drawn[0][score]),
-            estimate(values[1][score], drawn[1][score]),
-            estimate(values[0][score] - values[1][score], drawn[0][score] - drawn[1][score]),
+            estimate(score, one[score], units[0]),
+            estimate(score, other[score], units[1]),
+            estimate("difference", one[score] - other[score], min(units)),
             paired,
         )
-        for score in drawn[0]
+        for score in one
     }

@@ -137,8 +137,8 @@ class WeightedScores:
         precision = hits / np.maximum(hits + reached, 1)
         gained = np.einsum("ij,ij->i", positive, precision)
         one_class = (positives == 0) | (negatives == 0)
-        auroc = 1 - _share(lost, positives * negatives)
-        return auroc, np.where(one_class, np.nan, _share(gained, positives))
+        auroc = 1 - quotient(lost, positives * negatives)
+        return auroc, np.where(one_class, np.nan, quotient(gained, positives))
 
     def _means(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """Return the scores that are made of sums over rows."""
@@ -150,11 +150,11 @@ class WeightedScores:
         hits, flagged = sums["hits"], sums["flagged"]
         correct_rest = total - positives - (flagged - hits)
         return found | {
-            "sensitivity": _share(hits, positives),
-            "specificity": _share(correct_rest, total - positives),
-            "ppv": _share(hits, flagged),
-            "npv": _share(correct_rest, total - flagged),
-            "f1": _share(2 * hits, flagged + positives),
+            "sensitivity": quotient(hits, positives),
+            "specificity": quotient(correct_rest, total - positives),
+            "ppv": quotient(hits, flagged),
+            "npv": quotient(correct_rest, total - flagged),
+            "f1": quotient(2 * hits, flagged + positives),
         }
 
     def _calibrate(self, counts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -252,7 +252,7 @@ def _running_sum(weights: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Return the quotient, NaN where there is nothing to divide by."""
     whole = np.broadcast_to(whole, part.shape)
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)

@@ -70,9 +70,9 @@ def scores(system: System) -> Section:
 
 
 def one_interval(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep one row per model and score: of several intervals the bootstrap's."""
+    """Keep one row per model and score: of several intervals the jackknife's."""
     plain = frame[frame["threshold_rule"].isna()]
-    order = (plain["interval"] != "bootstrap").astype(int)
+    order = (plain["interval"] != "jackknife").astype(int)
     first = plain.assign(order=order).sort_values("order", kind="stable")
     return first.drop_duplicates(["model", "score"]).sort_index().drop(columns="order")
 

@@ -17,7 +17,7 @@ OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1]}
 def calibrated(folder, table, options=OPTIONS, study=None):
     path = made.write(folder, {"hrv": table})["hrv"]
     output = folder / "calibration.csv"
-    study = study or Study(synthetic=True, draws=20)
+    study = study or Study(synthetic=True)
     calibrate_horizons(path, options, output, folder / "calibration.png", study, model="hrv")
     return pd.read_csv(output)
 
@@ -79,11 +79,11 @@ def test_a_horizon_without_events_out_of_fold_is_not_corrected(tmp_path, table, 
 
 
 def test_bins_of_few_real_patients_are_joined(tmp_path, table):
-    found = calibrated(tmp_path, table, study=Study(draws=20))
+    found = calibrated(tmp_path, table, study=Study())
 
     shown = table[(table["split"] == "test") & (table["hours_to_arrest"] <= 6)]
     assert shown["subject_id"].nunique() >= 10
     assert 0 < (found["horizon_h"] == 6).sum() < 20
     assert (found["events"] >= 10).all() and (found["patients"] >= 10).all()
     assert np.isfinite(found["by_patient_low"]).all()
-    assert calibrated(tmp_path, table, study=Study(draws=20, smallest=1000)).empty
+    assert calibrated(tmp_path, table, study=Study(smallest=1000)).empty

@@ -30,13 +30,13 @@ class Files:
         self.output, self.figure = folder / "comparison.csv", folder / "comparison.png"
 
     def score(self, *, synthetic=True):
-        study = Study(synthetic=synthetic, draws=DRAWS)
+        study = Study(synthetic=synthetic)
         for model, path in self.predictions.items():
             figures = self.folder / "roc.png", self.folder / "prc.png"
             score_horizons(path, OPTIONS, self.metrics[model], *figures, study, model=model)
 
     def compare(self, pairs=PAIR, *, synthetic=True):
-        study = Study(synthetic=synthetic, draws=DRAWS)
+        study = Study(synthetic=synthetic)
         files = self.predictions, self.metrics, pairs, OPTIONS, self.output, self.figure
         compare_arrest_models(*files, study)
         return pd.read_csv(self.output)
@@ -77,7 +77,7 @@ def test_differences_are_those_of_the_shared_modules(files):
         assert row["p"] == pytest.approx(auroc.p)
         assert row["auroc_difference_low"] == pytest.approx(auroc.low)
         assert row["auroc_difference_high"] == pytest.approx(auroc.high)
-        shared = score_differences(first, second, draws=DRAWS, key="epoch_id")["auprc"].difference
+        shared = score_differences(first, second, key="epoch_id")["auprc"].difference
         found = row[["auprc_difference", "auprc_difference_low", "auprc_difference_high"]]
         assert found.to_list() == pytest.approx(list(shared))
         value = [average_precision_score(label, model) for model in both]

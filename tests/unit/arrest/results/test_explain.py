@@ -26,7 +26,7 @@ from mimicflow.errors import CheckpointError, ConfigError, InputError
 from mimicflow.evaluation.study import Study
 from mimicflow.hrv.preprocessing import Preprocessing
 
-MADE = Study(synthetic=True, draws=50)
+MADE = Study(synthetic=True)
 
 
 class Files:
@@ -106,12 +106,13 @@ def test_ranking_on_test_epochs_alone(files, texts):
 
 
 def test_interval_is_by_patient():
-    # Two patients, of 1 and 3 epochs, whose values are 4 and 0 each.
-    epochs = pd.DataFrame({"subject_id": ["a", "b", "b", "b"], "x": [1.0, 2.0, 3.0, 4.0]})
-    shap = np.array([[-4.0], [0.0], [0.0], [0.0]])
-    (row,) = rank_features(epochs, ["x"], shap, Study(draws=400)).to_dict("records")
-    assert row["mean_abs_shap"] == 1
-    assert (row["lower"], row["upper"]) == (0, 4)  # both draws of b, and both of a
+    # Epochs of a patient are copies: twice as many say nothing more.
+    shap = np.repeat([[-4.0], [1.0], [2.0], [3.0], [2.0], [1.5]], 2, axis=0)
+    epochs = pd.DataFrame({"subject_id": np.repeat(list("abcdef"), 2), "x": np.arange(12.0)})
+    rows = [rank_features(epochs[::step], ["x"], shap[::step], Study()).loc[0] for step in (1, 2)]
+    ends = ["mean_abs_shap", "lower", "upper"]
+    assert rows[0][ends].to_list() == pytest.approx(rows[1][ends].to_list())
+    assert rows[0]["lower"] < rows[0]["mean_abs_shap"] < rows[0]["upper"]
 
 
 def test_dependence_by_bin():
@@ -133,11 +134,11 @@ def test_dependence_table_and_real_bins(files, texts):
     _, bins = files.explain(top=2)
     assert list(bins.columns) == DEPENDENCE
     assert bins["feature"].nunique() == 2
-    table, bins = files.explain(top=8, study=Study(draws=50))
+    table, bins = files.explain(top=8, study=Study())
     assert (bins["patients"] >= 10).all()
     assert bins[["value_low", "value_high"]].isna().all(axis=None)
     assert table["events"].notna().all()
-    table, bins = files.explain(top=2, study=Study(draws=50, smallest=100))
+    table, bins = files.explain(top=2, study=Study(smallest=100))
     assert bins.empty
     assert table["events"].isna().all()
     assert "too few patients\nto be shown" in texts
@@ -189,11 +190,11 @@ def test_a_dot_lies_no_further_out_than_some_patients_reach():
 
 
 def test_of_few_real_patients_no_dot_is_drawn(files, dots, texts):
-    files.explain(study=Study(draws=20))
+    files.explain(study=Study())
     assert dots
     dots.clear()
     n = files.table.loc[files.table["split"] == "test", "subject_id"].nunique()
-    files.explain(study=Study(draws=20, smallest=n // 2 + 1))
+    files.explain(study=Study(smallest=n // 2 + 1))
     assert not dots
     assert "too few patients\nto be shown" in texts
 

@@ -17,7 +17,6 @@ from sklearn.metrics import (
 
 from mimicflow.arrest.results.calibration import calibrate_epochs
 from mimicflow.arrest.results.horizon_scores import (
-    draws_of_patients,
     horizon_label,
     read_epochs,
     weighted_scores,
@@ -25,7 +24,7 @@ from mimicflow.arrest.results.horizon_scores import (
 from mimicflow.arrest.results.horizons import COLUMNS, score_horizons
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.predictions import PredictionsError
-from mimicflow.evaluation.statistics.bootstrap import bootstrap
+from mimicflow.evaluation.statistics.jackknife import all_weightings, jackknife
 from mimicflow.evaluation.study import Study
 
 OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8, "confidence": "none"}
@@ -34,7 +33,7 @@ OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8, "confidence"
 def scored(folder, table, options=OPTIONS, *, synthetic=True, smallest=10):
     path = made.write(folder, {"hrv": table})["hrv"]
     output, roc, prc = (folder / name for name in ("metrics.csv", "roc.png", "prc.png"))
-    study = Study(synthetic=synthetic, draws=50, smallest=smallest)
+    study = Study(synthetic=synthetic, smallest=smallest)
     score_horizons(path, options, output, roc, prc, study, model="hrv")
     return pd.read_csv(output)
 
@@ -116,15 +115,15 @@ def test_columns_counts_and_published_figures(metrics, table):
     assert (np.diff(ordered, axis=1) >= 0).all()
 
 
-def test_draws_are_those_of_the_shared_bootstrap(table, monkeypatch):
+def test_scores_without_each_patient_are_those_of_the_shared_jackknife(table, monkeypatch):
     # Few cells at once, so that steps are taken in many blocks; two decimals, so that many tie.
     monkeypatch.setattr("mimicflow.arrest.results.horizon_scores._CELLS_AT_ONCE", 500)
     test = table[table["split"] == "test"]
     label = horizon_label(test, 6)
     probability = test["probability"].round(2).to_numpy()
     patient = test["subject_id"].to_numpy()
-    ours = weighted_scores(label, probability, patient, 0.2, draws_of_patients(patient, 40, 7))
-    shared = bootstrap(label, probability, patient, 40, 7, (probability >= 0.2)[:, None])
+    ours = weighted_scores(label, probability, patient, 0.2, all_weightings(patient, 7))
+    shared = jackknife(label, probability, patient, 7, (probability >= 0.2)[:, None])
     for score, other in {"precision": "ppv"}.items() | {
         (name, name) for name in ("auroc", "auprc", "sensitivity", "specificity", "f1")
     }:
@@ -241,7 +240,7 @@ def test_calibration_by_bin(tmp_path, table):
     path = made.write(tmp_path, {"hrv": table})["hrv"]
     output, figure = tmp_path / "calibration.csv", tmp_path / "calibration.png"
     options = {"model": "hrv", "bins": 4}
-    calibrate_epochs(path, output, figure, Study(synthetic=True, draws=200), **options)
+    calibrate_epochs(path, output, figure, Study(synthetic=True), **options)
     found = pd.read_csv(output)
     test = table[table["split"] == "test"].sort_values("probability")
     quarters = [test.iloc[at : at + len(test) // 4] for at in range(0, len(test), len(test) // 4)]
@@ -253,7 +252,7 @@ def test_calibration_by_bin(tmp_path, table):
     # Epochs of a patient go together, so that the interval by patient is the wider one.
     width = found["by_patient_high"] - found["by_patient_low"]
     assert (width > found["high"] - found["low"]).all()
-    calibrate_epochs(path, output, figure, Study(draws=200), **options)
+    calibrate_epochs(path, output, figure, Study(), **options)
     assert len(pd.read_csv(output)) < 4
-    calibrate_epochs(path, output, figure, Study(draws=200, smallest=1000), **options)
+    calibrate_epochs(path, output, figure, Study(smallest=1000), **options)
     assert pd.read_csv(output).empty

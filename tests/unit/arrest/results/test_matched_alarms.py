@@ -41,7 +41,7 @@ class Files:
         plan[["epoch_id"]].assign(reason=reason).to_parquet(self.planned.measured[0])
 
     def match(self, *, synthetic=True, **more):
-        study = Study(synthetic=synthetic, draws=60)
+        study = Study(synthetic=synthetic)
         files = self.predictions, self.planned, self.model, OPTIONS, self.output, self.figure
         match_alarms(*files, study, **{"reference": "hrv"} | more)
         return pd.read_csv(self.output).set_index("model")

@@ -21,7 +21,7 @@ from mimicflow.arrest.results.over_time import (
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
 
-SYNTHETIC = Study(synthetic=True, draws=0)
+SYNTHETIC = Study(synthetic=True)
 
 
 def hand():
@@ -217,12 +217,12 @@ def test_hours_of_few_real_patients_are_suppressed(files, texts):
     few = frame["stay_id"] >= "s0003"
     frame = frame[~(few & (frame["hours_to_arrest"] < 3))]
     frame.to_parquet(files[0])
-    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=0))
+    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study())
     table = pd.read_csv(files[2]).set_index("hours_to")
     hidden = table[table["suppressed"]]
     assert sorted(hidden.index) == [0, 1, 2]
     assert hidden[["mean", "lower", "stays", "patients"]].isna().all(axis=None)
-    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(draws=0, smallest=25))
+    describe_hrv_over_time(*files[:2], {"top_measures": 1}, *files[2:], Study(smallest=25))
     table = pd.read_csv(files[2])
     assert table[["mean", "tau", "control_median", "control_stays"]].isna().all(axis=None)
     assert "too few patients\nto be shown" in texts

@@ -56,7 +56,7 @@ def counts(folder, **study):
     output = folder / "counts.csv"
     names = ("spine.parquet", "plan.parquet", "exclusions.csv")
     paths = (folder / name for name in names)
-    count_doubtful_controls(*paths, EPOCHS, output, Study(draws=0, **study))
+    count_doubtful_controls(*paths, EPOCHS, output, Study(**study))
     return pd.read_csv(output).set_index("reason")
 
 
@@ -122,7 +122,7 @@ def scored(folder, table, number, *, known=True, **study):
     table[["stay_id", "end"]].to_parquet(folder / "plan.parquet")
     files = made.write(folder, {"hrv": table}), folder / "spine.parquet", folder / "plan.parquet"
     output = folder / "sensitivity.csv"
-    score_without_doubtful(*files, OPTIONS, EPOCHS, output, Study(**{"draws": 20, **study}))
+    score_without_doubtful(*files, OPTIONS, EPOCHS, output, Study(**study))
     return pd.read_csv(output)
 
 

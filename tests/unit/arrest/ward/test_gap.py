@@ -12,7 +12,7 @@ from mimicflow.arrest.ward.gap import COLUMNS, GAP_SCORES, score_gaps
 from mimicflow.evaluation.study import Study
 
 OPTIONS = {"horizons_h": [24, 2], "specificity": 0.8, "confidence": "none", "gaps_h": [2, 0.5, 1]}
-SYNTHETIC = Study(synthetic=True, draws=40, key="epoch_id")
+SYNTHETIC = Study(synthetic=True, key="epoch_id")
 
 
 def scored(folder, table, study=SYNTHETIC):
@@ -68,12 +68,12 @@ def test_a_stay_that_lies_in_the_gap_takes_its_patient_along(tmp_path, predicted
 
 
 def test_what_few_real_patients_give_away_is_hidden(tmp_path, predicted):
-    found = scored(tmp_path, predicted, Study(draws=5, smallest=25, key="epoch_id"))
+    found = scored(tmp_path, predicted, Study(smallest=25, key="epoch_id"))
     assert found["suppressed"].all()
     assert found[["n", "events", "value", "difference"]].isna().all(axis=None)
     # Of one patient alone an epoch lies in the gap: how many are left would show it.
     own = predicted["hours_to_arrest"] < 1
     one = predicted[~own | (predicted["stay_id"] == "s0000")]
-    found = scored(tmp_path, one, Study(draws=5, key="epoch_id")).query("horizon_h == 24")
+    found = scored(tmp_path, one, Study(key="epoch_id")).query("horizon_h == 24")
     hidden = found.groupby("gap_h")["suppressed"].all()
     assert hidden[1.0] and not hidden[0.0]

@@ -37,7 +37,7 @@ class Files:
         score_populations(
             self.predictions, self.folder / "weights.parquet", self.folder / "model.json",
             {"specificity": 0.8, "confidence": "none"}, self.folder / "populations.csv",
-            Study(synthetic=synthetic, draws=40), model="hrv",
+            Study(synthetic=synthetic), model="hrv",
         )  # fmt: skip
         return pd.read_csv(self.folder / "populations.csv")
 

@@ -41,14 +41,14 @@ def scores():
         base = {"model": model, "title": title, "stays": stays, **figures.sizes()}
         base |= {"fold_mean": 0.5, "fold_sd": 0.01, "optimistic": False, "data": "synthetic"}
         for name, kind in (
-            *(("auroc", "bootstrap"), ("auroc", "delong"), ("auprc", "bootstrap")),
-            *(("brier", "bootstrap"), ("log_loss", "bootstrap")),
+            *(("auroc", "jackknife"), ("auroc", "delong"), ("auprc", "jackknife")),
+            *(("brier", "jackknife"), ("log_loss", "jackknife")),
         ):
             published = next(figures.shares) if name in ("auroc", "auprc") else np.nan
             row = {"score": name, "threshold_rule": "", "interval": kind, "published": published}
             rows.append(base | row | figures.interval())
         for rule, name in itertools.product(("youden", "ppv_0.8"), THRESHOLD_SCORES):
-            row = {"score": name, "threshold_rule": rule, "interval": "bootstrap"}
+            row = {"score": name, "threshold_rule": rule, "interval": "jackknife"}
             rows.append(base | row | figures.interval())
     return pd.DataFrame(rows)
 
@@ -186,7 +186,7 @@ def test_every_figure_comes_from_the_files(run, documents):
 
 # What the model card shows of each file: rows (by query) and columns.
 SHOWN = {
-    "scores": ("interval == 'bootstrap'", ["value", "low", "high", "n", "patients", "events"]),
+    "scores": ("interval == 'jackknife'", ["value", "low", "high", "n", "patients", "events"]),
     "calibration": ("value > 0", ["value", "low", "high"]),
     "decision": ("threshold != 0.15", ["net_benefit", "low", "high"]),
     "subgroups": (
@@ -242,7 +242,7 @@ def test_figures_stand_where_they_belong(run, documents):
     card, page, _ = documents(files, models)
     table = pd.read_csv(files["scores"])
     for model, (title, stays) in MODELS.items():
-        rows = table[(table["model"] == model) & (table["interval"] == "bootstrap")]
+        rows = table[(table["model"] == model) & (table["interval"] == "jackknife")]
         found = rows[rows["threshold_rule"].isna()].set_index("score")
         auroc = found.loc["auroc"]
         text = f"{auroc.value:.3f} ({auroc.low:.3f}–{auroc.high:.3f})"

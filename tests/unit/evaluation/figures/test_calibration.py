@@ -35,7 +35,7 @@ def source(tmp_path_factory):
 def draw_all(source, folder, synthetic, models=("a", "b", "c")):
     paths, groups = source
     paths = {model: paths[model] for model in models}
-    study = Study(synthetic=synthetic, draws=20, titles=TITLES)
+    study = Study(synthetic=synthetic, titles=TITLES)
     files = [folder / "calibration.csv", folder / "reliability.csv", folder / "reliability.png"]
     calibrate_models(paths, STAYS, *files, study)
     weigh_decisions(
@@ -107,7 +107,7 @@ def test_few_real_patients_leave_a_diagram_that_says_so(source, tmp_path, texts)
     few.to_parquet(tmp_path / "few.parquet")
 
     files = [tmp_path / name for name in ("c.csv", "r.csv", "r.png")]
-    calibrate_models({"a": tmp_path / "few.parquet"}, STAYS, *files, Study(draws=5))
+    calibrate_models({"a": tmp_path / "few.parquet"}, STAYS, *files, Study())
 
     assert pd.read_csv(files[1]).empty
     assert any("too few patients" in text for text in texts)

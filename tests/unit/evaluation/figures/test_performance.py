@@ -33,7 +33,7 @@ def assessment() -> Assessment:
             "probability": np.clip(0.3 * label + 0.7 * generator.random(80), 0, 1),
         }
     )
-    return assess(frame, "All stays", Study(draws=50), level=0.99)
+    return assess(frame, "All stays", Study(), level=0.99)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from mimicflow.evaluation.statistics.bootstrap import patient_weights
 from mimicflow.evaluation.statistics.calibrated import _Index, calibration_errors
 from mimicflow.evaluation.statistics.calibration import (
     integrated_calibration_index,
@@ -69,7 +68,12 @@ def test_a_bootstrap_of_the_plain_error_does_not_even_hold_the_estimate():
         gaps = np.bincount(tenth, weights=weight * (label - probability))
         return np.abs(gaps).sum() / weight.sum()
 
-    drawn = [plain(weight) for block in patient_weights(patient, 300, 0) for weight in block]
+    patients, unit = np.unique(patient, return_inverse=True)
+    generator = np.random.default_rng(0)
+    drawn = [
+        plain(generator.multinomial(len(patients), np.full(len(patients), 1 / len(patients)))[unit])
+        for _ in range(300)
+    ]
     assert plain(np.ones(len(label))) < np.quantile(drawn, 0.05)
 
 

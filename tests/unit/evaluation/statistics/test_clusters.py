@@ -9,9 +9,9 @@ from statsmodels.stats.multitest import multipletests
 
 from mimicflow.evaluation.statistics.clusters import (
     against_zero,
-    degrees_of_freedom,
     holm,
     jackknife_error,
+    rarer,
 )
 from mimicflow.evaluation.statistics.delong import compare_aurocs, delong_covariance
 
@@ -34,8 +34,8 @@ def test_rows_of_a_patient_are_left_out_together():
 
 def test_the_rarer_class_decides_how_much_is_known():
     label, patient = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([1, 1, 2, 3, 4, 5, 2])
-    assert degrees_of_freedom(label, patient) == 1
-    assert degrees_of_freedom(1 - label, patient) == 1
+    assert rarer(label, patient) == 2
+    assert rarer(1 - label, patient) == 2
 
 
 def test_of_a_single_patient_nothing_can_be_said():

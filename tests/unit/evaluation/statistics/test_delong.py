@@ -70,12 +70,21 @@ def test_by_hand():
     # Each class has variance (1/4)^2 + (1/4)^2 = 1/8, divided by its size 2: 1/16 + 1/16 = 1/8.
     (auroc,), ((variance,),) = delong_covariance([1, 1, 0, 0], [3, 1, 2, 0])
     assert (auroc, variance) == (0.75, 0.125)
-    estimate = auroc_interval([1, 1, 0, 0], [3, 1, 2, 0], level=0.5)
-    # 0.6745 is the 75th percentile of a standard normal.
-    assert estimate == pytest.approx(
-        (0.75, 0.75 - 0.6745 * 0.3536, 0.75 + 0.6745 * 0.3536), abs=1e-4
-    )
-    assert auroc_interval([1, 1, 0, 0], [3, 1, 2, 0])[1:] == (pytest.approx(0.0571, abs=1e-4), 1)
+    # Too few for an interval; three times as many of each have a sixth of a share as variance.
+    assert np.isnan(auroc_interval([1, 1, 0, 0], [3, 1, 2, 0])[1:]).all()
+    label, score = np.tile([1, 1, 0, 0], 3), np.tile([3, 1, 2, 0], 3)
+    (_,), ((variance,),) = delong_covariance(label, score)
+    estimate = auroc_interval(label, score, level=0.5)
+    # 0.7267 is the 75th percentile of Student's t with five degrees of freedom; logit 3/4 is ln 3.
+    margin = 0.7267 * np.sqrt(variance) / (0.75 * 0.25)
+    expected = [1 / (1 + np.exp(-(np.log(3) + sign * margin))) for sign in (-1, 1)]
+    assert estimate == pytest.approx((0.75, *expected), abs=1e-4)
+
+
+def test_an_auroc_at_the_end_of_its_scale_has_the_exact_interval_of_as_many_pairs():
+    label, bound = np.arange(30) >= 20, 0.025 ** (1 / 10)
+    assert auroc_interval(label, np.arange(30)) == pytest.approx((1, bound, 1))
+    assert auroc_interval(label, -np.arange(30)) == pytest.approx((0, 0, 1 - bound))
 
 
 def test_by_hand_with_patients():
@@ -132,8 +141,13 @@ def test_paired_test_as_in_proc(first, second, z, p, interval):
 
 def test_interval_as_in_proc():
     """The interval of ndka, from test-ci.auc.R; the AUROC of wfns, from the placements' tests."""
-    expected = (0.611957994579946, 0.501244999271703, 0.722670989888189)
-    assert auroc_interval(ASAH["poor"], ASAH["ndka"]) == pytest.approx(expected, rel=1e-12)
+    expected = (0.611957994579946, 0.501244999271703, 0.722670989888189)  # on the plain scale
+    (auroc,), ((variance,),) = delong_covariance(ASAH["poor"], ASAH["ndka"])
+    margin = norm.isf(0.025) * np.sqrt(variance)
+    assert (auroc, auroc - margin, auroc + margin) == pytest.approx(expected, rel=1e-12)
+    ours = auroc_interval(ASAH["poor"], ASAH["ndka"])  # moved a little, as far as logits move it
+    assert ours == pytest.approx(expected, abs=0.01)
+    assert ours.high - ours.value < ours.value - ours.low
     assert auroc_interval(ASAH["poor"], ASAH["wfns"]).value == pytest.approx(0.823678861788618)
 
 
