@@ -46,6 +46,7 @@ SPLITS = {
             if PRETRAINING
             else []
         ),
+        "inputs": ["results/final_ecgs.parquet", "results/vitals_long_cleaned.parquet"],
         "dictionary": [
             "results/features/gsn_etc.parquet",
             *shards("results/tables/ed/medrecon/{shard}.parquet"),
@@ -74,6 +75,14 @@ SPLITS = {
         },
         "encoder": [],
         "dictionary": [],
+        "bags": {
+            name: [
+                f"results/mortality/{name}/logistic_regression.pth",
+                f"results/mortality/{name}/spine.parquet",
+                f"results/mortality/{name}/sequences.npz",
+            ]
+            for name in JUDGED_PROTOCOLS
+        },
         "embeddings": {
             name: [
                 f"results/mortality/{name}/med2vec.kv",

@@ -7,14 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
+from mimicflow.admission.vitals import VITALS
 from mimicflow.audit.findings import finding, none_of
+from mimicflow.concepts import static_features
 from mimicflow.learning.checkpoints import load_checkpoint
 from mimicflow.learning.fitted_on import FITTED_ON, patients_of
 from mimicflow.learning.splits import patients_tested, stays_of_model
 from mimicflow.mortality.embedding import Sentences, load_embedding, read_visits
+from mimicflow.mortality.sequences import VisitSequences
 from mimicflow.running.own_files import read_field
 
 SAME = "the same patients"
@@ -30,6 +34,9 @@ _WORDS = {
     "acuity_median": "median of acuity",
     "threshold": "threshold",
 }
+# Of laboratory values and times the scaler leaves out what is absurd, and of acuity it fills gaps:
+# their means are not those of the rows.
+_LIMITED = ("_first", "_peak", "pre_los", "acuity")
 Row = dict[str, Any]
 
 
@@ -86,6 +93,69 @@ def _as_recorded(
             patients["sha256"] == expected["sha256"],
             patients=expected["patients"],
         )
+
+
+def scales(
+    fitted: Mapping[str, Sequence[str | Path]],
+    subsets: Mapping[str, str],
+    multi: str,
+    static: str | Path,
+    vitals: str | Path,
+) -> Iterator[Row]:
+    """Yield how many columns a network of admission does not scale, or impute, as training is.
+
+    The record of a model is only as good as the code that writes it. Means are in the model itself:
+    those of static features that have no limits, and those from which the imputer starts, are made
+    again from the rows of training patients.
+
+    Parameters
+    ----------
+    fitted, subsets, multi
+        As `models` takes them; files other than networks have no scales.
+    static, vitals : path-like
+        Parquet of the static features and of the readings, unscaled, with ``stay_id``.
+    """
+    reference = static_features()
+    numeric = reference.loc[reference["kind"] == "numeric", "name"].tolist()
+    features, readings = pd.read_parquet(static), pd.read_parquet(vitals)
+    for name, (path, spine) in fitted.items():
+        if Path(path).suffix != ".pth":
+            continue
+        state = load_checkpoint(None, path)["preprocessor"]
+        stays = stays_of_model(spine, subsets[name], "validation", multi)
+        training = stays.loc[stays["split"] == "train", "stay_id"]
+        plain = [column for column in numeric if not column.endswith(_LIMITED)]
+        kept = state["static_scaler"]["mean"].numpy()[[numeric.index(one) for one in plain]]
+        expected = features.loc[features["stay_id"].isin(training), plain].mean()
+        yield _columns_off(f"{name}: columns whose scale", kept, expected.to_numpy(np.float64))
+        kept = state["imputer"]["initial"].numpy()
+        expected = readings.loc[readings["stay_id"].isin(training), list(VITALS)].mean()
+        yield _columns_off(
+            f"{name}: columns whose imputation", kept, expected.fillna(0).to_numpy(np.float64)
+        )
+
+
+def bag_scales(name: str, path: str | Path, spine: str | Path, sequences: str | Path) -> Row:
+    """Return how many columns the logistic regression of mortality does not scale as training is.
+
+    Parameters
+    ----------
+    name : str
+        Of the protocol.
+    path, spine, sequences : path-like
+        Its model, its spine, and the file of its visit vectors.
+    """
+    stays = pd.read_parquet(spine)
+    training = stays.loc[stays["split"] == "train", "stay_id"].sort_values().to_numpy()
+    vectors = VisitSequences.read(sequences)
+    expected = vectors.means()[vectors.rows_of(training, sequences)].astype(np.float64).mean(axis=0)
+    kept = load_checkpoint(None, path)["fitted"]["scaler"]["mean"].numpy()
+    return _columns_off(f"{name} logistic_regression: columns whose scale", kept, expected)
+
+
+def _columns_off(words: str, kept: np.ndarray, expected: np.ndarray) -> Row:
+    off = int((~np.isclose(kept, expected, rtol=1e-6, atol=1e-9)).sum())
+    return none_of(f"{words} is not that of training patients", off, columns=len(kept))
 
 
 def encoder(path: str | Path, targets: str | Path, spine: str | Path) -> Iterator[Row]:

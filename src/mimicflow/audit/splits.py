@@ -26,23 +26,32 @@ class Fitted:
     """Model -> the subset of stays that it is for."""
     multi: str = "shared"
     """The split of stays with several ECGs, as configured."""
+    inputs: Sequence[str | Path] = ()
+    """The static features and the readings that networks of admission scale."""
     encoder: Sequence[str | Path] = ()
     """The pretrained encoder, and the targets that it learned from."""
     dictionary: Sequence[str | Path] = ()
     """The dictionary of drugs, and the records that it is made of."""
     embeddings: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
     """Protocol -> its embedding, its spine, and the visits that it may have learned from."""
+    bags: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
+    """Protocol -> its logistic regression, its spine, and its visit vectors."""
     min_count: int = 1
     """Visits that a code of an embedding is in at least."""
 
     def rows(self, spine: str | Path) -> Iterator[Row]:
         """Yield whom each of them comes from, beside whom the split gives it."""
         yield from fitting.models(self.models, self.subsets, self.multi)
+        if self.inputs:
+            static, vitals = self.inputs
+            yield from fitting.scales(self.models, self.subsets, self.multi, static, vitals)
         if self.encoder:
             model, targets = self.encoder
             yield from fitting.encoder(model, targets, spine)
         if self.dictionary:
             yield fitting.dictionary(self.dictionary[0], self.dictionary[1:], spine)
+        for name, files in self.bags.items():
+            yield fitting.bag_scales(name, *files)
         for name, (path, of_protocol, *visits) in self.embeddings.items():
             yield fitting.embedding(name, path, visits, of_protocol, self.min_count)
 

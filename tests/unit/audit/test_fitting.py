@@ -5,13 +5,17 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from gensim.models import KeyedVectors
 
+from mimicflow.admission.vitals import VITALS
 from mimicflow.audit import fitting
+from mimicflow.concepts import static_features
 from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.learning.fitted_on import FITTED_ON, fitted_on, patients_of
 from mimicflow.mortality.embedding import save_embedding
+from mimicflow.running.writing import write_npz
 
 TRAINING, VALIDATION, TESTED = [1, 2, 3], [4], [5, 6]
 SPINE = pd.DataFrame(
@@ -69,6 +73,7 @@ def test_a_model_of_training_patients_passes(judged, ending):
         ({"training": [1, 2]}, "weights or trees"),
         ({"stopping": TESTED}, "pass that is kept"),
         ({"imputer": TRAINING + VALIDATION + TESTED}, "imputer"),
+        ({"scales": [*TRAINING, 5]}, "scales"),
         ({"calibration": TESTED}, "calibration"),
         ({"threshold": [*TRAINING, 6]}, "threshold"),
     ],
@@ -136,3 +141,46 @@ def test_a_code_of_the_embedding_that_only_a_tested_patient_has_is_found(
 
     files = tmp_path / "med2vec.kv", [tmp_path / "visits.parquet"], spine
     assert fitting.embedding("audited", *files, min_count=2)["number"] == strange
+
+
+@pytest.mark.parametrize(("rows", "found"), [("training", {0}), ("all", {1, 6})])
+def test_scales_and_imputer_of_all_patients_are_found_whatever_the_model_says(
+    tmp_path, spine, rows, found
+):
+    """The fault is in the fit itself, so that the record of the model does not show it."""
+    draw = np.random.default_rng(0)
+    names = static_features().query("kind == 'numeric'")["name"].tolist()
+    static = pd.DataFrame(draw.normal(size=(6, len(names))), columns=names)
+    static[names[1:]] = 1.0
+    static["n_ecg"] = draw.normal(size=6)
+    vitals = pd.DataFrame(draw.normal(size=(6, len(VITALS))), columns=list(VITALS))
+    fitted = slice(0, 3 if rows == "training" else 6)
+    state = {
+        "static_scaler": {"mean": torch.tensor(static[fitted].mean().to_numpy())},
+        "imputer": {"initial": torch.tensor(vitals[fitted].mean().to_numpy())},
+    }
+    content = {FITTED_ON: fitted_on(**SOUND), "preprocessor": state}
+    save_checkpoint("any", content, tmp_path / "model.pth")
+    paths = []
+    for name, frame in (("static", static), ("vitals", vitals)):
+        paths.append(tmp_path / f"{name}.parquet")
+        frame.assign(stay_id=SPINE["stay_id"]).to_parquet(paths[-1])
+
+    of_model = {"gru": (tmp_path / "model.pth", spine)}
+    assert all(row["passed"] for row in fitting.models(of_model, {"gru": "all"}))
+    found_rows = fitting.scales(of_model, {"gru": "all"}, "shared", *paths)
+    assert {row["number"] for row in found_rows} == found
+
+
+@pytest.mark.parametrize(("n_fitted", "found"), [(3, 0), (6, 2)])
+def test_a_bag_of_codes_that_is_scaled_by_all_patients_is_found(tmp_path, spine, n_fitted, found):
+    vectors = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
+    arrays = {"stay_id": SPINE["stay_id"].to_numpy(), "start": np.arange(6),
+              "n_visits": np.ones(6, int), "vectors": vectors,
+              "vocabulary_hash": np.array("x")}  # fmt: skip
+    write_npz(arrays, tmp_path / "sequences.npz")
+    mean = torch.tensor(vectors[:n_fitted].astype(np.float64).mean(axis=0))
+    save_checkpoint("any", {"fitted": {"scaler": {"mean": mean}}}, tmp_path / "model.pth")
+
+    row = fitting.bag_scales("audited", tmp_path / "model.pth", spine, tmp_path / "sequences.npz")
+    assert row["number"] == found
