@@ -5,6 +5,7 @@ from pathlib import Path
 from mimicflow.admission import protocols
 from mimicflow.admission.agreement import disagreements as of_admission
 from mimicflow.arrest.agreement import disagreements as of_arrest
+from mimicflow.audit.agreement import disagreements as of_audit
 from mimicflow.audit import scenarios as audits
 from mimicflow.concepts import sql_files
 from mimicflow.mortality.agreement import disagreements as of_mortality
@@ -21,7 +22,7 @@ from mimicflow.running.storage import check_place, check_writable
 
 check_place(workflow.basedir)
 config = complete(config, "workflow/schemas/config.schema.yaml")
-check_agreement(config, of_admission, of_mortality, of_arrest)
+check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
 announce()  # jobs end when this process does, and never write into the run of another
 
 if is_private(config):

@@ -136,6 +136,7 @@ def check(
     """
     from mimicflow.admission.agreement import disagreements as of_admission  # noqa: PLC0415
     from mimicflow.arrest.agreement import disagreements as of_arrest  # noqa: PLC0415
+    from mimicflow.audit.agreement import disagreements as of_audit  # noqa: PLC0415
     from mimicflow.mortality.agreement import disagreements as of_mortality  # noqa: PLC0415
     from mimicflow.raw.needs import SECTIONS, check_system  # noqa: PLC0415
     from mimicflow.running.agreement import check_agreement  # noqa: PLC0415
@@ -148,7 +149,7 @@ def check(
             f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
         )
     config = read_config(*(configfile or []))
-    check_agreement(config, of_admission, of_mortality, of_arrest)
+    check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
     failed = False
     for system in dict.fromkeys(asked):
         try:

@@ -12,7 +12,6 @@ from mimicflow.running.agreement import listed, unknown, without_training_patien
 def disagreements(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each, with the keys; see `mimicflow.running.agreement`."""
     split, cohort = config["split"], config["cohort"]
-    yield from _of_the_audit(config)
     if split["fold"] != "none" and split["fold"] >= split["folds"]:
         yield (
             f"'split.fold' is {split['fold']}, but 'split.folds' is {split['folds']}: "
@@ -38,21 +37,3 @@ def disagreements(config: Mapping[str, Any]) -> Iterator[str]:
     missing = [model for model in models if model not in config["models"]]
     if missing:
         yield f"'models' lacks {listed(missing)}, whose result files are always written"
-
-
-_OF_THE_AUDIT = {
-    ("cohort", "permuted_outcomes"): 0,
-    ("split", "patients"): "drawn",
-    ("features", "until"): "prediction",
-}
-"""Keys that only scenarios of the audit change, with the value that everything else has."""
-
-
-def _of_the_audit(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each key that would let the future in, or make the outcomes chance."""
-    for (section, key), value in _OF_THE_AUDIT.items():
-        if config[section][key] != value:
-            yield (
-                f"'{section}.{key}' is {config[section][key]}, which only scenarios of the audit "
-                f"may say: it must be {value}"
-            )

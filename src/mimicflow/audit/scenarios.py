@@ -39,18 +39,22 @@ class Setting:
         return f"audit_{self.name}"
 
 
-def settings(system: str, check: str | None = None) -> list[Setting]:
-    """Return the settings of a system, in the order of the table; those of one check if named."""
+def every_setting() -> list[Setting]:
+    """Return all settings of all systems, in the order of the table."""
     table = pd.read_csv(reference("audit_settings.csv"))
-    known = [
+    return [
         Setting(**{**line, "overlay": json.loads(line["overlay"])})
         for line in table.to_dict(orient="records")
     ]
-    return [one for one in known if one.system == system and check in (None, one.check)]
+
+
+def settings(system: str, check: str | None = None) -> list[Setting]:
+    """Return the settings of a system, those of one check if named."""
+    return [one for one in every_setting() if one.system == system and check in (None, one.check)]
 
 
 def changed(system: str, config: Mapping[str, Any], check: str | None = None) -> list[Setting]:
-    """Return the settings of a system that are not those of the configuration itself.
+    """Return the settings of a system that are asked for and not configured as they are.
 
     Parameters
     ----------
@@ -66,9 +70,11 @@ def changed(system: str, config: Mapping[str, Any], check: str | None = None) ->
         "mortality": config["mortality"]["protocols"][AUDITED],
         "arrest": {"gap_h": config["arrest"]["epochs"]["event_window_h"][0]},
     }[system]
+    asked = config["audit"]["settings"]
     return [
         one
         for one in settings(system, check)
+        if one.check != "settings" or asked == "all" or one.name in asked
         if any(configured.get(key) != value for key, value in leaves(one.overlay).items())
     ]
 

@@ -53,7 +53,10 @@ def audit_settings(
             shown[configured] = ShownSets(run["subject_id"], study.smallest_cell)
             shown[configured].may_be(np.ones(len(run), dtype=bool), run["label"] == 1)
         rows += _differences(known[name], model, run, other, study, shown[configured])
-    write_findings(rows, output, study, counts=("rows", "events", "patients"))
+    if not rows:
+        rows = [finding("no other setting is asked for (audit.settings)", np.nan)]
+    counted = [name for name in ("rows", "events", "patients") if name in rows[0]]
+    write_findings(rows, output, study, counts=counted)
 
 
 def _differences(

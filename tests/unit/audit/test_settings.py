@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from made_predictions import TITLES, table, write
 
-from mimicflow.admission import agreement, protocols
+from mimicflow.admission import protocols
+from mimicflow.audit import agreement
 from mimicflow.audit import scenarios as audits
 from mimicflow.audit.findings import read_findings, verdict
 from mimicflow.audit.future_only import audit_future_only
@@ -114,6 +115,20 @@ def test_settings_that_are_configured_already_are_not_run(config):
     names = [one.name for one in audits.changed("admission", other)]
     assert {"storetime", "codes_0_days"} <= set(names)
     assert not {"charttime", "codes_7_days"} & set(names)
+
+
+def test_only_settings_that_are_asked_for_are_run_and_the_future_always(config):
+    config["audit"]["settings"] = ["ecg_1"]
+    assert [one.name for one in audits.changed("admission", config)] == ["ecg_1", "stay_end"]
+    assert audits.changed("arrest", config) == []
+    assert list(agreement.disagreements(config)) == []
+    (problem,) = agreement.disagreements(merged(config, {"audit": {"settings": ["ecg_7"]}}))
+    assert "'audit.settings' names ecg_7" in problem
+
+
+def test_a_system_of_which_no_setting_is_asked_for_says_so(tmp_path):
+    audit_settings("arrest", {}, tmp_path / "s.csv", STUDY)
+    assert read_findings(tmp_path / "s.csv")["what"].str.contains("no other setting").all()
 
 
 def test_scenarios_share_what_their_keys_cannot_touch(config):

@@ -5,6 +5,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mimicflow.admission.agreement import disagreements as of_admission
 from mimicflow.arrest.agreement import disagreements as of_arrest
+from mimicflow.audit.agreement import disagreements as of_audit
 from mimicflow.errors import ConfigError
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.running.agreement import check_agreement
@@ -16,7 +17,7 @@ from mimicflow.running.configuration import (
     read_config,
 )
 
-SYSTEMS = (of_admission, of_mortality, of_arrest)
+SYSTEMS = (of_admission, of_mortality, of_arrest, of_audit)
 
 
 @pytest.fixture
