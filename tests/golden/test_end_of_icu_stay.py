@@ -151,24 +151,30 @@ def test_a_patient_of_several_protocols_is_in_one_part_whoever_dies_in_hospital(
 
 def test_deaths_in_hospital_and_hospice_are_counted_with_what_the_label_makes_of_them(tmp_path):
     patients, admissions, icustays = (
-        pd.concat([frame.head(1)] * 4, ignore_index=True).assign(subject_id=range(1, 5))
+        pd.concat([frame.head(1)] * 5, ignore_index=True).assign(subject_id=range(1, 6))
         for frame in (PATIENTS, ADMISSIONS, ICUSTAYS)
     )
-    admissions["hadm_id"] = icustays["hadm_id"] = range(21, 25)
-    icustays["stay_id"] = range(31, 35)
-    patients["dod"] = ["2150-03-03", "2150-03-08", "2150-04-01", None]
-    admissions["deathtime"] = ["2150-03-03 10:00", "2150-03-08 10:00", None, None]
-    admissions["discharge_location"] = ["DIED", "DIED", "HOSPICE", "HOME"]
+    admissions["hadm_id"] = icustays["hadm_id"] = range(21, 26)
+    icustays["stay_id"] = range(31, 36)
+    patients["dod"] = ["2150-03-03", "2150-03-08", "2150-04-01", None, "2150-03-04"]
+    admissions["deathtime"] = [
+        "2150-03-03 10:00",
+        "2150-03-08 10:00",
+        None,
+        None,
+        "2150-03-04 23:00",
+    ]
+    admissions["discharge_location"] = ["DIED", "DIED", "HOSPICE", "HOME", "DIED"]
     tables = {"patients": patients, "admissions": admissions, "icustays": icustays}
 
     found = competing_icu_stays(tmp_path, **tables)
 
     assert found["n"].to_dict() == {
-        "all": 4,
+        "all": 5,
         "died_in_icu": 1,
-        "died_in_hospital": 1,
+        "died_in_hospital": 2,  # one on the day on which the ICU stay ended
         "hospice": 1,
         "limits": pytest.approx(float("nan"), nan_ok=True),
     }
-    assert found["events"].drop("limits").tolist() == [2, 0, 1, 1]
+    assert found["events"].drop("limits").tolist() == [3, 0, 2, 1]
     assert found.loc["limits", "known"] == "no"

@@ -57,9 +57,9 @@ def build_icu_cohort(
         Parquet to write, one row per patient by stay_id: stay_id, subject_id, hadm_id, admittime,
         dischtime, intime, outtime, dod, age (years), gender, race, insurance, icu_los (days),
         n_prior_icu (ICU stays that began earlier), label (died 1 to ``horizon`` days after the end
-        of the ICU stay), `SIGNS`, by which a protocol may exclude a patient, died_at (the time of
-        a death in that admission), died_later (the day of one in a later admission) and hospice
-        (whether that admission ended there).
+        of the ICU stay, or in that admission after it), `SIGNS`, by which a protocol may exclude a
+        patient, died_at (the time of a death in that admission), died_later (the day of one in a
+        later admission) and hospice (whether that admission ended there).
     steps : path-like
         Parquet to write, by step of ``reference/icu_attrition.csv``: step, and the ids of whatever
         it leaves (hadm_id, stay_id, subject_id; before ICU stays are looked for, all those of an

@@ -85,6 +85,13 @@ SELECT
         WHERE earlier.subject_id = with_icu_outtime.subject_id
             AND earlier.intime < with_icu_outtime.intime
     ) AS n_prior_icu,
-    CAST(coalesce(date_diff('day', CAST(outtime AS DATE), dod) BETWEEN 1 AND option('horizon'), FALSE) AS TINYINT)
-        AS label
+    CAST(
+        coalesce(date_diff('day', CAST(outtime AS DATE), dod) BETWEEN 1 AND option('horizon'), FALSE)
+        -- A time says that a death came after the ICU stay, on the same day too.
+        OR coalesce(
+            died_in_admission AND died_at > outtime
+            AND date_diff('day', outtime, died_at) <= option('horizon'),
+            FALSE
+        ) AS TINYINT
+    )                                                           AS label
 FROM with_icu_outtime;
