@@ -219,8 +219,9 @@ def score(
     The probability (0 to 1) is that of an arrest within the model's horizon (0.5-24 h by default)
     from the end of the epoch. Epochs without usable ECG or beats are dropped, with the reason. The
     table has time_s (s from the first sample to the end of the epoch), time (local, where the
-    record knows it), probability, alarm (1 at or above the model's threshold), reason, n_beats and
-    good_share (0 to 1). Frequency of the mains (Hz) and limits of quality are those of the model.
+    record knows it), probability, alarm (1 at or above the model's threshold, empty where it has
+    none), reason, n_beats and good_share (0 to 1). Frequency of the mains (Hz) and limits of
+    quality are those of the model.
     A model of both looks for vital signs beside the record too (<record>n, or
     <record>.numerics.parquet); where there are none, their features are missing.
     """
