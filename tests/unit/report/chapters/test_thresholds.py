@@ -16,7 +16,7 @@ def page(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Element:
     root = tmp_path_factory.mktemp("thresholds")
     names = ["hrv/alarms.csv", "hrv/metrics.csv", "single/scores.csv", "matched_alarms.csv"]
     for name in names:
-        file = pd.read_csv(results / "arrest" / name)
+        file = pd.read_csv(results / "arrest" / name).astype(object)
         if name == "hrv/alarms.csv":
             file = file[file["rule"] == "sweep"]
         elif name == "hrv/metrics.csv":
