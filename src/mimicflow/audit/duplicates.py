@@ -152,9 +152,13 @@ def _visits(name: str, spine: str | Path, shards: Sequence[str | Path]) -> Row:
 
 
 def _epochs(plan: str | Path, measured: Sequence[str | Path], tested: set[Any]) -> Row:
-    """Return how many epochs of tested patients have all measures of one of another patient."""
+    """Return how many epochs of tested patients have all measures of one of another patient.
+
+    Epochs of paced rhythm have no spread, hence not all measures: those of one rate are alike.
+    """
     epochs = pd.concat([pd.read_parquet(path) for path in measured], ignore_index=True)
-    epochs = epochs[epochs["reason"] == ""]
+    known = np.isfinite(epochs[list(MEASURES)]).all(axis=1)
+    epochs = epochs[(epochs["reason"] == "") & known]
     whose = pd.read_parquet(plan, columns=["epoch_id", "subject_id"]).set_index("epoch_id")
     values = epochs[list(MEASURES)].to_numpy(np.float64)
     rounded = np.char.mod(f"%.{_DIGITS}g", values)

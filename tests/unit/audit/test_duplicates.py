@@ -152,9 +152,14 @@ def test_a_long_sequence_of_visits_that_another_patient_has_is_found(audited, le
     assert len(audited(visits={"audited": [spine, audited.write(visits, "visits")]})) == found
 
 
-@pytest.mark.parametrize(("factor", "found"), [(1.0, 1), (1 + 1e-9, 1), (1.01, 0)])
-def test_the_same_five_minutes_are_found(audited, factor, found):
+@pytest.mark.parametrize(
+    ("factor", "paced", "found"),
+    [(1.0, False, 1), (1 + 1e-9, False, 1), (1.01, False, 0), (1.0, True, 0)],
+)
+def test_the_same_five_minutes_are_found_but_for_paced_rhythm(audited, factor, paced, found):
     values = np.random.default_rng(0).uniform(1, 900, (1, len(MEASURES)))
+    if paced:  # of one rate, and without any spread
+        values[:, 20:] = np.nan
     measured = pd.DataFrame(np.vstack([values, factor * values]), columns=list(MEASURES))
     measured.insert(0, "epoch_id", [0, 1])
     measured.insert(1, "reason", "")
