@@ -56,7 +56,7 @@ def score_gaps(
     output : path-like
         CSV to write: `COLUMNS`, a row per model, horizon, gap and score; first without a gap (0).
         With one, epochs of event stays that end less than ``gap_h`` hours before the arrest are
-        left out. ``difference`` is to the scores without, drawn on the same patients.
+        left out. ``difference`` is to the scores without.
     study : Study
         Whose scores they are. Scores are suppressed where either class
         comes from fewer patients than its smallest cell, or what is left out does.
