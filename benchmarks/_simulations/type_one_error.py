@@ -32,7 +32,6 @@ MODELS = {
     "admission": (180, 220, 2, 0.85, True),
     "10 event patients": (10, 54, 10, 0.8, False),
     "5 event patients": (5, 54, 10, 0.8, False),
-    "3 event patients": (3, 54, 10, 0.8, False),
 }
 # Event patients, and how much an hour keeps of the one before it.
 TRENDS = {

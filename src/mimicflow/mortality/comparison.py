@@ -26,6 +26,7 @@ from mimicflow.evaluation.predictions import read_predictions, require_same_rows
 from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
+from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.protocols import AUDITED, AUDITED_ICU_OUT, PUBLISHED
 from mimicflow.reference import reference
@@ -286,8 +287,7 @@ def _write_columns(axes: Axes, rows: Mapping[int, pd.Series]) -> None:
 
 
 def _loss_text(row: pd.Series) -> str:
-    value, low, high = (row[f"test_loss{end}"] for end in _ENDS)
-    return f"{value:.3f} ({low:.3f}–{high:.3f})"
+    return Estimate(*(row[f"test_loss{end}"] for end in _ENDS)).words()
 
 
 def _delong_text(row: pd.Series) -> str:

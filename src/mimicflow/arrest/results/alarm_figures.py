@@ -247,6 +247,8 @@ def _difference(row: pd.Series, score: str, digits: int) -> str:
     value, low, high = (row[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value):
         return ""
+    if pd.isna(low):
+        return f"   {value:+.{digits}f}".replace("-", "−")
     numbers = (f"{number:+.{digits}f}" for number in (value, low, high))
     return "   {} ({} to {})".format(*numbers).replace("-", "−")
 

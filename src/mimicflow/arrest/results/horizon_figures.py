@@ -240,6 +240,7 @@ def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
                 note += ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
         else:
             low, high = (row[f"auprc_difference_{end}"] for end in ("low", "high"))
-            note += f" ({low:+.3f} to {high:+.3f})".replace("-", "−")
+            known = pd.notna(low)
+            note += f" ({low:+.3f} to {high:+.3f})".replace("-", "−") if known else ""
         notes[line] = note
     return notes

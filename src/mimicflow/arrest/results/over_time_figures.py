@@ -168,6 +168,8 @@ def _say_nothing(axes: Axes) -> None:
 
 
 def _trend(row: pd.Series) -> str:
+    if pd.isna(row["p_holm"]):
+        return f"τ {row['tau']:.2f} (no interval)\nn = {row['tau_n']:,}".replace("-", "−")
     p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
     numbers = f"{row['tau']:.2f} ({row['tau_lower']:.2f} to {row['tau_upper']:.2f})"
     return f"τ {numbers}\n{p}, n = {row['tau_n']:,}".replace("-", "−")

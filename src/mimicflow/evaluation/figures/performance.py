@@ -16,6 +16,7 @@ from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
 from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
+from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
 
@@ -316,8 +317,7 @@ def forest_panel(
             label="this run, 95 % interval" if position == min(rows) else None,
         )
         axes.annotate(
-            f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
-            f"{(notes or {}).get(position, '')}",
+            f"{Estimate(value, low, high).words(digits)}{(notes or {}).get(position, '')}",
             (1.02, position),
             xycoords=("axes fraction", "data"),
             va="center",

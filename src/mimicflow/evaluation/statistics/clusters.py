@@ -14,7 +14,7 @@ from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
 FEWEST = 5
-"""Patients of the rarer class without whom no interval is given."""
+"""Patients of the rarer class without whom no interval is given, and no p value."""
 
 
 class Significance(NamedTuple):
@@ -64,16 +64,16 @@ def against_zero(value: float, error: float, degrees: int, level: float = 0.95) 
     value, error : float
         The estimate and its standard error, of clusters. An error of 0 is that of a certain value.
     degrees : int
-        Of freedom; below 1 nothing can be said.
+        Of freedom: the patients less one. With fewer than `FEWEST` nothing is said.
     level : float
         Of the interval.
 
     Returns
     -------
     Significance
-        NaN where the error is NaN or there is no degree of freedom.
+        NaN where the error is NaN or patients are too few.
     """
-    if np.isnan(error) or degrees < 1:
+    if np.isnan(error) or degrees < FEWEST - 1:
         return Significance(*[float("nan")] * 4)
     if error == 0:
         t = 0.0 if abs(value) < 1e-14 else float(np.copysign(np.inf, value))

@@ -45,9 +45,13 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def words(self, digits: int = 3) -> str:
+        """Return for instance ``0.911 (0.905–0.917)``; with few patients there is no interval."""
+        value, low, high = (f"{number:.{digits}f}" for number in self)
+        return f"{value} (no interval)" if np.isnan(self.low) else f"{value} ({low}–{high})"
+
     def __str__(self) -> str:
-        """Return for instance ``0.911 (0.905–0.917)``."""
-        return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
+        return self.words()
 
 
 @dataclass(frozen=True)

@@ -83,15 +83,17 @@ def test_interval_of_the_trend_is_by_patient():
     # One patient rises, another falls: what is drawn decides the sign.
     means = pd.DataFrame(
         {
-            "subject_id": ["a"] * 4 + ["b"] * 4,
-            "stay_id": ["A"] * 4 + ["B"] * 4,
-            "hours": [0.5, 1.5, 2.5, 3.5] * 2,
-            "value": [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0],
+            "subject_id": np.repeat(range(6), 4),
+            "stay_id": np.repeat(range(6), 4),
+            "hours": [0.5, 1.5, 2.5, 3.5] * 6,
+            "value": [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0] * 3,
         }
     )
     found = kendall(means, smallest=0)
     assert found["tau"] == pytest.approx(0)
-    assert (found["tau_lower"], found["tau_upper"]) == pytest.approx((-1, 1))
+    assert found["tau_lower"] < -0.4 and found["tau_upper"] > 0.4  # by 24 means: ± 0.3
+    few = kendall(means[means["subject_id"] < 4], smallest=0)
+    assert few["tau"] == pytest.approx(0) and np.isnan(few["p"])
 
 
 def trendless(generator, patients):

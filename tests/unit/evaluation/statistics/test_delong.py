@@ -176,10 +176,17 @@ def test_models_that_order_alike_do_not_differ():
 
 
 def test_a_difference_without_variance_is_certain():
-    rising, falling, patient = [1, 2, 3, 4], [4, 3, 2, 1], [1, 2, 3, 4]
-    found = compare_aurocs([0, 0, 1, 1], rising, falling, patient)
+    rising, label = np.arange(10), np.repeat([0, 1], 5)
+    found = compare_aurocs(label, rising, -rising, patient=rising)
     assert (found.difference, found.t, found.p) == (1, np.inf, 0)
-    assert compare_aurocs([0, 0, 1, 1], falling, rising, patient).t == -np.inf
+    assert compare_aurocs(label, -rising, rising, patient=rising).t == -np.inf
+
+
+def test_of_fewer_than_five_patients_nothing_is_said():
+    rising, label = np.arange(10), np.repeat([0, 1], [6, 4])
+    found = compare_aurocs(label, rising, -rising, patient=rising)
+    assert found.difference == 1
+    assert np.isnan(found[3:]).all()
 
 
 def test_a_single_row_of_a_class_has_no_variance():
