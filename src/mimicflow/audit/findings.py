@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,16 @@ def finding(
         Columns of the check's own.
     """
     return {"what": what, "number": number, "limit": limit, "passed": passed, **more}
+
+
+def words_of(models: Iterable[str], study: Study) -> dict[str, str]:
+    """Return what a finding calls each model: its title, with its name where others have it too."""
+    titles = {model: study.title(model) for model in models}
+    shared = Counter(titles.values())
+    return {
+        model: f"{title} ({model})" if shared[title] > 1 else title
+        for model, title in titles.items()
+    }
 
 
 def none_of(what: str, number: float, **more: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -43,7 +44,7 @@ def refit_permuted_arrests(
     options, split : mapping
         Likewise; and the section ``arrest.split`` of the configuration.
     output : path-like
-        Parquet to write: the predictions.
+        Parquet to write: the predictions, of test epochs before calibration.
     permutation, seed : int
         Number of the permutation, and the seed of it, of the split and of the models.
     synthetic, kind, threads
@@ -74,7 +75,18 @@ def refit_permuted_arrests(
             outputs,
             threads=threads,
         )
-        write_parquet(pd.read_parquet(outputs["predictions"]), output)
+        write_parquet(_uncalibrated(folder), output)
+
+
+def _uncalibrated(folder: Path) -> pd.DataFrame:
+    """Return the predictions with what the trees say: calibration makes one number of chance."""
+    predictions = pd.read_parquet(folder / "predictions")
+    model = lgb.Booster(model_file=str(folder / "model"))
+    epochs = pd.read_parquet(folder / "features.parquet").set_index("epoch_id")
+    values = epochs.loc[predictions["epoch_id"], model.feature_name()].to_numpy()
+    said = pd.Series(np.asarray(model.predict(values, num_threads=1)), index=predictions.index)
+    tested = predictions["split"] == "test"
+    return predictions.assign(probability=predictions["probability"].mask(tested, said))
 
 
 def _with_outcomes(

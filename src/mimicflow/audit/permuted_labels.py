@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.audit.findings import finding, write_findings
+from mimicflow.audit.findings import finding, words_of, write_findings
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.study import Study
@@ -53,12 +53,20 @@ def audit_permuted_labels(
         Predictions that cannot be scored.
     """
     level = _CONFIDENCE ** (1 / max(tests, 1))
-    rows = [_row(run, path, run[1] in warned, level, study) for run, path in runs.items()]
-    means = list(_means(pd.DataFrame(rows), study))
+    named = words_of(dict.fromkeys(model for _, _, model in runs), study)
+    words = {
+        (protocol, model): f"{named[model]}, {protocol} protocol" if protocol else named[model]
+        for _, protocol, model in runs
+    }
+    rows = [
+        _row(run, words[run[1:]], path, run[1] in warned, level, study)
+        for run, path in runs.items()
+    ]
+    means = list(_means(pd.DataFrame(rows), words, study))
     write_findings([*means, *rows], output, study, counts=("rows", "events", "patients"))
 
 
-def _row(run: Run, path: str | Path, warning: bool, level: float, study: Study) -> Row:
+def _row(run: Run, words: str, path: str | Path, warning: bool, level: float, study: Study) -> Row:
     permutation, protocol, model = run
     table = read_predictions(path, key=study.key)
     label, patient = table["label"].to_numpy(), table["subject_id"].to_numpy()
@@ -67,7 +75,7 @@ def _row(run: Run, path: str | Path, warning: bool, level: float, study: Study) 
     )
     judged = not (warning or np.isnan([low, high]).any())
     return finding(
-        f"permutation {permutation}: {_words(protocol, model, study)}",
+        f"permutation {permutation}: {words}",
         auroc,
         LIMIT if judged else "",
         bool(low <= CHANCE <= high) if judged else None,
@@ -84,20 +92,15 @@ def _row(run: Run, path: str | Path, warning: bool, level: float, study: Study) 
     )
 
 
-def _means(rows: pd.DataFrame, study: Study) -> Iterator[Row]:
+def _means(rows: pd.DataFrame, words: Mapping[tuple[str, str], str], study: Study) -> Iterator[Row]:
     """Yield the mean of each model over the permutations, for reading."""
     for (protocol, model), of in rows.groupby(["protocol", "model"], sort=False):
         warning = "" if of["passed"].notna().any() else ", a warning: what it sees gives it away"
         yield finding(
-            f"mean of {len(of)} permutations: {_words(protocol, model, study)}{warning}",
+            f"mean of {len(of)} permutations: {words[protocol, model]}{warning}",
             float(of["number"].mean()),
             permutation=None,
             protocol=protocol,
             model=model,
             title=study.title(model),
         )
-
-
-def _words(protocol: str, model: str, study: Study) -> str:
-    title = study.title(model)
-    return f"{title}, {protocol} protocol" if protocol else title

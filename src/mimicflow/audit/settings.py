@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.audit.findings import finding, write_findings
+from mimicflow.audit.findings import finding, words_of, write_findings
 from mimicflow.audit.scenarios import Setting, settings
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import ShownSets
@@ -45,6 +45,7 @@ def audit_settings(
         Predictions that cannot be scored.
     """
     known = {setting.name: setting for setting in settings(system)}
+    words = words_of(dict.fromkeys(model for _, model in runs), study)
     rows: list[Row] = []
     shown: dict[str | Path, ShownSets] = {}
     for (name, model), (configured, under) in runs.items():
@@ -52,7 +53,8 @@ def audit_settings(
         if configured not in shown:
             shown[configured] = ShownSets(run["subject_id"], study.smallest_cell)
             shown[configured].may_be(np.ones(len(run), dtype=bool), run["label"] == 1)
-        rows += _differences(known[name], model, run, other, study, shown[configured])
+        found = _differences(known[name], model, run, other, study, shown[configured])
+        rows += [{**row, "what": row["what"].format(words[model])} for row in found]
     if not rows:
         rows = [finding("no other setting is asked for (audit.settings)", np.nan)]
     counted = [name for name in ("rows", "events", "patients") if name in rows[0]]
@@ -84,7 +86,7 @@ def _differences(
         return
     found = score_differences(other, run, seed=study.seed, key=study.key)
     for score, words in SCORES.items():
-        what = f"{setting.title}: {words} of {study.title(model)}"
+        what = f"{setting.title}: {words} of {{}}"
         row = _row(what, found[score], {**about, "score": score}, sizes)
         yield {**row, "reading": setting.reading if score == next(iter(SCORES)) else ""}
 

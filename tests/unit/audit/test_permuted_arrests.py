@@ -60,6 +60,7 @@ def test_a_strong_signal_is_lost(refitted):
     assert max(aurocs) < 0.8
     assert min(aurocs) > 0.2
     assert 0.35 < sum(aurocs) / 3 < 0.65
+    assert all(table["probability"].nunique() > 1 for table in refitted.values())
 
 
 def test_stays_exchange_arrests_and_their_patients_are_split_anew(refitted, features):

@@ -9,7 +9,8 @@ from mimicflow.audit.findings import read_findings, verdict
 from mimicflow.audit.permuted_labels import audit_permuted_labels
 from mimicflow.evaluation.study import Study
 
-STUDY = Study(synthetic=True, titles=TITLES)
+SAME = dict.fromkeys(("lightgbm_all", "lightgbm_multi"), "LightGBM")
+STUDY = Study(synthetic=True, titles={**TITLES, **SAME})
 
 
 def predictions(leak=0.0, n=400, seed=0, rate=0.3):
@@ -85,6 +86,13 @@ def test_of_sound_audits_few_find_anything(audited):
         for n in range(60)
     ]
     assert np.mean(np.array(failed) > 0) < 0.15
+
+
+def test_models_of_one_title_are_told_apart(audited):
+    made = {(1, "", model): predictions() for model in ("lightgbm_all", "lightgbm_multi")}
+    found = audited(made)
+    assert found["what"].is_unique
+    assert found["what"].str.contains("lightgbm_multi").sum() == 2
 
 
 def test_an_auroc_without_interval_is_not_judged(audited):
