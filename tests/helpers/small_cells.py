@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,16 @@ def small(value: float, smallest: int = 10) -> bool:
     return 0 < value < smallest
 
 
-def attack(folder: Path, smallest: int = 10) -> list[str]:
-    """Return what is read or worked out of all tables below a folder: counts under the smallest."""
+def attack(
+    folder: Path, smallest: int = 10, kept: Callable[[str], bool] = lambda path: True
+) -> list[str]:
+    """Return what is read or worked out of all tables below a folder: counts under the smallest.
+
+    ``kept`` says of a path below the folder whether its table is for readers.
+    """
     found = []
-    for path in sorted(folder.rglob("*.csv")):
+    paths = [path for path in folder.rglob("*.csv") if kept(path.relative_to(folder).as_posix())]
+    for path in sorted(paths):
         table = pd.read_csv(path)
         if {"n", "events"} <= set(table):
             table["nonevents"] = table["n"] - table["events"]
@@ -167,8 +173,9 @@ def _subgroups(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
 
 def main() -> None:
     """Attack the tables of a run that are for readers."""
-    folder = Path(sys.argv[1])
-    found = attack(folder)
+    from mimicflow.running.privacy import kind_of  # noqa: PLC0415 (which tables are for readers)
+
+    found = attack(Path(sys.argv[1]), kept=lambda path: kind_of(path) == "aggregate")
     print(*found, sep="\n")
     sys.exit(len(found) > 0)
 

@@ -19,6 +19,9 @@ import pytest
 import torch
 import yaml
 from checkouts import copy_repository, copy_with_demo
+from small_cells import attack
+
+from mimicflow.running.privacy import kind_of
 
 IDENTIFIERS = ("subject_id", "hadm_id", "stay_id")
 WHOLE_NUMBER = re.compile(rb"(?<![0-9])[0-9]{8,9}(?![0-9])")  # a study_id has nine
@@ -81,6 +84,10 @@ def is_exempt(path: Path) -> bool:
     return any(path.match(pattern) for pattern in EXEMPT)
 
 
+def is_for_readers(path: Path, results: Path) -> bool:
+    return kind_of(path.relative_to(results).as_posix()) == "aggregate"
+
+
 def produced(folder: Path) -> list[Path]:
     """Return all files of a run, relative to its folder."""
     found = [file for name in ("results", ".snakemake") for file in (folder / name).rglob("*")]
@@ -119,6 +126,16 @@ def test_no_identifier_outside_of_data_files(run, identifiers):
     for path in searched:
         assert not found_in(path.as_posix().encode(), identifiers), path
         assert not found_in((folder / path).read_bytes(), identifiers), path
+
+
+def test_no_few_patients_can_be_read_or_worked_out_of_tables_for_readers(run):
+    results = run[0] / "results"
+    for_readers = [path for path in results.rglob("*.csv") if is_for_readers(path, results)]
+
+    assert {"attrition.csv", "table_one.csv", "confusion.csv", "scores.csv"} <= {
+        path.name for path in for_readers
+    }
+    assert attack(results, kept=lambda path: kind_of(path) == "aggregate") == []
 
 
 def test_what_the_run_says_has_no_identifier(run, identifiers):
