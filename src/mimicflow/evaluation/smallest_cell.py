@@ -58,7 +58,7 @@ class ShownSets:
             return True
         rows = [np.asarray(found, dtype=bool) for found in sets]
         people = [self._patients_in(found) for found in rows] if patients else []
-        if self._rows.give_away(rows) or self._people.give_away(people):
+        if self._rows.give_away(rows) or (patients and self._people.give_away(people)):
             return False
         self._rows.add(rows)
         self._people.add(people)

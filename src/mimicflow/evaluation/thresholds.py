@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.predictions import PredictionsError, folds_of, read_predictions
@@ -109,13 +110,25 @@ def shown_columns(predictions: pd.DataFrame, flagged: pd.DataFrame, smallest: in
     smallest : int
         Fewest patients that a count may stand for; 0 shows all.
     """
-    event = predictions["label"].to_numpy() == 1
-    shown = ShownSets(predictions["subject_id"], smallest)
+    if not smallest:
+        return list(flagged)
+    yes = flagged.eq(1).to_numpy()
+    known = flagged.notna().to_numpy()
+    rows = pd.DataFrame({"patient": predictions["subject_id"].to_numpy()})
+    pattern = np.packbits(np.column_stack([predictions["label"] == 1, yes, known]), axis=1)
+    rows["pattern"] = np.unique(pattern, axis=0, return_inverse=True)[1].ravel()
+    # Rows that no threshold parts stand for each other: of many patients a few are enough.
+    few = rows.drop_duplicates().groupby("pattern").head(smallest)
+    event = (predictions["label"] == 1).to_numpy()[few.index]
+    shown = ShownSets(few["patient"], smallest)
     shown.are_known(event, patients=False)
     found = []
-    for rule in flagged:
-        yes, no = ((flagged[rule] == answer).to_numpy() for answer in (1, 0))
-        cells = [part & of for part in (yes, no) for of in (event, ~event)]
+    for column, rule in enumerate(flagged):
+        of_rule, of_others = (
+            known[few.index, column] & (yes[few.index, column] == answer)
+            for answer in (True, False)
+        )
+        cells = [part & of for part in (of_rule, of_others) for of in (event, ~event)]
         if shown.may_be(*cells, patients=False):
             found.append(rule)
     return found
