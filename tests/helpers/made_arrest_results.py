@@ -275,9 +275,8 @@ def _bins(model: str) -> list[dict]:
         rows.append(
             {"model": model, "title": ARREST.models[model][0], "bin": place, "n": 1981}
             | {"events": 6 * place, "patients": 7 if place == 1 else 61 + place}
-            | {"predicted": predicted, "observed": 0.9 * predicted, "low": 0.85 * predicted}
-            | {"high": predicted, "by_patient_low": 0.4 * predicted}
-            | {"by_patient_high": 1.7 * predicted, **SHARED}
+            | {"predicted": predicted, "observed": 0.9 * predicted, "low": 0.4 * predicted}
+            | {"high": 1.7 * predicted, **SHARED}
         )
     return rows
 

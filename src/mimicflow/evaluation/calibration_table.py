@@ -12,11 +12,12 @@ from mimicflow.evaluation.figures.calibration import draw_reliability
 from mimicflow.evaluation.models import read_models
 from mimicflow.evaluation.predictions import PredictionsError, check_predictions, folds_of
 from mimicflow.evaluation.statistics.calibrated import calibration_errors
-from mimicflow.evaluation.statistics.calibration import calibration_line, reliability
+from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import scores
 from mimicflow.evaluation.statistics.recalibration import FITS
+from mimicflow.evaluation.statistics.reliability import reliability
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
@@ -76,7 +77,9 @@ def calibrate_models(
             if method not in recalibrated.columns:
                 continue
             probability = recalibrated[method].to_numpy()
-            bins = reliability(label, probability, patient=patient, smallest=study.smallest_cell)
+            bins = reliability(
+                label, probability, patient=patient, smallest=study.smallest_cell, seed=study.seed
+            ).drop(columns="patients")
             table = _score_rows(label, probability, patient, study)
             for frame, tables in ((table, score_tables), (bins, bin_tables)):
                 tables.append(model.named(frame, recalibration=method))

@@ -15,16 +15,15 @@ from mimicflow.arrest.results.horizon_scores import (
     read_epochs,
 )
 from mimicflow.arrest.results.horizons import horizons_of
-from mimicflow.evaluation.statistics.calibration import BINS, quantile_bins, reliability
-from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
+from mimicflow.evaluation.statistics.calibration import BINS
 from mimicflow.evaluation.statistics.recalibration import FITS
-from mimicflow.evaluation.statistics.weighted import quotient
+from mimicflow.evaluation.statistics.reliability import reliability
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
 
 COLUMNS = [
     *("model", "title", "bin", "n", "events", "patients", "predicted", "observed"),
-    *("low", "high", "by_patient_low", "by_patient_high", "data"),
+    *("low", "high", "data"),
 ]
 HORIZON_COLUMNS = [*COLUMNS[:2], "horizon_h", "recalibration", *COLUMNS[2:]]
 AS_IS, RECALIBRATED = "none", "beta"
@@ -48,10 +47,8 @@ def calibrate_epochs(
         Parquet of predicted epochs, see `mimicflow.arrest.results.horizon_scores.read_epochs`.
     table : path-like
         CSV to write: `COLUMNS`, a row per bin of (nearly) equal numbers of epochs, the
-        most likely last. ``low, high`` is Wilson's 95 % interval, which takes
-        epochs as independent; ``by_patient_…`` that of the jackknife by patient, which does not. A
-        bin without events, or with nothing else, has no width by patient: there Wilson's is all
-        that is known.
+        most likely last. ``low, high`` is the 95 % interval by patient; of a bin without events, or
+        with nothing else, the exact one of so many patients.
     figure : path-like
         PNG to write.
     study : Study
@@ -142,20 +139,6 @@ def calibration_bins(epochs: pd.DataFrame, bins: int, study: Study) -> pd.DataFr
     label = epochs["label"].to_numpy(dtype=np.int64)
     probability = epochs["probability"].to_numpy()
     patient = epochs["subject_id"].to_numpy()
-    table = reliability(label, probability, bins, patient=patient, smallest=study.smallest_cell)
-    units, unit = np.unique(patient, return_inverse=True)
-    weights = all_weightings(units, study.seed)
-    # A merged bin is called by its first: every row is in the last bin that begins at or before.
-    member = np.searchsorted(table["bin"], quantile_bins(probability, bins) + 1, side="right") - 1
-    rows = []
-    for place in range(len(table)):
-        inside = member == place
-        events, total = (
-            weights @ np.bincount(unit[inside], weights=of[inside], minlength=len(units))
-            for of in (label, np.ones(len(label)))
-        )
-        patients = len(np.unique(unit[inside]))
-        _, low, high = estimate("observed", quotient(events, total), patients)
-        rows.append((patients, low, high))
-    found = pd.DataFrame(rows, columns=["patients", "by_patient_low", "by_patient_high"])
-    return pd.concat([table, found], axis=1)
+    return reliability(
+        label, probability, bins, patient=patient, smallest=study.smallest_cell, seed=study.seed
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.figures.canvas import BLUE, GREY, figure_file
 from mimicflow.evaluation.study import Study
 
 _COLUMNS = 3
@@ -92,24 +92,18 @@ def _events(table: pd.DataFrame) -> str:
 
 
 def _bins(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the bins with both intervals, on equal axes that end above the highest."""
+    """Draw the bins with their intervals, on equal axes that end above the highest."""
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
     if table.empty:
         axes.text(0.5, 0.5, "too few patients\nto be shown", transform=axes.transAxes,
                   ha="center", va="center", color=GREY)  # fmt: skip
         top = 1.0
     else:
-        for ends, colour, width, label in (
-            (("by_patient_low", "by_patient_high"), BLUE, 1.4, "95 % interval by patient"),
-            (("low", "high"), VERMILION, 3.2, "95 % interval (Wilson)"),
-        ):
-            axes.vlines(
-                table["predicted"], table[ends[0]], table[ends[1]], color=colour,
-                linewidth=width, alpha=0.8, label=label,
-            )  # fmt: skip
+        axes.vlines(table["predicted"], table["low"], table["high"], color=BLUE,
+                    linewidth=1.4, alpha=0.8, label="95 % interval by patient")  # fmt: skip
         axes.plot(table["predicted"], table["observed"], "o-", color=BLUE, markersize=5,
                   linewidth=1, label="mean of a bin")  # fmt: skip
-        highest = table[["predicted", "observed", "high", "by_patient_high"]].max().max()
+        highest = table[["predicted", "observed", "high"]].max().max()
         top = min(1.02, 1.08 * float(highest))
     axes.set(xlim=(-0.02 * top, top), ylim=(-0.02 * top, top))
     axes.set_aspect("equal")

@@ -213,7 +213,9 @@ class Stays:
         if np.isnan(low):
             return Estimate(float(value), low, high)
         ends = np.clip([share + low - up_to[0], share + high - up_to[0]], 0, 1)
-        (first,), (last,) = weighted_quantiles(lead[heard], once, list(ends))
+        # Lead times that were seen, on the outer side: between two of them nothing is known.
+        first = np.quantile(lead[heard], ends[0], method="lower")
+        last = np.quantile(lead[heard], ends[1], method="higher")
         return Estimate(float(value), float(first), float(last))
 
     def _values(

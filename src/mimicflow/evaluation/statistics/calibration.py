@@ -15,7 +15,6 @@ import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from statsmodels.nonparametric.smoothers_lowess import lowess
-from statsmodels.stats.proportion import proportion_confint
 
 EPSILON = 1e-6
 """Probabilities are moved this far away from 0 and 1 before their logit is taken."""
@@ -139,68 +138,6 @@ def smoothed(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
     for knot in np.flatnonzero(np.isnan(curve)):
         curve[knot] = y[x == knots[knot]].mean()
     return np.clip(np.interp(probability, knots, curve), 0.0, 1.0)
-
-
-def reliability(
-    label: np.ndarray,
-    probability: np.ndarray,
-    bins: int = BINS,
-    *,
-    patient: np.ndarray | None = None,
-    smallest: int = 0,
-) -> pd.DataFrame:
-    """Return the observed share in each bin of the predictions, with Wilson's 95 % interval.
-
-    Parameters
-    ----------
-    label, probability : numpy.ndarray of shape (n,)
-        0/1, and the probability of 1.
-    bins : int
-        Number of `quantile_bins`; empty ones are left out.
-    patient : numpy.ndarray of shape (n,), optional
-        Patient of each row; every row a patient of its own unless given.
-    smallest : int
-        A bin with fewer patients of either outcome is merged with its neighbours, so that no
-        count of the table stands for fewer. No rows where even all bins together are too small.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``bin`` (from 1), ``n``, ``events``, ``predicted`` (mean), ``observed``, ``low``, ``high``.
-    """
-    label = np.asarray(label, dtype=np.int64)
-    rows = pd.DataFrame(
-        {
-            "bin": quantile_bins(probability, bins) + 1,
-            "label": label,
-            "probability": np.asarray(probability, dtype=np.float64),
-            "patient": np.arange(len(label)) if patient is None else np.asarray(patient),
-        }
-    )
-    if smallest:
-        rows["bin"] = _merged(rows, smallest)
-        rows = rows[rows["bin"] > 0]
-    table = rows.groupby("bin", as_index=False).agg(
-        n=("label", "size"), events=("label", "sum"), predicted=("probability", "mean")
-    )
-    table["observed"] = table["events"] / table["n"]
-    table["low"], table["high"] = proportion_confint(table["events"], table["n"], method="wilson")
-    return table
-
-
-def _merged(rows: pd.DataFrame, smallest: int) -> np.ndarray:
-    """Return the first bin of each row's merged bin, 0 throughout where no merging is enough."""
-    kept: list[int] = []
-    start = 0  # bins after this one are not yet in a merged bin
-    for bin_ in sorted(rows["bin"].unique()):
-        gathered = rows[(rows["bin"] > start) & (rows["bin"] <= bin_)]
-        if enough_patients(gathered["label"], gathered["patient"], smallest):
-            kept.append(start + 1)
-            start = bin_
-    if not kept:
-        return np.zeros(len(rows), dtype=np.int64)
-    # What is left at the end joins the last merged bin.
-    return np.array(kept)[np.searchsorted(kept, rows["bin"], side="right") - 1]
 
 
 def enough_patients(label: pd.Series, patient: pd.Series, smallest: int) -> bool:

@@ -144,7 +144,7 @@ class WeightedScores:
         """Return the scores that are made of sums over rows."""
         sums = {name: counts @ columns for name, columns in self._sums.items()}
         total, positives = sums["weight"], sums["label"][:, :1]
-        found = {name: (sums[name] / total)[:, 0] for name in ("brier", "log_loss")}
+        found = {name: quotient(sums[name], total)[:, 0] for name in ("brier", "log_loss")}
         if self._flagged is None:
             return found
         hits, flagged = sums["hits"], sums["flagged"]

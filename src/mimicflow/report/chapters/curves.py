@@ -13,7 +13,6 @@ import pandas as pd
 
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
-    DASH,
     Block,
     Cell,
     Chart,
@@ -127,22 +126,20 @@ def calibration(system: System) -> Section:
 
 
 def _bins_by_patient(system: System, models: list[tuple[str, Path]]) -> Table:
-    """Return the bins of models without a protocol, with intervals that know of patients."""
+    """Return the bins of models without a protocol, with intervals by patient."""
     columns = [("Bin", True), ("Patients", True), (label("unit", system.unit), True)]
     columns += [("Events", True), ("Predicted", True), ("Observed (95 % CI by patient)", True)]
-    columns.append(("95 % CI, rows independent", True))
     rows: list[list[str]] = []
     needed = ["bin", "n", "events", "patients", "predicted", "observed", "low", "high"]
     for model, path in models:
-        frame = read_table(path, *needed, "by_patient_low", "by_patient_high")
+        frame = read_table(path, *needed)
         rows.append([system.title(model)])
         rows += [
             [
                 str(row.bin),
                 *(count(n, system.smallest) for n in (row.patients, row.n, row.events)),
                 number(row.predicted),
-                with_interval(row.observed, row.by_patient_low, row.by_patient_high),
-                f"{number(row.low)}{DASH}{number(row.high)}",
+                with_interval(row.observed, row.low, row.high),
             ]
             for row in frame.itertuples()
         ]

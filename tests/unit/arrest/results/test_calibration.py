@@ -85,5 +85,5 @@ def test_bins_of_few_real_patients_are_joined(tmp_path, table):
     assert shown["subject_id"].nunique() >= 10
     assert 0 < (found["horizon_h"] == 6).sum() < 20
     assert (found["events"] >= 10).all() and (found["patients"] >= 10).all()
-    assert np.isfinite(found["by_patient_low"]).all()
+    assert np.isfinite(found["low"]).all()
     assert calibrated(tmp_path, table, study=Study(smallest=1000)).empty

@@ -6,7 +6,6 @@ import time
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import statsmodels.api as sm
 from hypothesis import given
@@ -14,13 +13,11 @@ from hypothesis import strategies as st
 from made_predictions import draw
 from scipy.special import expit, logit
 
-from mimicflow.evaluation.statistics import calibration
 from mimicflow.evaluation.statistics.calibration import (
     EPSILON,
     calibration_line,
     integrated_calibration_index,
     quantile_bins,
-    reliability,
     smoothed,
 )
 
@@ -160,40 +157,3 @@ def test_calibrated_predictions_score_well_and_soon():
     assert line.intercept == pytest.approx(0, abs=0.05)
     assert line.slope == pytest.approx(1, abs=0.05)
     assert index < 0.01
-
-
-def test_reliability_counts_and_wilson_interval():
-    # Agresti and Coull's usual example of Wilson's interval: 0 of 10 gives 0 to 0.2775.
-    label = np.r_[np.zeros(10), np.ones(10)].astype(int)
-    probability = np.r_[np.linspace(0.1, 0.2, 10), np.linspace(0.8, 0.9, 10)]
-    found = reliability(label, probability, 2)
-    assert found["bin"].tolist() == [1, 2]
-    assert found[["n", "events"]].to_numpy().tolist() == [[10, 0], [10, 10]]
-    assert found["predicted"].tolist() == pytest.approx([0.15, 0.85])
-    assert found.loc[0, ["low", "high"]].tolist() == pytest.approx([0, 0.2775], abs=1e-4)
-    assert found.loc[1, ["low", "high"]].tolist() == pytest.approx([0.7225, 1], abs=1e-4)
-    assert reliability(label, np.full(20, 0.5))["bin"].tolist() == [1]
-
-
-def test_small_bins_are_merged_with_their_neighbours():
-    label, probability = draw(400, shift=-3)  # the lowest tenths have very few events
-    probability = np.clip(probability, 0, 1)
-    patient = np.arange(400) // 2
-    found = reliability(label, probability, patient=patient, smallest=10)
-    whole = reliability(label, probability)
-    assert found["n"].sum() == 400 and found["events"].sum() == label.sum()
-    assert 1 < len(found) < len(whole)
-    rows = pd.DataFrame({"label": label, "patient": patient})
-    bins = np.array(found["bin"])[
-        np.searchsorted(found["bin"], quantile_bins(probability) + 1, side="right") - 1
-    ]
-    people = rows.groupby([bins, "label"])["patient"].nunique()
-    assert people.min() >= 10 and len(people) == 2 * len(found)
-
-
-def test_nothing_is_shown_when_all_bins_together_are_too_small():
-    label = np.r_[np.ones(9), np.zeros(50)].astype(int)
-    found = reliability(label, np.linspace(0, 1, 59), smallest=10)
-    assert found.empty
-    assert list(found.columns) == list(reliability(label, np.linspace(0, 1, 59)).columns)
-    assert calibration.BINS == 10

@@ -1,7 +1,7 @@
 """How often the intervals that the project prints hold the truth, on made-up patients.
 
 Rows of a patient are alike, as epochs and stays are. The truth is the score of a sample that is
-hundreds of times as large. `_simulations/coverage.csv` is the table of 2,000 samples of each kind.
+hundreds of times as large. `_simulations/interval_coverage.csv` is the table of 2,000 samples of each kind.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from scipy.stats import norm
 
 from mimicflow.arrest.results.ringing import Stays
 from mimicflow.arrest.results.within_stays import WITHIN, score_within_stays
-from mimicflow.evaluation.statistics.calibration import reliability
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.decision import net_benefit
 from mimicflow.evaluation.statistics.delong import auroc_interval, compare_aurocs
 from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import Estimate
+from mimicflow.evaluation.statistics.reliability import reliability
+from mimicflow.evaluation.statistics.weighted import plain_scores
 
-TABLE = Path(__file__).parent / "_simulations/coverage.csv"
 LEAST, MOST = 0.93, 0.98
 LARGE = 200  # times the patients of a sample, of which the truth is taken
 _BIN = (0.1, 0.3)  # predictions of the bin whose share of events is looked at
@@ -120,16 +120,9 @@ def of_ward(
     benefit = net_benefit(label, first, np.array([at]), weights[:, unit])[:, 0]
     yield "net_benefit", estimate("net_benefit", benefit, units)
     inside = (first >= _BIN[0]) & (first < _BIN[1])
-    if inside.sum() > 1:
-        events, total = (
-            weights @ np.bincount(unit[inside], weights=of[inside], minlength=weights.shape[1])
-            for of in (label, np.ones(len(label)))
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):  # without its only patient
-            share = events / total
-        yield "observed in a bin", estimate("observed", share, len(np.unique(unit[inside])))
-        row = reliability(label[inside], first[inside], bins=1).iloc[0]
-        yield "observed in a bin, Wilson by row", Estimate(*row[["observed", "low", "high"]])
+    if inside.any():
+        bins = reliability(label[inside], first[inside], bins=1, patient=patient[inside])
+        yield "observed in a bin", Estimate(*bins.loc[0, ["observed", "low", "high"]])
 
 
 def monitored(generator: np.random.Generator, events: int, controls: int) -> pd.DataFrame:
@@ -174,13 +167,9 @@ def values_of_alarms(epochs: pd.DataFrame) -> dict[str, float]:
 
 def truth_of_ward(ward: Ward) -> dict[str, float]:
     """Return the scores of a ward so large that chance has no part in them."""
-    patient, label, first, second = ward_rows(np.random.default_rng(99), ward, LARGE)
-    everyone = np.zeros_like(patient)
+    _, label, first, second = ward_rows(np.random.default_rng(99), ward, LARGE)
     both = [
-        {
-            score: float(of.ravel()[0])
-            for score, of in jackknife(label, model, everyone, flagged=flagged).items()
-        }
+        {score: float(of.ravel()[0]) for score, of in plain_scores(label, model, flagged).items()}
         for model, flagged in ((first, (first >= ward.share)[:, None]), (second, None))
     ]
     found = both[0]
@@ -225,7 +214,7 @@ def cells(runs: int, only: str) -> Iterator[tuple[str, pd.DataFrame]]:
             yield name, coverage(truth_of_ward(ward), sample, runs)
     for name, size in ALARMS.items():
         if only in name:
-            large = monitored(np.random.default_rng(99), *(3000 * of // sum(size) for of in size))
+            large = monitored(np.random.default_rng(99), *(8000 * of // sum(size) for of in size))
 
             def ring(run: int, size: tuple[int, int] = size) -> Iterator[tuple[str, Estimate]]:
                 return of_alarms(monitored(np.random.default_rng([7, run]), *size))
