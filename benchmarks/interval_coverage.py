@@ -1,7 +1,8 @@
 """How often the intervals that the project prints hold the truth, on made-up patients.
 
 Rows of a patient are alike, as epochs and stays are. The truth is the score of a sample that is
-hundreds of times as large. `_simulations/interval_coverage.csv` is the table of 2,000 samples of each kind.
+hundreds of times as large. `_simulations/interval_coverage.csv` is the table of 2,000 samples of
+each kind.
 """
 
 from __future__ import annotations
