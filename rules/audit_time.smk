@@ -65,6 +65,11 @@ def options_of_concepts(wildcards):
     }
 
 
+def records_of_audit(wildcards):
+    """The bedside recordings, where the workflow makes them; other systems than arrest have none."""
+    return records("waveforms", "records")(wildcards) if wildcards.system == "arrest" else []
+
+
 def recordings_of_audit(wildcards):
     """A parameter: how the recordings of arrest are read and measured; other systems have none."""
     if wildcards.system != "arrest":
@@ -80,6 +85,7 @@ rule audit_provenance:
     """How old the newest value behind each feature was, and that none was not known yet."""
     input:
         files=lambda wildcards: files_in(PROVENANCE[wildcards.system]),
+        recordings=records_of_audit,
         code=sources(
             "audit.time.provenance",
             "audit.files",
@@ -165,6 +171,7 @@ rule audit_attack:
     """The future of some stays is changed, their features are made again: not a bit may differ."""
     input:
         files=lambda wildcards: files_in(ATTACKED[wildcards.system]),
+        recordings=records_of_audit,
         code=sources(
             "audit.time.attack",
             "audit.files",

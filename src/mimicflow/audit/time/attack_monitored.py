@@ -96,7 +96,7 @@ def attack_epochs(
     chosen = chosen.head(n_epochs)
     steps = Preprocessing.of(preprocessing)
     for kind in KINDS:
-        changed, touched = _samples(chosen, recordings, tables["measured"], waveforms, steps, kind)
+        changed, touched = _samples(chosen, recordings, waveforms, steps, kind)
         yield _row("samples of the ECG", kind, changed, touched, len(chosen))
     for kind in ("added", *KINDS):
         changed, touched = _numbers(
@@ -131,7 +131,6 @@ def _differ(one: np.ndarray, other: np.ndarray) -> int:
 def _samples(
     chosen: pd.DataFrame,
     recordings: pd.DataFrame,
-    measured: pd.DataFrame,
     waveforms: str | Path,
     steps: Preprocessing,
     kind: str,
@@ -144,9 +143,9 @@ def _samples(
         recording = recording.without([int(number) for number in scanned["wrong_segments"].split()])
         end = int(epoch.first_sample + epoch.n_samples)
         part = _other(recording, end, kind, zlib.crc32(str(epoch.epoch_id).encode()))
-        one = measure_part(part, int(epoch.first_sample), int(epoch.n_samples), steps)
-        before = measured.loc[epoch.epoch_id, list(MEASURES)].to_numpy(np.float64)
-        changed.append(_differ(before, np.asarray(one.measures)))
+        span = int(epoch.first_sample), int(epoch.n_samples)
+        before, after = (measure_part(one, *span, steps) for one in (recording, part))
+        changed.append(_differ(np.asarray(before.measures), np.asarray(after.measures)))
         touched += recording.n_samples - end
     return changed, touched
 
