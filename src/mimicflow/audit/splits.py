@@ -39,6 +39,11 @@ class Fitted:
     min_count: int = 1
     """Visits that a code of an embedding is in at least."""
 
+    def column(self, model: str) -> str:
+        """Return the column of the spine that divides the stays of a model."""
+        own = self.multi == "own" and self.subsets.get(model) == "multi"
+        return "split_multi" if own else "split"
+
     def rows(self, spine: str | Path) -> Iterator[Row]:
         """Yield whom each of them comes from, beside whom the split gives it."""
         yield from fitting.models(self.models, self.subsets, self.multi)
@@ -94,9 +99,10 @@ def audit_splits(
         rows += _sides(name, spine)
     rows += _tested_once([pd.read_parquet(path) for path in folds])
     first = next(iter(read.values()))
+    given = Fitted(**fitted)
     for model, path in predictions.items():
-        rows += _as_split(model, pd.read_parquet(path), first)
-    rows += Fitted(**fitted).rows(next(iter(spines.values())))
+        rows += _as_split(model, pd.read_parquet(path), first, given.column(model))
+    rows += given.rows(next(iter(spines.values())))
     for system, path in others.items():
         rows += _shared(system, first, pd.read_parquet(path))
     write_findings(rows, output, study, counts=("number", "patients"))
@@ -133,19 +139,23 @@ def _tested_once(folds: Sequence[pd.DataFrame]) -> Iterator[Row]:
     yield none_of("folds: patients tested in none", never, patients=n_patients)
 
 
-def _as_split(model: str, predictions: pd.DataFrame, spine: pd.DataFrame) -> Iterator[Row]:
+def _as_split(
+    model: str, predictions: pd.DataFrame, spine: pd.DataFrame, column: str
+) -> Iterator[Row]:
     """Yield the patients that are reported as test patients, and are none or train as well."""
     tested = predictions.loc[predictions["split"] == "test", "subject_id"].drop_duplicates()
-    # Of stays with several ECGs the model may have a split of its own.
-    ways = [column for column in ("split", "split_multi") if column in spine]
-    strangers = [
-        int((~tested.isin(spine.loc[spine[column] == "test", "subject_id"])).sum())
-        for column in ways
-    ]
+    strange = ~tested.isin(spine.loc[spine[column] == "test", "subject_id"])
     yield none_of(
         f"predictions of {model}: tested patients that the split does not test",
-        min(strangers),
+        int(strange.sum()),
         patients=len(tested),
+    )
+    validation = predictions["split"] == "validation"
+    chosen_on = predictions.loc[validation, "subject_id"].drop_duplicates()
+    yield none_of(
+        f"predictions of {model}: patients whom thresholds are chosen on, and tested",
+        int(chosen_on.isin(tested).sum()),
+        patients=len(chosen_on),
     )
 
 

@@ -48,6 +48,7 @@ def audited(tmp_path):
             others,
             tmp_path / "splits.csv",
             Study(synthetic=True),
+            **{key: given[key] for key in ("multi", "subsets") if key in given},
         )
         return read_findings(tmp_path / "splits.csv")
 
@@ -78,12 +79,25 @@ def test_sound_splits_pass(audited):
             {"predictions": pd.DataFrame({"subject_id": [1, 4], "split": "test"})},
             "that the split does not test",
         ),
+        (
+            {"predictions": pd.DataFrame({"subject_id": [4, 4], "split": ["validation", "test"]})},
+            "whom thresholds are chosen on",
+        ),
     ],
 )
 def test_a_patient_on_two_sides_is_found(audited, planted, said):
     [found] = failed(audited(**planted))
 
     assert said in found
+
+
+@pytest.mark.parametrize(("multi", "faults"), [("shared", 1), ("own", 0)])
+def test_a_split_among_stays_with_several_ecgs_excuses_its_own_models_only(audited, multi, faults):
+    given = spine(split_multi=["test", "test", "train", "train", "train"])
+    predictions = pd.DataFrame({"subject_id": [1], "split": "test"})
+
+    found = audited(spine=given, predictions=predictions, multi=multi, subsets={"lstm": "multi"})
+    assert len(failed(found)) == faults
 
 
 def test_patients_shared_with_another_system_are_counted_and_no_fault(audited):
