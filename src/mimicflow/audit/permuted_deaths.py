@@ -22,7 +22,11 @@ from mimicflow.mortality.sequences import build_sequences
 from mimicflow.mortality.training import FitFiles, train_visit_network
 from mimicflow.running.writing import atomic_output, partial_folder, write_parquet
 
-TIMES = ("TIMESTAMP", "DATE")
+TIMES = {
+    "TIMESTAMP": "to_microseconds(coalesce(moves.microseconds, 0))",
+    "DATE": "CAST(coalesce(moves.days, 0) AS INTEGER)",
+}
+"""Kind of time -> by how much it is moved."""
 ONE_THREAD = Machine()
 Tables = dict[str, Path]
 
@@ -75,7 +79,7 @@ def refit_permuted_deaths(
     first = Path(next(iter(outputs.values())))
     generator = np.random.default_rng([seed, permutation])
     with partial_folder(first.with_suffix("")) as folder:
-        moved = _exchange(tables, stays, generator, folder, memory_mb)
+        moved = exchange_futures(tables, stays, generator, folder, memory_mb)
         spine, steps = folder / "spine.parquet", folder / "steps.parquet"
         cohort = {name: moved[name] for name in ("patients", "admissions", "icustays")}
         build_icu_cohort(cohort, options, folder / "stays.parquet", steps, memory_mb)
@@ -156,14 +160,24 @@ def _sequences(
     return folder / "sequences.npz"
 
 
-def _exchange(
+def exchange_futures(
     tables: Mapping[str, Paths],
     stays: str | Path,
     generator: np.random.Generator,
     folder: Path,
-    memory_mb: int,
+    memory_mb: int = 1000,
 ) -> Tables:
-    """Write the tables with exchanged futures; return where."""
+    """Write the tables with exchanged futures; return where.
+
+    Parameters
+    ----------
+    tables, stays, memory_mb
+        As `refit_permuted_deaths` takes them.
+    generator : numpy.random.Generator
+        Of who gets whose future.
+    folder : Path
+        Where they are written, each as one file.
+    """
     written = {name: folder / f"{name}.parquet" for name in tables}
     with opened({**tables, "stays": str(stays)}, {}, memory_mb) as connection:
         connection.register("futures", _futures(connection, generator))
@@ -189,7 +203,9 @@ def _futures(connection: duckdb.DuckDBPyConnection, generator: np.random.Generat
     days = taker["dischtime"].dt.normalize() - index["dischtime"].dt.normalize()
     return index.assign(
         taker=taker["giver"],
-        shift=taker["dischtime"] - index["dischtime"],
+        # As numbers: DuckDB would make calendar months of a duration, and move weeks too far.
+        days=days.dt.days,
+        microseconds=(taker["dischtime"] - index["dischtime"]) // pd.Timedelta(microseconds=1),
         dod=pd.to_datetime(index["dod"]) + days,
     )
 
@@ -197,7 +213,7 @@ def _futures(connection: duckdb.DuckDBPyConnection, generator: np.random.Generat
 # An admission moves that begins after the discharge; what bears its hadm_id moves along.
 _MOVES = """
 CREATE TEMP TABLE moves AS
-SELECT admissions.hadm_id, futures.taker, futures.shift
+SELECT admissions.hadm_id, futures.taker, futures.days, futures.microseconds
 FROM admissions
 JOIN futures
     ON admissions.subject_id = futures.giver
@@ -217,9 +233,7 @@ def _moved(connection: duckdb.DuckDBPyConnection, table: str) -> str:
         """
     columns = zip(connection.table(table).columns, connection.table(table).types, strict=True)
     later = [
-        f"CAST({name} + coalesce(moves.shift, INTERVAL 0 SECOND) AS {kind}) AS {name}"
-        for name, kind in columns
-        if str(kind) in TIMES
+        f"{name} + {TIMES[str(kind)]} AS {name}" for name, kind in columns if str(kind) in TIMES
     ]
     taken = ", ".join([f"coalesce(moves.taker, {table}.subject_id) AS subject_id", *later])
     # Without a future there is no patient to follow: no ICU stay, hence no cohort.

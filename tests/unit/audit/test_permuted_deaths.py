@@ -6,7 +6,7 @@ import pytest
 from made_hospital_tables import MORTALITY, typed, write
 
 from mimicflow.audit.findings import read_findings
-from mimicflow.audit.permuted_deaths import TIMES, refit_permuted_deaths
+from mimicflow.audit.permuted_deaths import TIMES, exchange_futures, refit_permuted_deaths
 from mimicflow.audit.permuted_labels import audit_permuted_labels
 from mimicflow.concepts import opened
 from mimicflow.evaluation.study import Study
@@ -124,10 +124,41 @@ def test_permutations_differ_and_keep_how_many_die(refitted):
     assert one["stay_id"].is_unique
 
 
+def test_a_future_follows_the_discharge_of_another_as_it_followed_the_own(tmp_path):
+    """To the second, however far it is moved, and the past stays as it was."""
+    before = hospital(80)
+    paths = {name: write(rows, tmp_path, name) for name, rows in before.items()}
+    cohort = {name: paths[name] for name in ("patients", "admissions", "icustays")}
+    build_icu_cohort(cohort, OPTIONS, tmp_path / "stays.parquet", tmp_path / "steps.parquet")
+    folder = tmp_path / "exchanged"
+    folder.mkdir()
+
+    written = exchange_futures(paths, tmp_path / "stays.parquet", np.random.default_rng(3), folder)
+
+    own, moved = before["admissions"], pd.read_parquet(written["admissions"])
+    index = own[own["hadm_id"] % 10 == 0].set_index("subject_id")["dischtime"]
+    since = {
+        name: (rows["admittime"] - rows["subject_id"].map(index)).set_axis(rows["hadm_id"])
+        for name, rows in (("own", own), ("moved", moved))
+    }
+    assert since["moved"].to_dict() == since["own"].to_dict()
+    both = own.merge(moved, on="hadm_id", suffixes=("", "_moved"))
+    past = both["hadm_id"] % 10 == 0
+    assert (both["subject_id"] == both["subject_id_moved"])[past].all()
+    assert (both["subject_id"] != both["subject_id_moved"])[~past].mean() > 0.9
+    orders = pd.read_parquet(written["prescriptions"]).merge(moved, on="hadm_id")
+    assert (orders["starttime"] == orders["admittime"]).all()
+    assert (orders["subject_id_x"] == orders["subject_id_y"]).all()
+    died = pd.read_parquet(written["patients"]).set_index("subject_id")["dod"].dropna()
+    after = pd.to_datetime(died) - index.loc[died.index].dt.normalize()
+    assert (after == pd.Timedelta(days=40)).all()
+    assert set(moved.loc[moved["hadm_id"] % 10 > 0, "subject_id"]).isdisjoint(died.index)
+
+
 def test_all_kinds_of_times_are_moved(tmp_path):
     """DuckDB's names of them; a new one would stay behind."""
     paths = {name: write(rows, tmp_path, name) for name, rows in hospital(5).items()}
     with opened(paths, {}, 500) as connection:
         for name in paths:
             kinds = map(str, connection.table(name).types)
-            assert {kind for kind in kinds if kind.startswith(("TIME", "DATE"))} <= set(TIMES)
+            assert {kind for kind in kinds if kind.startswith(("TIME", "DATE"))} <= TIMES.keys()
