@@ -197,3 +197,13 @@ def test_protocols_whose_patients_differ_by_a_few(tmp_path):
     assert beside.loc["cohort", "suppressed"]
     shown = beside.loc[~beside["suppressed"] & (beside["patients"] > 0), "patients"]
     assert (abs(shown - len(audited)).between(1, 9)).sum() == 0
+
+
+def test_who_died_under_another_protocol_is_known_too(tmp_path):
+    """All but a few of the known cohort died there: nothing may say how many are in it."""
+    audited, _ = died_and_survived(REAL)
+    for alive, hidden in ((4, True), (20, False)):
+        known = audited.assign(label=[0] * alive + [1] * (len(audited) - alive))
+        known.to_parquet(tmp_path / "known.parquet")
+        steps = mortality(REAL, beside=[tmp_path / "known.parquet"])
+        assert steps.loc["cohort", "suppressed"] == hidden

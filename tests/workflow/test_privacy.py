@@ -132,7 +132,7 @@ def test_no_few_patients_can_be_read_or_worked_out_of_tables_for_readers(run):
     results = run[0] / "results"
     for_readers = [path for path in results.rglob("*.csv") if is_for_readers(path, results)]
 
-    assert {"attrition.csv", "table_one.csv", "confusion.csv", "scores.csv"} <= {
+    assert {"attrition.csv", "table_one.csv", "confusion.csv", "comparison.csv"} <= {
         path.name for path in for_readers
     }
     assert attack(results, kept=lambda path: kind_of(path) == "aggregate") == []

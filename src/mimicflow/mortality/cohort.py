@@ -337,6 +337,12 @@ def _attrition(
     table.insert(1, "description", table["step"].map(texts))
     beside = table["step"].str.match("lost_|of_which_")
     table["dropped"] = (-table["patients"].diff().fillna(0)).mask(beside).astype("Int64")
-    known = {str(path): pd.read_parquet(path, columns=list(_IDS)) for path in others}
+    known = {}
+    for path in others:  # readers know who is in them, and who of these died
+        rows = pd.read_parquet(path, columns=[*_IDS, "label"])
+        known |= {
+            str(path): rows[list(_IDS)],
+            f"{path} 1": rows.loc[rows["label"] == 1, list(_IDS)],
+        }
     sets, first = {**known, **found}, [*known, "cohort"]
     return table, ~table["step"].isin(shown_sets(sets, study.smallest_cell, first=first))
