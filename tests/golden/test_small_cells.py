@@ -57,7 +57,7 @@ def mortality(study, **options):
 
 
 def died_and_survived(study, **options):
-    """80 patients with an ICU stay: 5 children, 6 died in it, 3 on the day, 8 within the year."""
+    """80 patients with an ICU stay: 5 children, 6 died in it, 3 on the day, 20 within the year."""
     dates = {True: "2150-06-01", False: None}
     return icu_cohort(
         study=study,
@@ -65,7 +65,7 @@ def died_and_survived(study, **options):
         patients=pd.DataFrame(
             {"subject_id": PATIENTS, "gender": "F", "anchor_year": 2150,
              "anchor_age": [10 if p <= 5 else 60 for p in PATIENTS],
-             "dod": ["2150-03-10" if 5 < p <= 14 else dates[14 < p <= 22] for p in PATIENTS]}
+             "dod": ["2150-03-10" if 5 < p <= 14 else dates[14 < p <= 34] for p in PATIENTS]}
         ),
         admissions=pd.DataFrame(
             {"subject_id": PATIENTS, "hadm_id": [200 + p for p in PATIENTS], "race": "WHITE",
@@ -161,7 +161,7 @@ def evaluated(predicted, folder, study):
 
 
 def test_scores_decisions_and_subgroups_of_two_subsets(predicted, tmp_path):
-    settings = {"draws": 20, "titles": {}}
+    settings = {"titles": {}}
     found = evaluated(predicted, tmp_path / "made up", Study(synthetic=True, **settings))
     assert any("race Asian, a and b = 6" in line for line in found)
     assert {line.split(":")[0] for line in found} == {"decision.csv", "scores.csv", "subgroups.csv"}
@@ -200,10 +200,14 @@ def test_protocols_whose_patients_differ_by_a_few(tmp_path):
 
 
 def test_who_died_under_another_protocol_is_known_too(tmp_path):
-    """All but a few of the known cohort died there: nothing may say how many are in it."""
+    """Two more died there; or fifteen more, which may be known."""
     audited, _ = died_and_survived(REAL)
-    for alive, hidden in ((4, True), (20, False)):
-        known = audited.assign(label=[0] * alive + [1] * (len(audited) - alive))
-        known.to_parquet(tmp_path / "known.parquet")
+    died = audited["label"].sum()
+    for more, hidden in ((2, True), (15, False)):
+        rank = (-audited["label"]).argsort(kind="stable").argsort()
+        audited.assign(label=(rank < died + more).astype(int)).to_parquet(
+            tmp_path / "known.parquet"
+        )
         steps = mortality(REAL, beside=[tmp_path / "known.parquet"])
-        assert steps.loc["cohort", "suppressed"] == hidden
+        assert not steps.loc["cohort", "suppressed"]
+        assert steps.loc["of_which_positive", "suppressed"] == hidden
