@@ -12,6 +12,8 @@ EVALUATED["admission"] = {
     "predictions": "results/admission/{protocol}/{model}/predictions.parquet",
     "cohort": "results/cohort/spine.parquet",
     "row": "stay_id",
+    "judged_by": "nested",
+    "predictors": lambda: len(static_features()),
     "main_model": protocols.EVERYTHING,
     "optimistic": protocols.OPTIMISTIC,
 }

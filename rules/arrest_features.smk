@@ -15,6 +15,8 @@ EVALUATED["arrest"] = {
     "predictions": "results/arrest/{model}/predictions.parquet",  # one split, hence no protocols
     "cohort": "results/arrest/spine.parquet",
     "row": "epoch_id",
+    "judged_by": "single",
+    "predictors": lambda: len(features_of_arrest_model("hrv")),
     "main_model": "hrv",
     "optimistic": [],
 }
@@ -24,12 +26,17 @@ wildcard_constraints:
     arrest_model="|".join(ARREST_MODELS),
 
 
-def features_of_arrest(wildcards):
-    """A parameter: the features that are offered to the selection of a model of arrest."""
+def features_of_arrest_model(model):
+    """The features that are offered to the selection of a model of arrest."""
     # Here, because it takes SciPy along, and each job on a cluster reads this file twice.
     from mimicflow.arrest.features import feature_names
 
-    return feature_names(wildcards.arrest_model, config["arrest"]["measures"])
+    return feature_names(model, config["arrest"]["measures"])
+
+
+def features_of_arrest(wildcards):
+    """A parameter: the features that are offered to the selection of a model of arrest."""
+    return features_of_arrest_model(wildcards.arrest_model)
 
 
 rule plan_epochs:

@@ -7,7 +7,7 @@ from mimicflow.admission.agreement import disagreements as of_admission
 from mimicflow.arrest.agreement import disagreements as of_arrest
 from mimicflow.audit.agreement import disagreements as of_audit
 from mimicflow.audit import scenarios as audits
-from mimicflow.concepts import sql_files
+from mimicflow.concepts import sql_files, static_features
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.raw.needs import check_raw
@@ -53,8 +53,9 @@ COMPUTING = {
 # Folds, defects brought back, ablations, what the audit asks: the same rules under results/scenarios/{name}/.
 SCENARIOS = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config)])
 # What is evaluated of each system; a chapter of it says so: its models with their subset of stays, where
-# their predictions and all its stays lie and which column names a row, the model that is drawn by subgroup, and the protocols
-# that let reported patients, or what comes after the prediction, take part.
+# their predictions and all its stays lie and which column names a row, the protocol to judge by, how many predictors the main
+# model may choose from, the model that is drawn by subgroup, and the protocols that let reported patients, or what comes after
+# the prediction, take part.
 EVALUATED = {}
 
 

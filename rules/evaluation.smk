@@ -45,6 +45,23 @@ def main_model(wildcards):
     return EVALUATED[wildcards.system]["main_model"]
 
 
+def scores_to_judge_by(wildcards):
+    """The scores of a system under its protocol to judge by."""
+    protocol = EVALUATED[wildcards.system]["judged_by"]
+    return f"results/{wildcards.system}/{protocol}/scores.csv"
+
+
+def cohort_to_judge_by(wildcards):
+    """All stays of a system under its protocol to judge by."""
+    of = EVALUATED[wildcards.system]
+    return of["cohort"].format(protocol=of["judged_by"])
+
+
+def predictors_of_system(wildcards):
+    """A parameter: how many predictors the main model may choose from."""
+    return EVALUATED[wildcards.system]["predictors"]()
+
+
 def is_optimistic(wildcards):
     """Whether the reported patients have had a part in what is reported of them."""
     return wildcards.protocol in EVALUATED[wildcards.system]["optimistic"]
@@ -207,3 +224,33 @@ rule score_subgroups:
         study=study(),
     script:
         "../workflow/scripts/score_subgroups.py"
+
+
+rule judge_sample_size:
+    """Patients needed by Riley's criteria, against those that there are."""
+    input:
+        scores=scores_to_judge_by,
+        cohort=cohort_to_judge_by,
+        code=sources("evaluation.sample_size"),
+    output:
+        report(
+            "results/{system}/sample_size.csv",
+            caption="../workflow/report/evaluation/sample_size.rst",
+            category="{system}",
+            labels={"table": "sample size"},
+        ),
+    log:
+        "results/logs/judge_sample_size/{system}.log",
+    benchmark:
+        "results/benchmarks/judge_sample_size/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime="30m",
+    params:
+        model=main_model,
+        predictors=predictors_of_system,
+        study=study(),
+    script:
+        "../workflow/scripts/judge_sample_size.py"

@@ -14,6 +14,8 @@ EVALUATED["mortality"] = {
     "predictions": "results/mortality/{protocol}/{model}/predictions.parquet",
     "cohort": "results/mortality/{protocol}/spine.parquet",
     "row": "stay_id",
+    "judged_by": MORTALITY_PROTOCOLS[0],
+    "predictors": lambda: config["mortality"]["embedding"]["dimensions"],
     "main_model": "lstm",
     "first_protocol": MORTALITY_PROTOCOLS[0],
     "optimistic": OPTIMISTIC_MORTALITY,

@@ -31,6 +31,7 @@ EVALUATION = [
     ),
     "results/admission/price_of_defects.csv",
     "results/admission/table_one.csv",
+    *collect("results/{system}/sample_size.csv", system=EVALUATED),
     "results/cohort/flow.svg",
     "results/cohort/attrition.csv",
     "results/cohort/competing_events.csv",

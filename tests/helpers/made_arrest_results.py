@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from html_pages import Element, read_page
-from made_protocol_results import Cast, write_competing_events, write_csv, write_protocol
+from made_protocol_results import (
+    Cast,
+    write_competing_events,
+    write_csv,
+    write_protocol,
+    write_sample_size,
+)
 
 from mimicflow.evaluation.study import Study
 from mimicflow.report import SharedFiles, build_report, sort_files
@@ -66,6 +72,7 @@ def write_arrest_files(results: Path, real: bool) -> None:
     _write_over_time(root / "hrv_over_time.csv", real)
     _write_doubtful(root, real)
     write_competing_events(root / "competing_events.csv", real)
+    write_sample_size(root / "sample_size.csv", real)
     _write_gaps(root / "gaps.csv")
 
 

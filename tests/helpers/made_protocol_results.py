@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mimicflow.reference import reference
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -247,4 +249,22 @@ def write_competing_events(path: Path, real: bool) -> None:
             numbers = dict.fromkeys(numbers, np.nan)
         row = {"event": event, "description": text, "label": label, "known": known}
         rows.append({**row, **numbers, "suppressed": small, "data": "synthetic"})
+    write_csv(rows, path)
+
+
+def write_sample_size(path: Path, real: bool) -> None:
+    """Write the sample size of a model that discriminates; of real patients too few are known."""
+    rows = []
+    for criterion in pd.read_csv(reference("sample_size.csv")).to_dict("records"):
+        develops = criterion.pop("purpose") == "development"
+        needed = 1480.0 if criterion["criterion"] == "shrinkage" else 212.0
+        numbers = {"event_share": 0.21, "cox_snell": 0.18, "needed": needed}
+        numbers |= {"had": 320.0 if develops else 90.0, "needed_events": round(needed * 0.21)}
+        numbers |= {"had_events": 67.0 if develops else np.nan, "met": needed == 212 and develops}
+        if real:
+            numbers = dict.fromkeys(numbers, np.nan)
+        names = {"purpose": "development" if develops else "evaluation"}
+        names |= {"criterion": criterion["criterion"], "title": criterion["title"]}
+        model = {"model": "hrv", "predictors": 50, "auroc": 0.801}
+        rows.append({**names, **model, **numbers, "suppressed": real, "data": "synthetic"})
     write_csv(rows, path)

@@ -79,6 +79,7 @@ class SystemFiles:
     attrition: Path | None = None
     competing_events: Path | None = None
     table_one: Path | None = None
+    sample_size: Path | None = None
     price_of_defects: Path | None = None
     importance: Path | None = None
     ablation: Path | None = None
@@ -118,7 +119,8 @@ def sort_files(
     paths : iterable of path-like
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
         ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/{model}/alarms.csv``
-        and its own, ``{system}/table_one.csv``, ``{system}/explanations/*``,
+        and its own, ``{system}/table_one.csv``, ``{system}/sample_size.csv``,
+        ``{system}/explanations/*``,
         ``{system}/audit/{check}.csv``, ``{system}/manifest.json``,
         ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``, ``cohort/attrition.csv``,
         ``cohort/competing_events.csv``,

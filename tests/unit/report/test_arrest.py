@@ -18,7 +18,7 @@ from mimicflow.arrest.results import (
 from mimicflow.arrest.results.calibration import COLUMNS as BINS
 from mimicflow.arrest.ward import doubtful, gap, populations
 from mimicflow.errors import InputError
-from mimicflow.evaluation import competing
+from mimicflow.evaluation import competing, sample_size
 
 THIN = "\u202f"
 
@@ -37,6 +37,7 @@ THIN = "\u202f"
         ("doubtful_controls.csv", doubtful.COUNTS),
         ("sensitivity.csv", doubtful.COLUMNS),
         ("competing_events.csv", competing.COLUMNS),
+        ("sample_size.csv", sample_size.COLUMNS),
         ("gaps.csv", gap.COLUMNS),
     ],
 )
@@ -51,6 +52,7 @@ def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
         "Flow of patients",
         "Cohort by outcome",
         "Competing events",
+        "Sample size",
         "Epochs kept and dropped",
         "Comparison of the models",
         "Decisions at a threshold",
@@ -352,6 +354,7 @@ def test_scores_with_a_gap_stand_beside_those_without(arrest: Element):
 
 SECTIONS = {
     "competing_events.csv": "Competing events",
+    "sample_size.csv": "Sample size",
     "gaps.csv": "A gap before the arrest",
     "attrition.csv": "Flow of patients",
     "exclusions.csv": "Flow of patients",

@@ -105,6 +105,49 @@ def _competing(system: System, row: dict[str, Any]) -> list[str]:
     return [count(row["n"], system.smallest), events, f"{number(100 * row['share'], 1)} %"]
 
 
+def sample_size(system: System) -> Section:
+    """Return how many patients are needed, by what, and how many there are."""
+    blocks = []
+    if system.files.sample_size is not None:
+        needed = ["purpose", "title", "needed", "had", "needed_events", "had_events", "met"]
+        frame = read_table(
+            system.files.sample_size, *needed, "model", "predictors", "auroc", "suppressed"
+        )
+        columns = [("Criterion", False), ("Patients needed", True), ("There are", True)]
+        columns += [("Events needed", True), ("There are", True), ("Met", False)]
+        rows: list[list[Cell | str]] = []
+        for purpose, part in frame.groupby("purpose", sort=False):
+            rows.append([label("purpose", purpose)])
+            rows += [
+                [Cell(str(row["title"]), inner=True), *_sizes(system, row)]
+                for row in part.to_dict("records")
+            ]
+        first = frame.iloc[0]
+        caption = (
+            f"Patients needed and present: {system.title(first['model'])}, AUROC "
+            f"{number(first['auroc'])}, {first['predictors']} predictors."
+        )
+        blocks.append(table(caption, columns, rows))
+    return section("sample_size", blocks, system=system.name)
+
+
+def _sizes(system: System, row: dict[str, Any]) -> list[str]:
+    """Return what is needed and present by a criterion, and whether it is enough."""
+    if row["suppressed"]:
+        return [HIDDEN] * 4 + [""]
+    none = "no number" if not row["met"] else ""
+    needed = [none if pd.isna(row[name]) else count(row[name]) for name in _NEEDED]
+    had = [
+        "" if pd.isna(row[name]) else count(row[name], system.smallest)
+        for name in ("had", "had_events")
+    ]
+    met = "" if pd.isna(row["met"]) else "yes" if row["met"] else "no"
+    return [needed[0], had[0], needed[1], had[1], met]
+
+
+_NEEDED = ("needed", "needed_events")
+
+
 def table_one(system: System) -> Section:
     """Return the cohort by outcome, its cells as they stand in the file.
 
