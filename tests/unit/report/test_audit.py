@@ -56,3 +56,21 @@ def test_a_small_count_of_real_patients_is_hidden_and_fails_all_the_same(pages):
 
     _, table, *_ = chapter(page, "Hospital admission").all("table")
     assert rows_of(table)[0][:4] == [FAULT, "hidden", "0", "failed"]
+
+
+def test_what_a_difference_means_stands_once_below_a_table_without_verdicts(tmp_path):
+    study = Study(synthetic=True)
+    rows = [
+        finding(f"clock {way}: {score} of A", 0.1, low=0.0, setting=way, reading=reading)
+        for way in ("earlier", "later")
+        for score, reading in (("AUROC", "Hangs on clocks."), ("AUPRC", ""))
+    ]
+    write_findings(rows, tmp_path / "results/admission/audit/settings.csv", study)
+    systems, _ = sort_files(list(tmp_path.rglob("*.csv")), tmp_path / "results")
+    build_audit("Leakage audit", systems, tmp_path / "audit.html", study)
+
+    part = chapter(read_page((tmp_path / "audit.html").read_text()), "Hospital admission")
+    _, table = part.all("table")
+    assert rows_of(table)[0] == ["clock earlier: AUROC of A", "0.100", "0"]
+    assert part.text.count("Hangs on clocks.") == 1
+    assert "clock earlier; clock later" in part.text

@@ -19,8 +19,11 @@ _OPEN = 14
 """Rows of a table that stand open; a longer one has to be opened."""
 _FIRST = 100
 """Rows of a table that are shown."""
-_IN_WORDS = ("data", "setting", "model", "score", "feature", "protocol", "permutation")
-"""Columns that the words of a finding say already, or the page."""
+_IN_WORDS = (
+    *("data", "setting", "model", "title", "score", "feature", "protocol", "permutation"),
+    *("run_low", "run_high", "other_low", "other_high", "level", "reading"),
+)
+"""Columns that the words of a finding say already, or the page, or that the file alone has."""
 
 
 def chapters(systems: list[System]) -> list[Section]:
@@ -46,7 +49,7 @@ def audit(system: System) -> Section:
     blocks: list[Block] = [_summary(system, found)] if found else []
     for check, _, findings in found:
         blocks.append(Text(terms=[(check.title, f"{check.asks} {check.reading}")]))
-        blocks.append(_findings(check, findings, folded=True))
+        blocks += [_findings(check, findings, folded=True), *_readings(findings)]
     return section("audit", blocks, system=system.name)
 
 
@@ -69,9 +72,22 @@ def _summary(system: System, found: list[tuple[Check, Path, pd.DataFrame]]) -> T
 
 
 def _check(check: Check, findings: pd.DataFrame) -> Section:
-    blocks = [_findings(check, findings, folded=len(findings) > _OPEN)]
+    blocks = [_findings(check, findings, folded=len(findings) > _OPEN), *_readings(findings)]
     text = f"{check.asks} {check.reading}"
     return Section(f"audit-{check.system}-{check.check}", check.title, text, blocks)
+
+
+def _readings(findings: pd.DataFrame) -> list[Block]:
+    """Return what rows of a check say of themselves, each beside its finding."""
+    if "reading" not in findings:
+        return []
+    said: dict[str, list[str]] = {}
+    for row in findings[findings["reading"].notna()].itertuples():
+        finding = str(row.what).rpartition(": ")[0] or str(row.what)
+        if finding not in said.setdefault(str(row.reading), []):
+            said[str(row.reading)].append(finding)
+    terms = [("; ".join(whats), reading) for reading, whats in said.items()]
+    return [Text(terms=terms)] if terms else []
 
 
 def _findings(check: Check, findings: pd.DataFrame, folded: bool) -> Table:
@@ -81,14 +97,17 @@ def _findings(check: Check, findings: pd.DataFrame, folded: bool) -> Table:
         ordered = findings
     own = [name for name in findings.columns[len(COLUMNS) :] if name not in _IN_WORDS]
     own = [name for name in own if findings[name].notna().any()]
-    columns = [("Finding", False), ("Number", True), ("Limit", False), ("Verdict", False)]
+    judging = findings["passed"].notna().any()
+    columns = [("Finding", False), ("Number", True)]
+    columns += [("Limit", False), ("Verdict", False)] if judging else []
     columns += [(_heading(name), pd.api.types.is_numeric_dtype(findings[name])) for name in own]
     rows: list[list[Cell | str]] = []
     for _, row in ordered.head(_FIRST).iterrows():
         judged: Cell | str = "" if pd.isna(row["passed"]) else "passed"
         judged = judged if pd.isna(row["passed"]) or row["passed"] else FAILED
         texts = [_text(row[name]) for name in own]
-        rows.append([row["what"], _text(row["number"]) or HIDDEN, row["limit"], judged, *texts])
+        verdicts = [row["limit"], judged] if judging else []
+        rows.append([row["what"], _text(row["number"]) or HIDDEN, *verdicts, *texts])
     n = f"the first {len(rows)} of {len(findings)}" if len(findings) > len(rows) else str(len(rows))
     caption = f"{check.title}: {n} findings, those that fail first ({check.path})."
     return table(caption, columns, rows, folded=folded)
