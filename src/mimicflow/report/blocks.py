@@ -131,11 +131,14 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:
-    """Write ``0.911 (0.905–0.917)``; with a negative bound, ``to`` stands between the bounds."""
+    """Write ``0.911 (0.905–0.917)``; with a negative bound, ``to`` stands between the bounds.
+
+    Of too few patients there is no interval, and that is said.
+    """
     if pd.isna(value):
         return ""
     if pd.isna(low) or pd.isna(high):
-        return number(value, digits)
+        return f"{number(value, digits)} (no interval)"
     between = " to " if min(low, high) < 0 else DASH
     return f"{number(value, digits)} ({number(low, digits)}{between}{number(high, digits)})"
 

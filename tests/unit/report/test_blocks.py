@@ -33,7 +33,7 @@ def test_number(value, text):
 def test_intervals_read_well_with_negative_bounds():
     assert with_interval(0.911, 0.9049, 0.9171) == "0.911 (0.905–0.917)"
     assert with_interval(0.01, -0.02, 0.04) == "0.010 (−0.020 to 0.040)"
-    assert with_interval(0.911, np.nan, np.nan) == "0.911"
+    assert with_interval(0.911, np.nan, np.nan) == "0.911 (no interval)"
     assert with_interval(np.nan, 0.1, 0.2) == ""
 
 
