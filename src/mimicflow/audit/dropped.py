@@ -245,7 +245,9 @@ def _missed(
     few = 0 < len(events) - inside < study.smallest_cell
     for path in alarms:
         table = pd.read_csv(path)
-        rows = table[(table["measure"] == "event_sensitivity") & (table["silence_min"] == silence)]
+        # At the threshold of the model, not at those of the curve beside it.
+        wanted = (table["measure"] == "event_sensitivity") & (table["rule"] != "sweep")
+        rows = table[wanted & (table["silence_min"] == silence)]
         for row in rows.itertuples():
             yield finding(f"{row.model}: event sensitivity", round(float(row.value), 3))
             with_them = np.nan if few else float(row.value) * inside / len(events)

@@ -103,3 +103,16 @@ def test_an_unknown_outcome_is_counted_apart():
 
     assert (cohort["number"], cohort["event_share"]) == (2, 0.5)
     assert (left["number"], left["outcome_unknown"], left["event_share"]) == (2, 1, 1.0)
+
+
+def test_arrests_that_were_left_out_count_as_missed_at_the_threshold_of_the_model(tmp_path):
+    units = pd.DataFrame({"event": 1, "scope": "would belong", "reason": [""] * 8 + ["no ECG"] * 2})
+    alarms = pd.DataFrame(
+        {"model": "hrv", "measure": "event_sensitivity", "silence_min": [60, 60, 0],
+         "rule": ["specificity_0.8", "sweep", "specificity_0.8"], "value": [0.5, 0.9, 0.7]}
+    )  # fmt: skip
+    alarms.to_csv(tmp_path / "alarms.csv", index=False)
+
+    found, with_them = dropped._missed(units, [tmp_path / "alarms.csv"], 60, Study(synthetic=True))
+
+    assert (found["number"], with_them["number"]) == (0.5, 0.4)

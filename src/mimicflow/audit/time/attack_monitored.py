@@ -105,7 +105,7 @@ def attack_epochs(
         yield _row("numbers of the monitor", kind, changed, touched, len(chosen))
     for kind in KINDS:
         changed, touched = _slopes(chosen, epochs, tables, kind, seed)
-        yield _row("later epochs of the stay", kind, changed, touched, len(chosen))
+        yield _row("epochs of the stay", kind, changed, touched, len(chosen))
 
 
 def _row(what: str, kind: str, changed: list[int], touched: int, n: int) -> Row:

@@ -112,7 +112,7 @@ def test_nothing_that_is_recorded_later_changes_an_epoch(attacked):
     [
         ({"measure": beyond}, "samples of the ECG"),
         ({"medians": late_medians}, "numbers of the monitor"),
-        ({"slopes": late_slopes}, "later epochs of the stay"),
+        ({"slopes": late_slopes}, "epochs of the stay"),
     ],
 )
 def test_what_looks_beyond_the_end_of_an_epoch_is_found(attacked, fault, found):
