@@ -18,7 +18,7 @@ from mimicflow.evaluation.predictions import read_predictions, require_same_rows
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import Estimate
-from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.study import RESCORED, Study
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "auprc", "brier")
@@ -26,7 +26,7 @@ BRANCHES = {"ecg": "ECG", "vitals": "vital signs", "static": "static data"}
 """Branch -> its name for readers."""
 COLUMNS = [
     *("model", "title", "removed", "patients", "n", "events", "score", "value", "low", "high"),
-    *("full_value", "difference", "difference_low", "difference_high"),
+    *("full_value", "difference", "difference_low", "difference_high", *RESCORED),
 ]
 
 
@@ -87,7 +87,7 @@ def ablate_branches(
                     "difference_high": less.high,
                 }
             )
-    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame(rows, columns=COLUMNS).assign(**RESCORED)
     write_csv(frame, table)
     reference = estimate("auroc", of_whole["auroc"], units)
     _draw(frame[frame["score"] == "auroc"], reference, study.title(model), figure, study)

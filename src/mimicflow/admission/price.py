@@ -12,7 +12,7 @@ from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.calibrated import CalibrationError, calibration_errors
 from mimicflow.evaluation.statistics.differences import score_differences
-from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.study import RESCORED, Study
 from mimicflow.running.scenarios import leaves
 from mimicflow.running.writing import write_csv
 
@@ -46,7 +46,7 @@ def price_defects(
     for _, entry in defects().iterrows():
         head = {"row": entry["row"], "defect": entry["defect"], "key": _key(entry)}
         head |= {"ours": entry["ours"], "published": entry["published"]}
-        tail = {"note": entry["note"], "data": study.data}
+        tail = {"note": entry["note"], **RESCORED, "data": study.data}
         priced = [model for row, model in predictions if row == entry["row"]]
         if not priced:
             lines.append({**head, **tail})
@@ -68,7 +68,7 @@ _COLUMNS = [
     *("row", "defect", "key", "ours", "published", "model", "title", "score"),
     *(f"{side}_{end}" for side in _SIDES for end in (*_ENDS, "calibrated_up_to")),
     *("difference", "difference_low", "difference_high", "n_ours", "n_published", "paired"),
-    *("note", "data"),
+    *("note", *RESCORED, "data"),
 ]
 
 

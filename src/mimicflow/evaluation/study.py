@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
 from mimicflow.evaluation.titles import read_titles
 
+RESCORED = {"rescored": True}
+"""Column of tables whose models are tried on test patients that others were scored on before.
+
+What is looked at more than once is there to be read; who chooses a model or a setting by it,
+chooses by the test patients.
+"""
+
 
 @dataclass(frozen=True)
 class Study:

@@ -337,7 +337,7 @@ def _attrition(
     table.insert(1, "description", table["step"].map(texts))
     beside = table["step"].str.match("lost_|of_which_")
     table["dropped"] = (-table["patients"].diff().fillna(0)).mask(beside).astype("Int64")
-    known = {}
+    known: dict[str, pd.DataFrame] = {}
     for path in others:  # readers know who is in them, and who of these died
         rows = pd.read_parquet(path, columns=[*_IDS, "label"])
         known |= {

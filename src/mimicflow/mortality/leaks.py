@@ -10,7 +10,7 @@ import pandas as pd
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import shown_sets
 from mimicflow.evaluation.statistics.differences import score_differences
-from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.study import RESCORED, Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
 from mimicflow.running.writing import write_csv
 
@@ -22,7 +22,7 @@ COLUMNS = [
     *("leak", "model", "title", "score"),
     *(f"{of}{end}" for of in (PUBLISHED, AUDITED) for end in _ENDS),
     *("difference", "low", "high"),
-    *("n_published", "n_audited", "n_both", "data"),
+    *("n_published", "n_audited", "n_both", *RESCORED, "data"),
 ]
 
 
@@ -65,7 +65,7 @@ def price_leaks(
         if of == protocol and (AUDITED, model) in tables
         for row in _differences((protocol, model), tables, counted, study)
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(**RESCORED)
     sizes = ["n_published", "n_audited", "n_both"]
     write_csv(table.astype(dict.fromkeys(sizes, "Int64")), output)
 
