@@ -1,12 +1,14 @@
 """Could a prediction have seen what came after it? Whence features come, and what a changed future does to them.
 
 INPUTS   the raw tables and recordings, the stays and epochs that are predicted
-OUTPUTS  results/{system}/audit/provenance.csv, attack.csv
-STEPS    when the newest value of each feature was known; the future changed, features made again
+OUTPUTS  results/{system}/audit/provenance.csv, attack.csv, control.csv
+STEPS    when the newest value of each feature was known; the future changed, features made again;
+         then leaks are planted in copies of files, which the checks must find
 """
 
 from types import SimpleNamespace
 
+from mimicflow.audit.control.leaks import audit_leaks
 from mimicflow.audit.files import source_tables
 
 
@@ -205,3 +207,111 @@ rule audit_attack:
         study=study(),
     script:
         "../workflow/scripts/audit_attack.py"
+
+
+def planted_concepts(system, check):
+    """The concepts by which leaks of a check are planted; of mortality in one protocol."""
+    planted = {leak.concept for leak in audit_leaks(system) if leak.check == check}
+    found = {name.rpartition(" ")[2]: name for name in reversed(PROVENANCE[system]["concepts"])}
+    return {
+        name: PROVENANCE[system]["concepts"][name] for key, name in found.items() if key in planted
+    }
+
+
+def one_split(system, *, name, **fitted):
+    """What `audit_splits` asks of one model alone, and whatever else was fitted by its split."""
+    of = SPLITS[system]
+    return {
+        "spines": {"models": of["models"][name][1]},
+        **{"folds": [], "predictions": {}, "others": {}},
+        "models": {name: of["models"][name]},
+        **fitted,
+    }
+
+
+# A network that scales features of all stays, as far as there is one, and the first protocol.
+SCALING = next(
+    (
+        name
+        for name, block in config["models"].items()
+        if block["stays"] == "all" and "static" in block["branches"]
+    ),
+    next(iter(config["models"])),
+)
+FIRST_PROTOCOL = JUDGED_PROTOCOLS[0]
+# By system and check: in copies of which files leaks are planted.
+PLANTED = {
+    "admission": {
+        "attack": {"concepts": planted_concepts("admission", "attack")},
+        "provenance": {"concepts": planted_concepts("admission", "provenance")},
+        "duplicates": {key: TWINS["admission"][key] for key in ("spine", "ecgs")},
+        "splits": one_split("admission", name=SCALING, inputs=SPLITS["admission"]["inputs"]),
+    },
+    "mortality": {
+        "attack": {"concepts": planted_concepts("mortality", "attack")},
+        "provenance": {"concepts": planted_concepts("mortality", "provenance")},
+        "duplicates": {
+            "spine": TWINS["mortality"]["spine"],
+            "visits": {FIRST_PROTOCOL: TWINS["mortality"]["visits"][FIRST_PROTOCOL]},
+        },
+        "splits": one_split(
+            "mortality",
+            name=f"{FIRST_PROTOCOL} {next(iter(VISIT_MODELS))}",
+            bags={FIRST_PROTOCOL: SPLITS["mortality"]["bags"][FIRST_PROTOCOL]},
+        ),
+    },
+    "arrest": {
+        "attack": ATTACKED["arrest"],
+        "provenance": PROVENANCE["arrest"],
+        "duplicates": TWINS["arrest"],
+        "splits": one_split("arrest", name=next(iter(ARREST_MODELS))),
+    },
+}
+
+
+def options_of_control(wildcards):
+    """A parameter: with what else the checks are called, as their own rules have it."""
+    of_time = {
+        "options": options_of_concepts(wildcards),
+        "recordings": recordings_of_audit(wildcards),
+    }
+    return {
+        "attack": {"system": wildcards.system, "stays": config["audit"]["stays"], **of_time},
+        "provenance": of_time,
+        "duplicates": {"same_ecg": config["audit"]["same_ecg"]},
+        "splits": {"subsets": COMPARED, "multi": config["split"]["multi"]},
+    }
+
+
+rule audit_control:
+    """One leak of each kind is planted in copies of files, and the check for it must find it."""
+    input:
+        files=lambda wildcards: files_in(PLANTED[wildcards.system]),
+        code=sources(
+            "audit.control.control",
+            "audit.files",
+            *(sql for name in CONCEPTS for sql in concept(name)),
+        ),
+    output:
+        report(
+            "results/{system}/audit/control.csv",
+            caption="../workflow/report/audit/control.rst",
+            category="{system}",
+            subcategory="audit",
+            labels={"table": "audit: positive control"},
+        ),
+    log:
+        "results/logs/audit_control/{system}.log",
+    benchmark:
+        "results/benchmarks/audit_control/{system}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="2h",
+    params:
+        files=lambda wildcards: PLANTED[wildcards.system],
+        options=options_of_control,
+        study=study(),
+    script:
+        "../workflow/scripts/audit_control.py"

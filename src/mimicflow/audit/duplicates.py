@@ -16,7 +16,7 @@ from mimicflow.evaluation.study import Study
 from mimicflow.hrv.measures import MEASURES
 from mimicflow.learning.splits import patients_tested
 
-_LEAST_CODES = 10
+LEAST_CODES = 10
 """Codes that a history has at least: of shorter ones many are the same by chance."""
 _DIGITS = 6
 """Significant digits in which measures are compared: another gain changes the rest."""
@@ -133,7 +133,7 @@ def _histories(admissions: pd.DataFrame, codes: pd.DataFrame, sex: pd.Series) ->
     patients = admissions["subject_id"].loc[ordered.index].to_numpy()
     history = ordered.groupby(patients).agg(";".join)
     n_codes = codes.groupby("subject_id").size().reindex(history.index).fillna(0)
-    history = history[n_codes >= _LEAST_CODES]
+    history = history[n_codes >= LEAST_CODES]
     return sex.reindex(history.index).fillna("") + history
 
 
@@ -143,7 +143,7 @@ def _visits(name: str, spine: str | Path, shards: Sequence[str | Path]) -> Row:
     visits = visits.sort_values(["stay_id", "position"])
     sizes = visits["codes"].map(len).groupby(visits["stay_id"]).sum()
     texts = visits["codes"].map(lambda codes: ",".join(codes))
-    sequences = texts.groupby(visits["stay_id"]).agg(";".join)[sizes >= _LEAST_CODES]
+    sequences = texts.groupby(visits["stay_id"]).agg(";".join)[sizes >= LEAST_CODES]
     stays = pd.read_parquet(spine).set_index("stay_id")
     sequences = sequences[sequences.index.isin(stays.index)]
     patients = stays["subject_id"].reindex(sequences.index)

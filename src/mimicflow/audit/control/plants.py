@@ -1,0 +1,207 @@
+"""Plant leaks: each function returns what a check is called with, one file of it exchanged.
+
+Nothing of the run itself is changed: what is exchanged lies in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mimicflow.audit.control.small import Given, write
+from mimicflow.audit.duplicates import LEAST_CODES
+from mimicflow.concepts import static_features
+from mimicflow.errors import CohortError
+from mimicflow.hrv.measures import MEASURES
+from mimicflow.learning.checkpoints import load_checkpoint, save_checkpoint
+from mimicflow.learning.fitted_on import FITTED_ON, patients_of
+from mimicflow.learning.preprocessing import Scaler
+from mimicflow.mortality.sequences import VisitSequences
+
+Plant = Callable[[Given, Path], Given]
+_OTHER_GAIN, _NOISE_MV = 1.1, 0.01
+
+
+def two_sides(given: Given, folder: Path) -> Given:
+    """Give a tested patient one more stay, on which models train."""
+    name, path = next(iter(given["spines"].items()))
+    spine = pd.read_parquet(path)
+    again = _one_tested(spine, path).assign(split="train", stay_id=_free(spine["stay_id"]))
+    planted = write(pd.concat([spine, again], ignore_index=True), folder / "spine.parquet")
+    return {**given, "spines": {**given["spines"], name: planted}}
+
+
+def tested_in_training(given: Given, folder: Path) -> Given:
+    """Let a model say that its training patients and a tested one are behind its weights."""
+    name, (path, spine) = next(iter(given["models"].items()))
+    stays = pd.read_parquet(spine)
+    learned = pd.concat([stays[stays["split"] == "train"], _one_tested(stays, spine)])
+    record = {"training": patients_of(learned["subject_id"])}
+
+    def planted(content: dict[str, Any]) -> dict[str, Any]:
+        return {**content, FITTED_ON: {**content.get(FITTED_ON, {}), **record}}
+
+    return {**given, "models": {name: [_exchanged(path, planted, folder), spine]}}
+
+
+def tested_in_scales(given: Given, folder: Path) -> Given:
+    """Scale what a model reads by a tested patient too; its record does not say so."""
+    if given.get("bags"):
+        return _tested_in_bag(given, folder)
+    name, (path, spine) = next(iter(given["models"].items()))
+    static = pd.read_parquet(given["inputs"][0]).set_index("stay_id")
+    reference = static_features()
+    numeric = reference.loc[reference["kind"] == "numeric", "name"].tolist()
+    scaler = Scaler.fit(static.loc[_fitted(spine), numeric].to_numpy(np.float64))
+
+    def planted(content: dict[str, Any]) -> dict[str, Any]:
+        state = content["preprocessor"]
+        return {**content, "preprocessor": {**state, "static_scaler": scaler.state()}}
+
+    return {**given, "models": {name: [_exchanged(path, planted, folder), spine]}}
+
+
+def _tested_in_bag(given: Given, folder: Path) -> Given:
+    name, (path, spine, sequences) = next(iter(given["bags"].items()))
+    vectors = VisitSequences.read(sequences)
+    rows = vectors.rows_of(np.sort(_fitted(spine)), sequences)
+    mean = torch.from_numpy(vectors.means()[rows].astype(np.float64).mean(axis=0))
+
+    def planted(content: dict[str, Any]) -> dict[str, Any]:
+        fitted = content["fitted"]
+        return {**content, "fitted": {**fitted, "scaler": {**fitted["scaler"], "mean": mean}}}
+
+    return {**given, "bags": {name: [_exchanged(path, planted, folder), spine, sequences]}}
+
+
+def same_ecg(given: Given, folder: Path) -> Given:
+    """Put the first waveform of a small store in the place of the last, another patient's."""
+    return _copied(given, folder, lambda waveform: waveform)
+
+
+def near_ecg(given: Given, folder: Path) -> Given:
+    """Do the same with another gain and a little noise."""
+    noise = np.random.default_rng(0).normal
+
+    def nearly(waveform: np.ndarray) -> np.ndarray:
+        return waveform * _OTHER_GAIN + noise(0, _NOISE_MV, waveform.shape)
+
+    return _copied(given, folder, nearly)
+
+
+def _copied(given: Given, folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Given:
+    [store] = given["ecgs"]["stores"]
+    waveforms = np.load(store, allow_pickle=False)
+    waveforms[-1] = change(waveforms[0].astype(np.float64)).astype(waveforms.dtype)
+    np.save(folder / "planted.npy", waveforms)
+    return {**given, "ecgs": {**given["ecgs"], "stores": [str(folder / "planted.npy")]}}
+
+
+def same_visits(given: Given, folder: Path) -> Given:
+    """Give a training patient the visits of a tested one."""
+    name, (path, *shards) = next(iter(given["visits"].items()))
+    visits = pd.concat([pd.read_parquet(shard) for shard in shards], ignore_index=True)
+    spine = pd.read_parquet(path).set_index("stay_id")
+    split = visits["stay_id"].map(spine["split"])
+    n_codes = visits["codes"].map(len).groupby(visits["stay_id"]).transform("sum")
+    whose = visits.loc[(split == "test") & (n_codes >= LEAST_CODES), "stay_id"]
+    other = visits.loc[split == "train", "stay_id"]
+    if whose.empty or other.empty:
+        raise _nothing("no tested patient has a history", path)
+    copied = visits[visits["stay_id"] == whose.iloc[0]].assign(stay_id=other.iloc[0])
+    planted = pd.concat([visits[visits["stay_id"] != other.iloc[0]], copied])
+    return {**given, "visits": {name: [path, write(planted, folder / "visits.parquet")]}}
+
+
+def same_epoch(given: Given, folder: Path) -> Given:
+    """Give an epoch of another patient all measures of a tested one's."""
+    epochs = pd.concat([pd.read_parquet(path) for path in given["epochs"]["measured"]])
+    epochs = epochs.reset_index(drop=True)
+    plan = pd.read_parquet(given["epochs"]["plan"]).set_index("epoch_id")
+    spine = pd.read_parquet(given["spine"])
+    split = spine.drop_duplicates("subject_id").set_index("subject_id")["split"]
+    part = epochs["epoch_id"].map(plan["subject_id"]).map(split)
+    kept = (epochs["reason"] == "") & np.isfinite(epochs[list(MEASURES)]).all(axis=1)
+    mine, others = epochs.index[kept & (part == "test")], epochs.index[kept & (part != "test")]
+    if not len(mine) or not len(others):
+        raise _nothing("no epoch of a tested patient has all measures", given["spine"])
+    epochs.loc[others[0], list(MEASURES)] = epochs.loc[mine[0], list(MEASURES)]
+    measured = [write(epochs, folder / "measured.parquet")]
+    return {**given, "epochs": {**given["epochs"], "measured": measured}}
+
+
+def later_samples(given: Given, folder: Path) -> Given:
+    """End every epoch in its middle: what was measured looked beyond that."""
+    return _replanned(given, folder, lambda n_samples: n_samples // 2)
+
+
+def longer_epoch(given: Given, folder: Path) -> Given:
+    """Let every epoch go on after its prediction, for half its length."""
+    return _replanned(given, folder, lambda n_samples: n_samples + n_samples // 2)
+
+
+def _replanned(given: Given, folder: Path, change: Callable[[pd.Series], pd.Series]) -> Given:
+    plan = pd.read_parquet(given["epochs"]["plan"])
+    plan = plan.assign(n_samples=change(plan["n_samples"]))
+    planted = write(plan, folder / "planted_plan.parquet")
+    return {**given, "epochs": {**given["epochs"], "plan": planted}}
+
+
+PLANTS: dict[str, Plant] = {
+    plant.__name__: plant
+    for plant in (
+        *(two_sides, tested_in_training, tested_in_scales),
+        *(same_ecg, near_ecg, same_visits, same_epoch),
+        *(later_samples, longer_epoch),
+    )
+}
+"""Leak of ``audit_leaks.csv`` -> how it is planted; those with ``options`` need no file."""
+
+
+def _one_tested(spine: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+    """Return a stay of a tested patient, as a table of one row."""
+    tested = spine[spine["split"] == "test"].sort_values("stay_id")
+    if tested.empty:
+        raise _nothing("nobody is tested", path)
+    return tested.head(1)
+
+
+def _fitted(spine: str | Path) -> np.ndarray:
+    """Return the stays of training patients, and one of a tested patient."""
+    stays = pd.read_parquet(spine)
+    both = pd.concat([stays[stays["split"] == "train"], _one_tested(stays, spine)])
+    return both["stay_id"].to_numpy()
+
+
+def _free(ids: pd.Series) -> Any:
+    """Return a number that no stay has."""
+    return ids.max() + 1 if pd.api.types.is_numeric_dtype(ids) else f"{ids.max()}_"
+
+
+def _exchanged(
+    path: str | Path, planted: Callable[[dict[str, Any]], dict[str, Any]], folder: Path
+) -> str:
+    """Write a fitted file anew, with another content, and return where."""
+    output = folder / Path(path).name
+    if output.suffix == ".pth":
+        content = load_checkpoint(None, path)
+        kind = content["kind"]
+        save_checkpoint(kind, planted(content), output)
+    else:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        output.write_text(json.dumps(planted(content)), encoding="utf-8")
+    return str(output)
+
+
+def _nothing(what: str, path: str | Path) -> CohortError:
+    return CohortError(
+        f"a leak cannot be planted: {what}",
+        file=path,
+        remedy="the positive control needs more patients",
+    )

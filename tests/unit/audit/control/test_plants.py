@@ -1,0 +1,224 @@
+"""A leak that is planted in copies is found by its check; the files themselves stay as they are."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from mimicflow.admission.vitals import VITALS
+from mimicflow.audit.control import control
+from mimicflow.audit.control.control import FOUND, audit_control
+from mimicflow.audit.control.leaks import audit_leaks
+from mimicflow.audit.control.plants import PLANTS, same_epoch, same_visits
+from mimicflow.audit.findings import audit_checks, none_of, read_findings, write_findings
+from mimicflow.concepts import static_features
+from mimicflow.ecg.store import INDEX
+from mimicflow.errors import CohortError
+from mimicflow.evaluation.study import Study
+from mimicflow.hrv.measures import MEASURES
+from mimicflow.learning.checkpoints import save_checkpoint
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
+from mimicflow.learning.preprocessing import Scaler
+from mimicflow.running.writing import write_npz
+
+STUDY = Study(synthetic=True)
+SYSTEMS = ("admission", "mortality", "arrest")
+SPLIT = ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
+SPINE = pd.DataFrame(
+    {"stay_id": range(11, 19), "subject_id": range(1, 9), "split": SPLIT, "n_ecg": 1}
+)
+TRAINING = SPINE["split"] == "train"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a table and says where."""
+
+    def run(frame, name):
+        path = tmp_path / f"{name}.parquet"
+        frame.to_parquet(path, index=False)
+        return str(path)
+
+    return run
+
+
+@pytest.fixture
+def spine(write):
+    return write(SPINE, "models")
+
+
+def ecgs(folder, write):
+    """A waveform store of the patients of the spine, noise of their own each."""
+    waveforms = np.random.default_rng(0).normal(0, 0.5, (len(SPINE), 12, 500)).astype(np.float16)
+    np.save(folder / "0.npy", waveforms)
+    index = SPINE[["subject_id"]].assign(
+        study_id=SPINE["stay_id"] + 100, row=range(len(SPINE)), lead_mask=4095, n_samples=500,
+        ecg_time=pd.Timestamp("2150-01-01"), path="", wrong_leads=0,
+    )[INDEX.names]  # fmt: skip
+    schema = INDEX.with_metadata({b"mimicflow.signal": json.dumps({"seconds": 10}).encode()})
+    rows = pa.Table.from_pandas(index, schema=INDEX, preserve_index=False)
+    pq.write_table(rows.replace_schema_metadata(schema.metadata), folder / "0.parquet")
+    records = [write(index, "records")]
+    return {
+        "stores": [str(folder / "0.npy")],
+        "indices": [str(folder / "0.parquet")],
+        "records": records,
+    }
+
+
+def network(folder, write):
+    """A network of admission whose scales are those of training patients, and its inputs."""
+    draw = np.random.default_rng(0)
+    numeric = static_features().query("kind == 'numeric'")["name"].tolist()
+    static = pd.DataFrame(draw.normal(size=(len(SPINE), len(numeric))), columns=numeric)
+    vitals = pd.DataFrame(draw.normal(size=(len(SPINE), len(VITALS))), columns=list(VITALS))
+    state = {
+        "static_scaler": Scaler.fit(static[TRAINING].to_numpy()).state(),
+        "imputer": {"initial": torch.tensor(vitals[TRAINING].mean().to_numpy())},
+    }
+    record = fitted_on(training=SPINE.loc[TRAINING, "subject_id"])
+    save_checkpoint("any", {FITTED_ON: record, "preprocessor": state}, folder / "network.pth")
+    of_stays = [frame.assign(stay_id=SPINE["stay_id"]) for frame in (static, vitals)]
+    return {
+        "inputs": [write(frame, name) for frame, name in zip(of_stays, "sv", strict=True)],
+        "models": {"network": [str(folder / "network.pth"), write(SPINE, "models")]},
+    }
+
+
+def bag(folder, spine):
+    vectors = np.random.default_rng(0).normal(size=(len(SPINE), 3)).astype(np.float32)
+    arrays = {"stay_id": SPINE["stay_id"].to_numpy(), "start": np.arange(len(SPINE)),
+              "n_visits": np.ones(len(SPINE), int), "vectors": vectors,
+              "vocabulary_hash": np.array("x")}  # fmt: skip
+    write_npz(arrays, folder / "sequences.npz")
+    scaler = {"mean": torch.tensor(vectors[TRAINING].astype(np.float64).mean(axis=0))}
+    save_checkpoint("any", {"fitted": {"scaler": scaler}}, folder / "bag.pth")
+    return {"audited": [str(folder / "bag.pth"), spine, str(folder / "sequences.npz")]}
+
+
+def visits(write):
+    """Visits of every patient, of twelve codes of his own."""
+    codes = [[f"ICD10:I{stay}{number}" for number in range(12)] for stay in SPINE["stay_id"]]
+    return write(pd.DataFrame({"stay_id": SPINE["stay_id"], "position": 1, "codes": codes}), "v")
+
+
+def split_of(spine, models, **more):
+    return {"spines": {"models": spine}, "folds": [], "predictions": {}, "others": {},
+            "models": models, **more}  # fmt: skip
+
+
+@pytest.fixture
+def controlled(tmp_path, write, spine, asked, options):
+    """Return a function: the findings of a control of a system."""
+
+    def run(system):
+        of_time = {"concepts": asked(system)}
+        if system == "admission":
+            given = {
+                "duplicates": {"spine": spine, "ecgs": ecgs(tmp_path, write)},
+                "splits": split_of(spine, **network(tmp_path, write)),
+            }
+        else:
+            network(tmp_path, write)
+            models = {"audited lstm": [str(tmp_path / "network.pth"), spine]}
+            given = {
+                "duplicates": {"spine": spine, "visits": {"audited": [spine, visits(write)]}},
+                "splits": split_of(spine, models, bags=bag(tmp_path, spine)),
+            }
+        of_concepts = {"options": options(system)}
+        audit_control(
+            tmp_path / "control.csv",
+            STUDY,
+            system=system,
+            files={"attack": of_time, "provenance": of_time, **given},
+            options={
+                "attack": {"system": system, "stays": 5, **of_concepts},
+                "provenance": of_concepts,
+                "duplicates": {"same_ecg": 0.98},
+                "splits": {"subsets": {"network": "all", "audited lstm": "all"}},
+            },
+        )
+        return read_findings(tmp_path / "control.csv")
+
+    return run
+
+
+@pytest.mark.parametrize("system", ["admission", "mortality"])
+def test_every_leak_is_found_and_nothing_without_it(controlled, system):
+    found = controlled(system)
+
+    assert len(found) == len(audit_leaks(system))
+    assert found["passed"].all(), found[["what", "number"]].to_string()
+    assert (found["unplanted"] == 0).all()
+    assert set(found["limit"]) == {FOUND}
+
+
+def test_a_check_that_sees_nothing_fails_the_control(controlled, monkeypatch):
+    def blind(output, study, **given):
+        write_findings([none_of("labevents, prescriptions, admissions", 0)], output, study)
+
+    monkeypatch.setitem(control._CHECKS, "attack", blind)
+    found = controlled("admission").set_index("check")["passed"]
+
+    assert not found["attack"].any()
+    assert found.drop("attack").all()
+
+
+def epochs(write):
+    measured = pd.DataFrame(
+        np.random.default_rng(0).uniform(1, 900, (len(SPINE), len(MEASURES))),
+        columns=list(MEASURES),
+    )
+    measured.insert(0, "epoch_id", range(len(SPINE)))
+    measured.insert(1, "reason", "")
+    plan = SPINE[["subject_id"]].assign(epoch_id=range(len(SPINE)), n_samples=100)
+    return {"plan": write(plan, "plan"), "measured": [write(measured, "measured")]}
+
+
+def test_leaks_of_epochs_and_of_trees_are_found(tmp_path, write, spine):
+    record = {FITTED_ON: fitted_on(training=SPINE.loc[TRAINING, "subject_id"])}
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    given = {
+        "duplicates": {"spine": spine, "epochs": epochs(write), "same_ecg": 0.98},
+        "splits": split_of(spine, {"hrv": [str(tmp_path / "model.json"), spine]}),
+    }
+    for leak in audit_leaks("arrest"):
+        if leak.check in given:
+            folder = tmp_path / leak.leak
+            folder.mkdir()
+            sound = given[leak.check]
+            assert control._failing(leak.check, sound, STUDY, folder) == []
+            planted = PLANTS[leak.leak](sound, folder)
+            [found] = control._failing(leak.check, planted, STUDY, folder)
+            assert leak.says in found
+
+
+@pytest.mark.parametrize(("leak", "share"), [("later_samples", 50), ("longer_epoch", 150)])
+def test_an_epoch_is_planned_otherwise_than_it_was_measured(tmp_path, write, leak, share):
+    planted = PLANTS[leak]({"epochs": epochs(write)}, tmp_path)["epochs"]
+
+    assert set(pd.read_parquet(planted["plan"])["n_samples"]) == {share}
+
+
+def test_without_anybody_to_plant_with_it_says_so(tmp_path, write):
+    nobody = write(SPINE.assign(split="train"), "spine")
+
+    with pytest.raises(CohortError, match="no tested patient"):
+        same_visits({"visits": {"audited": [nobody, visits(write)]}}, tmp_path)
+    with pytest.raises(CohortError, match="no epoch of a tested patient"):
+        same_epoch({"spine": nobody, "epochs": epochs(write)}, tmp_path)
+
+
+def test_every_leak_is_of_a_check_that_its_system_has():
+    checks = {(check.system, check.check) for check in audit_checks()}
+
+    for system in SYSTEMS:
+        leaks = audit_leaks(system)
+        assert {(system, leak.check) for leak in leaks} <= checks
+        assert {"attack", "provenance", "duplicates", "splits"} == {leak.check for leak in leaks}
+        assert all(bool(leak.options) != (leak.leak in PLANTS) for leak in leaks)
+        assert (system, "control") in checks
