@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from mimicflow.audit.time.attack import choose_stays
 from mimicflow.audit.time.attack_cohort import rows_of
 
-_STAYS = 50
+_STAYS = 500
 _ECGS = 50
 _PATIENTS = 3
 """At the bedside, where every epoch is measured anew."""

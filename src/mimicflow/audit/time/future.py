@@ -39,7 +39,7 @@ class Future:
     tables : mapping of str to pandas.DataFrame
         The raw rows of these patients.
     spine : pandas.DataFrame
-        One row per patient: subject_id, stay_id, hadm_id, prediction_time and perhaps intime.
+        One row per patient: subject_id, stay_id, hadm_id, prediction_time; of admission intime.
     seed : int
         Of what is drawn.
     """
@@ -50,7 +50,7 @@ class Future:
         rules = pd.read_csv(reference("audit_tables.csv"))
         self.rules = rules[rules["system"] == system].set_index("table")
         self.tables: Tables = {name: _naive(rows) for name, rows in tables.items()}
-        self.spine, self.random = spine, np.random.default_rng(seed)
+        self.system, self.spine, self.random = system, spine, np.random.default_rng(seed)
         self.prediction = spine.set_index("subject_id")["prediction_time"]
         self.unknown, self.ahead = {}, {}
         for name in self.rules.index.intersection(list(self.tables)):
@@ -126,7 +126,21 @@ class Future:
             return self.tables, 0
         drawn = [self._drawn(table, row) for row in self.spine.to_dict("records")]
         new = pd.concat([part for part in drawn if len(part)]).astype(rows.dtypes.to_dict())
-        return {**self.tables, table: pd.concat([rows, new], ignore_index=True)}, len(new)
+        tables = {**self.tables, table: pd.concat([rows, new], ignore_index=True)}
+        codes = self.tables.get("diagnoses_icd")
+        if table == "admissions" and codes is not None and len(codes):
+            tables["diagnoses_icd"] = pd.concat([codes, self._coded(new)], ignore_index=True)
+        return tables, len(new)
+
+    def _coded(self, visits: pd.DataFrame) -> pd.DataFrame:
+        """Return codes of new admissions: without any, nobody would see that they are believed."""
+        codes = self.tables["diagnoses_icd"]
+        drawn = self.random.integers(0, len(codes), len(visits))
+        whose = visits[["subject_id", "hadm_id"]].to_numpy()
+        new = codes.iloc[drawn].reset_index(drop=True)
+        return new.assign(subject_id=whose[:, 0], hadm_id=whose[:, 1]).astype(
+            codes.dtypes.to_dict()
+        )
 
     def _drawn(self, table: str, stay: Mapping[str, Any]) -> pd.DataFrame:
         """Return new rows of a table for a patient, of which nothing is known at the prediction."""
@@ -151,7 +165,7 @@ class Future:
             new.iloc[::2, new.columns.get_loc("charttime")] = stay["prediction_time"]
         elif "hadm_id" in new:
             new["hadm_id"] = self._visits(table, stay, len(new))
-            if table == "prescriptions" and "intime" in stay:
+            if table == "prescriptions" and self.system == "admission":
                 # As orders of the admission that follows, dated before arrival: nobody knows of
                 # them, since it has not begun.
                 early = (new["hadm_id"] != _NEW).to_numpy() & (np.arange(len(new)) % 2 == 0)
@@ -165,7 +179,7 @@ class Future:
         visits = self.tables["admissions"]
         of_patient = (visits["subject_id"] == stay["subject_id"]).to_numpy()
         dated = "chartdate" in self.tables[table] or "starttime" in self.tables[table]
-        if not (dated and "intime" not in stay):
+        if not (dated and self.system == "mortality"):
             of_patient &= self.ahead["admissions"]
         known = visits.loc[of_patient, "hadm_id"].to_numpy()
         return self.random.choice(known if len(known) else np.array([_NEW]), n)

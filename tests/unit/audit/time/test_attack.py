@@ -18,8 +18,8 @@ VISITS = "audited visit_codes"
 def attacked(tmp_path, asked, options):
     """Return a function: the findings of an attack under these options, by table and kind."""
 
-    def run(system="admission", only=None, **changed):
-        concepts = asked(system)
+    def run(system="admission", only=None, tables=None, stays=None, **changed):
+        concepts = asked(system, tables, stays)
         audit_attack(
             tmp_path / "attack.csv",
             Study(synthetic=True),
@@ -69,6 +69,36 @@ def test_a_published_rule_that_lets_the_future_in_fails(attacked, concept, chang
     system = "mortality" if concept == VISITS else "admission"
 
     assert source in failed(attacked(system, only=[concept], **changed))
+
+
+def test_codes_of_a_later_admission_are_found_though_no_times_of_the_data_are_reversed(
+    attacked, hospital
+):
+    """An admission that is added has codes: without any, nobody sees that its end is believed."""
+    ordered = hospital["admissions"].query("admittime < dischtime")
+    tables = {"admissions": ordered.reset_index(drop=True)}
+    only = ["diagnosis_history"]
+
+    assert failed(attacked(only=only, tables=tables)) == set()
+    found = attacked(only=only, tables=tables, reversed_times="as_written")
+    assert failed(found) == {"admissions"}
+
+
+@pytest.mark.parametrize("table", ["prescriptions", "procedures_icd"])
+def test_orders_and_procedures_dated_later_are_added_to_visits_that_are_known(hospital, table):
+    """Also where the spine says when the stay began, as that of ICU stays does."""
+    until = pd.Timestamp("2149-06-05 12:00")
+    spine = pd.DataFrame(
+        {"stay_id": [50], "subject_id": 1, "hadm_id": 90, "intime": until - pd.Timedelta(days=3),
+         "prediction_time": until}
+    )  # fmt: skip
+    tables = {name: hospital[name] for name in ("admissions", table)}
+
+    added = Future("mortality", tables, spine, seed=0).attacked(table, "added")[0][table]
+    new = added.iloc[len(hospital[table]) :]
+    time = "starttime" if table == "prescriptions" else "chartdate"
+    assert (new[time] > until).all()
+    assert 90 in set(new["hadm_id"])
 
 
 def test_a_broken_cut_of_time_is_found_in_every_table(attacked, monkeypatch):

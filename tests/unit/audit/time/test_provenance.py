@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from made_hospital_tables import table, typed
 
 from mimicflow.audit.findings import read_findings
 from mimicflow.audit.time.monitored import epoch_rows
@@ -18,8 +19,8 @@ NOON = pd.Timestamp("2150-01-01 12:00")
 def audited(tmp_path, asked, options):
     """Return a function: the findings of a system, under other options or with other tables."""
 
-    def run(system="admission", study=STUDY, only=None, **changed):
-        concepts = asked(system)
+    def run(system="admission", study=STUDY, only=None, tables=None, **changed):
+        concepts = asked(system, tables)
         audit_provenance(
             tmp_path / "provenance.csv",
             study,
@@ -75,6 +76,19 @@ def test_a_published_rule_that_lets_the_future_in_fails(audited, concept, change
     system = "mortality" if concept == VISITS else "admission"
 
     assert source in failed(audited(system, only=[concept], **changed))
+
+
+def test_another_result_of_the_same_drawing_accounts_for_none_of_a_late_one(audited):
+    """Blood goes to several machines at once: potassium was stored by noon, troponin was not."""
+    rows = """
+        subject_id  itemid  charttime         storetime         valuenum  flag
+        1           51003   2150-01-01 11:30  2150-01-01 12:30  0.9       abnormal
+        1           50971   2150-01-01 11:30  2150-01-01 11:50  4.1       -
+    """
+    tables = {"labevents": typed("labevents", table(rows))}
+
+    found = audited(only=["ed_labs"], tables=tables, availability="charttime")
+    assert failed(found) == {"laboratory results: tropT"}
 
 
 def test_a_broken_cut_of_time_is_found_in_every_source(audited, monkeypatch):
