@@ -55,7 +55,7 @@ report: .venv/installed ## Cross-validation, explanations, price of defects; one
 	$(SNAKEMAKE) all evaluation
 	$(SNAKEMAKE) all evaluation --report results/report.zip
 	@echo "The page: results/report.html. Snakemake's archive with captions: results/report.zip."
-	@echo "For the paper: results/admission/model_card.md and results/admission/tripod_ai.md."
+	@echo "For the paper: model_card.md, tripod_ai.md and probast_ai.md in results/admission, mortality and arrest."
 
 audit: .venv/installed ## Could a prediction have seen what it should not? All checks, results/audit.html
 	$(SNAKEMAKE) audit

@@ -1,9 +1,13 @@
 """What a reader opens: the page, the model card, the checklist, and what stands in them.
 
 INPUTS   everything that was evaluated
-OUTPUTS  results/report.html, results/{system}/model_card.md, results/{system}/tripod_ai.md
-STEPS    what the run was, then the three documents
+OUTPUTS  results/report.html, results/{system}: model_card.md, tripod_ai.md, probast_ai.md
+STEPS    what the run was, then the documents
 """
+
+
+wildcard_constraints:
+    checklist="tripod_ai|probast_ai",
 
 
 report: "../workflow/report/workflow.rst"
@@ -101,25 +105,91 @@ EVALUATION_FILES = [
         subset=["all", "multi"],
         fold=range(config["split"]["folds"]),
     ),
-    *collect("results/admission/{document}.md", document=["model_card", "tripod_ai"]),
+    *collect(
+        "results/{system}/{document}.md",
+        system=EVALUATED,
+        document=["model_card", "tripod_ai", "probast_ai"],
+    ),
+    *(
+        collect("results/admission/published/{document}.md", document=["model_card", "tripod_ai"])
+        if "published" in config["evaluation"]["protocols"]
+        else []
+    ),
+    *(
+        collect("results/mortality/published/{document}.md", document=["model_card", "tripod_ai"])
+        if "published" in REPORTED_MORTALITY
+        else []
+    ),
 ]
-# What model card and checklist are written from.
+# What model card and checklists are written from, by system.
 DOCUMENTED = {
-    "attrition": "results/cohort/attrition.csv",
-    "spine": "results/cohort/spine.parquet",
-    "manifest": "results/manifest.json",
-    "run": "results/run.json",
-    "table_one": "results/{system}/table_one.csv",
-    "price_of_defects": "results/{system}/price_of_defects.csv",
-    **{
-        table: f"results/{{system}}/nested/{table}.csv"
-        for table in ("scores", "comparisons", "calibration", "decision", "subgroups")
+    "admission": {
+        "attrition": "results/cohort/attrition.csv",
+        "spine": "results/cohort/spine.parquet",
+        "manifest": "results/manifest.json",
+        "table_one": "results/admission/table_one.csv",
+        "price_of_defects": "results/admission/price_of_defects.csv",
+        "importance": "results/admission/explanations/importance.csv",
+        "ablation": "results/admission/explanations/ablation.csv",
     },
-    **{
-        table: f"results/{{system}}/explanations/{table}.csv"
-        for table in ("importance", "ablation")
+    "mortality": {
+        **{
+            table: f"results/mortality/{{protocol}}/{table}.csv"
+            for table in ("attrition", "table_one")
+        },
+        "spine": "results/mortality/{protocol}/spine.parquet",
+        "manifest": "results/mortality/manifest.json",
+    },
+    "arrest": {
+        **{table: f"results/arrest/{table}.csv" for table in ("attrition", "table_one")},
+        "spine": "results/arrest/spine.parquet",
+        **(
+            {"manifest": "results/arrest/manifest.json"}
+            if origin.is_built(DATA["registry"])
+            else {}
+        ),
     },
 }
+DOCUMENTED_MODELS = {
+    "admission": collect("results/{model}.pth", model=config["models"]),
+    "mortality": collect("results/mortality/{{protocol}}/{model}.pth", model=VISIT_MODELS),
+    "arrest": collect("results/arrest/{model}/model.txt", model=ARREST_MODELS),
+}
+
+
+def protocol_of_document(wildcards):
+    """A parameter: the protocol of a document; the one to judge by where none is named."""
+    return wildcards.get("protocol", EVALUATED[wildcards.system]["judged_by"])
+
+
+def documented(wildcards):
+    """What model card and checklists of a system and protocol are written from, by its kind."""
+    system, protocol = wildcards.system, protocol_of_document(wildcards)
+    scored = ("scores", "comparisons", "calibration", "decision", "subgroups")
+    files = {table: f"results/{system}/{protocol}/{table}.csv" for table in scored}
+    if protocol == EVALUATED[system]["judged_by"]:
+        files |= DOCUMENTED[system] | {"sample_size": f"results/{system}/sample_size.csv"}
+    # Cohorts that differ by a few patients, side by side, would show who these are.
+    elif "manifest" in DOCUMENTED[system]:
+        files["manifest"] = DOCUMENTED[system]["manifest"]
+    files["run"] = "results/run.json"
+    return {kind: path.format(protocol=protocol) for kind, path in files.items()}
+
+
+def documented_kinds(wildcards):
+    """A parameter: the kinds of files that a document is written from."""
+    return list(documented(wildcards))
+
+
+def documented_models(wildcards):
+    """The models that a document names with their checksums."""
+    protocol = protocol_of_document(wildcards)
+    return [path.format(protocol=protocol) for path in DOCUMENTED_MODELS[wildcards.system]]
+
+
+def audit_of_system(wildcards):
+    """The tables of the audit of a system."""
+    return [path for path in AUDIT_FILES if path.startswith(f"results/{wildcards.system}/")]
 
 
 rule describe_run:
@@ -147,8 +217,8 @@ rule describe_run:
 rule write_model_card:
     """Intended use, data, performance, subgroups and limits, from the files of the run."""
     input:
-        **DOCUMENTED,
-        models=collect("results/{model}.pth", model=config["models"]),
+        unpack(documented),
+        models=documented_models,
         code=sources(
             "evaluation.documents.model_card",
         ),
@@ -169,42 +239,65 @@ rule write_model_card:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        files=list(DOCUMENTED),
+        files=documented_kinds,
+        protocol=protocol_of_document,
         study=study(),
     script:
         "../workflow/scripts/write_model_card.py"
 
 
+# The same of a protocol that nobody is to judge by.
+use rule write_model_card as write_model_card_beside with:
+    output:
+        "results/{system}/{protocol}/model_card.md",
+    log:
+        "results/logs/write_model_card/{system}_{protocol}.log",
+    benchmark:
+        "results/benchmarks/write_model_card/{system}_{protocol}.tsv"
+
+
 rule write_checklist:
-    """TRIPOD+AI: each item filled from the run, or open for the author."""
+    """TRIPOD+AI or PROBAST+AI: each item filled from the run, or open for the author."""
     input:
-        **DOCUMENTED,
-        models=collect("results/{model}.pth", model=config["models"]),
+        unpack(documented),
+        models=documented_models,
+        audit=audit_of_system,
         code=sources(
             "evaluation.documents.checklist",
         ),
     output:
         text=report(
-            "results/{system}/tripod_ai.md",
+            "results/{system}/{checklist}.md",
             caption="../workflow/report/checklist.rst",
             category="{system}",
-            labels={"document": "TRIPOD+AI checklist"},
+            labels={"document": "{checklist}"},
         ),
-        table="results/{system}/tripod_ai.csv",
+        table="results/{system}/{checklist}.csv",
     log:
-        "results/logs/write_checklist/{system}.log",
+        "results/logs/write_checklist/{system}_{checklist}.log",
     benchmark:
-        "results/benchmarks/write_checklist/{system}.tsv"
+        "results/benchmarks/write_checklist/{system}_{checklist}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        files=list(DOCUMENTED),
+        files=documented_kinds,
+        protocol=protocol_of_document,
         study=study(),
     script:
         "../workflow/scripts/write_checklist.py"
+
+
+use rule write_checklist as write_checklist_beside with:
+    output:
+        text="results/{system}/{protocol}/{checklist}.md",
+        table="results/{system}/{protocol}/{checklist}.csv",
+    log:
+        "results/logs/write_checklist/{system}_{protocol}_{checklist}.log",
+    benchmark:
+        "results/benchmarks/write_checklist/{system}_{protocol}_{checklist}.tsv"
 
 
 rule build_report:

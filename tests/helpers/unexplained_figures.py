@@ -25,6 +25,7 @@ SECTIONS = {
     "Calibration": ["calibration"],
     "Decision": ["decision"],
     "Subgroups": ["subgroups"],
+    "Sample size": ["sample_size"],
     "What drives a prediction": ["ablation", "importance"],
     "Data": ["manifest"],
     "Cohort": ["attrition", "spine"],
@@ -33,7 +34,11 @@ SECTIONS = {
 """Section of the model card -> the files that its figures come from."""
 
 CHECKLIST = ["scores", "calibration", "attrition", "spine", "manifest", "run", "table_one"]
+CHECKLIST += ["sample_size"]
 """The files that figures of the checklist come from."""
+
+COUNTS = ("n", "events", "patients", "rank", "predictors", "needed", "had")
+COUNTS += ("needed_events", "had_events")
 
 
 def unexplained(
@@ -67,7 +72,7 @@ def unexplained(
 def _constants() -> frozenset[str]:
     """Return the figures that stand in the texts themselves."""
     texts = [path.read_text(encoding="utf-8") for path in facts.TEMPLATES.glob("*.j2")]
-    for name in ("system_texts", "limits", "tripod_ai"):
+    for name in ("system_texts", "limits", "tripod_ai", "probast_ai", "sample_size"):
         table = pd.read_csv(reference(f"{name}.csv"), dtype=str, keep_default_na=False)
         texts += table.to_numpy().ravel().tolist()
     figures = {figure for text in texts for figure in FIGURE.findall(text)}
@@ -116,7 +121,7 @@ def _figures_of(name: str, files: Mapping[str, Path]) -> set[str]:
             continue
         if not pd.api.types.is_numeric_dtype(values):
             found |= {figure for text in values.dropna() for figure in FIGURE.findall(str(text))}
-        elif column in ("n", "events", "patients", "rank"):
+        elif column in COUNTS:
             found |= {f"{int(value):,}" for value in values.dropna()}
         elif column == "threshold":
             found |= {f"{value:.2f}" for value in values}

@@ -149,11 +149,25 @@ def test_every_figure_of_the_documents_stands_in_a_file_of_the_run(results):
     }
     for table in ("scores", "comparisons", "calibration", "decision", "subgroups"):
         files[table] = admission / f"nested/{table}.csv"
+    files["sample_size"] = admission / "sample_size.csv"
     for document in ("model_card", "tripod_ai"):
         text = (admission / f"{document}.md").read_text()
         assert len(text) > 3000
         assert "synthetic" in text.lower()
         assert unexplained(text, files, sorted(results.glob("*stays*.pth"))) == []
+
+
+@pytest.mark.parametrize("document", ["model_card", "tripod_ai", "probast_ai"])
+@pytest.mark.parametrize("system", ["admission", "mortality", "arrest"])
+def test_every_system_has_its_documents(results, system, document):
+    text = (results / system / f"{document}.md").read_text()
+    assert "SYNTHETIC DATA" in text and len(text) > 3000
+    if document != "model_card":
+        table = pd.read_csv(results / system / f"{document}.csv", keep_default_na=False)
+        lacking = table[table["answer"].str.contains("this run lacks")]
+        assert lacking.empty
+    if document == "probast_ai":
+        assert "FAILED" not in text and "splits: passed" in text
 
 
 def test_the_page_needs_nothing_from_outside(results):

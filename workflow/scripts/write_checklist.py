@@ -11,5 +11,8 @@ with rule_log(snakemake.log[0]):
         snakemake.output.text,
         snakemake.output.table,
         models=snakemake.input.models,
+        audit=snakemake.input.audit,
+        protocol=snakemake.params.protocol,
+        checklist=snakemake.wildcards.checklist,
         study=Study(**snakemake.params.study),
     )

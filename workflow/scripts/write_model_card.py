@@ -10,5 +10,6 @@ with rule_log(snakemake.log[0]):
         {name: snakemake.input[name] for name in snakemake.params.files},
         snakemake.output[0],
         models=snakemake.input.models,
+        protocol=snakemake.params.protocol,
         study=Study(**snakemake.params.study),
     )

@@ -137,7 +137,7 @@ def test_every_result_is_for_somebody(path, kind):
     assert kind_of(path) == kind
 
 
-NAMES = {"system": "admission", "subset": "all", "document": "model_card"}
+NAMES = {"system": "admission", "subset": "all", "document": "model_card", "checklist": "tripod_ai"}
 NAMES |= {"scenario": "", "family": "", "network": "", "read": "", "ECG_TIMES": "ecg/record_list"}
 """A name for each wildcard that stands for few; others are anything."""
 

@@ -1,4 +1,4 @@
-"""Write the TRIPOD+AI checklist of a system from the files of its run."""
+"""Write the TRIPOD+AI checklist and the PROBAST+AI self-check of a system from its run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from mimicflow.reference import reference
 from mimicflow.running.writing import atomic_output, write_csv
 
 FILLED, OPEN = "filled", "open"
+CHECKLISTS = {
+    "tripod_ai": (reference("tripod_ai.csv"), "tripod_ai.md.j2"),
+    "probast_ai": (reference("probast_ai.csv"), "probast_ai.md.j2"),
+}
+"""Checklist -> its items, its template."""
+
 FOR_THE_AUTHOR = "Open – for the author"
 
 
@@ -25,31 +31,40 @@ def write_checklist(
     table: str | Path,
     study: Study,
     models: Iterable[str | Path] = (),
+    audit: Iterable[str | Path] = (),
+    protocol: str = "nested",
+    checklist: str = "tripod_ai",
 ) -> None:
-    """Write the checklist (items of Collins et al., BMJ 2024;385:e078378, in our own words).
+    """Write a checklist: the items of its authors, in our own words.
 
-    How an item is answered stands in ``reference/tripod_ai.csv``: ``answer`` and ``place`` are
+    ``tripod_ai`` is that of Collins et al. (BMJ 2024;385:e078378), ``probast_ai`` asks what Moons
+    et al. (BMJ 2025;388:e082505) ask of quality and risk of bias.
+
+    How an item is answered stands in ``reference/{checklist}.csv``: ``answer`` and ``place`` are
     texts in which facts of the run are named, ``needs`` are the facts without which the item stays
     open. An item without answer is for the author.
 
     Parameters
     ----------
-    system, files, study, models
+    system, files, study, models, audit, protocol
         As in `mimicflow.evaluation.documents.facts.gather`.
     output : path-like
         Markdown.
     table : path-like
         CSV: item, section, topic, applies (D development, E evaluation), asks, status (filled or
         open), answer, place, data.
+    checklist : str
+        A key of `CHECKLISTS`.
     """
-    facts = gather(system, files, study, models)
+    items_of, template = CHECKLISTS[checklist]
+    facts = gather(system, files, study, models, audit, protocol)
     made = environment()
-    listed = pd.read_csv(reference("tripod_ai.csv"), keep_default_na=False, dtype=str)
+    listed = pd.read_csv(items_of, keep_default_na=False, dtype=str)
     items = [_answer(item, facts, made) for item in listed.to_dict("records")]
     frame = pd.DataFrame(items).assign(data=study.data)
     write_csv(frame, table)
     n_filled = int((frame["status"] == FILLED).sum())
-    text = made.get_template("tripod_ai.md.j2").render(
+    text = made.get_template(template).render(
         facts, items=items, n_filled=n_filled, n_open=len(items) - n_filled
     )
     with atomic_output(output) as temporary:

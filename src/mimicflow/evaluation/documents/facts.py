@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 FILES = (
     *("attrition", "spine", "table_one", "scores", "comparisons", "calibration", "decision"),
-    *("subgroups", "importance", "ablation", "price_of_defects", "manifest", "run"),
+    *("subgroups", "importance", "ablation", "price_of_defects", "sample_size", "manifest", "run"),
 )
 """The files that facts come from; all may be absent."""
 
@@ -36,6 +36,8 @@ def gather(
     files: Mapping[str, str | Path],
     study: Study,
     models: Iterable[str | Path] = (),
+    audit: Iterable[str | Path] = (),
+    protocol: str = "nested",
 ) -> dict[str, Any]:
     """Read the facts of a run.
 
@@ -50,6 +52,10 @@ def gather(
         Whose documents they are, and who may be shown.
     models : iterable of path-like
         Files of fitted models; each is named with its SHA-256.
+    audit : iterable of path-like
+        Tables of the checks of the leakage audit.
+    protocol : str
+        Whose scores they are, the folder that they lie in.
 
     Returns
     -------
@@ -69,13 +75,17 @@ def gather(
         "system": system,
         "synthetic": study.synthetic,
         "smallest": study.smallest,
+        "protocol": protocol,
         "text": _texts(system),
+        "paths": {name: _below_results(path) for name, path in files.items()},
         "n_features": len(pd.read_csv(reference("static_features.csv"))),
         "given": sorted(files),
         "not_promised": NOT_PROMISED,
     }
-    if "attrition" in files and (boxes := stages(files["attrition"], study)):
-        facts["stages"] = boxes
+    if "attrition" in files:
+        steps = None if system == "admission" else _steps(files["attrition"])
+        if boxes := stages(files["attrition"], study, steps):
+            facts["stages"] = boxes
     if "spine" in files:
         facts["parts"] = parts(files["spine"], study)
     if "scores" in files:
@@ -85,7 +95,7 @@ def gather(
             facts[name] = _by(pd.read_csv(files[name]), keys)
     if "table_one" in files:  # its cells are texts
         facts["table_one"] = _records(pd.read_csv(files["table_one"], dtype=str))
-    for name in ("comparisons", "decision", "importance", "ablation"):
+    for name in ("comparisons", "decision", "importance", "ablation", "sample_size"):
         if name in files:
             facts[name] = _records(pd.read_csv(files[name]))
     for name in ("manifest", "run"):
@@ -94,8 +104,11 @@ def gather(
     if "manifest" in facts:
         facts["rejected"] = _hide_few_rows(facts["manifest"]["tables"].values(), study)
     facts["config"] = facts["run"]["config"] if "run" in facts else {}
-    facts["limits"] = _limits(system, facts["config"])
-    weights = [(Path(path).name, sha256(path)) for path in models]
+    facts["limits"] = _limits(system, facts["config"], protocol)
+    verdicts = {Path(path).stem: _verdict(path) for path in audit}
+    if verdicts:
+        facts["audit"] = verdicts
+    weights = [(_name(path), sha256(path)) for path in models]
     if weights:
         facts["weights"] = sorted(weights)
     return facts
@@ -195,7 +208,7 @@ def _scores(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _texts(system: str) -> dict[str, str]:
-    table = pd.read_csv(reference("system_texts.csv"))
+    table = pd.read_csv(reference("system_texts.csv"), keep_default_na=False)
     table = table[table["system"] == system]
     if table.empty:
         raise ConfigError(
@@ -205,11 +218,41 @@ def _texts(system: str) -> dict[str, str]:
     return dict(zip(table["key"], table["text"], strict=True))
 
 
-def _limits(system: str, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _limits(system: str, config: Mapping[str, Any], protocol: str) -> list[dict[str, Any]]:
     """Return the known limits that hold under a configuration."""
     table = pd.read_csv(reference("limits.csv"), dtype=str, keep_default_na=False)
+    table["key"] = table["key"].str.replace("{protocol}", protocol)
     rows = table[table["system"] == system].to_dict("records")
     return [row for row in rows if not row["key"] or _lookup(config, row["key"]) == row["value"]]
+
+
+def _steps(attrition: str | Path) -> pd.DataFrame:
+    """Return the steps on the way to a cohort: all but what is counted beside it."""
+    table = pd.read_csv(attrition)
+    on_the_way = ~table["step"].str.match("of_which|lost")
+    texts = table["description"][on_the_way]
+    return pd.DataFrame({"step": table["step"][on_the_way], "box": texts, "left_out": texts})
+
+
+def _verdict(path: str | Path) -> str:
+    """Return what a check of the audit found, in a few words."""
+    passed = pd.read_csv(path)["passed"].dropna().astype(bool)
+    if passed.empty:
+        return "for reading only"
+    if passed.all():
+        return f"passed, findings: {count(len(passed))}"
+    return f"FAILED, findings: {count((~passed).sum())} of {count(len(passed))}"
+
+
+def _name(path: str | Path) -> str:
+    """Return the name of a file of a model, with its folder where all have one name."""
+    path = Path(path)
+    return path.name if path.stem != "model" else f"{path.parent.name}/{path.name}"
+
+
+def _below_results(path: str | Path) -> str:
+    parts = Path(path).parts
+    return "/".join(parts[parts.index("results") + 1 :]) if "results" in parts else Path(path).name
 
 
 def _lookup(config: Mapping[str, Any], key: str) -> str | None:

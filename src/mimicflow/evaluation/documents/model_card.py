@@ -18,6 +18,7 @@ def write_model_card(
     output: str | Path,
     study: Study,
     models: Iterable[str | Path] = (),
+    protocol: str = "nested",
 ) -> None:
     """Write the model card, built as in Mitchell et al. (FAT* 2019, doi 10.1145/3287560.3287596).
 
@@ -25,12 +26,12 @@ def write_model_card(
 
     Parameters
     ----------
-    system, files, study, models
+    system, files, study, models, protocol
         As in `mimicflow.evaluation.documents.facts.gather`.
     output : path-like
         Markdown.
     """
-    facts = gather(system, files, study, models)
+    facts = gather(system, files, study, models, protocol=protocol)
     if facts["config"]:
         facts["config_text"] = yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True)
     text = environment().get_template("model_card.md.j2").render(facts)

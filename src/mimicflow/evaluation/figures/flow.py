@@ -48,7 +48,7 @@ class Part:
     outcomes: tuple[tuple[str, str], ...]
 
 
-def stages(attrition: str | Path, study: Study) -> list[Stage]:
+def stages(attrition: str | Path, study: Study, steps: pd.DataFrame | None = None) -> list[Stage]:
     """Return the main boxes; ``reference/flow.csv`` says which steps are boxes and why stays go.
 
     A box that fewer stays or patients than the smallest cell were lost on the way to is joined with
@@ -62,6 +62,8 @@ def stages(attrition: str | Path, study: Study) -> list[Stage]:
         ``flow.csv`` lacks are facts counted beside the way and make no box.
     study : Study
         Whose flow it is, and who may be shown.
+    steps : pandas.DataFrame, optional
+        What ``flow.csv`` says, of another system: step, box, left_out.
 
     Raises
     ------
@@ -70,7 +72,8 @@ def stages(attrition: str | Path, study: Study) -> list[Stage]:
     """
     limit = study.smallest_cell
     counts = pd.read_csv(attrition).set_index("step")
-    steps = pd.read_csv(reference("flow.csv"), keep_default_na=False)
+    if steps is None:
+        steps = pd.read_csv(reference("flow.csv"), keep_default_na=False)
     missing = [step for step in steps["step"] if step not in counts.index]
     if missing:
         raise InputError(
@@ -116,7 +119,8 @@ def parts(spine: str | Path, study: Study, folds: str | Path | None = None) -> l
     Parameters
     ----------
     spine : path-like
-        Parquet, one row per stay with subject_id, label, disposition and split.
+        Parquet, one row per stay with subject_id, label and split, and disposition where there is
+        one.
     study : Study
         As in `stages`.
     folds : path-like, optional
@@ -134,6 +138,8 @@ def parts(spine: str | Path, study: Study, folds: str | Path | None = None) -> l
         titles = "Fold " + (stays["stay_id"].map(reported).astype(int) + 1).astype(str)
         ordered = [f"Fold {fold + 1}" for fold in sorted(set(reported.astype(int)))]
     limit = study.smallest_cell
+    if "disposition" not in stays:
+        stays["disposition"] = stays["label"].map({0: "without the outcome", 1: "with the outcome"})
     names = stays.groupby("label")["disposition"].first().str.capitalize()
     masks = [
         [(titles == title) & (stays["label"] == label) for title in ordered]

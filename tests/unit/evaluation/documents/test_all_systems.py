@@ -1,0 +1,88 @@
+"""Every system has its model card and checklists, from its own files and texts."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from documented.made_run import RUN
+from unexplained_figures import unexplained
+
+from mimicflow.evaluation.documents.checklist import CHECKLISTS, write_checklist
+from mimicflow.evaluation.documents.facts import gather
+from mimicflow.evaluation.documents.model_card import write_model_card
+from mimicflow.evaluation.study import Study
+from mimicflow.reference import reference
+
+
+def line(text, *words):
+    return next(row for row in text.splitlines() if all(word in row for word in words))
+
+
+def of_other_systems(run, tmp_path):
+    """Return the files of a run: attrition as of mortality, a spine without disposition."""
+    files, models = run
+    steps = {
+        "step": ["all", "adults", "cohort", "of_which_positive"],
+        "dropped": [0, 22, 400, None],
+    }
+    steps["description"] = ["All stays", "Stays of adults", "The cohort", "Of the cohort: died"]
+    steps |= {"stays": [1300, 1270, 700, 300], "patients": [1122, 1100, 700, 300]}
+    pd.DataFrame(steps).to_csv(tmp_path / "steps.csv", index=False)
+    spine = pd.read_parquet(files["spine"]).drop(columns="disposition")
+    spine.to_parquet(tmp_path / "without.parquet")
+    rows = [
+        {**row, "predictors": 40, "auroc": 0.777, "needed": 8123, "had": 577, "met": False}
+        | {"needed_events": 3431, "had_events": np.nan, "suppressed": False}
+        for row in pd.read_csv(reference("sample_size.csv")).to_dict("records")
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "size.csv", index=False)
+    changed = {"attrition": "steps.csv", "spine": "without.parquet", "sample_size": "size.csv"}
+    shared = {name: path for name, path in files.items() if name not in ("importance", "ablation")}
+    return shared | {name: tmp_path / path for name, path in changed.items()}, models
+
+
+@pytest.mark.parametrize("system", ["admission", "mortality", "arrest"])
+def test_every_system_has_card_and_checklists(run, tmp_path, system):
+    files, models = of_other_systems(run, tmp_path)
+    if system == "admission":
+        files |= {name: run[0][name] for name in ("attrition", "spine")}
+    findings = pd.DataFrame({"what": ["a", "b", "c"], "passed": [True, False, None]})
+    for check in ("splits", "dropped"):
+        findings.to_csv(tmp_path / f"{check}.csv", index=False)
+        findings = findings[:1]
+    study, output, table = Study(synthetic=True), tmp_path / "text.md", tmp_path / "table.csv"
+    write_model_card(system, files, output, study, models, protocol="single")
+    card = output.read_text()
+    assert unexplained(card, files, models) == []
+    assert "| development | Effects shrink to 0.9 or less | 8,123 | 577 | 3,431 |  | no |" in card
+    audit = [tmp_path / "splits.csv", tmp_path / "dropped.csv"]
+    for checklist in CHECKLISTS:
+        options = {"audit": audit, "protocol": "single", "checklist": checklist}
+        write_checklist(system, files, output, table, study, models, **options)
+        text, items = output.read_text(), pd.read_csv(table, keep_default_na=False)
+        assert unexplained(text, files, models) == []
+        assert not items["answer"].str.contains("this run lacks").any()
+        assert not items["answer"].str.contains(r"\.\.|{{|nan\b").any()
+    assert "Splits: FAILED, findings: 1 of 2; duplicates: not run" in line(text, "| 5.1 |")
+    assert "Audit: dropped: passed, findings: 1" in line(text, "| 1.2 |")
+    assert "needed 8,123, had 577, not met" in line(text, "| 4.1 |")
+    if system != "admission":
+        assert "| The cohort | 700 | 700 | 570 |" in card
+        assert "| Training | 500 | 500 | without the outcome 289, with the outcome 211 |" in card
+
+
+def test_limits_of_a_protocol_are_its_own(run, tmp_path):
+    protocols = {"audited": {"visits": "known"}, "published": {"visits": "all"}}
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**RUN, "config": {"mortality": {"protocols": protocols}}}))
+    for protocol, told in (("audited", False), ("published", True)):
+        limits = gather("mortality", {"run": path}, Study(), protocol=protocol)["limits"]
+        assert any("visits after the prediction" in row["limit"] for row in limits) is told
+
+
+def test_all_systems_have_the_same_texts():
+    texts = pd.read_csv(reference("system_texts.csv"))
+    keys = texts.groupby("system")["key"].agg(set)
+    assert keys["admission"] == keys["mortality"] == keys["arrest"]
+    assert not texts.duplicated(["system", "key"]).any()
