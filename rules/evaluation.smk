@@ -47,8 +47,9 @@ def main_model(wildcards):
 
 def scores_to_judge_by(wildcards):
     """The scores of a system under its protocol to judge by."""
-    protocol = EVALUATED[wildcards.system]["judged_by"]
-    return f"results/{wildcards.system}/{protocol}/scores.csv"
+    system = wildcards.system
+    protocol = EVALUATED[system]["judged_by"]
+    return f"results/{system}/{protocol}/scores.csv"
 
 
 def cohort_to_judge_by(wildcards):
