@@ -62,7 +62,7 @@ def audit_permuted_labels(
         _row(run, words[run[1:]], path, run[1] in warned, level, study)
         for run, path in runs.items()
     ]
-    means = list(_means(pd.DataFrame(rows), words, study))
+    means = list(_means(pd.DataFrame(rows), words, warned, study))
     write_findings([*means, *rows], output, study, counts=("rows", "events", "patients"))
 
 
@@ -73,9 +73,10 @@ def _row(run: Run, words: str, path: str | Path, warning: bool, level: float, st
     auroc, low, high = auroc_interval(
         label, table["probability"].to_numpy(), level=level, patient=patient
     )
-    judged = not (warning or np.isnan([low, high]).any())
+    unknown = bool(np.isnan([low, high]).any())
+    judged = not (warning or unknown)
     return finding(
-        f"permutation {permutation}: {words}",
+        f"permutation {permutation}: {words}" + (", too few for an interval" if unknown else ""),
         auroc,
         LIMIT if judged else "",
         bool(low <= CHANCE <= high) if judged else None,
@@ -92,10 +93,15 @@ def _row(run: Run, words: str, path: str | Path, warning: bool, level: float, st
     )
 
 
-def _means(rows: pd.DataFrame, words: Mapping[tuple[str, str], str], study: Study) -> Iterator[Row]:
+def _means(
+    rows: pd.DataFrame,
+    words: Mapping[tuple[str, str], str],
+    warned: Collection[str],
+    study: Study,
+) -> Iterator[Row]:
     """Yield the mean of each model over the permutations, for reading."""
     for (protocol, model), of in rows.groupby(["protocol", "model"], sort=False):
-        warning = "" if of["passed"].notna().any() else ", a warning: what it sees gives it away"
+        warning = ", a warning: what it sees gives it away" if protocol in warned else ""
         yield finding(
             f"mean of {len(of)} permutations: {words[protocol, model]}{warning}",
             float(of["number"].mean()),

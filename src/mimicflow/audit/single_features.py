@@ -144,11 +144,14 @@ def _judge(column: _Column, level: float, limit: float, reached: float) -> Row:
     """
     found = _auroc(column.rows, level)
     what, direction = _WORDS[column.kind]
+    passed = not (found.low > limit or found.value == 1)
+    # Without an interval nothing can be said, but that the outcome itself is there.
+    unknown = bool(np.isnan(found.low)) and passed
     return finding(
         what.format(column.feature),
         found.value,
         f"interval not above {limit:g}, value below 1",
-        not (found.low > limit or found.value == 1),
+        None if unknown else passed,
         feature=column.feature,
         low=found.low,
         high=found.high,

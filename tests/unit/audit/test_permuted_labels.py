@@ -99,4 +99,6 @@ def test_an_auroc_without_interval_is_not_judged(audited):
     frame = predictions(n=40)
     frame["label"] = (frame.index == 0).astype(int)
     found = audited({(1, "", "a"): frame})
-    assert found["passed"].isna().all() or verdict(found).judged == 1
+    assert found["passed"].isna().all()
+    assert found["what"].iloc[-1].endswith("too few for an interval")
+    assert not found["what"].str.contains("a warning").any()
