@@ -195,7 +195,7 @@ rule weigh_decisions:
 
 
 rule score_subgroups:
-    """Discrimination and calibration by sex, age, race, arrival and insurance."""
+    """Discrimination, calibration, sensitivity and PPV by sex, age, race, arrival and insurance."""
     input:
         predictions=pooled_predictions,
         groups="results/{system}/groups.parquet",
@@ -222,6 +222,7 @@ rule score_subgroups:
     params:
         subsets=evaluated,
         drawn=main_model,
+        rules=lookup("evaluation/thresholds", within=config),
         study=study(),
     script:
         "../workflow/scripts/score_subgroups.py"

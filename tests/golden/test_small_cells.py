@@ -16,7 +16,7 @@ from small_cells import attack
 from mimicflow.arrest.cohort import build_arrest_cohort
 from mimicflow.evaluation.comparison import compare_models
 from mimicflow.evaluation.decisions import weigh_decisions
-from mimicflow.evaluation.scores import score_models
+from mimicflow.evaluation.scores import RULES, score_models
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.subgroups import score_subgroups
 from mimicflow.mortality.model_results import OUTPUTS, write_mortality_results
@@ -156,7 +156,7 @@ def evaluated(predicted, folder, study):
     figure = folder / "decision.png"
     weigh_decisions(predicted, SUBSETS, folder / "decision.csv", figure, study, thresholds=at)
     groups = [predicted["a"].with_name(f"{name}.parquet") for name in ("groups", "cohort")]
-    score_subgroups(predicted, SUBSETS, *groups, folder / "subgroups.csv", {}, study)
+    score_subgroups(predicted, SUBSETS, *groups, folder / "subgroups.csv", {}, study, RULES)
     return attack(folder)
 
 

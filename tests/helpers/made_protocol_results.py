@@ -165,13 +165,15 @@ def _subgroups(
         for level, share in zip(levels, draw.dirichlet(np.ones(len(levels)) * 4), strict=True):
             hidden = level in HIDDEN_LEVELS
             n = int(total * share)
-            for score, value in (("auroc", auroc), ("calibration_slope", 0.95)):
+            acting = [("sensitivity", 0.7), ("ppv", 0.6)]
+            for score, value in (("auroc", auroc), ("calibration_slope", 0.95), *acting):
                 at = interval(value + draw.normal() * 0.012, 0.6 / np.sqrt(n))
                 size = {"patients": int(n * 0.8), "n": n, "events": int(n * 0.42)}
                 size |= {"score": score, **at}
                 shown = {
                     name: np.nan if hidden and name != "score" else size[name] for name in size
                 }
+                shown["threshold_rule"] = "" if (score, value) not in acting else "specificity_0.9"
                 rows.append({**of, "group": group, "level": level, **shown, "suppressed": hidden})
     return rows
 

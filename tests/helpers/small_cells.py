@@ -160,6 +160,7 @@ def _subgroups(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
     first = table.drop_duplicates(["model", "group", "level"])
     for (group, level), part in first.groupby(["group", "level"]):
         yield from _between(part.set_index("model"), f"{group} {level},")
+    yield from _flagged(table)
     scores = path.parent / "scores.csv"
     if not scores.exists():
         return
@@ -169,6 +170,23 @@ def _subgroups(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
             for column in ("n", "events"):
                 left = totals.loc[model, column] - part[column].sum()
                 yield f"{column} of hidden levels of {group}, {model}", left
+
+
+def _flagged(table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield who is flagged in each level, and who is not, as sensitivity and PPV say."""
+    if "ppv" not in set(table["score"]):
+        return
+    names = ["model", "group", "level"]
+    acting = table[table["score"].isin(["sensitivity", "ppv"])]
+    values = acting.pivot(index=names, columns="score", values="value").dropna()
+    sizes = table.drop_duplicates(names).set_index(names).loc[values.index]
+    found = values["sensitivity"] * sizes["events"]
+    flagged = found / values["ppv"]
+    cells = {"found": found, "missed": sizes["events"] - found, "false": flagged - found}
+    cells["passed"] = sizes["n"] - sizes["events"] - cells["false"]
+    for cell, counts in cells.items():
+        for (model, group, level), n in counts.items():
+            yield f"{cell} of {group} {level}, {model}", n
 
 
 def main() -> None:

@@ -13,4 +13,5 @@ with rule_log(snakemake.log[0]):
         snakemake.output.subgroups,
         {snakemake.params.drawn: snakemake.output.figure},
         study=Study(**snakemake.params.study),
+        rules=snakemake.params.rules,
     )

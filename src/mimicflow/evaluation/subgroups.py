@@ -6,7 +6,8 @@ the level and nothing more. Because the levels of a group add up to everybody, t
 not shown must together pass the same rule; while they do not, the smallest level still shown is
 hidden as well. Whatever `mimicflow.evaluation.smallest_cell` hides of the same counts by outcome
 (in Table 1) is hidden too, so that neither table completes the other. Nor is a level shown of which
-a few patients more are in Table 1, or in the same level of another subset of the stays.
+a few patients more are in Table 1, or in the same level of another subset of the stays. Sensitivity
+and PPV say how many are flagged: they are left out where those would be few.
 """
 
 from __future__ import annotations
@@ -25,11 +26,17 @@ from mimicflow.evaluation.smallest_cell import ShownSets, to_hide
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
-from mimicflow.evaluation.statistics.metrics import scores
+from mimicflow.evaluation.statistics.metrics import Rules, scores
 from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.thresholds import choose_by_fold, decide, rule_to_act_by
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "calibration_intercept", "calibration_slope")
+ACTING = ("sensitivity", "ppv")
+"""At the threshold to act by, where the model has one."""
+
+COLUMNS = ["group", "level", "patients", "n", "events", "score", "threshold_rule"]
+COLUMNS += ["value", "low", "high", "suppressed"]
 
 _NOT_A_NUMBER = float("nan")
 
@@ -42,6 +49,7 @@ def score_subgroups(
     subgroups: str | Path,
     figures: Mapping[str, str | Path],
     study: Study,
+    rules: Rules | None = None,
 ) -> None:
     """Write the scores of every model in every group of patients.
 
@@ -54,13 +62,17 @@ def score_subgroups(
     cohort : path-like
         Parquet of all stays, as Table 1 counts them: ``stay_id, subject_id, label``.
     subgroups : path-like
-        CSV to write: ``model, title, group, level, patients, n, events, score, value, low, high,
-        suppressed``. Scores are NaN where they are not defined (one class only). AUROC and
-        calibration have 95 % intervals by jackknife of patients.
+        CSV to write: ``model, title, group, level, patients, n, events, score, threshold_rule,
+        value, low, high, suppressed``. Scores are NaN where they are not defined (one class only).
+        All have 95 % intervals by jackknife of patients.
     figures : mapping of str to path-like
         PNG to write, by model name; models without one are not drawn.
     study : Study
         Whose scores they are, who may be shown.
+    rules : mapping, optional
+        How thresholds are chosen, on validation patients, see
+        `mimicflow.evaluation.statistics.metrics.choose_thresholds`: sensitivity and PPV are those
+        at the threshold of `mimicflow.evaluation.thresholds.rule_to_act_by`.
 
     Raises
     ------
@@ -81,15 +93,22 @@ def score_subgroups(
                 remedy="make the groups again from the cohort that the models were fitted on",
             )
         everyone = model.table.join(members, on="stay_id")
+        thresholds = choose_by_fold(model.file, rules, key=study.key) if rules else {}
+        rule = rule_to_act_by(thresholds)
+        if rule:
+            everyone["flagged"] = decide(model.table, thresholds)[rule]
         rows = [
-            row
+            {**row, "threshold_rule": rule if row["score"] in ACTING else ""}
             for group in members.columns
             for row in _rows(everyone, group, levels.hidden(everyone, group), study)
         ]
-        table = model.named(pd.DataFrame(rows))
+        table = model.named(pd.DataFrame(rows)[COLUMNS])
         tables.append(table)
         if model.name in figures:
-            draw_subgroups(table, _values(everyone), model.subset, figures[model.name], study)
+            overall = _values(everyone) | {
+                score: _found(everyone, study)[score][0] for score in _scores(everyone)[3:]
+            }
+            draw_subgroups(table, overall, model.subset, figures[model.name], study)
     result = pd.concat(tables)
     counts = ["patients", "n", "events"]
     write_csv(result.astype(dict.fromkeys(counts, "Int64")), subgroups)
@@ -206,16 +225,16 @@ def _rows(
     everyone: pd.DataFrame, group: str, hidden: set[str], study: Study
 ) -> Iterator[dict[str, object]]:
     """Yield one row per level and score."""
+    names = _scores(everyone)
     parts = {str(level): part for level, part in everyone.groupby(group)}
+    silent = _silent(everyone, {name: parts[name] for name in parts if name not in hidden}, study)
     for level in sorted(parts, key=lambda level: (level in LAST_LEVELS, level)):
         part = parts[level]
         suppressed = level in hidden
-        values = dict.fromkeys(SCORES, _NOT_A_NUMBER) if suppressed else _values(part)
-        ends = {} if suppressed else _ends(part, study)
-        for score in SCORES:
-            # A score without a value has no interval.
-            known = not np.isnan(values[score])
-            low, high = ends[score] if known else (_NOT_A_NUMBER, _NOT_A_NUMBER)
+        found = {} if suppressed else _estimates(part, study)
+        for score in names:
+            shown = found.get(score) if level not in silent or score in SCORES else None
+            value, low, high = shown or (_NOT_A_NUMBER,) * 3
             yield {
                 "group": group,
                 "level": level,
@@ -223,19 +242,56 @@ def _rows(
                 "n": None if suppressed else len(part),
                 "events": None if suppressed else int(part["label"].sum()),
                 "score": score,
-                "value": values[score],
+                "value": value,
                 "low": low,
                 "high": high,
                 "suppressed": suppressed,
             }
 
 
-def _ends(part: pd.DataFrame, study: Study) -> dict[str, tuple[float, float]]:
-    """Return the ends of the interval of each score."""
+def _scores(everyone: pd.DataFrame) -> tuple[str, ...]:
+    return (*SCORES, *ACTING) if "flagged" in everyone else SCORES
+
+
+def _silent(everyone: pd.DataFrame, parts: Mapping[str, pd.DataFrame], study: Study) -> set[str]:
+    """Return the levels of which nobody may know how many are flagged, of those that are shown."""
+    if "flagged" not in everyone or not study.smallest_cell:
+        return set()
+    event, flagged = (everyone[name].to_numpy() == 1 for name in ("label", "flagged"))
+    shown = ShownSets(everyone["subject_id"], study.smallest_cell)
+    of = {level: np.asarray(everyone.index.isin(part.index)) for level, part in parts.items()}
+    sizes = [inside & one for inside in of.values() for one in (event, ~event)]
+    shown.are_known(event, flagged & event, flagged & ~event, *sizes, patients=False)
+    silent = set()
+    for level in sorted(parts, key=lambda level: (-_rarer(parts[level]), level)):
+        cells = [of[level] & one & two for one in (event, ~event) for two in (flagged, ~flagged)]
+        if not shown.may_be(*cells, patients=False):
+            silent.add(level)
+    return silent
+
+
+def _estimates(part: pd.DataFrame, study: Study) -> dict[str, tuple[float, float, float]]:
+    """Return the scores of a level with the ends of their intervals; NaN where not defined."""
+    found, values = _found(part, study), _values(part)
+    units = rarer(part["label"].to_numpy(), part["subject_id"].to_numpy())
+    estimates = {score: estimate(score, found[score], units) for score in _scores(part)}
+    # A score without a value has no interval.
+    return {
+        score: (of.value, of.low, of.high)
+        if score in ACTING
+        else (values[score], of.low, of.high)
+        if not np.isnan(values[score])
+        else (_NOT_A_NUMBER,) * 3
+        for score, of in estimates.items()
+    }
+
+
+def _found(part: pd.DataFrame, study: Study) -> dict[str, np.ndarray]:
+    """Return every score of every weighting of the patients, (weightings,) each."""
     label, probability = part["label"].to_numpy(), part["probability"].to_numpy()
-    patient = part["subject_id"].to_numpy()
-    found, units = jackknife(label, probability, patient, study.seed), rarer(label, patient)
-    return {score: estimate(score, found[score], units)[1:] for score in SCORES}
+    flagged = part[["flagged"]].to_numpy(dtype=bool) if "flagged" in part else None
+    found = jackknife(label, probability, part["subject_id"].to_numpy(), study.seed, flagged)
+    return {score: of.reshape(len(of), -1)[:, 0] for score, of in found.items()}
 
 
 def _values(part: pd.DataFrame) -> dict[str, float]:

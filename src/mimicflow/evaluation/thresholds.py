@@ -58,6 +58,17 @@ def choose_by_fold(
     return chosen
 
 
+def rule_to_act_by(thresholds: Mapping[int, Mapping[str, float]]) -> str:
+    """Return the first rule that promises something and has a threshold in every fold.
+
+    Youden's index, which promises nothing, stands in where there is none; empty where there is no
+    threshold at all.
+    """
+    found = pd.DataFrame.from_dict(thresholds, orient="index")
+    rules = [str(rule) for rule in found if found[rule].notna().all()]
+    return next((rule for rule in rules if rule != "youden"), next(iter(rules), ""))
+
+
 def decide(
     predictions: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]]
 ) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.study import Study
-from mimicflow.evaluation.subgroups import SCORES, score_subgroups, suppressed_levels
+from mimicflow.evaluation.subgroups import ACTING, SCORES, score_subgroups, suppressed_levels
+from mimicflow.evaluation.thresholds import choose_by_fold, rule_to_act_by
 
 GROUPS = ["sex", "age_band", "race", "arrival", "insurance"]
 
@@ -107,7 +108,7 @@ def groups(tmp_path):
 
 @pytest.fixture
 def run(groups, tmp_path):
-    def run(synthetic, figures=(), tables=None):
+    def run(synthetic, figures=(), tables=None, rules=None):
         tables = tables or {"b": table(400, 2), "a": table(200, seed=1)}
         cohort = tmp_path / "cohort.parquet"
         everyone = max(tables.values(), key=len)
@@ -120,6 +121,7 @@ def run(groups, tmp_path):
             tmp_path / "subgroups.csv",
             {model: tmp_path / f"{model}.png" for model in figures},
             Study(synthetic=synthetic, seed=2, titles=TITLES),
+            rules,
         )
         return pd.read_csv(tmp_path / "subgroups.csv")
 
@@ -130,7 +132,7 @@ def test_the_scores_of_a_level_are_those_of_its_stays(run, groups):
     found = run(synthetic=True)
     assert list(found.columns) == [
         *("model", "title", "group", "level", "patients", "n", "events"),
-        *("score", "value", "low", "high", "suppressed"),
+        *("score", "threshold_rule", "value", "low", "high", "suppressed"),
     ]
     assert found["model"].drop_duplicates().tolist() == ["b", "a"]
     assert found["group"].drop_duplicates().tolist() == GROUPS
@@ -167,6 +169,52 @@ def test_real_patients_in_small_groups_are_not_shown(run, tmp_path):
     assert race.loc[~race["suppressed"], empty].notna().all(axis=None)
     assert not found.loc[found["group"] == "sex", "suppressed"].any()
     assert (tmp_path / "b.png").exists() and not (tmp_path / "a.png").exists()
+
+
+RULES = {"youden": True, "specificity": [0.6], "confidence": "none"}
+
+
+def test_groups_are_scored_at_the_threshold_to_act_by(run, tmp_path):
+    found = run(synthetic=True, figures=["b"], rules=RULES)
+    assert found.groupby("score")["threshold_rule"].first().dropna().to_dict() == dict.fromkeys(
+        ACTING, "specificity_0.6"
+    )
+    frame = table(400, 2)
+    frame.to_parquet(tmp_path / "again.parquet")
+    thresholds = choose_by_fold(tmp_path / "again.parquet", RULES)
+    women = frame[(frame["split"] == "test") & (frame["subject_id"] % 2 == 1)]
+    at = women["fold"].map({fold: of["specificity_0.6"] for fold, of in thresholds.items()})
+    flagged = women["probability"] >= at
+    rows = found[(found["model"] == "b") & (found["level"] == "Female")].set_index("score")
+    assert rows.loc["sensitivity", "value"] == pytest.approx(flagged[women["label"] == 1].mean())
+    assert rows.loc["ppv", "value"] == pytest.approx(women.loc[flagged, "label"].mean())
+    assert (rows["low"] < rows["value"]).all() and (rows["value"] < rows["high"]).all()
+    assert (tmp_path / "b.png").exists()
+
+
+def test_where_few_are_flagged_nobody_knows_how_many(run):
+    """Of a level that is shown, hence of others too: the sums over levels are known."""
+    frame = table(400, 2)
+    events = (frame["subject_id"] % 2 == 1) & (frame["label"] == 1)  # of women
+    frame.loc[events, "probability"] = 0.99
+    few = frame.loc[events, "subject_id"].unique()[:3]
+    frame.loc[events & frame["subject_id"].isin(few), "probability"] = 0.01  # these are missed
+    tables = {"b": frame}
+    shown = run(synthetic=True, tables=tables, rules=RULES)
+    assert shown[shown["score"].isin(ACTING)]["value"].notna().all()
+    found = run(synthetic=False, tables=tables, rules=RULES)
+    sex = found[found["group"] == "sex"].set_index(["level", "score"])
+    assert not sex["suppressed"].any() and sex["n"].notna().all()
+    assert sex.loc[(slice(None), ACTING), ["value", "low", "high"]].isna().all(axis=None)
+    assert sex.loc[(slice(None), ["auroc"]), "value"].notna().all()
+
+
+def test_without_a_promise_youden_stands_in():
+    promised = {0: {"youden": 0.4, "specificity_0.9": 0.7, "ppv_0.8": np.nan}}
+    assert rule_to_act_by(promised) == "specificity_0.9"
+    missing = {1: {"youden": 0.3, "specificity_0.9": np.nan, "ppv_0.8": np.nan}}
+    assert rule_to_act_by(promised | missing) == "youden"
+    assert rule_to_act_by({}) == rule_to_act_by({0: {"ppv_0.8": np.nan}}) == ""
 
 
 def test_scores_of_one_class_are_empty(run):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from html_pages import Element, chapter, read_page, rows_of, tables
+from html_pages import Element, chapter, headings, read_page, rows_of, tables
 from made_results import DEFECTS, FEATURES
 
 from mimicflow.admission.price import price_defects
@@ -161,7 +161,13 @@ def test_small_groups_are_not_shown(page: Element):
         if row[0] == "Arrival: Helicopter"
     ]
     assert len(hidden) == 1 + 3 * 8  # the chart's model, then every model of three protocols
-    assert all(row[1:] == ["<10", "<10", "<10", "–", "–"] for row in hidden)
+    assert all(row[1:] == ["<10"] * 3 + ["–"] * 4 for row in hidden)
+
+
+def test_groups_are_scored_at_the_threshold_to_act_by(page: Element):
+    first, *_ = tables(page, "sensitivity and PPV at the threshold of Specificity 0.9")
+    assert headings(first)[-2:] == ["Sensitivity (95 % CI)", "PPV (95 % CI)"]
+    assert all(row[-2].startswith("0.") for row in rows_of(first) if row[1] != "<10")
 
 
 def test_only_the_leading_features_are_drawn(page: Element):

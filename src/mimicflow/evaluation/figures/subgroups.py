@@ -18,6 +18,8 @@ _PANELS = {
     "auroc": ("AUROC", None),
     "calibration_intercept": ("Calibration intercept", 0.0),
     "calibration_slope": ("Calibration slope", 1.0),
+    "sensitivity": ("Sensitivity", None),
+    "ppv": ("PPV", None),
 }
 _HEADINGS = {
     "sex": "Sex",
@@ -35,7 +37,7 @@ def draw_subgroups(
     path: str | Path,
     study: Study,
 ) -> None:
-    """Draw AUROC, calibration intercept and slope of each level with 95 % intervals.
+    """Draw AUROC, calibration, sensitivity and PPV of each level with 95 % intervals.
 
     Parameters
     ----------
@@ -51,9 +53,10 @@ def draw_subgroups(
         Whose figure it is.
     """
     lines = _lines(table)
-    with figure_file(path, study, (11, 1.7 + 0.27 * len(lines))) as figure:
-        panels = figure.subplots(1, len(_PANELS), sharey=True)
-        for axes, (score, (title, ideal)) in zip(panels, _PANELS.items(), strict=True):
+    drawn = {score: of for score, of in _PANELS.items() if score in set(table["score"])}
+    with figure_file(path, study, (2 + 3 * len(drawn), 1.7 + 0.27 * len(lines))) as figure:
+        panels = figure.subplots(1, len(drawn), sharey=True)
+        for axes, (score, (title, ideal)) in zip(panels, drawn.items(), strict=True):
             rows = table[table["score"] == score].set_index(["group", "level"])
             _panel(axes, lines, rows, overall[score], ideal)
             axes.set_title(title, fontsize=10)
@@ -63,7 +66,9 @@ def draw_subgroups(
                 tick.set_fontweight("bold")
         panels[0].set_ylim(len(lines) - 0.4, -0.6)
         title = table["title"].iloc[0]
-        figure.suptitle(f"{title} – {SUBSETS.get(subset, subset)}", fontweight="bold")
+        rule = table.get("threshold_rule", pd.Series([""])).max()
+        at = f"; sensitivity and PPV at the threshold of {rule.replace('_', ' ')}" if rule else ""
+        figure.suptitle(f"{title} – {SUBSETS.get(subset, subset)}{at}", fontweight="bold")
         panels[0].set_title(
             "Events of stays", loc="right", x=-0.06, fontsize=9, fontweight="normal"
         )

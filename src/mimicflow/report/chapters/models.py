@@ -16,6 +16,8 @@ from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_tabl
 
 SCORES = ["auroc", "auprc", "brier", "log_loss", "calibration_intercept", "calibration_slope"]
 SCORES += ["ece", "ici"]
+ACTING = ["sensitivity", "ppv"]
+"""Scores at the threshold to act by, in groups of patients."""
 DIFFERS = "the 95 % interval of the difference excludes 0"
 ERRORS = ["ece", "ici"]
 """Scores without an interval, beside which stands what a perfectly calibrated model has."""

@@ -27,6 +27,7 @@ from mimicflow.report.blocks import (
 )
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import (
+    ACTING,
     ERRORS,
     SCORES,
     Protocol,
@@ -232,7 +233,7 @@ def subgroups(system: System) -> Section:
 
 
 def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of: str) -> Table:
-    names = [name for name in SCORES if name in set(frame["score"])]
+    names = [name for name in [*SCORES, *ACTING] if name in set(frame["score"])]
     counted = "Stays" if system.unit == "patients" else label("unit", system.unit)
     columns = [("Group", False), ("Patients", True), (counted, True), ("Events", True)]
     columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
@@ -250,7 +251,11 @@ def _subgroup_table(system: System, protocol: Protocol, frame: pd.DataFrame, of:
             entries = values[["value", "low", "high"]].to_numpy()
             texts = [DASH if hidden else with_interval(*entry) for entry in entries]
             rows.append([f"{label('group', group)}: {level}", *sizes, *texts])
-    caption = caption_of(protocol, of, "by group of patients")
+    what = "by group of patients"
+    if ACTING[0] in names:
+        rules = frame.loc[frame["score"] == ACTING[0], "threshold_rule"].dropna().unique()
+        what += f"; sensitivity and PPV at the threshold of {' or '.join(map(rule_title, rules))}"
+    caption = caption_of(protocol, of, what)
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
 

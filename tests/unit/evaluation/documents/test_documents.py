@@ -136,7 +136,7 @@ def test_errors_of_calibration_read_with_what_calibrated_models_reach(run, docum
 
 def test_small_groups_read_as_small(run, documents):
     card, _, _ = documents(*run)
-    assert "| sex | Unknown | <10 | <10 | <10 | | | |" in card
+    assert "| sex | Unknown | <10 | <10 | <10 | | | | | |" in card
     assert "nan" not in card.lower().replace("finance", "")
 
 
