@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mimicflow.arrest.slopes import slope_names
+from mimicflow.arrest.vital_features import vital_features, vital_ranges
 from mimicflow.audit.control.small import Given, write
 from mimicflow.audit.duplicates import LEAST_CODES
 from mimicflow.concepts import static_features
@@ -136,21 +138,34 @@ def same_epoch(given: Given, folder: Path) -> Given:
     return {**given, "epochs": {**given["epochs"], "measured": measured}}
 
 
-def later_samples(given: Given, folder: Path) -> Given:
-    """End every epoch in its middle: what was measured looked beyond that."""
-    return _replanned(given, folder, lambda n_samples: n_samples // 2)
-
-
 def longer_epoch(given: Given, folder: Path) -> Given:
     """Let every epoch go on after its prediction, for half its length."""
-    return _replanned(given, folder, lambda n_samples: n_samples + n_samples // 2)
-
-
-def _replanned(given: Given, folder: Path, change: Callable[[pd.Series], pd.Series]) -> Given:
     plan = pd.read_parquet(given["epochs"]["plan"])
-    plan = plan.assign(n_samples=change(plan["n_samples"]))
+    plan["n_samples"] += plan["n_samples"] // 2
     planted = write(plan, folder / "planted_plan.parquet")
     return {**given, "epochs": {**given["epochs"], "plan": planted}}
+
+
+def later_numbers(given: Given, folder: Path) -> Given:
+    """Give every epoch the vital features of the one that follows it in the stay."""
+    return _those_that_follow(given, folder, "vitals", list(vital_features()))
+
+
+def later_slopes(given: Given, folder: Path) -> Given:
+    """Give every epoch the slopes of the one that follows it in the stay."""
+    slopes = slope_names([*MEASURES, *vital_ranges().index])
+    return _those_that_follow(given, folder, "both", slopes)
+
+
+def _those_that_follow(given: Given, folder: Path, table: str, columns: list[str]) -> Given:
+    plan = pd.read_parquet(given["epochs"]["plan"], columns=["epoch_id", "stay_id", "start"])
+    rows = pd.concat([pd.read_parquet(path) for path in given["epochs"][table]])
+    rows = plan.sort_values(["stay_id", "start"])[["epoch_id", "stay_id"]].merge(
+        rows.drop(columns="stay_id", errors="ignore"), on="epoch_id"
+    )
+    rows[columns] = rows.groupby("stay_id")[columns].shift(-1)
+    planted = [write(rows.drop(columns="stay_id"), folder / f"{table}.parquet")]
+    return {**given, "epochs": {**given["epochs"], table: planted}}
 
 
 PLANTS: dict[str, Plant] = {
@@ -158,7 +173,7 @@ PLANTS: dict[str, Plant] = {
     for plant in (
         *(two_sides, tested_in_training, tested_in_scales),
         *(same_ecg, near_ecg, same_visits, same_epoch),
-        *(later_samples, longer_epoch),
+        *(longer_epoch, later_numbers, later_slopes),
     )
 }
 """Leak of ``audit_leaks.csv`` -> how it is planted; those with ``options`` need no file."""

@@ -16,7 +16,7 @@ from mimicflow.audit.time.attack_cohort import rows_of
 
 _STAYS = 500
 _ECGS = 50
-_PATIENTS = 3
+_PATIENTS = 5
 """At the bedside, where every epoch is measured anew."""
 Given = dict[str, Any]
 """What a check is called with, but for its output and its study."""

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from mimicflow.admission.vitals import VITALS
+from mimicflow.arrest.slopes import slope_names
+from mimicflow.arrest.vital_features import vital_features, vital_ranges
 from mimicflow.audit.control import control
 from mimicflow.audit.control.control import FOUND, audit_control
 from mimicflow.audit.control.leaks import audit_leaks
@@ -194,11 +196,27 @@ def test_leaks_of_epochs_and_of_trees_are_found(tmp_path, write):
             assert leak.says in found
 
 
-@pytest.mark.parametrize(("leak", "share"), [("later_samples", 50), ("longer_epoch", 150)])
-def test_an_epoch_is_planned_otherwise_than_it_was_measured(tmp_path, write, leak, share):
-    planted = PLANTS[leak]({"epochs": epochs(write)}, tmp_path)["epochs"]
+def test_an_epoch_goes_on_after_its_prediction(tmp_path, write):
+    planted = PLANTS["longer_epoch"]({"epochs": epochs(write)}, tmp_path)["epochs"]
 
-    assert set(pd.read_parquet(planted["plan"])["n_samples"]) == {share}
+    assert set(pd.read_parquet(planted["plan"])["n_samples"]) == {150}
+
+
+@pytest.mark.parametrize(
+    ("leak", "table", "columns"),
+    [
+        ("later_numbers", "vitals", list(vital_features())),
+        ("later_slopes", "both", slope_names([*MEASURES, *vital_ranges().index])),
+    ],
+)
+def test_an_epoch_has_what_is_of_the_next_one_of_its_stay(tmp_path, write, leak, table, columns):
+    plan = pd.DataFrame({"epoch_id": [1, 2, 3], "stay_id": ["A", "A", "B"], "start": [0, 1, 2]})
+    rows = pd.DataFrame({name: [1.0, 2.0, 3.0] for name in columns})
+    given = {"plan": write(plan, "plan"), table: [write(plan[["epoch_id"]].join(rows), "rows")]}
+
+    [planted] = PLANTS[leak]({"epochs": given}, tmp_path)["epochs"][table]
+    found = pd.read_parquet(planted).set_index("epoch_id")[columns[0]]
+    assert found.dropna().to_dict() == {1: 2.0}
 
 
 def test_without_anybody_to_plant_with_it_says_so(tmp_path, write):
