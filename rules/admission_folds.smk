@@ -13,6 +13,10 @@ EVALUATED["admission"] = {
     "cohort": "results/cohort/spine.parquet",
     "row": "stay_id",
     "judged_by": "nested",
+    "features": {
+        "features": "results/final_ecgs.parquet",
+        "vitals": "results/vitals_long_cleaned.parquet",
+    },
     "predictors": lambda: len(static_features()),
     "main_model": protocols.EVERYTHING,
     "optimistic": protocols.OPTIMISTIC,

@@ -16,6 +16,7 @@ EVALUATED["arrest"] = {
     "cohort": "results/arrest/spine.parquet",
     "row": "epoch_id",
     "judged_by": "single",
+    "features": {"features": "results/arrest/both/features.parquet"},
     "predictors": lambda: len(features_of_arrest_model("hrv")),
     "main_model": "hrv",
     "optimistic": [],

@@ -53,7 +53,7 @@ COMPUTING = {
 # Folds, defects brought back, ablations, what the audit asks: the same rules under results/scenarios/{name}/.
 SCENARIOS = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config)])
 # What is evaluated of each system; a chapter of it says so: its models with their subset of stays, where
-# their predictions and all its stays lie and which column names a row, the protocol to judge by, how many predictors the main
+# their predictions and all its stays lie and which column names a row, the protocol to judge by, where its features lie, how many predictors the main
 # model may choose from, the model that is drawn by subgroup, and the protocols that let reported patients, or what comes after
 # the prediction, take part.
 EVALUATED = {}

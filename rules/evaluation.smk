@@ -58,6 +58,14 @@ def cohort_to_judge_by(wildcards):
     return of["cohort"].format(protocol=of["judged_by"])
 
 
+def features_of_system(wildcards):
+    """The features of a system that may be missing, and the vital signs beside them."""
+    return {
+        name: path.format(protocol=EVALUATED[wildcards.system]["judged_by"])
+        for name, path in EVALUATED[wildcards.system]["features"].items()
+    }
+
+
 def predictors_of_system(wildcards):
     """A parameter: how many predictors the main model may choose from."""
     return EVALUATED[wildcards.system]["predictors"]()
@@ -256,3 +264,31 @@ rule judge_sample_size:
         study=study(),
     script:
         "../workflow/scripts/judge_sample_size.py"
+
+
+rule count_missing:
+    """What was not measured, by feature and outcome, and what is done with it."""
+    input:
+        unpack(features_of_system),
+        cohort=cohort_to_judge_by,
+        code=sources("evaluation.missing"),
+    output:
+        report(
+            "results/{system}/missing.csv",
+            caption="../workflow/report/evaluation/missing.rst",
+            category="{system}",
+            labels={"table": "missing values"},
+        ),
+    log:
+        "results/logs/count_missing/{system}.log",
+    benchmark:
+        "results/benchmarks/count_missing/{system}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        study=study(),
+    script:
+        "../workflow/scripts/count_missing.py"

@@ -15,6 +15,7 @@ EVALUATED["mortality"] = {
     "cohort": "results/mortality/{protocol}/spine.parquet",
     "row": "stay_id",
     "judged_by": MORTALITY_PROTOCOLS[0],
+    "features": {"features": "results/mortality/{protocol}/spine.parquet"},
     "predictors": lambda: config["mortality"]["embedding"]["dimensions"],
     "main_model": "lstm",
     "first_protocol": MORTALITY_PROTOCOLS[0],

@@ -35,7 +35,7 @@ EVALUATION = [
     ),
     "results/admission/price_of_defects.csv",
     "results/admission/table_one.csv",
-    *collect("results/{system}/sample_size.csv", system=EVALUATED),
+    *collect("results/{system}/{table}.csv", system=EVALUATED, table=["sample_size", "missing"]),
     "results/cohort/flow.svg",
     "results/cohort/attrition.csv",
     "results/cohort/competing_events.csv",

@@ -10,6 +10,7 @@ from made_protocol_results import (
     Cast,
     write_competing_events,
     write_csv,
+    write_missing,
     write_protocol,
     write_sample_size,
 )
@@ -73,6 +74,7 @@ def write_arrest_files(results: Path, real: bool) -> None:
     _write_doubtful(root, real)
     write_competing_events(root / "competing_events.csv", real)
     write_sample_size(root / "sample_size.csv", real)
+    write_missing(root / "missing.csv", real)
     _write_gaps(root / "gaps.csv")
 
 

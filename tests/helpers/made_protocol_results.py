@@ -270,3 +270,17 @@ def write_sample_size(path: Path, real: bool) -> None:
         model = {"model": "hrv", "predictors": 50, "auroc": 0.801}
         rows.append({**names, **model, **numbers, "suppressed": real, "data": "synthetic"})
     write_csv(rows, path)
+
+
+def write_missing(path: Path, real: bool) -> None:
+    """Write two features, of which one lacks few patients."""
+    rows = []
+    for feature, n in (("sbp", 120), ("rr", 4)):
+        shares = {"share": n / 540, "share_without_event": n / 600, "share_with_event": n / 400}
+        hidden = real and n < 10
+        numbers = (
+            dict.fromkeys(("missing", *shares), np.nan) if hidden else {"missing": n, **shares}
+        )
+        row = {"feature": feature, "n": 540, **numbers, "handling": "read as missing by LightGBM"}
+        rows.append({**row, "suppressed": hidden, "data": "synthetic"})
+    write_csv(rows, path)

@@ -80,6 +80,7 @@ class SystemFiles:
     competing_events: Path | None = None
     table_one: Path | None = None
     sample_size: Path | None = None
+    missing: Path | None = None
     price_of_defects: Path | None = None
     importance: Path | None = None
     ablation: Path | None = None
@@ -120,6 +121,7 @@ def sort_files(
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
         ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/{model}/alarms.csv``
         and its own, ``{system}/table_one.csv``, ``{system}/sample_size.csv``,
+        ``{system}/missing.csv``,
         ``{system}/explanations/*``,
         ``{system}/audit/{check}.csv``, ``{system}/manifest.json``,
         ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``, ``cohort/attrition.csv``,

@@ -150,6 +150,7 @@ def _system_sections(system: System) -> Iterator[Section]:
     yield cohort.table_one(system)
     yield cohort.competing(system)
     yield cohort.sample_size(system)
+    yield cohort.missing(system)
     yield visits.visits(system)
     if files.epochs is not None:
         yield epochs.epochs(system, files.epochs)

@@ -53,6 +53,7 @@ def test_sections_stand_in_the_order_of_a_reader(arrest: Element):
         "Cohort by outcome",
         "Competing events",
         "Sample size",
+        "Missing values",
         "Epochs kept and dropped",
         "Comparison of the models",
         "Decisions at a threshold",
@@ -355,6 +356,7 @@ def test_scores_with_a_gap_stand_beside_those_without(arrest: Element):
 SECTIONS = {
     "competing_events.csv": "Competing events",
     "sample_size.csv": "Sample size",
+    "missing.csv": "Missing values",
     "gaps.csv": "A gap before the arrest",
     "attrition.csv": "Flow of patients",
     "exclusions.csv": "Flow of patients",

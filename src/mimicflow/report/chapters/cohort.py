@@ -148,6 +148,29 @@ def _sizes(system: System, row: dict[str, Any]) -> list[str]:
 _NEEDED = ("needed", "needed_events")
 
 
+def missing(system: System) -> Section:
+    """Return how often each feature is missing, and what is done with it."""
+    blocks = []
+    if system.files.missing is not None:
+        names = ["share", "share_without_event", "share_with_event"]
+        frame = read_table(
+            system.files.missing, "feature", "n", "missing", *names, "handling", "suppressed"
+        )
+        columns = [("Feature", False), (label("unit", system.unit), True), ("Missing", True)]
+        columns += [("Share", True), ("Without the outcome", True), ("With it", True)]
+        columns.append(("What is done with it", False))
+        rows = []
+        for row in frame.to_dict("records"):
+            shares = [f"{number(100 * row[name], 1)} %" for name in names]
+            known = [count(row["missing"]), *shares]
+            numbers = [HIDDEN] * 4 if row["suppressed"] else known
+            text = label("feature", row["feature"])
+            rows.append([text, count(row["n"]), *numbers, str(row["handling"])])
+        caption = "Features that may be missing, by outcome."
+        blocks.append(table(caption, columns, rows, folded=True))
+    return section("missing", blocks, system=system.name)
+
+
 def table_one(system: System) -> Section:
     """Return the cohort by outcome, its cells as they stand in the file.
 

@@ -1,6 +1,11 @@
 """The chapter of the cohort on the page."""
 
+from pathlib import Path
+
+import pandas as pd
 from html_pages import Element, rows_of, tables
+
+from mimicflow.evaluation.missing import COLUMNS
 
 
 def test_patients_needed_stand_beside_those_there_are(arrest: Element, real_arrest: Element):
@@ -11,3 +16,16 @@ def test_patients_needed_stand_beside_those_there_are(arrest: Element, real_arre
     assert rows[-1][1:] == ["212", "90", "45", "", "no"]
     hidden = rows_of(tables(real_arrest, caption)[0])
     assert hidden[1][1:] == ["hidden"] * 4 + [""]
+
+
+def test_missing_features_stand_by_outcome(arrest: Element, real_arrest: Element):
+    first, second = rows_of(tables(arrest, "Features that may be missing, by outcome.")[0])
+    assert first[1:] == ["540", "120", "22.2 %", "20.0 %", "30.0 %", "read as missing by LightGBM"]
+    assert second[2] == "4"
+    _, hidden = rows_of(tables(real_arrest, "Features that may be missing, by outcome.")[0])
+    assert hidden[1:6] == ["540", *["hidden"] * 4]
+
+
+def test_the_made_files_have_the_columns_that_are_written(results: Path):
+    found = pd.read_csv(results / "arrest/missing.csv")
+    assert found.columns.tolist() == COLUMNS
