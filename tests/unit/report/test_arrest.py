@@ -18,7 +18,7 @@ from mimicflow.arrest.results import (
 from mimicflow.arrest.results.calibration import COLUMNS as BINS
 from mimicflow.arrest.ward import doubtful, gap, populations
 from mimicflow.errors import InputError
-from mimicflow.evaluation import competing, sample_size
+from mimicflow.evaluation import competing
 
 THIN = "\u202f"
 
@@ -37,7 +37,6 @@ THIN = "\u202f"
         ("doubtful_controls.csv", doubtful.COUNTS),
         ("sensitivity.csv", doubtful.COLUMNS),
         ("competing_events.csv", competing.COLUMNS),
-        ("sample_size.csv", sample_size.COLUMNS),
         ("gaps.csv", gap.COLUMNS),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from html_pages import Element, rows_of, tables
 
-from mimicflow.evaluation.missing import COLUMNS
+from mimicflow.evaluation import missing, sample_size
 
 
 def test_patients_needed_stand_beside_those_there_are(arrest: Element, real_arrest: Element):
@@ -27,5 +27,7 @@ def test_missing_features_stand_by_outcome(arrest: Element, real_arrest: Element
 
 
 def test_the_made_files_have_the_columns_that_are_written(results: Path):
-    found = pd.read_csv(results / "arrest/missing.csv")
-    assert found.columns.tolist() == COLUMNS
+    for table in (missing, sample_size):
+        name = table.__name__.rpartition(".")[2]
+        found = pd.read_csv(results / f"arrest/{name}.csv")
+        assert found.columns.tolist() == table.COLUMNS
