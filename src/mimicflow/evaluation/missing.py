@@ -17,8 +17,8 @@ COLUMNS += ["handling", "suppressed", "data"]
 VITALS = ("temperature", "heartrate", "resprate", "o2sat", "sbp", "dbp", "pain")
 _STEP = 10
 """Numbers of real patients are rounded to tens: those of two features may differ by a few."""
-_NO_FEATURES = ("stay_id", "subject_id", "epoch_id", "hadm_id", "label", "split", "fold")
-_NO_FEATURES += ("start", "end", "hours_to_arrest")
+_NO_FEATURES = ["stay_id", "subject_id", "epoch_id", "hadm_id", "label", "split", "fold"]
+_NO_FEATURES += ["start", "end", "hours_to_arrest"]
 
 
 def count_missing(
