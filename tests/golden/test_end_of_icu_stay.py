@@ -5,29 +5,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_hospital_tables import competing_icu_stays, icu_cohort, table
+from made_hospital_tables import (
+    ICU_ADMISSIONS,
+    ICU_PATIENTS,
+    ICU_STAYS,
+    competing_icu_stays,
+    icu_cohort,
+)
 
 from mimicflow.learning.splits import split_patients
 
-PATIENTS = table("""
-    subject_id  gender  anchor_age  anchor_year  dod
-    1           F       60          2150         -
-    2           M       70          2150         2150-06-01
-""")
-ADMISSIONS = table("""
-    subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
-    1           21       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
-    2           22       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
-""")
-ICUSTAYS = table("""
-    subject_id  hadm_id  stay_id  intime            outtime
-    1           21       31       2150-03-02 08:00  2150-03-04 20:00
-    2           22       32       2150-03-02 08:00  2150-03-04 20:00
-""")
 
-
-def built(patients=PATIENTS, admissions=ADMISSIONS, protocol="audited_icu_out"):
-    return icu_cohort(None, protocol, patients=patients, admissions=admissions, icustays=ICUSTAYS)
+def built(patients=ICU_PATIENTS, admissions=ICU_ADMISSIONS, protocol="audited_icu_out"):
+    return icu_cohort(None, protocol, patients=patients, admissions=admissions, icustays=ICU_STAYS)
 
 
 def parts_of(stays, options):
@@ -40,12 +30,15 @@ def parts_of(stays, options):
 
 def at_icu_out(deathtime=None, dod=None, **signs):
     """Patient 1 as given, patient 2 alive; the ICU stays end on 4 March at 20:00."""
-    patients = PATIENTS.assign(dod=[dod, None])
-    admissions = ADMISSIONS.assign(deathtime=[deathtime, None])
+    patients = ICU_PATIENTS.assign(dod=[dod, None])
+    admissions = ICU_ADMISSIONS.assign(deathtime=[deathtime, None])
     if deathtime is not None:
         signs |= {"dischtime": deathtime}
     for column, value in signs.items():
-        admissions[column] = [value, None if column != "dischtime" else ADMISSIONS.at[1, column]]
+        admissions[column] = [
+            value,
+            None if column != "dischtime" else ICU_ADMISSIONS.at[1, column],
+        ]
     stays, attrition = built(patients, admissions)
     return stays.set_index("subject_id")["label"].get(1), attrition["patients"]
 
@@ -56,7 +49,7 @@ def test_who_dies_in_hospital_two_days_after_the_icu_is_an_outcome_at_its_end():
     assert label == 1
     assert (patients["cohort"], patients["of_which_in_hospital"]) == (2, 1)
     assert patients["of_which_within_hours"] == 0
-    died = ADMISSIONS.assign(deathtime=["2150-03-06 21:00", None])
+    died = ICU_ADMISSIONS.assign(deathtime=["2150-03-06 21:00", None])
     for protocol in ("audited", "published"):  # immortal until the discharge
         assert built(admissions=died, protocol=protocol)[0]["subject_id"].tolist() == [2]
 
@@ -123,12 +116,12 @@ def test_the_year_counts_from_the_day_on_which_the_icu_stay_ends(dod, label):
 
 
 def test_a_death_in_a_later_admission_counts_at_the_end_of_the_icu_stay_too():
-    later = ADMISSIONS.head(1).assign(
+    later = ICU_ADMISSIONS.head(1).assign(
         hadm_id=23, admittime="2150-10-01 08:00", dischtime="2150-10-03 12:00"
     )
-    admissions = pd.concat([ADMISSIONS, later.assign(deathtime="2150-10-03 12:00")])
+    admissions = pd.concat([ICU_ADMISSIONS, later.assign(deathtime="2150-10-03 12:00")])
 
-    stays, attrition = built(PATIENTS.assign(dod=None), admissions)
+    stays, attrition = built(ICU_PATIENTS.assign(dod=None), admissions)
 
     assert stays["label"].tolist() == [1, 0]
     assert attrition.loc["of_which_without_dod", "patients"] == 1
@@ -152,7 +145,7 @@ def test_a_patient_of_several_protocols_is_in_one_part_whoever_dies_in_hospital(
 def test_deaths_in_hospital_and_hospice_are_counted_with_what_the_label_makes_of_them(tmp_path):
     patients, admissions, icustays = (
         pd.concat([frame.head(1)] * 5, ignore_index=True).assign(subject_id=range(1, 6))
-        for frame in (PATIENTS, ADMISSIONS, ICUSTAYS)
+        for frame in (ICU_PATIENTS, ICU_ADMISSIONS, ICU_STAYS)
     )
     admissions["hadm_id"] = icustays["hadm_id"] = range(21, 26)
     icustays["stay_id"] = range(31, 36)

@@ -4,28 +4,12 @@ import json
 
 import pandas as pd
 import pytest
-from made_hospital_tables import icu_cohort, table
+from made_hospital_tables import ICU_ADMISSIONS, ICU_PATIENTS, ICU_STAYS, icu_cohort, table
 
 from mimicflow.errors import CohortError
 
-PATIENTS = table("""
-    subject_id  gender  anchor_age  anchor_year  dod
-    1           F       60          2150         -
-    2           M       70          2150         2150-06-01
-""")
-ADMISSIONS = table("""
-    subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
-    1           21       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
-    2           22       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
-""")
-ICUSTAYS = table("""
-    subject_id  hadm_id  stay_id  intime            outtime
-    1           21       31       2150-03-02 08:00  2150-03-04 20:00
-    2           22       32       2150-03-02 08:00  2150-03-04 20:00
-""")
 
-
-def built(patients=PATIENTS, admissions=ADMISSIONS, icustays=ICUSTAYS, **options):
+def built(patients=ICU_PATIENTS, admissions=ICU_ADMISSIONS, icustays=ICU_STAYS, **options):
     protocol = options.pop("protocol", "audited")
     return icu_cohort(
         options, protocol, patients=patients, admissions=admissions, icustays=icustays
@@ -46,8 +30,8 @@ def with_dod(*dates):
 
 def of_patients(n):
     """An admission with one ICU stay for each of n patients, all at the same times."""
-    admissions = pd.concat([ADMISSIONS.head(1)] * n, ignore_index=True)
-    stays = pd.concat([ICUSTAYS.head(1)] * n, ignore_index=True)
+    admissions = pd.concat([ICU_ADMISSIONS.head(1)] * n, ignore_index=True)
+    stays = pd.concat([ICU_STAYS.head(1)] * n, ignore_index=True)
     for frame in (admissions, stays):
         frame["subject_id"] = range(1, n + 1)
         frame["hadm_id"] = range(21, 21 + n)
@@ -134,7 +118,7 @@ def test_published_counts_whole_days_from_the_clock_and_earlier_deaths_as_surviv
 
 def dies_in_a_later_stay(with_icu=True):
     """Patient 1 dies in hospital seven months after the index admission."""
-    admissions = pd.concat([ADMISSIONS, table("""
+    admissions = pd.concat([ICU_ADMISSIONS, table("""
         subject_id  hadm_id  admittime         dischtime         deathtime         race   insurance
         1           23       2150-10-01 08:00  2150-10-03 12:00  2150-10-03 12:00  WHITE  Medicare
     """)])  # fmt: skip
@@ -143,9 +127,9 @@ def dies_in_a_later_stay(with_icu=True):
         1           23       35       2150-10-01 09:00  2150-10-03 12:00
     """)
     return {
-        "patients": PATIENTS.assign(dod=["2150-10-03", "2150-06-01"]),
+        "patients": ICU_PATIENTS.assign(dod=["2150-10-03", "2150-06-01"]),
         "admissions": admissions,
-        "icustays": pd.concat([ICUSTAYS, later]) if with_icu else ICUSTAYS,
+        "icustays": pd.concat([ICU_STAYS, later]) if with_icu else ICU_STAYS,
     }
 
 
@@ -171,25 +155,25 @@ def test_published_drops_who_dies_in_a_later_icu_admission_and_audited_counts_th
     ],
 )
 def test_a_death_in_a_later_admission_counts_also_without_dod(sign, value):
-    later = ADMISSIONS.head(1).assign(
+    later = ICU_ADMISSIONS.head(1).assign(
         hadm_id=25, admittime="2150-06-01 08:00", dischtime="2150-06-07 12:00", **{sign: value}
     )
-    admissions = pd.concat([ADMISSIONS, later], ignore_index=True)
+    admissions = pd.concat([ICU_ADMISSIONS, later], ignore_index=True)
 
     stays, attrition = built(admissions=admissions)
 
     assert stays["label"].tolist() == [1, 1]
     assert attrition.loc["of_which_without_dod", "patients"] == 1
     # A dod, where there is one, says when; before the discharge, it is a slip and nobody's outcome.
-    assert built(PATIENTS.assign(dod="2151-06-01"), admissions)[0]["label"].tolist() == [0, 0]
-    assert built(PATIENTS.assign(dod=None), ADMISSIONS)[0]["label"].tolist() == [0, 0]
+    assert built(ICU_PATIENTS.assign(dod="2151-06-01"), admissions)[0]["label"].tolist() == [0, 0]
+    assert built(ICU_PATIENTS.assign(dod=None), ICU_ADMISSIONS)[0]["label"].tolist() == [0, 0]
     published, attrition = built(admissions=admissions, protocol="published")
     assert published["label"].tolist() == [0, 1]
     assert "of_which_without_dod" not in attrition.index
 
 
 def test_a_discharge_half_a_day_early_is_out_of_order_within_the_icu_stay_too():
-    early = ICUSTAYS.assign(outtime=["2150-03-11 00:00", "2150-03-10 18:00"])
+    early = ICU_STAYS.assign(outtime=["2150-03-11 00:00", "2150-03-10 18:00"])
 
     stays, attrition = built(icustays=early)
 
@@ -202,7 +186,7 @@ def test_a_discharge_half_a_day_early_is_out_of_order_within_the_icu_stay_too():
     [("hospital_expire_flag", 1), ("discharge_location", "Died ")],
 )
 def test_a_death_in_the_admission_is_known_by_any_sign(sign, value):
-    died = ADMISSIONS.assign(**{sign: [value, None]})
+    died = ICU_ADMISSIONS.assign(**{sign: [value, None]})
 
     stays, attrition = built(admissions=died)
 
@@ -216,7 +200,7 @@ def test_a_death_in_the_admission_is_known_by_any_sign(sign, value):
 
 
 def test_a_dod_up_to_the_discharge_is_such_a_sign_also_at_the_end_of_the_icu_stay():
-    dead = PATIENTS.assign(dod=["2150-03-08", "2150-06-01"])
+    dead = ICU_PATIENTS.assign(dod=["2150-03-08", "2150-06-01"])
     options = {"prediction_time": "icu_out", "label_clock": "icu_out"}
 
     assert built(dead, **options)[0]["subject_id"].tolist() == [2]
@@ -238,8 +222,8 @@ def test_a_dod_up_to_the_discharge_is_such_a_sign_also_at_the_end_of_the_icu_sta
     ],
 )
 def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
-    dead = PATIENTS.assign(dod=["2150-03-20", None])
-    admissions, icustays = ADMISSIONS.copy(), ICUSTAYS.copy()
+    dead = ICU_PATIENTS.assign(dod=["2150-03-20", None])
+    admissions, icustays = ICU_ADMISSIONS.copy(), ICU_STAYS.copy()
     frame = admissions if time == "dischtime" else icustays
     frame.loc[0, time] = value
     if value == "2150-03-10 12:01":
@@ -262,7 +246,7 @@ def test_an_index_stay_whose_times_are_out_of_order_is_excluded(time, value):
     ],
 )
 def test_an_icu_stay_may_outlast_the_discharge_or_begin_before_the_admission(intime, outtime):
-    icustays = ICUSTAYS.assign(
+    icustays = ICU_STAYS.assign(
         intime=[intime, "2150-03-02 08:00"], outtime=["2150-03-04 20:00", outtime]
     )
 
@@ -273,7 +257,7 @@ def test_an_icu_stay_may_outlast_the_discharge_or_begin_before_the_admission(int
 
 
 def test_who_died_in_the_admission_is_left_out():
-    died = ADMISSIONS.assign(deathtime=[None, "2150-03-10 11:00"])
+    died = ICU_ADMISSIONS.assign(deathtime=[None, "2150-03-10 11:00"])
 
     stays, attrition = built(admissions=died)
 
@@ -283,7 +267,7 @@ def test_who_died_in_the_admission_is_left_out():
 
 def test_the_age_is_that_at_admission():
     """17 when anchored in 2148, 19 at the admission of 2150; and 17 at the admission."""
-    young = PATIENTS.assign(anchor_age=["17", "17"], anchor_year=["2148", "2150"])
+    young = ICU_PATIENTS.assign(anchor_age=["17", "17"], anchor_year=["2148", "2150"])
 
     stays, attrition = built(young)
 
@@ -310,7 +294,7 @@ def test_the_first_of_several_icu_stays_is_taken_ties_by_the_lowest_id():
 
 
 def test_the_first_stay_may_be_in_a_later_admission():
-    admissions = pd.concat([ADMISSIONS, table("""
+    admissions = pd.concat([ICU_ADMISSIONS, table("""
         subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
         1           19       2150-01-01 08:00  2150-01-03 12:00  -          WHITE  Medicare
     """)])  # fmt: skip
@@ -328,11 +312,11 @@ def test_stays_before_the_first_adult_one_are_prior():
         subject_id  gender  anchor_age  anchor_year  dod
         1           F       18          2150         -
     """)
-    admissions = pd.concat([ADMISSIONS.head(1), table("""
+    admissions = pd.concat([ICU_ADMISSIONS.head(1), table("""
         subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
         1           19       2149-01-01 08:00  2149-01-03 12:00  -          WHITE  Medicare
     """)])  # fmt: skip
-    icustays = pd.concat([ICUSTAYS.head(1), table("""
+    icustays = pd.concat([ICU_STAYS.head(1), table("""
         subject_id  hadm_id  stay_id  intime            outtime
         1           19       30       2149-01-01 09:00  2149-01-02 12:00
     """)])  # fmt: skip
@@ -344,7 +328,7 @@ def test_stays_before_the_first_adult_one_are_prior():
 
 
 def test_a_stay_without_an_admission_or_without_an_end_has_no_index_date():
-    icustays = ICUSTAYS.assign(hadm_id=["21", None], outtime=[None, "2150-03-04 20:00"])
+    icustays = ICU_STAYS.assign(hadm_id=["21", None], outtime=[None, "2150-03-04 20:00"])
     third = table("""
         subject_id  hadm_id  stay_id  intime            outtime
         2           22       33       2150-03-05 08:00  2150-03-06 20:00
@@ -357,7 +341,7 @@ def test_a_stay_without_an_admission_or_without_an_end_has_no_index_date():
 
 
 def test_without_a_discharge_there_is_no_prediction():
-    admissions = ADMISSIONS.assign(dischtime=[None, "2150-03-10 12:00"])
+    admissions = ICU_ADMISSIONS.assign(dischtime=[None, "2150-03-10 12:00"])
 
     stays, attrition = built(admissions=admissions)
 
@@ -379,7 +363,7 @@ def test_a_cohort_that_the_label_empties_is_reported():
 
 
 def test_a_patient_of_an_impossible_age_is_left_out_and_counted():
-    stays, attrition = built(PATIENTS.assign(anchor_age=["350", "70"]))
+    stays, attrition = built(ICU_PATIENTS.assign(anchor_age=["350", "70"]))
 
     assert stays["subject_id"].tolist() == [2]
     assert attrition.loc["adult_admissions", "patients"] == 1

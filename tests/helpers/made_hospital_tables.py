@@ -246,6 +246,24 @@ def competing_icu_stays(folder: Path, **tables: pd.DataFrame) -> pd.DataFrame:
     return pd.read_csv(folder / "competing.csv").set_index("event")
 
 
+ICU_PATIENTS = table("""
+    subject_id  gender  anchor_age  anchor_year  dod
+    1           F       60          2150         -
+    2           M       70          2150         2150-06-01
+""")
+ICU_ADMISSIONS = table("""
+    subject_id  hadm_id  admittime         dischtime         deathtime  race   insurance
+    1           21       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
+    2           22       2150-03-01 08:00  2150-03-10 12:00  -          WHITE  Medicare
+""")
+ICU_STAYS = table("""
+    subject_id  hadm_id  stay_id  intime            outtime
+    1           21       31       2150-03-02 08:00  2150-03-04 20:00
+    2           22       32       2150-03-02 08:00  2150-03-04 20:00
+""")
+"""Two patients in intensive care, one of whom dies in the summer after."""
+
+
 def icu_cohort(
     options: Mapping[str, Any] | None = None,
     protocol: str = "audited",

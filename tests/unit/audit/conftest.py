@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_hospital_tables import OPTIONS, PROTOCOLS, spine, table, typed, write
 
+from mimicflow import concepts
 from mimicflow.audit.files import source_tables
 from mimicflow.concepts.catalogue import CONCEPTS
 
@@ -126,3 +127,23 @@ def options():
         return {name: {**OPTIONS, **changed} for name in CONCEPTS if name != "visit_codes"}
 
     return of
+
+
+@pytest.fixture
+def under_way(hospital):
+    """Admissions in order, and one that is under way at the stay of the admission system."""
+    within = hospital["admissions"].query("hadm_id == 90").assign(hadm_id=80)
+    within["admittime"] = pd.Timestamp("2149-12-30")
+    within["dischtime"] = pd.Timestamp("2150-01-03")
+    ordered = hospital["admissions"].query("admittime < dischtime")
+    return {"admissions": pd.concat([ordered, within], ignore_index=True)}
+
+
+@pytest.fixture
+def from_the_admission_on():
+    """Return a function: SQL as a concept has it that forgets when diagnoses are coded."""
+
+    def sql(name):
+        return concepts.sql(name).replace("ended(admittime, dischtime)", "admittime")
+
+    return sql

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 from made_hospital_tables import table, typed
 
-from mimicflow import concepts
 from mimicflow.audit.findings import read_findings
 from mimicflow.audit.time.attack import audit_attack, choose_stays
 from mimicflow.audit.time.comparison import differences
@@ -85,18 +84,12 @@ def test_codes_of_a_later_admission_are_found_though_no_times_of_the_data_are_re
     assert failed(found) == {"admissions"}
 
 
-def test_diagnoses_that_count_from_the_admission_on_are_found(attacked, hospital, monkeypatch):
-    within = hospital["admissions"].query("hadm_id == 90").assign(hadm_id=80)
-    within["admittime"] = pd.Timestamp("2149-12-30")
-    within["dischtime"] = pd.Timestamp("2150-01-03")  # the stay is in between
-    ordered = hospital["admissions"].query("admittime < dischtime")
-    tables = {"admissions": pd.concat([ordered, within], ignore_index=True)}
+def test_diagnoses_that_count_from_the_admission_on_are_found(
+    attacked, under_way, from_the_admission_on, monkeypatch
+):
 
-    def begun(name):
-        return concepts.sql(name).replace("ended(admittime, dischtime)", "admittime")
-
-    monkeypatch.setattr(extract, "sql", begun)
-    assert "diagnoses_icd" in failed(attacked(only=["diagnosis_history"], tables=tables))
+    monkeypatch.setattr(extract, "sql", from_the_admission_on)
+    assert "diagnoses_icd" in failed(attacked(only=["diagnosis_history"], tables=under_way))
 
 
 @pytest.mark.parametrize("table", ["prescriptions", "procedures_icd"])

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 from made_hospital_tables import table, typed
 
-from mimicflow import concepts
 from mimicflow.audit.findings import read_findings
 from mimicflow.audit.time.monitored import epoch_rows
 from mimicflow.audit.time.provenance import audit_provenance
@@ -79,21 +78,15 @@ def test_a_published_rule_that_lets_the_future_in_fails(audited, concept, change
     assert source in failed(audited(system, only=[concept], **changed))
 
 
-def test_diagnoses_that_count_from_the_admission_on_are_found(audited, hospital, monkeypatch):
+def test_diagnoses_that_count_from_the_admission_on_are_found(
+    audited, under_way, from_the_admission_on, monkeypatch
+):
     """As a concept would that forgets that they are coded at the discharge."""
-    within = hospital["admissions"].query("hadm_id == 90").assign(hadm_id=80)
-    within["admittime"] = pd.Timestamp("2149-12-30")
-    within["dischtime"] = pd.Timestamp("2150-01-03")  # the stay is in between
-    ordered = hospital["admissions"].query("admittime < dischtime")
-    tables = {"admissions": pd.concat([ordered, within], ignore_index=True)}
     only = ["diagnosis_history"]
-    assert failed(audited(only=only, tables=tables)) == set()
+    assert failed(audited(only=only, tables=under_way)) == set()
 
-    def begun(name):
-        return concepts.sql(name).replace("ended(admittime, dischtime)", "admittime")
-
-    monkeypatch.setattr(extract, "sql", begun)
-    found = failed(audited(only=only, tables=tables))
+    monkeypatch.setattr(extract, "sql", from_the_admission_on)
+    found = failed(audited(only=only, tables=under_way))
     assert found == {"coded diagnoses of earlier admissions"}
 
 
