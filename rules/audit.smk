@@ -162,17 +162,13 @@ TWINS = {
             "indices": shards("results/ecg/store/{shard}.parquet"),
             "records": ["results/ecg/records.parquet"],
         },
-        "patients": {
-            table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
-            for table in ("hosp/patients", "hosp/admissions", "hosp/diagnoses_icd", "ed/edstays")
-        },
+        "patients": shards_of(
+            ("hosp/patients", "hosp/admissions", "hosp/diagnoses_icd", "ed/edstays")
+        ),
     },
     "mortality": {
         "spine": "results/mortality/spine.parquet",
-        "patients": {
-            table: shards(f"results/tables/hosp/{table}/{{shard}}.parquet")
-            for table in ("patients", "admissions", "diagnoses_icd")
-        },
+        "patients": shards_of(("hosp/patients", "hosp/admissions", "hosp/diagnoses_icd")),
         "visits": {
             name: [
                 f"results/mortality/{name}/spine.parquet",
@@ -225,13 +221,12 @@ rule audit_duplicates:
 LEFT_OUT = {
     "admission": {
         "admission": {
-            "tables": {
-                table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
-                for table in (
+            "tables": shards_of(
+                (
                     *("ed/edstays", "ed/triage", "hosp/patients", "hosp/admissions"),
                     "ecg/record_list",
                 )
-            }
+            )
             | {"machine_measurements": shards(f"results/tables/{ECG_TIMES}/{{shard}}.parquet")},
             "records": "results/ecg/records.parquet",
             "cohort": "results/cohort/stays.parquet",

@@ -260,10 +260,7 @@ rule permute_outcomes:
 rule refit_permuted_deaths:
     """Futures of patients exchanged in the tables themselves; cohort, visits and models made anew."""
     input:
-        **{
-            table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
-            for table in CONCEPTS["visit_codes"].tables
-        },
+        **shards_of(CONCEPTS["visit_codes"].tables),
         patients=shards("results/tables/hosp/patients/{shard}.parquet"),
         icustays=shards("results/tables/icu/icustays/{shard}.parquet"),
         stays="results/mortality/stays.parquet",

@@ -14,13 +14,10 @@ from mimicflow.audit.files import source_tables
 
 def files_of_concept(spine, concept):
     """What a concept is asked about, and by shard the raw tables that it and its sources lie in."""
-    tables = dict.fromkeys([*CONCEPTS[concept].tables, *source_tables(concept)])
+    tables = shards_of(dict.fromkeys([*CONCEPTS[concept].tables, *source_tables(concept)]))
     return {
         "spine": spine,
-        "shards": [
-            {table.partition("/")[2]: f"results/tables/{table}/{shard}.parquet" for table in tables}
-            for shard in SHARDS
-        ],
+        "shards": [{name: files[shard] for name, files in tables.items()} for shard in SHARDS],
     }
 
 
@@ -136,10 +133,7 @@ ATTACKED = {
         "cohorts": {
             name: {
                 "spine": f"results/mortality/{name}/spine.parquet",
-                "tables": {
-                    table.partition("/")[2]: shards(f"results/tables/{table}/{{shard}}.parquet")
-                    for table in ("hosp/patients", "hosp/admissions", "icu/icustays")
-                },
+                "tables": shards_of(("hosp/patients", "hosp/admissions", "icu/icustays")),
             }
             for name in JUDGED_PROTOCOLS
         },

@@ -108,6 +108,13 @@ def shards(path):
     return [path.replace("{shard}", str(shard)) for shard in SHARDS]
 
 
+def shards_of(tables):
+    """The shards of raw tables, such as hosp/admissions, by the name that SQL has for each."""
+    return {
+        Path(table).name: shards(f"results/tables/{table}/{{shard}}.parquet") for table in tables
+    }
+
+
 def at(paths):
     """An input function: where the rule's scenario finds files, its own or those it shares."""
 
