@@ -76,22 +76,27 @@ def copy_with_demo(repository: Path, folder: Path, shared_data: Path) -> Checkou
     return copied
 
 
-def run_tiny_once(repository: Path, tmp_path_factory) -> tuple[Checkout, Path]:
+def run_tiny_once(repository: Path, tmp_path_factory) -> tuple[Checkout, Checkout]:
     """Run the whole workflow on presets/tiny.yaml, once for all workers.
 
-    Returns the checkout, and a copy of its results that no test changes.
+    Returns the checkout, and a copy of it that no test changes.
     """
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # what all workers share
-    checkout, results = Checkout(base / "tiny/mimicflow"), base / "tiny/results"
+    checkout, kept = Checkout(base / "tiny/mimicflow"), Checkout(base / "tiny/kept")
     with (base / "tiny.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not results.is_dir():
+        if not kept.folder.is_dir():
             shutil.rmtree(base / "tiny", ignore_errors=True)  # of a worker whose run failed
             copy_repository(repository, checkout.folder)
             run = checkout.snakemake("--configfile", "presets/tiny.yaml")
             assert run.returncode == 0, run.stdout + run.stderr
-            shutil.copytree(checkout.folder / "results", base / "tiny/copying")
-            (base / "tiny/copying").rename(results)
-    return checkout, results
+            copy_with_results(checkout, base / "tiny/copying").folder.rename(kept.folder)
+    return checkout, kept
+
+
+def copy_with_results(checkout: Checkout, folder: Path) -> Checkout:
+    """Copy a checkout with what it has made, so that Snakemake has nothing to make again."""
+    shutil.copytree(checkout.folder, folder, symlinks=True)
+    return Checkout(folder)

@@ -21,7 +21,7 @@ DIGEST = re.compile(r"`[0-9a-f]{16,}`")
 
 SECTIONS = {
     "Performance": ["scores"],
-    "Thresholds": ["scores"],
+    "Thresholds": ["scores", "run"],
     "Calibration": ["calibration"],
     "Decision": ["decision"],
     "Subgroups": ["subgroups"],

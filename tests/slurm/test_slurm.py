@@ -187,14 +187,14 @@ def runs(cluster, repository, tmp_path_factory):
     try:
         with started(cluster, checkout, *TINY, "private.yaml") as run:
             watch = cancel_first(cluster, "pretrain_encoder", over)
-            _, local = run_tiny_once(repository, tmp_path_factory)
+            _, kept = run_tiny_once(repository, tmp_path_factory)
             on_slurm = finished(cluster, checkout, run, after=0)
     finally:
         os.umask(before)
         over.set()
     watch.join()
     assert on_slurm.returncode == 0, on_slurm.said[-20000:] + cluster.logs()
-    return local, on_slurm
+    return kept.folder / "results", on_slurm
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,13 @@ def tiny_run(repository, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def clean_results(repository, tmp_path_factory):
-    """The folder of results of a whole run on presets/tiny.yaml, which no test changes."""
-    _, results = run_tiny_once(repository, tmp_path_factory)
-    return results
+def clean_run(repository, tmp_path_factory):
+    """The same run, which no test changes."""
+    _, kept = run_tiny_once(repository, tmp_path_factory)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def clean_results(clean_run):
+    """The folder of its results."""
+    return clean_run.folder / "results"

@@ -38,7 +38,7 @@ def price_defects(
         ``difference`` is published less ours, for `ERROR` without an interval; ``paired`` is true
         where both sides are scored on the same patients, and hence with the same ones left out.
     study : Study
-        Whose scores they are, how patients are drawn, and who may be shown: where few stays are on
+        Whose scores they are, the seed of its groups, and who may be shown: where few stays are on
         one side only, or differ from those of another row, their number is left out.
     """
     counted = _counted(predictions.values(), study)

@@ -37,7 +37,7 @@ def audit_settings(
         ``setting, model, title, score, run`` and ``other`` with their intervals, ``low, high`` of
         the difference, ``rows, events, patients`` of both, ``reading`` in the first row of each.
     study : Study
-        Whose scores they are, and how patients are drawn.
+        Whose scores they are, and the seed of its groups.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def weigh_decisions(
     figure : path-like
         PNG to write.
     study : Study
-        Whose decisions they are, how patients are drawn, for 95 % intervals, and who may be shown:
+        Whose decisions they are, and who may be shown:
         where few patients are flagged, or few more than at the threshold before, there is no value.
     thresholds : sequence of float
         Threshold probabilities, in (0, 1), e.g. 0.01 to 0.99.

@@ -57,7 +57,7 @@ def score_models(
         per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
         ``roc`` and ``pr``).
     study : Study
-        Whose scores they are, how patients are drawn, and who may be shown: of a threshold at which
+        Whose scores they are, the seed of its groups, and who may be shown: of a threshold at which
         few patients are flagged, or few more than at another, there are no scores; sizes of folds
         and of subsets that show a few patients are empty.
     rules : mapping

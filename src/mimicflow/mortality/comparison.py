@@ -91,7 +91,7 @@ def compare_protocols(
         CSV to write: ``protocol, model, repeat, train_seconds``, less than it took where training
         was resumed. A file of its own, since times differ from run to run and nothing else does.
     study : Study
-        Whose scores they are, how patients are drawn, and who may be shown: sizes that differ by a
+        Whose scores they are, the seed of its groups, and who may be shown: sizes that differ by a
         few patients from those of the protocols before are left out.
     optimistic : collection of str
         The protocols that let the future, or the patients that are reported, in.

@@ -48,7 +48,7 @@ def price_leaks(
         protocols are there. ``leak`` is the key, or ``all``; ``published`` is the score with the
         leak.
     study : Study
-        Whose scores they are, how patients are drawn, and who may be shown: where few patients are
+        Whose scores they are, the seed of its groups, and who may be shown: where few patients are
         in one of the two only, their numbers are left out.
 
     Raises

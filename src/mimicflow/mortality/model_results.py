@@ -70,7 +70,7 @@ def write_mortality_results(
         (CSV of `confusions`), ``classification_report`` (CSV of `classify`), ``calibration``,
         ``reliability`` (CSV of `mimicflow.evaluation.calibration_table.calibrate_models`).
     study : Study
-        Whose scores they are, how patients are drawn, and who may be shown: a threshold at which a
+        Whose scores they are, the seed of its groups, and who may be shown: a threshold at which a
         cell is small, or differs by few patients from that of another, has neither counts nor
         rates.
     rules : mapping

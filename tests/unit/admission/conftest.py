@@ -87,7 +87,7 @@ class Hospital:
             store=self.store,
             outputs=outputs,
             seed=0,
-            **{"machine": Machine(), **more},
+            **{"machine": Machine(), "smallest": 0, **more},
         )
         return outputs
 
