@@ -144,6 +144,7 @@ rule calibrate_models:
     """Calibration as it is and recalibrated on inner predictions: temperature, isotonic, beta."""
     input:
         predictions=pooled_predictions,
+        beside=predictions_before,
         code=sources("evaluation.calibration_table"),
     output:
         calibration="results/{system}/{protocol}/calibration.csv",
@@ -175,6 +176,7 @@ rule weigh_decisions:
     """Net benefit of acting on a prediction, over the thresholds at which one might act."""
     input:
         predictions=pooled_predictions,
+        beside=predictions_before,
         code=sources("evaluation.decisions"),
     output:
         decision="results/{system}/{protocol}/decision.csv",

@@ -14,6 +14,7 @@ from scipy.special import expit
 from small_cells import attack
 
 from mimicflow.arrest.cohort import build_arrest_cohort
+from mimicflow.evaluation.calibration_table import calibrate_models
 from mimicflow.evaluation.comparison import compare_models
 from mimicflow.evaluation.decisions import weigh_decisions
 from mimicflow.evaluation.scores import RULES, score_models
@@ -144,13 +145,16 @@ def predicted(tmp_path):
 
 
 SUBSETS = {"a": "all", "b": "multi"}
+SOLVED = ("scores", "folds", "curves", "reliability", "decision")
 
 
 def evaluated(predicted, folder, study):
     """Write the tables of scores of the two models."""
     folder.mkdir()
-    outputs = {name: folder / f"{name}.csv" for name in ("scores", "folds")}
+    outputs = {name: folder / f"{name}.csv" for name in ("scores", "folds", "curves")}
     score_models(predicted, SUBSETS, outputs, study)
+    calibrated = [folder / name for name in ("calibration.csv", "reliability.csv", "r.png")]
+    calibrate_models(predicted, SUBSETS, *calibrated, study)
     compare_models(predicted, SUBSETS, folder / "comparison.csv", folder / "comparison.png", study)
     at = np.arange(1, 20) / 20
     figure = folder / "decision.png"
@@ -164,13 +168,36 @@ def test_scores_decisions_and_subgroups_of_two_subsets(predicted, tmp_path):
     settings = {"titles": {}}
     found = evaluated(predicted, tmp_path / "made up", Study(synthetic=True, **settings))
     assert any("race Asian, a and b = 6" in line for line in found)
-    assert {line.split(":")[0] for line in found} == {"decision.csv", "scores.csv", "subgroups.csv"}
+    found_in = {line.split(":")[0] for line in found}
+    assert found_in == {
+        f"{name}.csv" for name in ("decision", "reliability", "scores", "subgroups")
+    }
     assert evaluated(predicted, tmp_path / "real", Study(**settings)) == []
     shown = pd.read_csv(tmp_path / "real/subgroups.csv").query("group == 'race'")
     hidden = shown[shown["suppressed"]]
     assert set(hidden["model"]) == {"b"} and "Asian" in set(hidden["level"])
     decisions = pd.read_csv(tmp_path / "real/decision.csv").query("model == 'a'")["net_benefit"]
     assert 3 < decisions.notna().sum() < len(decisions)
+
+
+def test_sizes_that_are_hidden_follow_from_no_share_and_no_sum(predicted, tmp_path):
+    """Six stays, two of them events, have one ECG only: no score of the others counts them."""
+    rows = pd.read_parquet(predicted["a"])
+    few = rows["stay_id"].isin([1, 2, 3, 5, 6, 8])
+    rows.assign(fold=rows["stay_id"] // 3 % 3).to_parquet(predicted["a"])
+    rows.assign(fold=rows["stay_id"] // 3 % 3)[~few].to_parquet(predicted["b"])
+
+    assert evaluated(predicted, tmp_path / "real", Study(titles={})) == []
+
+    tables = {name: pd.read_csv(tmp_path / f"real/{name}.csv") for name in SOLVED}
+    sizes = {name: ["n", "events"] for name in ("scores", "folds", "reliability")}
+    for name, table in tables.items():
+        ours, others = (table[table["model"] == model] for model in "ab")
+        assert len(ours) > 0
+        assert others[sizes.get(name, [])].isna().all(axis=None)
+    b = tables["scores"].query("model == 'b'")
+    assert (b["value"].dropna() == b["value"].dropna().round(3)).all()
+    assert b.loc[b["score"] == "auroc", "value"].notna().all()
 
 
 def test_confusion_and_report_at_each_threshold(predicted, tmp_path):

@@ -68,6 +68,7 @@ def _subtracted(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
     if path.name == "scores.csv":
         yield from _between(table.drop_duplicates("model").set_index("stays"), "subsets")
         yield from _decisions(table)
+        yield from _solved(path.parent, table)
     if path.name == "decision.csv":
         yield from _net_benefits(path, table)
     if path.name == "confusion.csv" and "threshold_rule" in table:
@@ -111,6 +112,59 @@ def _between(sizes: pd.DataFrame, what: str) -> Iterator[tuple[str, float]]:
         known = sizes[column].dropna()
         for (a, first), (b, then) in itertools.combinations(known.items(), 2):
             yield f"{column} of {what} {a} and {b}", first - then
+
+
+def _solved(folder: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield how far hidden sizes, worked out of shares and sums, are from shown ones."""
+    sizes = table.drop_duplicates("model").set_index("model")
+    for model in sizes.index[sizes["n"].isna()]:
+        own = table[(table["model"] == model) & table["value"].notna()].set_index("score")["value"]
+        found = [
+            (size, f"{score} of {model}", _denominator(own.loc[[score]]))
+            for score, size in CLASS.items()
+            if score in own.index
+        ]
+        for name, of in (("curves", "x"), ("folds", "n"), ("reliability", "n")):
+            rows = _of_model(folder / f"{name}.csv", model)
+            if name == "curves" and len(rows):
+                roc = rows[rows["curve"] == "roc"]
+                found.append(("nonevents", name, _denominator(roc["x"])))
+                found.append(("events", name, _denominator(roc["y"])))
+            elif len(rows):
+                found += [(size, name, rows[size].sum()) for size in (of, "events")]
+        decided = _of_model(folder / "decision.csv", "treat_all")
+        for row in decided[decided.get("stays") == sizes.loc[model, "stays"]].head(1).itertuples():
+            share = row.net_benefit * (1 - row.threshold) + row.threshold
+            found.append(("n", "treat_all", _denominator(pd.Series([share]))))
+        for size, where, worked_out in found:
+            for other, known in sizes[size].dropna().items():
+                if worked_out:
+                    yield f"{size} of {model} by {where} less {other}", known - worked_out
+
+
+def _of_model(path: Path, model: str) -> pd.DataFrame:
+    """Return the rows of a model, of one score and as it is, where there is such a table."""
+    if not path.exists():
+        return pd.DataFrame()
+    rows = pd.read_csv(path)
+    rows = rows[rows["model"] == model]
+    for column in rows.columns.intersection(["score", "recalibration"]):
+        rows = rows[rows[column] == rows[column].iloc[:1].squeeze()]
+    return rows
+
+
+def _denominator(shares: pd.Series, most: int = 2000) -> int:
+    """Return the fewest rows of which all these can be shares; 0 where no number will do.
+
+    Shares of three digits can be of any number, so nothing follows from them.
+    """
+    shares = shares.dropna().to_numpy()
+    if not len(shares) or (shares == shares.round(3)).all():
+        return 0
+    for rows in range(1, most):
+        if (abs(shares * rows - (shares * rows).round()) < 1e-7 * rows).all():
+            return rows
+    return 0
 
 
 def _decisions(table: pd.DataFrame) -> Iterator[tuple[str, float]]:

@@ -12,4 +12,5 @@ with rule_log(snakemake.log[0]):
         snakemake.output.reliability,
         snakemake.output.figure,
         study=Study(**snakemake.params.study),
+        beside=snakemake.input.beside,
     )

@@ -13,4 +13,5 @@ with rule_log(snakemake.log[0]):
         snakemake.output.figure,
         study=Study(**snakemake.params.study),
         thresholds=probability_grid(**snakemake.params.net_benefit),
+        beside=snakemake.input.beside,
     )

@@ -115,11 +115,9 @@ def _draw(
             value, low, high = estimates.T
             axes.hlines(at, low, high, colors=INK, linewidth=1.6)
             axes.plot(value, at, "s", color=BLUE, markersize=6)
-            form = "{:.3f}" if axes is left else "{:+.3f}"
-            for place, (mean, *ends) in zip(at, estimates, strict=True):
-                words = [form.format(number).replace("-", "−") for number in (mean, *ends)]
+            for place, found in zip(at, estimates, strict=True):
                 axes.annotate(
-                    f"{words[0]} ({words[1]} to {words[2]})", (mean, place), (0, 7),
+                    Estimate(*found).words(signed=axes is right), (found[0], place), (0, 7),
                     textcoords="offset points", horizontalalignment="center", fontsize=8,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
                 )  # fmt: skip

@@ -14,7 +14,7 @@ from mimicflow.audit.scenarios import Setting, settings
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.differences import score_differences
-from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.study import RESCORED, Study
 
 SCORES = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier score"}
 Pair = tuple[str | Path, str | Path]
@@ -34,8 +34,9 @@ def audit_settings(
         By setting and model: its predictions as configured and under the setting.
     output : path-like
         CSV to write: `mimicflow.audit.findings`, the difference in ``number``, for reading only;
-        ``setting, model, title, score, run`` and ``other`` with their intervals, ``low, high`` of
-        the difference, ``rows, events, patients`` of both, ``reading`` in the first row of each.
+        ``setting, rescored, model, title, score, run`` and ``other`` with their intervals,
+        ``low, high`` of the difference, ``rows, events, patients`` of both, ``reading`` in the
+        first row of each.
     study : Study
         Whose scores they are, and the seed of its groups.
 
@@ -79,7 +80,8 @@ def _differences(
     sizes = _sizes(run, shared.to_numpy(), shown)
     if "gap_h" not in setting.overlay:
         run = run[shared]
-    about: Row = {"setting": setting.name, "model": model, "title": study.title(model)}
+    about: Row = {"setting": setting.name, **RESCORED}
+    about |= {"model": model, "title": study.title(model)}
     if run["label"].nunique() < 2 or other["label"].nunique() < 2:
         what = f"{setting.title}: too few patients to be compared"
         yield finding(what, np.nan, **about, **sizes, reading=setting.reading)

@@ -15,7 +15,7 @@ from mimicflow.concepts import Paths, as_list, static_features
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.metrics import Estimate
-from mimicflow.evaluation.study import Study
+from mimicflow.evaluation.study import RESCORED, Study
 from mimicflow.mortality.baselines import bag_features
 from mimicflow.mortality.embedding import read_visits
 from mimicflow.mortality.inputs import MortalityInputs
@@ -54,9 +54,10 @@ def audit_single_features(
     output : path-like
         CSV to write: `mimicflow.audit.findings`, the AUROC in ``number``; models, then features,
         the best first; ``feature, low, high, direction, missing_share, reaches_model, patients``
-        (all those tested, and for features those who have another value than most). Intervals are
-        by patient; those of features hold together with a confidence of 95 %. Features of which
-        fewer test patients than the smallest cell have another value than most are left out.
+        (all those tested, and for features those who have another value than most), ``rescored``.
+        Intervals are by patient; those of features hold together with a confidence of 95 %.
+        Features of which fewer test patients than the smallest cell have another value than most
+        are left out.
     study : Study
         Whose features they are.
 
@@ -73,7 +74,8 @@ def audit_single_features(
     reached = max((row["low"] for row in rows), default=np.inf)
     found = [_judge(column, level, limits[column.kind], reached) for column in judged]
     found.sort(key=lambda row: -row["number"])
-    write_findings([*rows, *found], output, study, counts=("patients",))
+    scored = [{**row, **RESCORED} for row in (*rows, *found)]
+    write_findings(scored, output, study, counts=("patients",))
 
 
 def _of_models(models: Mapping[str, str | Path], study: Study) -> Iterator[Row]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mimicflow.evaluation.predictions import check_predictions, folds_of
 from mimicflow.evaluation.statistics.calibrated import ERRORS, CalibrationError, calibration_errors
-from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.clusters import known_by, rarer
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import (
@@ -112,7 +112,12 @@ def assess(
         delong=auroc_interval(label, probability, level, patient),
         decisions={
             rule: {
-                score: estimate(score, found[score][:, column], units, level)
+                score: estimate(
+                    score,
+                    found[score][:, column],
+                    known_by(score, label, patient, decisions[:, column]),
+                    level,
+                )
                 for score in OPERATING_SCORES
             }
             for column, rule in enumerate(rules)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.figures.calibration import draw_reliability
-from mimicflow.evaluation.models import read_models
+from mimicflow.evaluation.models import counted_models, read_models
 from mimicflow.evaluation.predictions import PredictionsError, check_predictions, folds_of
+from mimicflow.evaluation.smallest_cell import rounded
 from mimicflow.evaluation.statistics.calibrated import calibration_errors
 from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.statistics.clusters import rarer
@@ -40,6 +41,7 @@ def calibrate_models(
     diagram: str | Path,
     figure: str | Path,
     study: Study,
+    beside: Sequence[str | Path] = (),
 ) -> None:
     """Write how well the models are calibrated, as they are and recalibrated.
 
@@ -59,7 +61,10 @@ def calibrate_models(
         PNG to write.
     study : Study
         The corrections are not fitted anew without each patient. Bins are merged until each
-        outcome comes from as many patients as its smallest cell.
+        outcome comes from as many patients as its smallest cell; none is shown of models of which
+        readers may not know how many rows they have.
+    beside : sequence of path-like
+        As `mimicflow.evaluation.models.counted_models` takes them.
 
     Raises
     ------
@@ -69,6 +74,7 @@ def calibrate_models(
     score_tables: list[pd.DataFrame] = []
     bin_tables: list[pd.DataFrame] = []
     probabilities = {}
+    counted = counted_models(predictions, subsets, study, beside)
     for model in read_models(predictions, subsets, study):
         recalibrated = recalibrate(model.table, model.file, key=study.key)
         label, patient = recalibrated["label"].to_numpy(), recalibrated["subject_id"].to_numpy()
@@ -81,6 +87,9 @@ def calibrate_models(
                 label, probability, patient=patient, smallest=study.smallest_cell, seed=study.seed
             ).drop(columns="patients")
             table = _score_rows(label, probability, patient, study)
+            if model.name not in counted:
+                bins = bins.iloc[:0]
+                table = rounded(table, [True] * len(table), ["value", "low", "high"])
             for frame, tables in ((table, score_tables), (bins, bin_tables)):
                 tables.append(model.named(frame, recalibration=method))
     measured, bins = pd.concat(score_tables), pd.concat(bin_tables)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.figures.decision import draw_decision_curves
-from mimicflow.evaluation.models import Model, read_models
+from mimicflow.evaluation.models import Model, counted_models, read_models
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.decision import net_benefit
 from mimicflow.evaluation.statistics.jackknife import estimate, weightings
@@ -33,6 +33,7 @@ def weigh_decisions(
     study: Study,
     *,
     thresholds: Sequence[float],
+    beside: Sequence[str | Path] = (),
 ) -> None:
     """Write the decision curves of all models.
 
@@ -47,9 +48,12 @@ def weigh_decisions(
         PNG to write.
     study : Study
         Whose decisions they are, and who may be shown:
-        where few patients are flagged, or few more than at the threshold before, there is no value.
+        where few patients are flagged, or few more than at the threshold before, there is no value,
+        and none of models of which readers may not know how many rows they have.
     thresholds : sequence of float
         Threshold probabilities, in (0, 1), e.g. 0.01 to 0.99.
+    beside : sequence of path-like
+        As `mimicflow.evaluation.models.counted_models` takes them.
 
     Raises
     ------
@@ -63,12 +67,15 @@ def weigh_decisions(
             "decision thresholds must lie between 0 and 1, without both",
             remedy="use for instance 0.01 to 0.99",
         )
+    counted = counted_models(predictions, subsets, study, beside)
     curves = []
     for subset, models in groupby(read_models(predictions, subsets, study), lambda of: of.subset):
         fitted = list(models)
+        all_counted = counted.issuperset(model.name for model in fitted)
         for model in [*fitted, *_treat_all_and_none(fitted, study.key)]:
             curve = _curve(model.table, grid, study)
             shown = curve["threshold"].isin(_shown(model.table, grid, study))
+            shown &= model.name in counted if model in fitted else all_counted
             curve[_VALUES] = curve[_VALUES].where(shown)
             curves.append(model.named(curve, stays=subset))
     table = pd.concat(curves)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.smallest_cell import shown_sets
+from mimicflow.evaluation.smallest_cell import rounded, shown_sets
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import by_subset
 
@@ -70,7 +70,8 @@ def counted_models(
     """Return the models of which readers may know how many rows, patients and events they have.
 
     Where one subset of the stays lies in another, the difference is a count too: of a few patients
-    it hides the sizes of the later one.
+    it hides the sizes of the later one. Of the others readers see no share of rows either, as those
+    of decisions and of curves, and no score to its last digit: these count rows, too.
 
     Parameters
     ----------
@@ -94,8 +95,15 @@ def counted_models(
     return {name for name in predictions if {name, f"{name} 0", f"{name} 1"} <= shown}
 
 
-def without_sizes(table: pd.DataFrame, counted: Collection[str]) -> pd.DataFrame:
-    """Empty the sizes (`SIZES`) of all models but those that are ``counted``."""
-    sizes = table.columns.intersection(SIZES)
-    hidden = ~table["model"].isin(counted)
-    return table.assign(**{name: table[name].astype("Int64").mask(hidden) for name in sizes})
+def without_sizes(
+    table: pd.DataFrame, counted: Collection[str], name: str = "model"
+) -> pd.DataFrame:
+    """Empty the sizes (`SIZES`) of all models but those that are ``counted``, round their scores.
+
+    ``name`` is the column of the model. All other numbers of the table are scores.
+    """
+    sizes = list(table.columns.intersection(SIZES))
+    hidden = ~table[name].isin(counted)
+    scores = table.select_dtypes("float64").columns.difference(sizes)
+    table = rounded(table, hidden, scores)
+    return table.assign(**{size: table[size].astype("Int64").mask(hidden) for size in sizes})

@@ -39,7 +39,8 @@ def judge_sample_size(
         CSV to write: purpose, criterion, title, model, predictors, auroc, event_share, cox_snell,
         needed and had (patients), needed_events and had_events (patients with the outcome), met,
         suppressed, data. What no number of patients meets has no ``needed``: a model that does not
-        discriminate explains nothing.
+        discriminate explains nothing; nor has the AUROC's where it is 1, and then it is not said
+        whether it is met.
     study : Study
         Numbers of fewer patients than its smallest cell are suppressed, and what follows from them.
     model : str
@@ -68,7 +69,7 @@ def judge_sample_size(
             {name: criterion[name] for name in ("purpose", "criterion", "title")}
             | {"needed": need, "had": had, "needed_events": need * share}
             | {"had_events": _size(patients, having) if develops else np.nan}
-            | {"met": had >= need if np.isfinite(had) else None}
+            | {"met": None if np.isnan([had, need]).any() else had >= need}
         )
     table = pd.DataFrame(rows).replace(np.inf, np.nan)
     table["needed_events"] = np.ceil(table["needed_events"])

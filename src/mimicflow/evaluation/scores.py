@@ -15,7 +15,7 @@ from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
 from mimicflow.evaluation.models import SIZES, Model, counted_models, read_models
 from mimicflow.evaluation.predictions import folds_of, require_same_rows
-from mimicflow.evaluation.smallest_cell import shown_sets
+from mimicflow.evaluation.smallest_cell import rounded, shown_sets
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Curves, Rules
@@ -33,6 +33,7 @@ POINTS = 200
 """Points kept of each curve: as many as can be seen."""
 _NO_INTERVAL = (np.nan, np.nan)
 _TEST = ("difference", "low", "high", "t", "p")
+_SCORES = ["value", "low", "high", "fold_mean", "fold_sd"]
 
 
 def score_models(
@@ -59,7 +60,8 @@ def score_models(
     study : Study
         Whose scores they are, the seed of its groups, and who may be shown: of a threshold at which
         few patients are flagged, or few more than at another, there are no scores; sizes of folds
-        and of subsets that show a few patients are empty.
+        and of subsets that show a few patients are empty, and so is what would show them: scores
+        of decisions and curves; other scores are rounded.
     rules : mapping
         How thresholds are chosen, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`. They are chosen on
@@ -96,10 +98,11 @@ def score_models(
         shown = _shown_rules(model.table, thresholds, study)
         parts["scores"].append(_without_few(rows, shown, counted=name in counted))
         plain = folds[folds["threshold_rule"] == ""].drop(columns="threshold_rule")
-        plain = _without_small_folds(plain, model.table, study)
+        plain = _without_small_folds(plain, model.table, study, counted=name in counted)
         plain.insert(0, "model", name)
         parts["folds"].append(plain)
-        parts["curves"].append(_curve_points(name, assessment.curves))
+        points = _curve_points(name, assessment.curves)
+        parts["curves"].append(points if name in counted else points.iloc[:0])
     for output, path in outputs.items():
         write_csv(pd.concat(parts[output], ignore_index=True), path)
 
@@ -114,15 +117,23 @@ def _shown_rules(
 
 def _without_few(rows: pd.DataFrame, shown: Sequence[str], *, counted: bool) -> pd.DataFrame:
     """Empty what says how few patients are flagged, or how few a model has more than another."""
-    few = ~rows["threshold_rule"].isin(["", *shown]) & (rows["score"] != "threshold")
-    rows.loc[few, ["value", "low", "high", "fold_mean", "fold_sd"]] = np.nan
+    shares = ~rows["threshold_rule"].isin(["", *(shown if counted else [])])
+    few = shares & (rows["score"] != "threshold")
+    rows.loc[few, _SCORES] = np.nan
     rows.loc[few, "interval"] = ""
     rows[SIZES] = rows[SIZES].astype("Int64")
-    return rows if counted else rows.assign(**dict.fromkeys(SIZES, pd.NA))
+    if counted:
+        return rows
+    return rounded(rows, [True] * len(rows), _SCORES).assign(**dict.fromkeys(SIZES, pd.NA))
 
 
-def _without_small_folds(folds: pd.DataFrame, table: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Empty the sizes of folds with few patients of a class, and of those that give them away."""
+def _without_small_folds(
+    folds: pd.DataFrame, table: pd.DataFrame, study: Study, *, counted: bool
+) -> pd.DataFrame:
+    """Empty the sizes of folds with few patients of a class, and of those that give them away.
+
+    Of a model that is not counted those of all folds, which add up to its size.
+    """
     fold = folds_of(table)
     sets = {
         f"{number} {label}": table.loc[(fold == number) & (table["label"] == label)]
@@ -134,8 +145,9 @@ def _without_small_folds(folds: pd.DataFrame, table: pd.DataFrame, study: Study)
     rows |= {name: part[[study.key, "subject_id"]] for name, part in everyone.items()}
     shown = shown_sets(rows, study.smallest_cell, first=everyone, rows_only=rows)
     small = [number for number in np.unique(fold) if not {f"{number} 0", f"{number} 1"} <= shown]
-    folds[SIZES] = folds[SIZES].astype("Int64").mask(folds["fold"].isin(small))
-    return folds
+    hidden = folds["fold"].isin(small) | (not counted)
+    folds[SIZES] = folds[SIZES].astype("Int64").mask(hidden)
+    return rounded(folds, hidden, ["value"])
 
 
 def score_rows(
@@ -258,6 +270,7 @@ def compare_pairs(
     table = pd.DataFrame(rows, columns=columns)
     hidden = ~table["model_a"].isin(counted)
     table[["n", "patients"]] = table[["n", "patients"]].astype("Int64").mask(hidden)
+    table = rounded(table, hidden, ["auroc_a", "auroc_b", "difference", "low", "high"])
     write_csv(table.assign(p_holm=holm(table["p"].to_numpy())), output)
 
 

@@ -17,6 +17,7 @@ SMALLEST_CELL = 10
 HIDDEN = "hidden"
 """Stands for a count that is not small itself but would give a small one away."""
 
+_DIGITS = 3  # of a score, behind the point, where the sizes are hidden
 
 SUPPRESSED = "suppressed"
 """Column that says whether the counts of a row are hidden: its cells are then empty."""
@@ -227,6 +228,28 @@ def hide_rows(
         before = table[SUPPRESSED].shift(fill_value=False)
         table[follows] = table[follows].astype("Int64").mask(table[SUPPRESSED] | before)
     return table
+
+
+def rounded(table: pd.DataFrame, hidden: ArrayLike, scores: Iterable[str]) -> pd.DataFrame:
+    """Round the scores of rows whose sizes are hidden.
+
+    To its last digit a share says of how many rows it is, and an AUROC of how many pairs; so do the
+    ends of an interval, whose middle is the score.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row per score, or per model.
+    hidden : array-like of bool
+        Of each row.
+    scores : iterable of str
+        Columns of numbers.
+    """
+    numbers = {name: pd.to_numeric(table[name]) for name in scores}
+    shown = ~np.asarray(hidden, dtype=bool)
+    return table.assign(
+        **{name: of.where(shown, of.round(_DIGITS)) for name, of in numbers.items()}
+    )
 
 
 def to_hide(

@@ -15,6 +15,11 @@ What is looked at more than once is there to be read; who chooses a model or a s
 chooses by the test patients.
 """
 
+RESCORED_WORDS = (
+    "The test patients have been scored before: these figures are to be read, not to choose by."
+)
+"""What the audit's page says of them."""
+
 
 @dataclass(frozen=True)
 class Study:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mimicflow.evaluation.statistics.metrics import NO_INTERVAL
+
 MINUS, DASH = "−", "–"
 NOT_KNOWN = "not known"
 
@@ -138,7 +140,7 @@ def with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:
     if pd.isna(value):
         return ""
     if pd.isna(low) or pd.isna(high):
-        return f"{number(value, digits)} (no interval)"
+        return f"{number(value, digits)} ({NO_INTERVAL})"
     between = " to " if min(low, high) < 0 else DASH
     return f"{number(value, digits)} ({number(low, digits)}{between}{number(high, digits)})"
 

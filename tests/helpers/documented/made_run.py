@@ -43,6 +43,8 @@ def scores():
         for rule, name in itertools.product(("youden", "ppv_0.8"), THRESHOLD_SCORES):
             row = {"score": name, "threshold_rule": rule, "interval": "jackknife"}
             rows.append(base | row | figures.interval())
+            if name == "threshold":  # chosen, not estimated
+                rows[-1] |= {"interval": "", "low": np.nan, "high": np.nan}
     return pd.DataFrame(rows)
 
 

@@ -13,6 +13,7 @@ from mimicflow.evaluation.predictions import PredictionsError
 from mimicflow.evaluation.study import Study
 
 N = 400
+FEW = {"full": 0.0, "ecg": 2.0}
 
 
 def predictions(path, noise, rows=slice(None)):
@@ -88,6 +89,14 @@ def test_the_figure_is_wide_and_the_same_again(tmp_path, tables):
     assert height > 600
     run(tmp_path, tables)
     assert (tmp_path / "ablation.png").read_bytes() == first
+
+
+def test_of_few_patients_the_figure_says_that_there_is_no_interval(tmp_path, texts):
+    few = {name: predictions(tmp_path / name, noise, slice(0, 6)) for name, noise in FEW.items()}
+    run(tmp_path, few)
+    written = " ".join(texts)
+    assert "(no interval)" in written
+    assert "nan" not in written
 
 
 def test_other_stays_are_refused(tmp_path, tables):

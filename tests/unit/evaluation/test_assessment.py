@@ -59,6 +59,22 @@ def test_a_faulty_table_is_refused(predictions):
 
 def test_an_estimate_reads_as_in_a_paper():
     assert str(Estimate(0.9114, 0.9049, 0.917)) == "0.911 (0.905–0.917)"
+    assert str(Estimate(0.9114, np.nan, np.nan)) == "0.911 (no interval)"
+    signed = Estimate(-0.002, -0.0104, 0.006)
+    assert signed.words(signed=True) == "−0.002 (−0.010 to +0.006)"
+    assert Estimate(0.02, np.nan, np.nan).words(2, signed=True) == "+0.02 (no interval)"
+
+
+@pytest.mark.parametrize(("flagged", "low"), [(6, 0.025 ** (1 / 6)), (4, np.nan)])
+def test_a_share_of_the_flagged_is_known_by_them_alone(flagged, low):
+    """Six of six flagged patients were right: 0.54 to 1, however many others have events."""
+    columns = {"stay_id": range(100), "subject_id": range(100), "split": "test"}
+    label = np.repeat([1, 0], [30, 70])
+    probability = np.where(np.arange(100) < flagged, 0.9, 0.2)
+    table = pd.DataFrame({**columns, "label": label, "probability": probability})
+    found = assess(table, "model", Study(), thresholds={0: {"a": 0.5}}).decisions["a"]
+    assert found["ppv"] == pytest.approx((1, low, 1 if flagged == 6 else np.nan), nan_ok=True)
+    assert found["specificity"] == pytest.approx((1, 0.025 ** (1 / 70), 1))
 
 
 def test_every_score_has_its_interval(predictions):

@@ -56,6 +56,13 @@ def test_without_discrimination_no_number_of_patients_will_do(tmp_path):
     assert found.loc["overall_risk", "needed"] == 221
 
 
+def test_an_auroc_of_one_says_nothing_of_how_well_it_is_known(tmp_path):
+    found = table(tmp_path, auroc=1.0, synthetic=True)
+
+    assert found.loc["auroc", ["needed", "met"]].isna().all()
+    assert found.loc["shrinkage", "met"]
+
+
 def test_few_real_events_are_hidden_and_all_that_follows_from_them(tmp_path):
     found = table(tmp_path, events=6)
 

@@ -16,7 +16,13 @@ from mimicflow.evaluation.statistics.calibration import calibration_line
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.study import Study
-from mimicflow.evaluation.subgroups import ACTING, SCORES, score_subgroups, suppressed_levels
+from mimicflow.evaluation.subgroups import (
+    ACTING,
+    SCORES,
+    _estimates,
+    score_subgroups,
+    suppressed_levels,
+)
 from mimicflow.evaluation.thresholds import choose_by_fold, rule_to_act_by
 
 GROUPS = ["sex", "age_band", "race", "arrival", "insurance"]
@@ -190,6 +196,14 @@ def test_groups_are_scored_at_the_threshold_to_act_by(run, tmp_path):
     assert rows.loc["ppv", "value"] == pytest.approx(women.loc[flagged, "label"].mean())
     assert (rows["low"] < rows["value"]).all() and (rows["value"] < rows["high"]).all()
     assert (tmp_path / "b.png").exists()
+
+
+def test_a_share_is_known_by_those_of_whom_it_is():
+    """Of a level whose six flagged patients all have events: 0.54 to 1."""
+    rows = pd.DataFrame({"subject_id": range(100), "label": np.repeat([1, 0], [30, 70])})
+    rows = rows.assign(probability=np.where(rows.index < 6, 0.9, 0.2), flagged=rows.index < 6)
+    found = _estimates(rows, Study(synthetic=True))
+    assert found["ppv"] == pytest.approx((1, 0.025 ** (1 / 6), 1))
 
 
 def test_where_few_are_flagged_nobody_knows_how_many(run):

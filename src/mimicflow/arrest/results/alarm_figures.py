@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel
-from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
+from mimicflow.evaluation.statistics.metrics import NO_INTERVAL, NOT_PROMISED, Estimate
 from mimicflow.evaluation.study import Study
 
 _MATCHED = {
@@ -182,15 +182,14 @@ def _lead_times(
     sensitivity = chosen.loc["event_sensitivity"]
     words = (
         f"{_words(rule)}\nalarm in {int(median['stays']):,} of {len(lead):,} event stays\n"
-        f"({sensitivity['value']:.0%}, 95 % interval {sensitivity['lower']:.0%}–"
-        f"{sensitivity['upper']:.0%})"
+        f"({sensitivity['value']:.0%}, {_interval(sensitivity, '.0%')})"
     )
     if pd.notna(median["value"]):
         quartiles = [chosen.at[f"lead_time_{q}", "value"] for q in ("q25", "q75")]
         axes.axvline(median["value"], color=VERMILION, linestyle="--", linewidth=1.4)
         words += (
-            f"\nmedian {median['value']:.1f} h (95 % interval {median['lower']:.1f}–"
-            f"{median['upper']:.1f})\nquartiles {quartiles[0]:.1f} and {quartiles[1]:.1f} h"
+            f"\nmedian {median['value']:.1f} h ({_interval(median, '.1f')})"
+            f"\nquartiles {quartiles[0]:.1f} and {quartiles[1]:.1f} h"
         )
     axes.set_ylim(0, 1.55 * (stays / len(lead) / np.diff(edges)).max() or 1)
     axes.text(
@@ -203,6 +202,12 @@ def _lead_times(
         fontsize=8.5,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
     )
+
+
+def _interval(row: pd.Series, form: str) -> str:
+    if pd.isna(row["lower"]):
+        return NO_INTERVAL
+    return f"95 % interval {row['lower']:{form}}–{row['upper']:{form}}"
 
 
 def draw_matched(table: pd.DataFrame, path: str | Path, study: Study) -> None:
@@ -247,10 +252,7 @@ def _difference(row: pd.Series, score: str, digits: int) -> str:
     value, low, high = (row[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value):
         return ""
-    if pd.isna(low):
-        return f"   {value:+.{digits}f}".replace("-", "−")
-    numbers = (f"{number:+.{digits}f}" for number in (value, low, high))
-    return "   {} ({} to {})".format(*numbers).replace("-", "−")
+    return f"   {Estimate(value, low, high).words(digits, signed=True)}"
 
 
 def _matched_by(first: pd.Series) -> str:

@@ -17,7 +17,7 @@ from mimicflow.arrest.results.within_stays import WITHIN
 from mimicflow.evaluation.figures.canvas import GREY, INK, LINES, figure_file
 from mimicflow.evaluation.figures.performance import forest_lines, forest_panel, mark_published
 from mimicflow.evaluation.scores import thin
-from mimicflow.evaluation.statistics.metrics import Curves, Estimate
+from mimicflow.evaluation.statistics.metrics import NO_INTERVAL, Curves, Estimate
 from mimicflow.evaluation.study import Study
 
 SIZE = (8.6, 5.4)
@@ -236,11 +236,10 @@ def _notes(rows: Mapping[int, pd.Series], score: str) -> dict[int, str]:
         note = f"   {difference:+.3f}".replace("-", "−")
         if score == "auroc":
             p = row["p_holm"]
-            if pd.notna(p):  # with one event stay there is none
-                note += ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+            tested = ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+            note += f" ({NO_INTERVAL})" if pd.isna(p) else tested  # as with one event stay
         else:
-            low, high = (row[f"auprc_difference_{end}"] for end in ("low", "high"))
-            known = pd.notna(low)
-            note += f" ({low:+.3f} to {high:+.3f})".replace("-", "−") if known else ""
+            ends = (row[f"auprc_difference_{end}"] for end in ("low", "high"))
+            note = f"   {Estimate(difference, *ends).words(signed=True)}"
         notes[line] = note
     return notes

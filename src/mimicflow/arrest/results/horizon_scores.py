@@ -16,7 +16,7 @@ import pandas as pd
 
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.statistics.calibration import enough_patients
-from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.clusters import known_by
 from mimicflow.evaluation.statistics.jackknife import estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import quotient
@@ -113,8 +113,11 @@ def estimate_scores(
         As `mimicflow.evaluation.statistics.jackknife.all_weightings` returns them, patients sorted.
     """
     found = weighted_scores(label, probability, patient, threshold, weights)
-    patients = rarer(label, patient)
-    return {score: estimate(score, found[score], patients) for score in SCORES}
+    exceeding = probability >= threshold
+    return {
+        score: estimate(score, found[score], known_by(score, label, patient, exceeding))
+        for score in SCORES
+    }
 
 
 def weighted_scores(

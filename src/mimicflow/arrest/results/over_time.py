@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, t
+from scipy.stats import kendalltau
 
 from mimicflow.arrest.results.over_time_figures import draw_by_epoch, draw_over_time
 from mimicflow.arrest.selection import ACCEPTED
@@ -109,7 +109,7 @@ def describe_hrv_over_time(
         ``top_measures``: how many are described.
     table : path-like
         CSV to write: `COLUMNS`, a row per measure and hour before the arrest (``hours_to`` ≤
-        hours < ``hours_from``). ``mean`` is over stays with its 95 % interval of Student's t.
+        hours < ``hours_from``). ``mean`` is over stays with its 95 % interval, by patient.
         ``control_…`` are quartiles over control stays, each its mean over all its epochs. ``tau``
         is Kendall's tau-b of the means of stay and hour (``tau_n`` of them, of ``tau_stays``
         stays) with the hours to the arrest: positive where a measure falls as the arrest
@@ -284,16 +284,20 @@ def _hour(means: pd.DataFrame, smallest: int) -> dict[str, object]:
     """Return the mean over stays of one hour with its interval."""
     patients = means["subject_id"].nunique()
     suppressed = 0 < patients < smallest
-    value = means["value"]
-    margin = t.ppf(0.975, len(value) - 1) * value.sem() if len(value) > 1 else float("nan")
-    nothing = float("nan")
+    if suppressed or not patients:
+        sizes = None if suppressed else 0
+        numbers = dict.fromkeys(("mean", "lower", "upper"), float("nan"))
+        return {"stays": sizes, "patients": sizes, **numbers, "suppressed": suppressed}
+    value, patient = (means[name].to_numpy() for name in ("value", "subject_id"))
+    error = jackknife_error(lambda rows: float(value[rows].mean()), patient)
+    lower, upper, *_ = against_zero(value.mean(), error, patients - 1)
     return {
-        "stays": None if suppressed else len(value),
-        "patients": None if suppressed else patients,
-        "mean": nothing if suppressed else value.mean(),
-        "lower": nothing if suppressed else value.mean() - margin,
-        "upper": nothing if suppressed else value.mean() + margin,
-        "suppressed": suppressed,
+        "stays": len(value),
+        "patients": patients,
+        "mean": value.mean(),
+        "lower": lower,
+        "upper": upper,
+        "suppressed": False,
     }
 
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from mimicflow.arrest.selection import ACCEPTED
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, VERMILION, figure_file
+from mimicflow.evaluation.statistics.metrics import NO_INTERVAL
 from mimicflow.evaluation.study import Study
 
 _COLUMNS = 3
@@ -169,7 +170,7 @@ def _say_nothing(axes: Axes) -> None:
 
 def _trend(row: pd.Series) -> str:
     if pd.isna(row["p_holm"]):
-        return f"τ {row['tau']:.2f} (no interval)\nn = {row['tau_n']:,}".replace("-", "−")
+        return f"τ {row['tau']:.2f} ({NO_INTERVAL})\nn = {row['tau_n']:,}".replace("-", "−")
     p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
     numbers = f"{row['tau']:.2f} ({row['tau_lower']:.2f} to {row['tau_upper']:.2f})"
     return f"τ {numbers}\n{p}, n = {row['tau_n']:,}".replace("-", "−")

@@ -19,7 +19,7 @@ from mimicflow.arrest.results.horizon_scores import (
 )
 from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.arrest.ward.weights import POPULATIONS, epoch_weights, moved
-from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.clusters import known_by
 from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import WeightedScores, quotient
@@ -169,5 +169,8 @@ def _scores(
         }
 
     found = of(weightings[:, patient] * weight[first])
-    patients = rarer(label, epochs["subject_id"].to_numpy())
-    return {score: estimate(score, found[score], patients) for score in POPULATION_SCORES}
+    whose = epochs["subject_id"].to_numpy()
+    return {
+        score: estimate(score, found[score], known_by(score, label, whose, exceeding))
+        for score in POPULATION_SCORES
+    }

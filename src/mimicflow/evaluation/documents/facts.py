@@ -17,7 +17,7 @@ import pandas as pd
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.figures.flow import parts, stages
 from mimicflow.evaluation.smallest_cell import HIDDEN
-from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
+from mimicflow.evaluation.statistics.metrics import NO_INTERVAL, NOT_PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import sha256
@@ -144,7 +144,7 @@ def score(value: float | None) -> str:
 
 
 def estimate(row: Mapping[str, Any] | None) -> str:
-    """Return for instance ``0.911 (0.905–0.917)``, without brackets where there is no interval.
+    """Return for instance ``0.911 (0.905–0.917)``, or ``0.911 (no interval)`` of few patients.
 
     An error of calibration reads ``0.021 (≤ 0.018)``: up to where calibrated models reach.
     """
@@ -152,8 +152,10 @@ def estimate(row: Mapping[str, Any] | None) -> str:
         return ""
     if row.get("calibrated_up_to") is not None:
         return f"{score(row['value'])} (≤ {score(row['calibrated_up_to'])})"
-    if row.get("low") is None or row.get("high") is None:
+    if row.get("score") == "threshold":  # chosen, not estimated
         return score(row["value"])
+    if row.get("low") is None or row.get("high") is None:
+        return f"{score(row['value'])} ({NO_INTERVAL})"
     between = " to " if row["low"] < 0 else "–"  # a dash beside a minus is hard to read
     return f"{score(row['value'])} ({score(row['low'])}{between}{score(row['high'])})"
 

@@ -109,7 +109,8 @@ def _diagram(axes: Axes, bins: pd.DataFrame, measured: pd.DataFrame) -> None:
             label=label,
         )
         values = measured[measured["recalibration"] == method].set_index("score")["value"]
-        note = f"{values['calibration_intercept']:.2f} / {values['calibration_slope']:.2f}"
+        found = [values[f"calibration_{of}"] for of in ("intercept", "slope")]
+        note = " / ".join("none" if pd.isna(value) else f"{value:.2f}" for value in found)
         notes.append((colour, note.replace("-", "−")))
     axes.text(0.04, 0.97, "intercept / slope", va="top", fontsize=8, transform=axes.transAxes)
     for line_number, (colour, note) in enumerate(notes):

@@ -305,7 +305,7 @@ def forest_panel(
     """
     for position, row in rows.items():
         value, low, high = (row[f"{score}{end}"] for end in ("", "_low", "_high"))
-        # Where all draws say the same, rounding puts the value outside of them by a hair.
+        # Where no patient changes the score, rounding puts the value outside of them by a hair.
         axes.errorbar(
             value,
             position,

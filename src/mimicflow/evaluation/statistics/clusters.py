@@ -16,6 +16,8 @@ from statsmodels.stats.multitest import multipletests
 FEWEST = 5
 """Patients of the rarer class without whom no interval is given, and no p value."""
 
+_ROUNDING = 1e-14  # of a difference between equal models
+
 
 class Significance(NamedTuple):
     """A confidence interval, Student's t statistic against 0 and its two-sided p value."""
@@ -42,6 +44,31 @@ def rarer(label: np.ndarray, patient: np.ndarray) -> int:
     return min(len(np.unique(patient[rows])) for rows in (label, ~label))
 
 
+def known_by(
+    score: str, label: np.ndarray, patient: np.ndarray, flagged: np.ndarray | None = None
+) -> int:
+    """Return how many patients a score is known no better than.
+
+    Parameters
+    ----------
+    score : str
+        A share of rows is known by the patients of these rows: a sensitivity by those with events,
+        a PPV by those who are flagged. All other scores tell the classes apart: `rarer`.
+    label, patient : numpy.ndarray of shape (n,)
+        As in `rarer`.
+    flagged : numpy.ndarray of shape (n,), optional
+        Whether each row is; without it no PPV and no NPV is known by anybody.
+    """
+    event = np.asarray(label) == 1
+    yes = np.zeros(len(event), dtype=bool) if flagged is None else np.asarray(flagged) == 1
+    no = np.zeros(len(event), dtype=bool) if flagged is None else np.asarray(flagged) == 0
+    shares = {"sensitivity": event, "specificity": ~event, "accuracy": event | ~event}
+    shares |= {"ppv": yes, "precision": yes, "npv": no}
+    if score not in shares:
+        return rarer(label, patient)
+    return len(np.unique(np.asarray(patient)[shares[score]]))
+
+
 def exact_ends(share: float, patients: int, level: float = 0.95) -> tuple[float, float]:
     """Return the exact confidence interval of a share of 0 or 1 of so many patients.
 
@@ -62,7 +89,8 @@ def against_zero(value: float, error: float, degrees: int, level: float = 0.95) 
     Parameters
     ----------
     value, error : float
-        The estimate and its standard error, of clusters. An error of 0 is that of a certain value.
+        The estimate and its standard error, of clusters. An error of 0 is that of an estimate that
+        no patient changes: nothing is known of it, unless it is 0 itself, as between equal models.
     degrees : int
         Of freedom: the patients less one. With fewer than `FEWEST` nothing is said.
     level : float
@@ -73,12 +101,10 @@ def against_zero(value: float, error: float, degrees: int, level: float = 0.95) 
     Significance
         NaN where the error is NaN or patients are too few.
     """
-    if np.isnan(error) or degrees < FEWEST - 1:
+    equal = abs(value) < _ROUNDING
+    if np.isnan(error) or degrees < FEWEST - 1 or (error == 0 and not equal):
         return Significance(*[float("nan")] * 4)
-    if error == 0:
-        t = 0.0 if abs(value) < 1e-14 else float(np.copysign(np.inf, value))
-    else:
-        t = value / error
+    t = 0.0 if error == 0 else value / error
     margin = float(student.isf((1 - level) / 2, degrees)) * error
     return Significance(value - margin, value + margin, t, float(2 * student.sf(abs(t), degrees)))
 

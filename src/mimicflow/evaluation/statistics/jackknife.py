@@ -6,7 +6,7 @@ leaves a patient out. Every score of a weighting is the score of the rows weight
 scores of those left spread is the standard error (Tukey's jackknife), and Student's t makes an
 interval of it: with few patients the standard error is itself uncertain.
 
-`benchmarks/coverage.py` measures how often these intervals hold the truth.
+`benchmarks/interval_coverage.py` measures how often these intervals hold the truth.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ SCALES = {
 }
 """Score -> the scale on which its interval is made: that on which it is nearer to normal."""
 
+_ROUNDING = 1e-12  # of a score that no patient changes, relative to it
 _CELLS_AT_ONCE = 2_000_000  # rows x weightings held in memory together; 16 MB per array
 
 
@@ -146,8 +147,8 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     found : numpy.ndarray of shape (1 + groups,)
         The score of every weighting, everybody's first.
     patients : int
-        Of the rarer class (`mimicflow.evaluation.statistics.clusters.rarer`), or whatever the score
-        is known no better than.
+        Than whom the score is known no better, see
+        `mimicflow.evaluation.statistics.clusters.known_by`.
     level : float
         Of the interval.
 
@@ -155,9 +156,9 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     -------
     Estimate
         Without interval (NaN) where there are fewer than
-        `FEWEST` patients or the score is undefined without one of them, and at the end of its
-        scale; a share there, as 18 of 18 or an AUROC of 1, has the exact interval of so many
-        patients.
+        `FEWEST` patients or the score is undefined without one of them, where none of them changes
+        it, unless it is 0 as between equal models, and at the end of its scale; a share there, as
+        18 of 18 or an AUROC of 1, has the exact interval of so many patients.
 
     Notes
     -----
@@ -173,6 +174,8 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
         return nothing
     if is_share and value in (0.0, 1.0):
         return Estimate(value, *exact_ends(value, patients, level))
+    if value and np.ptp(left) <= _ROUNDING * abs(value):
+        return nothing
     scale = _WAYS[name]
     with np.errstate(divide="ignore", invalid="ignore"):  # ends of the scale, looked at below
         there = scale.there(np.r_[value, left])

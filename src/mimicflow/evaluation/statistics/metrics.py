@@ -32,6 +32,8 @@ Rules = Mapping[str, bool | float | str | Sequence[float]]
 """How thresholds are chosen: the configuration's ``evaluation.thresholds``."""
 NOT_PROMISED = "cannot be promised with these data"
 """What stands wherever there is no threshold."""
+NO_INTERVAL = "no interval"
+"""What stands wherever there are too few patients for an interval."""
 _CONFIDENCE, _NONE = "confidence", "none"
 OPERATING_SCORES = ("sensitivity", "specificity", "ppv", "npv", "f1")
 # Rates are quotients of counts: two of them are equal or differ by far more than this.
@@ -45,10 +47,14 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
-    def words(self, digits: int = 3) -> str:
-        """Return for instance ``0.911 (0.905–0.917)``; with few patients there is no interval."""
-        value, low, high = (f"{number:.{digits}f}" for number in self)
-        return f"{value} (no interval)" if np.isnan(self.low) else f"{value} ({low}–{high})"
+    def words(self, digits: int = 3, *, signed: bool = False) -> str:
+        """Return for instance ``0.911 (0.905–0.917)``, a difference signed ``−0.002 (−0.010 to …``.
+
+        Of few patients there is no interval, and that is said.
+        """
+        sign, between = ("+", " to ") if signed else ("", "–")
+        value, low, high = (f"{number:{sign}.{digits}f}".replace("-", "−") for number in self)
+        return f"{value} ({NO_INTERVAL if np.isnan(self.low) else f'{low}{between}{high}'})"
 
     def __str__(self) -> str:
         return self.words()

@@ -20,6 +20,7 @@ RATIO_WIDTH, SLOPE_WIDTH, AUROC_WIDTH = 0.2, 0.2, 0.1
 """Widths of the 95 % intervals of observed/expected, calibration slope and AUROC."""
 
 _Z = 1.96  # as the papers have it
+_LARGEST = 0.9999  # AUROC of which log odds are made: those of 1 are endless
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(100)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
@@ -81,7 +82,12 @@ def for_slope(log_odds: np.ndarray, weights: np.ndarray, width: float = SLOPE_WI
 
 
 def for_auroc(auroc: float, share: float, width: float = AUROC_WIDTH) -> float:
-    """Return the size at which the 95 % interval of the AUROC is this wide (Newcombe 2006)."""
+    """Return the size at which the 95 % interval of the AUROC is this wide (Newcombe 2006).
+
+    NaN of an AUROC of 0 or 1: how far that of another sample may lie below is not known.
+    """
+    if auroc in (0, 1):
+        return np.nan
     better, worse = (1 - auroc) / (2 - auroc), auroc / (1 + auroc)
     per_pair = auroc * (1 - auroc) / (share * (1 - share))
     # error² n² = per_pair (1 + (n / 2 - 1) (better + worse))
@@ -92,7 +98,7 @@ def for_auroc(auroc: float, share: float, width: float = AUROC_WIDTH) -> float:
 
 def predicted(auroc: float, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Return log odds of a calibrated model with this AUROC and how frequent each is, (n,) each."""
-    odds = [_log_odds(auroc, share, outcome) for outcome in (1, 0)]
+    odds = [_log_odds(min(auroc, _LARGEST), share, outcome) for outcome in (1, 0)]
     return np.concatenate(odds), np.concatenate([share * _WEIGHTS, (1 - share) * _WEIGHTS])
 
 

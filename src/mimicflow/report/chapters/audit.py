@@ -9,6 +9,7 @@ import pandas as pd
 
 from mimicflow.audit.findings import COLUMNS, Check, audit_checks, read_findings, verdict
 from mimicflow.evaluation.smallest_cell import HIDDEN
+from mimicflow.evaluation.study import RESCORED, RESCORED_WORDS
 from mimicflow.report.blocks import DASH, Block, Cell, Section, Table, Text, number, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
@@ -21,7 +22,7 @@ _FIRST = 100
 """Rows of a table that are shown."""
 _IN_WORDS = (
     *("data", "setting", "model", "title", "score", "feature", "protocol", "permutation"),
-    *("run_low", "run_high", "other_low", "other_high", "level", "reading"),
+    *("run_low", "run_high", "other_low", "other_high", "level", "reading", *RESCORED),
 )
 """Columns that the words of a finding say already, or the page, or that the file alone has."""
 
@@ -74,6 +75,7 @@ def _summary(system: System, found: list[tuple[Check, Path, pd.DataFrame]]) -> T
 def _check(check: Check, findings: pd.DataFrame) -> Section:
     blocks = [_findings(check, findings, folded=len(findings) > _OPEN), *_readings(findings)]
     text = f"{check.asks} {check.reading}"
+    text += f" {RESCORED_WORDS}" if {*RESCORED} <= set(findings) else ""
     return Section(f"audit-{check.system}-{check.check}", check.title, text, blocks)
 
 

@@ -120,13 +120,16 @@ def _threshold_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -
     chosen = frame.dropna(subset=["threshold_rule"])
     names = list(dict.fromkeys(chosen["score"]))
     columns = [("Model", False), ("Threshold chosen by", False)]
-    columns += [(f"{label('score', name)} (95 % CI)", True) for name in names]
+    headings = [label("score", name) for name in names]
+    columns += [
+        (heading if name == "threshold" else f"{heading} (95 % CI)", True)
+        for name, heading in zip(names, headings, strict=True)
+    ]
     rows = []
     for (model, rule), part in chosen.groupby(["model", "threshold_rule"], sort=False):
         values = part.drop_duplicates("score").set_index("score").reindex(names)
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
-        if pd.isna(values.at["threshold", "value"]):
-            texts[names.index("threshold")] = NOT_PROMISED
+        texts[names.index("threshold")] = number(values.at["threshold", "value"]) or NOT_PROMISED
         rows.append([system.full_title(model), rule_title(str(rule)), *texts])
     caption = caption_of(protocol, "", "at thresholds chosen on validation patients")
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)

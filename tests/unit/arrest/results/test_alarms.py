@@ -261,6 +261,12 @@ def test_table_of_silences_and_thresholds(files, texts):
     assert "none" in texts
 
 
+def test_of_few_arrests_the_figure_says_that_there_is_no_interval(tmp_path, texts):
+    Files(tmp_path, made.predictions(events=6)).score()
+    words = next(text for text in texts if "event stays\n" in text)
+    assert words.count("(100%, no interval)") == words.count("h (no interval)") == 1
+
+
 def test_curve_falls_from_all_stays_to_few(files):
     table = files.score()
     sweep = table[(table["rule"] == SWEEP) & (table["silence_min"] == 60)]

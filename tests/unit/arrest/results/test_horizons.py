@@ -18,6 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mimicflow.arrest.results.calibration import calibrate_epochs
 from mimicflow.arrest.results.horizon_scores import (
+    estimate_scores,
     horizon_label,
     read_epochs,
     weighted_scores,
@@ -130,6 +131,15 @@ def test_scores_without_each_patient_are_those_of_the_shared_jackknife(table, mo
     }:
         assert np.ptp(ours[score]) > 0
         np.testing.assert_allclose(ours[score], shared[other].ravel(), rtol=1e-10)
+
+
+def test_a_precision_is_known_by_those_who_are_flagged():
+    label, patient = np.repeat([1, 0], [30, 70]), np.arange(100)
+    probability = np.where(patient < 6, 0.9, 0.2)
+    weights = all_weightings(patient, 0)
+    found = estimate_scores(label, probability, patient, 0.5, weights)
+    assert found["precision"] == pytest.approx((1, 0.025 ** (1 / 6), 1))
+    assert found["specificity"] == pytest.approx((1, 0.025 ** (1 / 70), 1))
 
 
 def test_accuracy_of_a_draw_is_that_of_the_drawn_epochs():

@@ -60,13 +60,33 @@ def test_mean_interval_and_control_quartiles():
     table = describe_measure(hand(), "HTI", SYNTHETIC).set_index("hours_to")
     last = table.loc[0]
     assert (last["hours_from"], last["stays"], last["mean"]) == (1, 2, 5.0)
-    # Two stays, 2 and 8: standard error 3.
-    assert last["upper"] - 5.0 == pytest.approx(t.ppf(0.975, 1) * 3.0)
-    assert 5.0 - last["lower"] == pytest.approx(t.ppf(0.975, 1) * 3.0)
-    assert np.isnan(table.loc[1, "upper"])  # one stay
+    assert np.isnan(last["upper"])  # two patients
     assert last["control_median"] == 7.0  # of 2, 10 and 7
     assert last["control_q25"] == 4.5
     assert last["control_stays"] == 3
+
+
+def last_hour(patients, values):
+    columns = {"label": 1, "hours_to_arrest": 0.5, "HTI": values, "stay_id": range(len(values))}
+    control = {"label": [0], "hours_to_arrest": [np.nan], "HTI": [1.0], "stay_id": [99]}
+    both = (
+        pd.DataFrame({**columns, "subject_id": patients}),
+        pd.DataFrame({**control, "subject_id": [99]}),
+    )
+    return describe_measure(pd.concat(both), "HTI", SYNTHETIC).iloc[-1]
+
+
+def test_the_interval_of_an_hour_is_by_patient():
+    values = np.array([1.0, 2.0, 4.0, 4.0, 5.0, 8.0])
+    error = values.std(ddof=1) / np.sqrt(6)
+    alone = last_hour(range(6), values)
+    # Two stays of each patient that are alike say no more than one.
+    twice = last_hour(np.repeat(range(6), 2), np.repeat(values, 2))
+    for found in (alone, twice):
+        assert found["mean"] == 4
+        assert found["upper"] - 4 == pytest.approx(t.ppf(0.975, 5) * error)
+        assert 4 - found["lower"] == pytest.approx(t.ppf(0.975, 5) * error)
+    assert twice["stays"] == 12
 
 
 def test_trend_is_kendalls_of_the_means():

@@ -91,7 +91,7 @@ def test_figures_stand_where_they_belong(run, documents):
     card, page, _ = documents(files, models)
     table = pd.read_csv(files["scores"])
     for model, (title, stays) in MODELS.items():
-        rows = table[(table["model"] == model) & (table["interval"] == "jackknife")]
+        rows = table[(table["model"] == model) & (table["interval"] != "delong")]
         found = rows[rows["threshold_rule"].isna()].set_index("score")
         auroc = found.loc["auroc"]
         text = f"{auroc.value:.3f} ({auroc.low:.3f}–{auroc.high:.3f})"
@@ -204,7 +204,8 @@ def test_the_same_run_gives_the_same_bytes(run, documents):
 
 def test_numbers_in_words():
     assert (count(30421), count(None), score(0.9111), score(None)) == ("30,421", "", "0.911", "")
-    assert estimate({"value": 0.5, "low": None, "high": None}) == "0.500"
+    assert estimate({"value": 0.5, "low": None, "high": None}) == "0.500 (no interval)"
+    assert estimate({"value": 0.5, "score": "threshold"}) == "0.500"
     assert estimate({"value": 0.5, "low": 0.4, "high": 0.6}) == "0.500 (0.400–0.600)"
     negative = estimate({"value": -0.0001, "low": -0.02, "high": 0.01})
     assert negative == "0.000 (-0.020 to 0.010)"

@@ -154,8 +154,22 @@ def test_a_score_that_one_patient_alone_defines_has_no_interval():
 
 def test_a_difference_of_the_same_weightings_is_paired():
     one = np.r_[0.8, np.tile([0.7, 0.9], 10)]
+    other = one - np.r_[0.1, np.tile([0.099, 0.101], 10)]
 
-    assert estimate("difference", one - (one - 0.1), 20) == pytest.approx((0.1, 0.1, 0.1))
+    value, low, high = estimate("difference", one - other, 20)
+
+    assert value == pytest.approx(0.1)
+    assert 0.05 < low < high < 0.15  # the spread of one alone is a hundred times as large
+
+
+@pytest.mark.parametrize("score", ["difference", "auroc", "log_loss", "brier"])
+def test_what_no_patient_changes_has_no_interval(score):
+    """As an AUROC of equal predictions, or that of a model that is always right less it."""
+    assert np.isnan(estimate(score, np.full(60, 0.5), 18)[1:]).all()
+
+
+def test_equal_models_differ_by_nothing():
+    assert estimate("difference", np.zeros(60), 18) == (0, 0, 0)
 
 
 def test_every_score_has_a_known_scale():

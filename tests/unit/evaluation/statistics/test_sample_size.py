@@ -39,7 +39,27 @@ def test_evaluation_needs_what_pmvalsampsize_prints():
 
     assert needed.for_ratio(0.018, 1) == pytest.approx(905, abs=0.5)  # found in small steps there
     assert rounded_up(needed.for_auroc(0.8, 0.018)) == [4252]
-    assert slope == pytest.approx(4544, rel=0.005)  # simulated there
+    assert slope == pytest.approx(4544, rel=0.005)  # simulated there, 10⁶ patients; of 1,000: 4501
+
+
+def test_the_slope_of_a_million_simulated_patients_is_that_of_the_integral():
+    """As pmvalsampsize simulates: 2,958, 1,538 and 511 of 20 % events, AUROC 0.78."""
+    log_odds, weights = np.polynomial.hermite_e.hermegauss(100)
+    slope = needed.for_slope(-1.75 + 1.22 * log_odds, weights / weights.sum())
+    drawn = np.random.default_rng(0).normal(-1.75, 1.22, 1_000_000)
+
+    assert slope == pytest.approx(2958, rel=0.005)
+    assert needed.for_slope(drawn, np.full(1_000_000, 1e-6)) == pytest.approx(slope, rel=0.005)
+    # There the standard error grows in steps of 0.0001 until the interval is wide enough.
+    assert np.ceil(0.8 / (0.2 * 0.0510**2)) == 1538
+    assert needed.for_ratio(0.2) == pytest.approx(1538, rel=0.005)
+    assert rounded_up(needed.for_auroc(0.78, 0.2)) == [511]
+
+
+def test_a_model_that_is_never_wrong_has_no_known_spread():
+    assert np.isnan(needed.for_auroc(1, 0.2))
+    assert needed.cox_snell(1, 0.2) == pytest.approx(needed.largest_cox_snell(0.2))
+    assert needed.for_slope(*needed.predicted(1, 0.2)) > 1e4
 
 
 def test_a_calibrated_model_has_the_auroc_and_the_share_that_were_asked():
