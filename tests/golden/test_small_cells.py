@@ -4,6 +4,7 @@ The attacker (`small_cells.attack`) adds and subtracts whatever stands in them. 
 hidden, as of made-up patients, it finds what was planted.
 """
 
+import made_arrest_predictions
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,9 @@ from scipy.special import expit
 from small_cells import attack
 
 from mimicflow.arrest.cohort import build_arrest_cohort
+from mimicflow.arrest.results.horizons import score_horizons
+from mimicflow.arrest.results.monitors import score_monitors
+from mimicflow.arrest.ward.gap import score_gaps
 from mimicflow.evaluation.calibration_table import calibrate_models
 from mimicflow.evaluation.comparison import compare_models
 from mimicflow.evaluation.decisions import weigh_decisions
@@ -211,6 +215,24 @@ def test_confusion_and_report_at_each_threshold(predicted, tmp_path):
     assert len(attack(tmp_path / "synthetic")) > 10
     assert attack(tmp_path / "real") == []
     assert pd.read_csv(tmp_path / "real/confusion.csv")["tp"].notna().any()
+
+
+def test_decisions_of_the_arrest_system_at_each_horizon(tmp_path):
+    """At 0.995 few epochs exceed: of a handful of patients shortly before the arrest."""
+    table = made_arrest_predictions.predictions(stays=120, events=40, noise=2.0)
+    file = made_arrest_predictions.write(tmp_path, {"hrv": table})["hrv"]
+    of = table[["stay_id"]].drop_duplicates()
+    of.assign(monitor=np.where(np.arange(120) % 4 < 2, "A", "B")).to_parquet(tmp_path / "of")
+    options = {"horizons_h": [24, 6, 1], "specificity": 0.995, "confidence": "none", "gaps_h": [2]}
+    for study in (MADE_UP, REAL):
+        folder = tmp_path / study.data
+        figures = folder / "roc.png", folder / "prc.png"
+        score_horizons(file, options, folder / "metrics.csv", *figures, study, model="hrv")
+        score_gaps({"hrv": file}, options, folder / "gaps.csv", study)
+        score_monitors({"hrv": file}, tmp_path / "of", options, folder / "monitors.csv", study)
+    found = attack(tmp_path / "synthetic")
+    assert {line.split(":")[0] for line in found} == {"gaps.csv", "metrics.csv", "monitors.csv"}
+    assert attack(tmp_path / "real") == []
 
 
 def test_protocols_whose_patients_differ_by_a_few(tmp_path):

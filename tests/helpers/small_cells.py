@@ -71,6 +71,11 @@ def _subtracted(path: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:
         yield from _solved(path.parent, table)
     if path.name == "decision.csv":
         yield from _net_benefits(path, table)
+    if path.name in ("metrics.csv", "gaps.csv") and "horizon_h" in table:
+        yield from _epochs_decided(table)
+    if path.name == "monitors.csv":
+        for score in table.columns.intersection([*CLASS]):
+            yield from _epochs_decided(table.assign(score=score, value=table[score]))
     if path.name == "confusion.csv" and "threshold_rule" in table:
         yield from _thresholds(table)
     if path.name == "subgroups.csv":
@@ -112,6 +117,15 @@ def _between(sizes: pd.DataFrame, what: str) -> Iterator[tuple[str, float]]:
         known = sizes[column].dropna()
         for (a, first), (b, then) in itertools.combinations(known.items(), 2):
             yield f"{column} of {what} {a} and {b}", first - then
+
+
+def _epochs_decided(table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield how many epochs of each class exceed the threshold of a horizon, and how many not."""
+    table = table[table["score"].isin(CLASS)].dropna(subset=["value"])
+    for row in table.itertuples():
+        size = getattr(row, CLASS[row.score])
+        yield f"{row.score} of {row.model} within {row.horizon_h} h", row.value * size
+        yield f"1 - {row.score} of {row.model} within {row.horizon_h} h", (1 - row.value) * size
 
 
 def _solved(folder: Path, table: pd.DataFrame) -> Iterator[tuple[str, float]]:

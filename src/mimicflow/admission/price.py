@@ -9,7 +9,7 @@ import pandas as pd
 
 from mimicflow.admission.protocols import defects
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.smallest_cell import shown_sets
+from mimicflow.evaluation.smallest_cell import rounded, shown_sets
 from mimicflow.evaluation.statistics.calibrated import CalibrationError, calibration_errors
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import RESCORED, Study
@@ -59,15 +59,18 @@ def price_defects(
             lines += [
                 {**named, **line, **tail} for line in _compare(ours, published, counted, study)
             ]
-    write_csv(pd.DataFrame(lines, columns=_COLUMNS), output)
+    table = pd.DataFrame(lines, columns=_COLUMNS)
+    hidden = table["score"].notna() & table[["n_ours", "n_published"]].isna().any(axis=1)
+    write_csv(rounded(table, hidden, _NUMBERS), output)
 
 
 _ENDS = ("value", "low", "high")
 _SIDES = ("ours", "published")
+_NUMBERS = [f"{side}_{end}" for side in _SIDES for end in (*_ENDS, "calibrated_up_to")]
+_NUMBERS += ["difference", "difference_low", "difference_high"]
 _COLUMNS = [
     *("row", "defect", "key", "ours", "published", "model", "title", "score"),
-    *(f"{side}_{end}" for side in _SIDES for end in (*_ENDS, "calibrated_up_to")),
-    *("difference", "difference_low", "difference_high", "n_ours", "n_published", "paired"),
+    *(*_NUMBERS, "n_ours", "n_published", "paired"),
     *("note", *RESCORED, "data"),
 ]
 

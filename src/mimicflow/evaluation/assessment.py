@@ -93,10 +93,11 @@ def assess(
     """
     check_predictions(predictions, key=study.key)
     label, probability, patient = _arrays(predictions)
-    flagged = decide(predictions, thresholds) if thresholds else None
-    rules = [] if flagged is None else list(flagged.columns)
-    decisions = None if flagged is None else flagged.to_numpy()
-    found = jackknife(label, probability, patient, study.seed, decisions)
+    decisions = decide(predictions, thresholds) if thresholds else None
+    rules = {} if decisions is None else {rule: decisions[rule].to_numpy() for rule in decisions}
+    found = jackknife(
+        label, probability, patient, study.seed, None if decisions is None else decisions.to_numpy()
+    )
     units = rarer(label, patient)
     return Assessment(
         name=name,
@@ -115,12 +116,12 @@ def assess(
                 score: estimate(
                     score,
                     found[score][:, column],
-                    known_by(score, label, patient, decisions[:, column]),
+                    known_by(score, label, patient, flagged),
                     level,
                 )
                 for score in OPERATING_SCORES
             }
-            for column, rule in enumerate(rules)
+            for column, (rule, flagged) in enumerate(rules.items())
         },
         curves=curves(label, probability),
         confusion=confusion(label, probability, threshold),

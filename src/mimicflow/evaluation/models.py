@@ -95,15 +95,13 @@ def counted_models(
     return {name for name in predictions if {name, f"{name} 0", f"{name} 1"} <= shown}
 
 
-def without_sizes(
-    table: pd.DataFrame, counted: Collection[str], name: str = "model"
-) -> pd.DataFrame:
+def without_sizes(table: pd.DataFrame, counted: Collection[str]) -> pd.DataFrame:
     """Empty the sizes (`SIZES`) of all models but those that are ``counted``, round their scores.
 
-    ``name`` is the column of the model. All other numbers of the table are scores.
+    All other numbers of the table are scores.
     """
     sizes = list(table.columns.intersection(SIZES))
-    hidden = ~table[name].isin(counted)
+    hidden = ~table["model"].isin(counted)
     scores = table.select_dtypes("float64").columns.difference(sizes)
     table = rounded(table, hidden, scores)
     return table.assign(**{size: table[size].astype("Int64").mask(hidden) for size in sizes})

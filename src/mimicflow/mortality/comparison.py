@@ -23,7 +23,7 @@ from mimicflow.evaluation.figures.performance import (
 )
 from mimicflow.evaluation.models import SIZES
 from mimicflow.evaluation.predictions import read_predictions, require_same_rows
-from mimicflow.evaluation.smallest_cell import shown_sets
+from mimicflow.evaluation.smallest_cell import rounded, shown_sets
 from mimicflow.evaluation.statistics.clusters import holm
 from mimicflow.evaluation.statistics.delong import compare_aurocs
 from mimicflow.evaluation.statistics.metrics import Estimate
@@ -121,7 +121,10 @@ def compare_protocols(
         rows.append(row)
     compared = pd.DataFrame(rows, columns=COLUMNS).astype({"parameters": "Int64", "p": float})
     compared[SIZES] = compared[SIZES].astype("Int64")
-    compared.loc[_few(tables, study), SIZES] = pd.NA
+    few = _few(tables, study)
+    compared.loc[few, SIZES] = pd.NA
+    scores = compared.select_dtypes("float64").columns.difference(["p"])
+    compared = rounded(compared, few, scores)
     compared["p_holm"] = holm(compared["p"].to_numpy())
     timed = pd.concat([_times(run, path) for run, path in seconds.items()])
     write_csv(timed, times)

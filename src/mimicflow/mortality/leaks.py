@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.smallest_cell import shown_sets
+from mimicflow.evaluation.smallest_cell import rounded, shown_sets
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import RESCORED, Study
 from mimicflow.mortality.protocols import AUDITED, PUBLISHED
@@ -67,6 +67,8 @@ def price_leaks(
     ]
     table = pd.DataFrame(rows, columns=COLUMNS).assign(**RESCORED)
     sizes = ["n_published", "n_audited", "n_both"]
+    scores = [f"{of}{end}" for of in (PUBLISHED, AUDITED) for end in _ENDS]
+    table = rounded(table, table[sizes].isna().any(axis=1), [*scores, "difference", "low", "high"])
     write_csv(table.astype(dict.fromkeys(sizes, "Int64")), output)
 
 

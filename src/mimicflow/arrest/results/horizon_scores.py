@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.calibration import enough_patients
 from mimicflow.evaluation.statistics.clusters import known_by
 from mimicflow.evaluation.statistics.jackknife import estimate
@@ -92,6 +93,38 @@ def may_be_shown(label: np.ndarray, patient: np.ndarray, smallest: int) -> bool:
     if one_class:
         return frame["patient"].nunique() >= smallest
     return enough_patients(frame["label"], frame["patient"], smallest)
+
+
+def known_classes(label: np.ndarray, patient: np.ndarray, smallest: int) -> ShownSets:
+    """Return what readers know of (n,) epochs: how many there are, and of each label."""
+    shown = ShownSets(patient, smallest)
+    shown.are_known(np.asarray(label) == 1, patients=False)
+    return shown
+
+
+def decisions_shown(
+    label: np.ndarray,
+    exceeding: np.ndarray,
+    shown: ShownSets,
+    among: np.ndarray | None = None,
+) -> bool:
+    """Return whether readers may know how many epochs of each label exceed, and how many do not.
+
+    Parameters
+    ----------
+    label : numpy.ndarray of shape (n,)
+        0/1.
+    exceeding : numpy.ndarray of bool, shape (n,)
+        Whether the probability of the epoch reaches the threshold.
+    shown : ShownSets
+        What readers know of the epochs, as of `known_classes`.
+    among : numpy.ndarray of bool, shape (n,), optional
+        Of which epochs; of all unless given.
+    """
+    event, inside = np.asarray(label) == 1, np.ones(len(label), dtype=bool)
+    inside = inside if among is None else np.asarray(among, dtype=bool)
+    cells = [inside & of & one for of in (event, ~event) for one in (exceeding, ~exceeding)]
+    return shown.may_be(*cells, patients=False)
 
 
 def estimate_scores(

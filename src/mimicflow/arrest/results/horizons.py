@@ -13,10 +13,13 @@ import pandas as pd
 
 from mimicflow.arrest.results.horizon_figures import HorizonCurves, draw_precision_recall, draw_roc
 from mimicflow.arrest.results.horizon_scores import (
+    OPERATING,
     RANKING,
     SCORES,
+    decisions_shown,
     estimate_scores,
     horizon_label,
+    known_classes,
     may_be_shown,
     published_of,
     read_epochs,
@@ -93,8 +96,9 @@ def score_horizons(
         PNG to write.
     study : Study
         Whose scores they are. A horizon with fewer patients of either
-        class than its smallest cell is suppressed: without scores, events and curve. Stays are not
-        counted where those of another horizon are all but a few of them.
+        class than its smallest cell is suppressed: without scores, events and curve. Where few of
+        a class exceed, or all but a few do, there are no scores of decisions. Stays are not counted
+        where those of another horizon are all but a few of them.
     model : str
         Name of the model, by which its published figures are found.
 
@@ -164,7 +168,12 @@ def _score(
         _LOG.warning("the scores at %g h are suppressed: under %d patients", hours, smallest)
         nothing = dict.fromkeys(SCORES, _NOTHING)
         return Horizon(hours, label, threshold, nothing, True, None, _HIDDEN)
-    scores = estimate_scores(label, test["probability"].to_numpy(), patient, threshold, weights)
+    probability = test["probability"].to_numpy()
+    scores = estimate_scores(label, probability, patient, threshold, weights)
+    known = known_classes(label, patient, smallest)
+    if not decisions_shown(label, probability >= threshold, known):
+        _LOG.warning("no scores of decisions at %g h: too few patients exceed, or do not", hours)
+        scores |= dict.fromkeys(OPERATING, _NOTHING)
     if len(np.unique(label)) < 2:
         scores = dict.fromkeys(SCORES, _NOTHING)
     return Horizon(hours, label, threshold, scores, False, None, within)

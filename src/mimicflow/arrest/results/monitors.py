@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
+    OPERATING,
+    decisions_shown,
     estimate_scores,
     horizon_label,
+    known_classes,
     read_epochs,
 )
 from mimicflow.arrest.results.horizons import horizons_of
@@ -116,13 +119,16 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     """Yield the row of each monitor, those without a name last."""
     by_monitor = {str(monitor): part for monitor, part in epochs.groupby("monitor")}
+    label, exceeding = epochs["label"].to_numpy(), (epochs["probability"] >= threshold).to_numpy()
+    known = known_classes(label, epochs["subject_id"].to_numpy(), study.smallest_cell)
+    decisions_shown(label, exceeding, known)  # of all monitors together
     for monitor in sorted(by_monitor, key=lambda monitor: (monitor in LAST_LEVELS, monitor)):
         part = by_monitor[monitor]
         row = {"monitor": monitor, "suppressed": monitor in hidden}
         if monitor in hidden:
             yield row
             continue
-        events = part["label"] == 1
+        events, of = part["label"] == 1, epochs.index.isin(part.index)
         yield {
             **row,
             "patients": part["subject_id"].nunique(),
@@ -130,17 +136,21 @@ def _rows(
             "event_stays": part.loc[events, "stay_id"].nunique(),
             "n": len(part),
             "events": int(events.sum()),
-            **_scores(part, threshold, study),
+            **_scores(part, threshold, study, decided=decisions_shown(label, exceeding, known, of)),
         }
 
 
-def _scores(part: pd.DataFrame, threshold: float, study: Study) -> dict[str, float]:
+def _scores(
+    part: pd.DataFrame, threshold: float, study: Study, *, decided: bool
+) -> dict[str, float]:
+    """Return the scores of a monitor; those of decisions only where these may be shown."""
     label, patient = part["label"].to_numpy(), part["subject_id"].to_numpy()
-    found: Mapping[str, Estimate] = dict.fromkeys(SCORES, _NOTHING)
+    found: dict[str, Estimate] = dict.fromkeys(SCORES, _NOTHING)
     if len(np.unique(label)) > 1:
         weights = all_weightings(patient, study.seed)
         probability = part["probability"].to_numpy()
         found = estimate_scores(label, probability, patient, threshold, weights)
+        found |= {} if decided else dict.fromkeys(OPERATING, _NOTHING)
     return {
         f"{score}{end}": number
         for score in SCORES

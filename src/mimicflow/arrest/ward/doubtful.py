@@ -14,9 +14,12 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
+    OPERATING,
     SCORES,
+    decisions_shown,
     estimate_scores,
     horizon_label,
+    known_classes,
     may_be_shown,
     read_epochs,
 )
@@ -171,14 +174,20 @@ def score_without_doubtful(
         for hours in horizons_of(options):
             threshold = choose_threshold(validation, hours, options)
             shown = ShownSets(held_out["subject_id"], study.smallest_cell)
+            label, exceeding = horizon_label(test, hours), test["probability"] >= threshold
+            known_epochs = known_classes(label, test["subject_id"], study.smallest_cell)
             for excluded in EXCLUDED:
                 head = {"horizon_h": hours, "excluded": excluded, "threshold": threshold}
                 head |= study.labels(model)
                 known = excluded == "none" or excluded in held_out
                 out = held_out.get(excluded, pd.Series(False, index=held_out.index))
-                left = test[~test["stay_id"].isin(out.index[out])]
+                inside = ~test["stay_id"].isin(out.index[out]).to_numpy()
                 may_be = known and shown.may_be(out)
-                size, scores = _scored(left, hours, threshold, study, known=known, may_be=may_be)
+                size, scores = _scored(
+                    test[inside], hours, threshold, study, known=known, may_be=may_be
+                )
+                if may_be and not decisions_shown(label, exceeding, known_epochs, inside):
+                    scores |= dict.fromkeys(OPERATING, _NOTHING)
                 rows += [
                     head | size | {"known": "yes" if known else "no", "score": score}
                     | dict(zip(("value", "lower", "upper"), value, strict=True))

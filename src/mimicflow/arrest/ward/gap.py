@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
+    OPERATING,
     RANKING,
+    decisions_shown,
     horizon_label,
     may_be_shown,
     read_epochs,
@@ -116,7 +118,11 @@ def _scored(
         return size, None
     kept = np.isin(np.unique(test["subject_id"]), patient)
     probability = epochs["probability"].to_numpy()
-    return size, weighted_scores(label, probability, patient, threshold, weights[:, kept])
+    scores = weighted_scores(label, probability, patient, threshold, weights[:, kept])
+    exceeding = (test["probability"] >= threshold).to_numpy()
+    if not decisions_shown(horizon_label(test, hours), exceeding, shown, left):
+        scores |= dict.fromkeys(OPERATING, np.full(len(weights), np.nan))
+    return size, scores
 
 
 def _numbers(

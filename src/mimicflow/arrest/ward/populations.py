@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.arrest.results.horizon_scores import (
+    OPERATING,
+    decisions_shown,
+    known_classes,
     may_be_shown,
     read_epochs,
 )
@@ -70,7 +73,8 @@ def score_populations(
         decisions change with it.
     study : Study
         Whose scores they are. All is suppressed where
-        either outcome comes from fewer patients than its smallest cell.
+        either outcome comes from fewer patients than its smallest cell, and the scores of decisions
+        where few of a class exceed, or all but a few do.
     model : str
         Name of the model.
 
@@ -86,7 +90,9 @@ def score_populations(
     threshold = read_threshold(model_file, threshold_rule(options))
     known = read_prevalences(model_file)
     patient = test["subject_id"].to_numpy()
-    hidden = not may_be_shown(test["label"].to_numpy(), patient, study.smallest_cell)
+    label, exceeding = test["label"].to_numpy(), test["probability"].to_numpy() >= threshold
+    hidden = not may_be_shown(label, patient, study.smallest_cell)
+    decided = decisions_shown(label, exceeding, known_classes(label, patient, study.smallest_cell))
     weightings = all_weightings(patient, study.seed)
     rows = []
     for population in POPULATIONS:
@@ -103,7 +109,8 @@ def score_populations(
             "threshold": threshold,
         }
         for score, of_score in found.items():
-            value = Estimate(*[float("nan")] * 3) if hidden else of_score
+            few = hidden or (score in OPERATING and not decided)
+            value = Estimate(*[float("nan")] * 3) if few else of_score
             ends = dict(zip(("value", "lower", "upper"), value, strict=True))
             rows.append({"population": population} | size | {"score": score} | ends)
     table = pd.DataFrame(rows).assign(suppressed=hidden, **study.labels(model))
