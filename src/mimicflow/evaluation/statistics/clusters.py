@@ -53,7 +53,7 @@ def known_by(
     ----------
     score : str
         A share of rows is known by the patients of these rows: a sensitivity by those with events,
-        a PPV by those who are flagged. All other scores tell the classes apart: `rarer`.
+        a PPV by those who are flagged. All others compare the classes: the rarer one counts.
     label, patient : numpy.ndarray of shape (n,)
         As in `rarer`.
     flagged : numpy.ndarray of shape (n,), optional
