@@ -10,7 +10,7 @@ import pandas as pd
 
 from mimicflow.evaluation.predictions import check_predictions, folds_of
 from mimicflow.evaluation.statistics.calibrated import ERRORS, CalibrationError, calibration_errors
-from mimicflow.evaluation.statistics.clusters import known_by, rarer
+from mimicflow.evaluation.statistics.clusters import patients_behind, rarer
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import (
@@ -116,7 +116,7 @@ def assess(
                 score: estimate(
                     score,
                     found[score][:, column],
-                    known_by(score, label, patient, flagged),
+                    patients_behind(score, label, patient, flagged),
                     level,
                 )
                 for score in OPERATING_SCORES

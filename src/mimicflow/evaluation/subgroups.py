@@ -24,7 +24,7 @@ from mimicflow.evaluation.groups import GROUPS, LAST_LEVELS
 from mimicflow.evaluation.models import read_models
 from mimicflow.evaluation.smallest_cell import ShownSets, to_hide
 from mimicflow.evaluation.statistics.calibration import calibration_line, enough_patients
-from mimicflow.evaluation.statistics.clusters import known_by
+from mimicflow.evaluation.statistics.clusters import patients_behind
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
 from mimicflow.evaluation.statistics.metrics import Rules, scores
 from mimicflow.evaluation.study import Study
@@ -275,7 +275,9 @@ def _estimates(part: pd.DataFrame, study: Study) -> dict[str, tuple[float, float
     found, values = _found(part, study), _values(part)
     label, patient = part["label"].to_numpy(), part["subject_id"].to_numpy()
     estimates = {
-        score: estimate(score, found[score], known_by(score, label, patient, part.get("flagged")))
+        score: estimate(
+            score, found[score], patients_behind(score, label, patient, part.get("flagged"))
+        )
         for score in _scores(part)
     }
     # A score without a value has no interval.

@@ -17,7 +17,7 @@ import pandas as pd
 from mimicflow.evaluation.predictions import PredictionsError, read_predictions
 from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.calibration import enough_patients
-from mimicflow.evaluation.statistics.clusters import known_by
+from mimicflow.evaluation.statistics.clusters import patients_behind
 from mimicflow.evaluation.statistics.jackknife import estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import quotient
@@ -148,7 +148,7 @@ def estimate_scores(
     found = weighted_scores(label, probability, patient, threshold, weights)
     exceeding = probability >= threshold
     return {
-        score: estimate(score, found[score], known_by(score, label, patient, exceeding))
+        score: estimate(score, found[score], patients_behind(score, label, patient, exceeding))
         for score in SCORES
     }
 

@@ -25,7 +25,7 @@ from mimicflow.arrest.results.horizon_scores import (
 from mimicflow.arrest.results.horizons import horizons_of
 from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.evaluation.smallest_cell import ShownSets
-from mimicflow.evaluation.statistics.clusters import known_by
+from mimicflow.evaluation.statistics.clusters import patients_behind
 from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import write_csv
@@ -87,7 +87,7 @@ def _of_model(
             whole = found if gap == 0 else whole
             label, patient = horizon_label(test[left], hours), test.loc[left, "subject_id"]
             for score in GAP_SCORES:
-                patients = known_by(score, label, patient)
+                patients = patients_behind(score, label, patient)
                 yield hours, gap, size | {"score": score} | _numbers(found, whole, score, patients)
 
 

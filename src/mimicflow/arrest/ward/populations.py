@@ -22,7 +22,7 @@ from mimicflow.arrest.results.horizon_scores import (
 )
 from mimicflow.arrest.thresholds import read_threshold, threshold_rule
 from mimicflow.arrest.ward.weights import POPULATIONS, epoch_weights, moved
-from mimicflow.evaluation.statistics.clusters import known_by
+from mimicflow.evaluation.statistics.clusters import patients_behind
 from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import WeightedScores, quotient
@@ -178,6 +178,6 @@ def _scores(
     found = of(weightings[:, patient] * weight[first])
     whose = epochs["subject_id"].to_numpy()
     return {
-        score: estimate(score, found[score], known_by(score, label, whose, exceeding))
+        score: estimate(score, found[score], patients_behind(score, label, whose, exceeding))
         for score in POPULATION_SCORES
     }

@@ -44,7 +44,7 @@ def rarer(label: np.ndarray, patient: np.ndarray) -> int:
     return min(len(np.unique(patient[rows])) for rows in (label, ~label))
 
 
-def known_by(
+def patients_behind(
     score: str, label: np.ndarray, patient: np.ndarray, flagged: np.ndarray | None = None
 ) -> int:
     """Return how many patients a score is known no better than.

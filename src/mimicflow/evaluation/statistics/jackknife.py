@@ -148,7 +148,7 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
         The score of every weighting, everybody's first.
     patients : int
         Than whom the score is known no better, see
-        `mimicflow.evaluation.statistics.clusters.known_by`.
+        `mimicflow.evaluation.statistics.clusters.patients_behind`.
     level : float
         Of the interval.
 

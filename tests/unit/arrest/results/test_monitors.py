@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 from mimicflow.arrest.results.monitors import COLUMNS, SCORES, score_monitors
 from mimicflow.arrest.thresholds import choose_threshold
 from mimicflow.errors import InputError
-from mimicflow.evaluation.statistics.clusters import FEWEST, known_by
+from mimicflow.evaluation.statistics.clusters import FEWEST, patients_behind
 from mimicflow.evaluation.study import Study
 
 OPTIONS = {"horizons_h": [24, 18, 12, 6, 3, 1], "specificity": 0.8, "confidence": "none"}
@@ -66,7 +66,7 @@ def test_each_monitor_is_scored_on_its_own_epochs_at_the_threshold_of_all(tmp_pa
             ]
         )
         for score in SCORES:
-            few = known_by(score, label, part["subject_id"]) < FEWEST
+            few = patients_behind(score, label, part["subject_id"]) < FEWEST
             low, high = row[f"{score}_low"], row[f"{score}_high"]
             assert np.isnan([low, high]).all() if few else low <= row[score] <= high
 

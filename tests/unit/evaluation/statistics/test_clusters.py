@@ -11,7 +11,7 @@ from mimicflow.evaluation.statistics.clusters import (
     against_zero,
     holm,
     jackknife_error,
-    known_by,
+    patients_behind,
     rarer,
 )
 from mimicflow.evaluation.statistics.delong import compare_aurocs, delong_covariance
@@ -43,11 +43,11 @@ def test_a_share_is_known_by_the_patients_of_whom_it_is():
     label, patient = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([1, 1, 2, 3, 4, 5, 2])
     flagged = np.array([1.0, 0, 1, 1, 0, np.nan, np.nan])
     found = {
-        score: known_by(score, label, patient, flagged)
+        score: patients_behind(score, label, patient, flagged)
         for score in ("sensitivity", "specificity", "ppv", "precision", "npv", "accuracy", "f1")
     }
     assert list(found.values()) == [2, 4, 3, 3, 2, 5, 2]
-    assert known_by("ppv", label, patient) == 0
+    assert patients_behind("ppv", label, patient) == 0
 
 
 def test_of_a_single_patient_nothing_can_be_said():
