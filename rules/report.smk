@@ -91,6 +91,15 @@ EVALUATION = [
     *AUDIT_FILES,
     *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]
+DOCUMENTS = ["model_card", "tripod_ai", "probast_ai"]
+# The protocols of a system that are written up beside the one to judge by.
+WRITTEN_UP = {
+    system: [name for name in named if name != EVALUATED[system]["judged_by"]]
+    for system, named in {
+        "admission": config["evaluation"]["protocols"],
+        "mortality": REPORTED_MORTALITY,
+    }.items()
+}
 # All that is cross-validated, explained, priced and written up.
 EVALUATION_FILES = [
     "results/report.html",
@@ -105,20 +114,12 @@ EVALUATION_FILES = [
         subset=["all", "multi"],
         fold=range(config["split"]["folds"]),
     ),
-    *collect(
-        "results/{system}/{document}.md",
-        system=EVALUATED,
-        document=["model_card", "tripod_ai", "probast_ai"],
-    ),
+    *collect("results/{system}/{document}.md", system=EVALUATED, document=DOCUMENTS),
     *(
-        collect("results/admission/published/{document}.md", document=["model_card", "tripod_ai"])
-        if "published" in config["evaluation"]["protocols"]
-        else []
-    ),
-    *(
-        collect("results/mortality/published/{document}.md", document=["model_card", "tripod_ai"])
-        if "published" in REPORTED_MORTALITY
-        else []
+        f"results/{system}/{protocol}/{document}.md"
+        for system, named in WRITTEN_UP.items()
+        for protocol in named
+        for document in DOCUMENTS
     ),
 ]
 # What model card and checklists are written from, by system.
@@ -151,7 +152,6 @@ DOCUMENTED = {
     },
 }
 DOCUMENTED_MODELS = {
-    "admission": collect("results/{model}.pth", model=config["models"]),
     "mortality": collect("results/mortality/{{protocol}}/{model}.pth", model=VISIT_MODELS),
     "arrest": collect("results/arrest/{model}/model.txt", model=ARREST_MODELS),
 }
@@ -183,12 +183,38 @@ def documented_kinds(wildcards):
 
 def documented_models(wildcards):
     """The models that a document names with their checksums."""
-    protocol = protocol_of_document(wildcards)
-    return [path.format(protocol=protocol) for path in DOCUMENTED_MODELS[wildcards.system]]
+    system, protocol = wildcards.system, protocol_of_document(wildcards)
+    if system != "admission":
+        return [path.format(protocol=protocol) for path in DOCUMENTED_MODELS[system]]
+    names = [
+        *([""] if protocol == EVALUATED[system]["judged_by"] else []),
+        *protocols.folds(protocol, config),
+    ]
+    return [
+        f"results/{SCENARIOS.folder(name, f'{model}.pth')}{model}.pth"
+        for name in names
+        for model in config["models"]
+    ]
+
+
+def judged_by(wildcards):
+    """A parameter: the protocol to judge a system by."""
+    return EVALUATED[wildcards.system]["judged_by"]
+
+
+def changed_keys(wildcards):
+    """A parameter: what a cross-validation changes of the configuration, but for the fold."""
+    if wildcards.system != "admission":
+        return {}
+    changed = SCENARIOS.config(protocols.folds(protocol_of_document(wildcards), config)[0])
+    split = {key: value for key, value in changed["split"].items() if key != "fold"}
+    return {"split": split, "models": changed["models"]}
 
 
 def audit_of_system(wildcards):
-    """The tables of the audit of a system."""
+    """The tables of the audit of a system; a protocol that sees the future is not audited."""
+    if protocol_of_document(wildcards) in EVALUATED[wildcards.system]["optimistic"]:
+        return []
     return [path for path in AUDIT_FILES if path.startswith(f"results/{wildcards.system}/")]
 
 
@@ -241,6 +267,8 @@ rule write_model_card:
     params:
         files=documented_kinds,
         protocol=protocol_of_document,
+        judged_by=judged_by,
+        changed=changed_keys,
         study=study(),
     script:
         "../workflow/scripts/write_model_card.py"
@@ -249,7 +277,13 @@ rule write_model_card:
 # The same of a protocol that nobody is to judge by.
 use rule write_model_card as write_model_card_beside with:
     output:
-        "results/{system}/{protocol}/model_card.md",
+        report(
+            "results/{system}/{protocol}/model_card.md",
+            caption="../workflow/report/model_card.rst",
+            category="{system}",
+            subcategory="{protocol}",
+            labels={"document": "model card"},
+        ),
     log:
         "results/logs/write_model_card/{system}_{protocol}.log",
     benchmark:
@@ -285,6 +319,8 @@ rule write_checklist:
     params:
         files=documented_kinds,
         protocol=protocol_of_document,
+        judged_by=judged_by,
+        changed=changed_keys,
         study=study(),
     script:
         "../workflow/scripts/write_checklist.py"
@@ -292,7 +328,13 @@ rule write_checklist:
 
 use rule write_checklist as write_checklist_beside with:
     output:
-        text="results/{system}/{protocol}/{checklist}.md",
+        text=report(
+            "results/{system}/{protocol}/{checklist}.md",
+            caption="../workflow/report/checklist.rst",
+            category="{system}",
+            subcategory="{protocol}",
+            labels={"document": "{checklist}"},
+        ),
         table="results/{system}/{protocol}/{checklist}.csv",
     log:
         "results/logs/write_checklist/{system}_{protocol}_{checklist}.log",

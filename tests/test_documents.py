@@ -176,3 +176,20 @@ def test_the_changelog_begins_with_the_version_of_the_package(repository):
 
     versions = re.findall(r"^## \[([^\]]+)\]", text, re.M)
     assert next(name for name in versions if name != "Unreleased") == __version__
+
+
+def test_no_reader_is_told_of_intervals_that_are_gone(repository):
+    """Intervals leave patients out: none is drawn, none is Wilson's."""
+    folders = ("docs/**/*.md", "src/mimicflow/reference/*.csv", "src/mimicflow/report/*.csv",
+               "workflow/report/**/*.rst", "src/mimicflow/evaluation/**/*.j2",
+               "src/mimicflow/evaluation/figures/*.py")  # fmt: skip
+    files = [repository / "README.md", *(file for at in folders for file in repository.glob(at))]
+    told = {
+        (file.name, sentence)
+        for file in files
+        for sentence in re.split(r"[.;\n]", file.read_text(encoding="utf-8"))
+        if re.search(r"\b(intervals?|bands?)\b", sentence)
+        and re.search(r"\b(drawn (by|with)|patients drawn|draws|bootstrap|Wilson)\b", sentence)
+    }
+    # Why errors of calibration have none.
+    assert {name for name, text in told if "adds the same chance once more" not in text} == set()

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from unexplained_figures import unexplained
 
 from mimicflow.admission import protocols
+from mimicflow.reference import reference
 from mimicflow.report.blocks import with_interval
 from mimicflow.running.privacy import kind_of
 
@@ -22,6 +23,13 @@ TINY = ("--configfile", "presets/tiny.yaml")
 TARGETS = ("all", "evaluation", "audit")
 SYSTEMS = ("admission", "mortality", "arrest")
 TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "table_one", "manifest")
+BESIDE = (
+    "admission/published",
+    "admission/seed",
+    "mortality/audited_icu_out",
+    "mortality/published",
+)
+"""Protocols beside the one to judge by."""
 
 
 @pytest.fixture(scope="module")
@@ -162,17 +170,22 @@ def test_every_figure_of_the_documents_stands_in_a_file_of_the_run(results):
 
 
 @pytest.mark.parametrize("document", ["model_card", "tripod_ai", "probast_ai"])
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_every_system_has_its_documents(results, system, document):
-    text = (results / system / f"{document}.md").read_text()
+@pytest.mark.parametrize("folder", [*SYSTEMS, *BESIDE])
+def test_every_system_and_protocol_has_its_documents(results, folder, document):
+    text = (results / folder / f"{document}.md").read_text()
     assert "SYNTHETIC DATA" in text and len(text) > 3000
+    optimistic = folder.endswith(("published", "seed"))
+    assert not optimistic or "**High risk of bias under the protocol" in text
     if document != "model_card":
-        table = pd.read_csv(results / system / f"{document}.csv", keep_default_na=False)
+        table = pd.read_csv(results / folder / f"{document}.csv", keep_default_na=False)
         lacking = table[table["answer"].str.contains("this run lacks")]["answer"]
         # A made-up registry has no manifest.
-        assert all(system == "arrest" and text.endswith("lacks manifest") for text in lacking)
+        assert all(folder == "arrest" and text.endswith("lacks manifest") for text in lacking)
+        places = {place for text in table["place"] for place in text.split(", ") if place}
+        known = (results, reference(".").parent)
+        assert [p for p in places if not any((folder / p).exists() for folder in known)] == []
     if document == "probast_ai":
-        assert "splits: passed" in text
+        assert ("splits: passed" in text) is not optimistic
 
 
 def test_the_positive_control_finds_every_planted_leak_and_nothing_without_it(results):

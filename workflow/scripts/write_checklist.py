@@ -13,6 +13,8 @@ with rule_log(snakemake.log[0]):
         models=snakemake.input.models,
         audit=snakemake.input.audit,
         protocol=snakemake.params.protocol,
+        judged_by=snakemake.params.judged_by,
+        changed=snakemake.params.changed,
         checklist=snakemake.wildcards.checklist,
         study=Study(**snakemake.params.study),
     )

@@ -11,5 +11,7 @@ with rule_log(snakemake.log[0]):
         snakemake.output[0],
         models=snakemake.input.models,
         protocol=snakemake.params.protocol,
+        judged_by=snakemake.params.judged_by,
+        changed=snakemake.params.changed,
         study=Study(**snakemake.params.study),
     )

@@ -157,7 +157,7 @@ def rank_features(
     shap : numpy.ndarray of shape (n, k)
         Log-odds.
     study : Study
-        How patients are drawn.
+        The seed of intervals.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""What is written for reviewers: the model card and the checklist."""
+"""What is written for reviewers: the model card and the checklists."""

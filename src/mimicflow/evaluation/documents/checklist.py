@@ -33,6 +33,8 @@ def write_checklist(
     models: Iterable[str | Path] = (),
     audit: Iterable[str | Path] = (),
     protocol: str = "nested",
+    judged_by: str | None = None,
+    changed: Mapping[str, Any] | None = None,
     checklist: str = "tripod_ai",
 ) -> None:
     """Write a checklist: the items of its authors, in our own words.
@@ -42,11 +44,12 @@ def write_checklist(
 
     How an item is answered stands in ``reference/{checklist}.csv``: ``answer`` and ``place`` are
     texts in which facts of the run are named, ``needs`` are the facts without which the item stays
-    open. An item without answer is for the author.
+    open. An item without answer is for the author. What is known to mislead answers items of
+    ``probast_ai`` with no (``answers_no`` of ``reference/limits.csv``).
 
     Parameters
     ----------
-    system, files, study, models, audit, protocol
+    system, files, study, models, audit, protocol, judged_by, changed
         As in `mimicflow.evaluation.documents.facts.gather`.
     output : path-like
         Markdown.
@@ -57,9 +60,11 @@ def write_checklist(
         A key of `CHECKLISTS`.
     """
     items_of, template = CHECKLISTS[checklist]
-    facts = gather(system, files, study, models, audit, protocol)
+    facts = gather(system, files, study, models, audit, protocol, judged_by, changed)
     made = environment()
     listed = pd.read_csv(items_of, keep_default_na=False, dtype=str)
+    denied = listed[listed["item"].isin(facts["against"])]
+    facts["no"] = {of: denied["item"][denied["applies"].str.contains(of)].tolist() for of in "DE"}
     items = [_answer(item, facts, made) for item in listed.to_dict("records")]
     frame = pd.DataFrame(items).assign(data=study.data)
     write_csv(frame, table)
@@ -77,12 +82,19 @@ def _answer(
     """Return an item with its status, answer and place."""
     lacking = [need for need in item["needs"].split() if need not in facts]
     kept = {name: item[name] for name in ("item", "section", "topic", "applies", "asks")}
-    if not item["answer"]:
-        return {**kept, "status": OPEN, "answer": FOR_THE_AUTHOR, "place": ""}
-    if lacking:
+    against = facts["against"].get(item["item"], [])
+    answer, place = "", ""
+    if not lacking:
+        answer, place = (
+            " ".join(made.from_string(item[name]).render(facts).split())
+            for name in ("answer", "place")
+        )
+    elif facts["protocol"] != facts["judged_by"]:
+        answer = f"Shown of the protocol to judge by alone ({facts['judged_by']})"
+    else:
         answer = f"{FOR_THE_AUTHOR}: this run lacks {', '.join(lacking)}"
-        return {**kept, "status": OPEN, "answer": answer, "place": ""}
-    answer, place = (
-        " ".join(made.from_string(item[name]).render(facts).split()) for name in ("answer", "place")
-    )
+    if against:
+        answer = " ".join(["No.", *against, answer])
+    elif lacking or not answer:
+        return {**kept, "status": OPEN, "answer": answer or FOR_THE_AUTHOR, "place": ""}
     return {**kept, "status": FILLED, "answer": answer, "place": place}

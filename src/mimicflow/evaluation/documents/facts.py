@@ -20,6 +20,7 @@ from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.evaluation.statistics.metrics import NO_INTERVAL, NOT_PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
+from mimicflow.running.configuration import merged
 from mimicflow.running.writing import sha256
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,6 +39,8 @@ def gather(
     models: Iterable[str | Path] = (),
     audit: Iterable[str | Path] = (),
     protocol: str = "nested",
+    judged_by: str | None = None,
+    changed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Read the facts of a run.
 
@@ -56,12 +59,16 @@ def gather(
         Tables of the checks of the leakage audit.
     protocol : str
         Whose scores they are, the folder that they lie in.
+    judged_by : str, optional
+        The protocol to judge by, where it is another one.
+    changed : mapping, optional
+        The configuration keys that the protocol changes.
 
     Returns
     -------
     dict
-        What the templates read: ``text``, ``limits``, ``n_features`` always, the others as far as
-        their files are given.
+        What the templates read: ``text``, ``limits``, ``against`` and ``n_features`` always, the
+        others as far as their files are given.
 
     Raises
     ------
@@ -76,7 +83,8 @@ def gather(
         "synthetic": study.synthetic,
         "smallest": study.smallest,
         "protocol": protocol,
-        "text": _texts(system),
+        "judged_by": judged_by or protocol,
+        "folder": f"{system}/{protocol}" if judged_by not in (None, protocol) else system,
         "paths": {name: _below_results(path) for name, path in files.items()},
         "n_features": len(pd.read_csv(reference("static_features.csv"))),
         "given": sorted(files),
@@ -103,12 +111,14 @@ def gather(
             facts[name] = json.loads(Path(files[name]).read_text(encoding="utf-8"))
     if "manifest" in facts:
         facts["rejected"] = _hide_few_rows(facts["manifest"]["tables"].values(), study)
-    facts["config"] = facts["run"]["config"] if "run" in facts else {}
-    facts["limits"] = _limits(system, facts["config"], protocol)
+    facts["config"] = merged(facts["run"]["config"], changed or {}) if "run" in facts else {}
+    facts["text"] = _texts(system, facts["config"], protocol)
+    facts["limits"] = _holding(reference("limits.csv"), system, facts["config"], protocol)
+    facts["against"] = _against(facts["limits"])
     verdicts = {Path(path).stem: _verdict(path) for path in audit}
     if verdicts:
         facts["audit"] = verdicts
-    weights = [(_name(path), sha256(path)) for path in models]
+    weights = [(_below_results(path), sha256(path)) for path in models]
     if weights:
         facts["weights"] = sorted(weights)
     return facts
@@ -209,7 +219,8 @@ def _scores(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return models
 
 
-def _texts(system: str) -> dict[str, str]:
+def _texts(system: str, config: Mapping[str, Any], protocol: str) -> dict[str, str]:
+    """Return what a system is, by name; under some keys it is something else."""
     table = pd.read_csv(reference("system_texts.csv"), keep_default_na=False)
     table = table[table["system"] == system]
     if table.empty:
@@ -217,23 +228,41 @@ def _texts(system: str) -> dict[str, str]:
             f"nothing is written down about the system {system}",
             remedy="add its rows to reference/system_texts.csv",
         )
-    return dict(zip(table["key"], table["text"], strict=True))
+    changed = _holding(reference("changed_texts.csv"), system, config, protocol)
+    return dict(zip(table["key"], table["text"], strict=True)) | {
+        row["name"]: row["text"] for row in changed
+    }
 
 
-def _limits(system: str, config: Mapping[str, Any], protocol: str) -> list[dict[str, Any]]:
-    """Return the known limits that hold under a configuration."""
-    table = pd.read_csv(reference("limits.csv"), dtype=str, keep_default_na=False)
+def _holding(
+    path: Path, system: str, config: Mapping[str, Any], protocol: str
+) -> list[dict[str, Any]]:
+    """Return the rows of a reference table that hold under a configuration."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table["key"] = table["key"].str.replace("{protocol}", protocol)
     rows = table[table["system"] == system].to_dict("records")
     return [row for row in rows if not row["key"] or _lookup(config, row["key"]) == row["value"]]
 
 
+def _against(limits: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the limits by the item of PROBAST+AI whose answer they make no."""
+    found: dict[str, list[str]] = {}
+    for row in limits:
+        for item in row["answers_no"].split():
+            found.setdefault(item, []).append(row["limit"])
+    return found
+
+
 def _steps(attrition: str | Path) -> pd.DataFrame:
-    """Return the steps on the way to a cohort: all but what is counted beside it."""
+    """Return the steps on the way to a cohort: all but what is counted beside it.
+
+    Steps of which there are more patients than stays do not count stays yet.
+    """
     table = pd.read_csv(attrition)
-    on_the_way = ~table["step"].str.match("of_which|lost")
-    texts = table["description"][on_the_way]
-    return pd.DataFrame({"step": table["step"][on_the_way], "box": texts, "left_out": texts})
+    on_the_way = ~table["step"].str.match("of_which|lost") & ~(table["patients"] > table["stays"])
+    steps = table[on_the_way].reset_index(drop=True)
+    texts = steps["description"]
+    return pd.DataFrame({"step": steps["step"], "box": texts, "left_out": texts})
 
 
 def _verdict(path: str | Path) -> str:
@@ -244,12 +273,6 @@ def _verdict(path: str | Path) -> str:
     if passed.all():
         return f"passed, findings: {count(len(passed))}"
     return f"FAILED, findings: {count((~passed).sum())} of {count(len(passed))}"
-
-
-def _name(path: str | Path) -> str:
-    """Return the name of a file of a model, with its folder where all have one name."""
-    path = Path(path)
-    return path.name if path.stem != "model" else f"{path.parent.name}/{path.name}"
 
 
 def _below_results(path: str | Path) -> str:

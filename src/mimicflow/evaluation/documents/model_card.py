@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,6 +20,8 @@ def write_model_card(
     study: Study,
     models: Iterable[str | Path] = (),
     protocol: str = "nested",
+    judged_by: str | None = None,
+    changed: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the model card, built as in Mitchell et al. (FAT* 2019, doi 10.1145/3287560.3287596).
 
@@ -26,12 +29,14 @@ def write_model_card(
 
     Parameters
     ----------
-    system, files, study, models, protocol
+    system, files, study, models, protocol, judged_by, changed
         As in `mimicflow.evaluation.documents.facts.gather`.
     output : path-like
         Markdown.
     """
-    facts = gather(system, files, study, models, protocol=protocol)
+    facts = gather(
+        system, files, study, models, protocol=protocol, judged_by=judged_by, changed=changed
+    )
     if facts["config"]:
         facts["config_text"] = yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True)
     text = environment().get_template("model_card.md.j2").render(facts)

@@ -78,7 +78,7 @@ def draw_reliability(
             labels,
             loc="outside lower center",
             ncols=3,
-            title="Tenths of the predictions, with 95 % intervals (Wilson)",
+            title="Tenths of the predictions, with 95 % intervals by patient",
             title_fontsize=9,
         )
 

@@ -48,7 +48,7 @@ def draw_decision_curves(table: pd.DataFrame, path: str | Path, study: Study) ->
             list(styles),
             loc="outside lower center",
             ncols=4,
-            title="Lines: net benefit; bands: 95 % interval, patients drawn with replacement",
+            title="Lines: net benefit; bands: 95 % interval by patient",
             title_fontsize=9,
         )
 

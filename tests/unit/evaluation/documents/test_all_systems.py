@@ -81,6 +81,88 @@ def test_limits_of_a_protocol_are_its_own(run, tmp_path):
         assert any("visits after the prediction" in row["limit"] for row in limits) is told
 
 
+def of_protocol(run, tmp_path, system, config, **options):
+    """Return the self-check by item and its text, of a run under a configuration."""
+    files, models = of_other_systems(run, tmp_path)
+    path, text, table = (tmp_path / name for name in ("run.json", "text.md", "table.csv"))
+    path.write_text(json.dumps({**RUN, "config": config}))
+    beside = {"scores", "comparisons", "calibration", "decision", "subgroups"}
+    given = {name: file for name, file in files.items() if name in beside} | {"run": path}
+    options |= {"checklist": "probast_ai"}
+    write_checklist(system, given, text, table, Study(synthetic=True), models, **options)
+    write_model_card(
+        system,
+        given,
+        tmp_path / "card.md",
+        Study(synthetic=True),
+        models,
+        options["protocol"],
+        options["judged_by"],
+    )
+    items = pd.read_csv(table, keep_default_na=False, dtype=str).set_index("item")
+    return items, text.read_text(), (tmp_path / "card.md").read_text()
+
+
+def test_a_protocol_that_sees_the_future_is_at_high_risk_of_bias_and_says_why(run, tmp_path):
+    keys = {"visits": "all", "survivors": "any_icu_deathtime", "embedding": "hospital"}
+    config = {"mortality": {"protocols": {"audited": {"visits": "known"}, "published": keys}}}
+    of = {"protocol": "published", "judged_by": "audited"}
+    items, text, card = of_protocol(run, tmp_path, "mortality", config, **of)
+    assert items.loc["6.2", "answer"] == "High: the answer to 1.2, 2.3, 3.3, 5.1 is no."
+    assert items.loc["6.1", "answer"].endswith("1.2, 2.3, 3.3, 4.3 is no.")
+    assert items.loc["2.3", "answer"].startswith("No. The model reads visits after the prediction")
+    assert items.loc["1.2", ["status", "answer"]].str.contains("filled|^No. Who dies").all()
+    assert "passed" not in text and "does not judge this protocol" in line(text, "| 5.1 |")
+    for document in (text, card):
+        assert "**High risk of bias under the protocol published**" in document
+        assert "alive at the prediction by every sign" not in document
+    assert "later ones among them" in card and "visits that follow are read too" in card
+    of = {"protocol": "audited", "judged_by": "audited"}
+    items, text, card = of_protocol(run, tmp_path, "mortality", config, **of)
+    assert items.loc[["6.1", "6.2"], "status"].tolist() == ["open", "open"]
+    assert "High risk" not in text + card and "by every sign" in card
+
+
+def test_a_fold_that_stops_the_training_is_no_validation(run, tmp_path):
+    of = {"protocol": "published", "judged_by": "nested"}
+    config = {"split": {"stopping": "validation"}}
+    changed = {"split": {"stopping": "test"}}
+    files = {"run": tmp_path / "run.json"}
+    files["run"].write_text(json.dumps({**RUN, "config": config}))
+    facts = gather("admission", files, Study(), changed=changed, **of)
+    assert facts["against"].keys() == {"4.5", "5.1"}
+    assert "reported also stopped the training" in facts["text"]["validation"]
+    facts = gather("admission", files, Study(), protocol="nested", judged_by="nested")
+    assert not facts["against"]
+
+
+def test_steps_that_count_no_stays_yet_are_no_flow(run, tmp_path):
+    """All admissions of 97 stays in intensive care are not 97 stays of 158 patients."""
+    table = pd.DataFrame(
+        {
+            "step": ["all_admissions", "icu_stays", "cohort"],
+            "description": ["Admissions", "ICU stays", "The cohort"],
+            "stays": [97, 97, 74],
+            "patients": [158, 83, 74],
+            "dropped": [0, 75, 9],
+        }
+    )
+    table.to_csv(tmp_path / "steps.csv", index=False)
+    files = {"attrition": tmp_path / "steps.csv"}
+    boxes = gather("mortality", files, Study(synthetic=True))["stages"]
+    assert [(box.stays, box.patients) for box in boxes] == [("97", "83"), ("74", "74")]
+
+
+def test_every_text_that_keys_change_is_one_of_the_system():
+    texts = pd.read_csv(reference("system_texts.csv"))
+    changed = pd.read_csv(reference("changed_texts.csv"))
+    known = set(texts["system"] + " " + texts["key"])
+    assert set(changed["system"] + " " + changed["name"]) <= known
+    items = set(pd.read_csv(reference("probast_ai.csv"), dtype=str)["item"])
+    answered = pd.read_csv(reference("limits.csv"), dtype=str)["answers_no"].dropna()
+    assert {item for text in answered for item in text.split()} <= items
+
+
 def test_all_systems_have_the_same_texts():
     texts = pd.read_csv(reference("system_texts.csv"))
     keys = texts.groupby("system")["key"].agg(set)
