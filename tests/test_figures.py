@@ -10,7 +10,7 @@ Figures are numbers with a unit, of a range, of a ratio, alone in a cell, or wit
   the logs of a run in ``source`` said, or what a publication says. No committed file has them.
 
 Tables of the default run that are named there lie in ``docs/run/``; ``python
-benchmarks/_record_run.py results`` brings those of another run.
+docs/run/record.py results`` brings those of another run.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Copy the tables of a default run that README and docs quote to docs/run/, for a test.
 
-python benchmarks/_record_run.py results   then tests/test_figures.py says which figures differ
+python docs/run/record.py results   then tests/test_figures.py says which figures differ
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 RECORDED = "docs/run/"
 
 
