@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,18 +82,33 @@ def run_tiny_once(repository: Path, tmp_path_factory) -> tuple[Checkout, Checkou
 
     Returns the checkout, and a copy of it that no test changes.
     """
+
+    def run(folder: Path) -> Checkout:
+        checkout = copy_repository(repository, folder)
+        done = checkout.snakemake("--configfile", "presets/tiny.yaml")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return checkout
+
+    return run_once("tiny", tmp_path_factory, run)
+
+
+def run_once(
+    name: str, tmp_path_factory, run: Callable[[Path], Checkout]
+) -> tuple[Checkout, Checkout]:
+    """Run something in a folder that all workers share; only the first of them does.
+
+    Returns the checkout, and a copy of it that no test changes.
+    """
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # what all workers share
-    checkout, kept = Checkout(base / "tiny/mimicflow"), Checkout(base / "tiny/kept")
-    with (base / "tiny.lock").open("w") as lock:
+    checkout, kept = Checkout(base / name / "mimicflow"), Checkout(base / name / "kept")
+    with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.folder.is_dir():
-            shutil.rmtree(base / "tiny", ignore_errors=True)  # of a worker whose run failed
-            copy_repository(repository, checkout.folder)
-            run = checkout.snakemake("--configfile", "presets/tiny.yaml")
-            assert run.returncode == 0, run.stdout + run.stderr
-            copy_with_results(checkout, base / "tiny/copying").folder.rename(kept.folder)
+            shutil.rmtree(base / name, ignore_errors=True)  # of a worker whose run failed
+            copied = copy_with_results(run(checkout.folder), base / name / "copying")
+            copied.folder.rename(kept.folder)
     return checkout, kept
 
 

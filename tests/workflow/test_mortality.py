@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from checkouts import copy_with_demo
+from checkouts import copy_with_results
 from gensim.models import KeyedVectors
 
 PROTOCOLS = ("audited", "audited_icu_out", "published")
@@ -21,11 +21,8 @@ MODELS = (*NETWORKS, "logistic_regression", "lightgbm")
 
 
 @pytest.fixture(scope="module")
-def checkout(shared_data, repository, tmp_path_factory):
-    copied = copy_with_demo(repository, tmp_path_factory.mktemp("demo") / "mimicflow", shared_data)
-    run = copied.snakemake("mortality", "--configfile", "presets/tiny.yaml", "demo.yaml")
-    assert run.returncode == 0, run.stdout + run.stderr
-    return copied
+def checkout(demo_run, tmp_path_factory):
+    return copy_with_results(demo_run, tmp_path_factory.mktemp("mortality") / "mimicflow")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from checkouts import copy_repository, copy_with_demo
+from checkouts import copy_repository
 from small_cells import attack
 
 from mimicflow.running.privacy import kind_of
@@ -37,22 +37,12 @@ EXEMPT = {
     "results/mortality/*/sequences.npz": "the same as vectors",
     "results/mortality/*/*/predictions.parquet": "the probability of each stay",
 }
-ARGUMENTS = ("mortality", "--configfile", "presets/tiny.yaml", "demo.yaml")
 
 
 @pytest.fixture(scope="module")
-def run(shared_data, repository, tmp_path_factory):
-    """The workflow and its report in an ordinary umask: the copy, and all that it said."""
-    copied = copy_with_demo(repository, tmp_path_factory.mktemp("demo") / "mimicflow", shared_data)
-    (copied.folder / "results").chmod(0o755)  # as git makes it, with its page
-    before = os.umask(0o022)
-    try:
-        runs = [copied.snakemake(*ARGUMENTS), copied.snakemake(*ARGUMENTS, "--report", "r.zip")]
-    finally:
-        os.umask(before)
-    said = "".join(run.stdout + run.stderr for run in runs)
-    assert [run.returncode for run in runs] == [0, 0], said
-    return copied.folder, said
+def run(demo_run):
+    """The folder of that run, and all that it said."""
+    return demo_run.folder, (demo_run.folder / "said").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from checkouts import copy_repository
-from same_results import digests
 
 TINY = ("--configfile", "presets/tiny.yaml")
 MODELS = (
@@ -134,17 +132,6 @@ def test_csv_is_made_on_demand(tiny_run, results):
             pd.read_parquet(results / f"{name}.parquet").columns
         )
         (results / f"{name}.csv").unlink()
-
-
-def test_the_same_bytes_when_run_again_elsewhere(tiny_run, repository, tmp_path):
-    again = copy_repository(repository, tmp_path / "elsewhere")
-    run = again.snakemake(*TINY)
-    assert run.returncode == 0, run.stdout + run.stderr
-
-    ours = digests(tiny_run.folder / "results")
-    assert ours == digests(again.folder / "results")
-    assert {"mortality/comparison.csv", "mortality/comparison.png"} < ours.keys()
-    assert len(ours) > 100
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
+from scipy.stats import beta
 from scipy.stats import t as student
 
 from mimicflow.evaluation.statistics.clusters import FEWEST, exact_ends
@@ -26,20 +27,21 @@ GROUPS = 1000
 """Of more patients than this, groups are left out, as many as this."""
 
 SHARES = (
-    *("auroc", "auroc_within", "sensitivity", "specificity", "ppv", "npv", "precision", "accuracy"),
+    *("sensitivity", "specificity", "ppv", "npv", "precision", "accuracy"),
     *("observed", "prevalence", "event_sensitivity", "control_stays_alarmed", "lead_time_share"),
 )
-"""Shares of rows, or of pairs of rows: at 0 and 1 too they have an interval."""
+"""Shares of rows: their intervals are those of as many patients as would spread alike."""
+AREAS = ("auroc", "auroc_within")
+"""Shares of pairs of rows."""
 SCALES = {
-    **dict.fromkeys(SHARES, "logit"),
-    **dict.fromkeys(("auprc", "f1", "brier", "event_sensitivity_chance"), "logit"),
+    **dict.fromkeys((*AREAS, "auprc", "f1", "brier", "event_sensitivity_chance"), "logit"),
     **dict.fromkeys(("mean_probability", "mean_probability_moved"), "logit"),
     **dict.fromkeys(("log_loss", "alarms_per_event_stay", "false_alarms_per_day"), "log"),
     "mean_abs_shap": "log",
     **dict.fromkeys(("calibration_intercept", "calibration_intercept_moved"), ""),
     **dict.fromkeys(("calibration_slope", "net_benefit", "difference"), ""),
 }
-"""Score -> the scale on which its interval is made: that on which it is nearer to normal."""
+"""Other score -> the scale on which its interval is made: that on which it is nearer to normal."""
 
 _ROUNDING = 1e-12  # of a score that no patient changes, relative to it
 _CELLS_AT_ONCE = 2_000_000  # rows x weightings held in memory together; 16 MB per array
@@ -143,7 +145,7 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     Parameters
     ----------
     score : str
-        A name in `SCALES`.
+        A name in `SHARES` or `SCALES`.
     found : numpy.ndarray of shape (1 + groups,)
         The score of every weighting, everybody's first.
     patients : int
@@ -155,28 +157,33 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     Returns
     -------
     Estimate
-        Without interval (NaN) where there are fewer than
-        `FEWEST` patients or the score is undefined without one of them, where none of them changes
-        it, unless it is 0 as between equal models, and at the end of its scale; a share there, as
-        18 of 18 or an AUROC of 1, has the exact interval of so many patients.
+        Without interval (NaN) where there are fewer than `FEWEST` patients or the score is
+        undefined without one of them, where none of them changes it, unless it is 0 as between
+        equal models, and at the end of its scale; a share or area there, as 18 of 18 or an AUROC
+        of 1, has the exact interval of so many patients.
 
     Notes
     -----
-    The degrees of freedom are those of Satterthwaite (1946, doi:10.2307/3002019), estimated from
-    the spread of the scores, and never more than the patients less one. Where a score without one
-    patient is at the end of its scale, the standard error is moved there by the delta method.
+    A share has the exact interval of as many independent patients as would spread alike (Korn and
+    Graubard 1998, ISSN 0714-0045): one miss in eighteen is as little known as it is rare.
+
+    Of all other scores the degrees of freedom are those of Satterthwaite (1946,
+    doi:10.2307/3002019), estimated from the spread of the scores, and never more than the patients
+    less one. Where a score without one patient is at the end of its scale, the standard error is
+    moved there by the delta method.
     """
     value, left = float(found[0]), np.asarray(found[1:], dtype=np.float64)
     nothing = Estimate(value, float("nan"), float("nan"))
-    name, is_share = SCALES[score], score in SHARES
     undefined = np.isnan(value) or np.isnan(left).any() or len(left) < FEWEST
     if undefined or patients < FEWEST:
         return nothing
-    if is_share and value in (0.0, 1.0):
+    if score in (*SHARES, *AREAS) and value in (0.0, 1.0):
         return Estimate(value, *exact_ends(value, patients, level))
     if value and np.ptp(left) <= _ROUNDING * abs(value):
         return nothing
-    scale = _WAYS[name]
+    if score in SHARES:
+        return Estimate(value, *_as_independent(value, _variance(left), patients, level))
+    scale = _WAYS[SCALES[score]]
     with np.errstate(divide="ignore", invalid="ignore"):  # ends of the scale, looked at below
         there = scale.there(np.r_[value, left])
     middle, moved = float(there[0]), there[1:]
@@ -189,12 +196,30 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     return Estimate(value, float(low), float(high))
 
 
+def _variance(left: np.ndarray) -> float:
+    """Return the squared standard error of a score, of its values without each group."""
+    return float((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum())
+
+
+def _as_independent(
+    share: float, variance: float, patients: int, level: float
+) -> tuple[float, float]:
+    """Return the exact interval of a share of independent patients who spread as much."""
+    tail = (1 - level) / 2
+    alike = share * (1 - share) / variance
+    known = student.isf(tail, max(alike - 1, 1)) / student.isf(tail, patients - 1)
+    alike *= min(float(known), 1) ** 2
+    hits = share * alike
+    low = beta.ppf(tail, hits, alike - hits + 1)
+    high = beta.isf(tail, hits + 1, alike - hits)
+    return float(low), float(high)
+
+
 def _margin(left: np.ndarray, patients: int, level: float) -> float:
     """Return half the width of the interval of a score, of its values without each group."""
     squares = (left - left.mean()) ** 2
     total = squares.sum()
-    error = np.sqrt((len(left) - 1) / len(left) * total)
     # Of normal values this is their number; the fewer of them make the spread, the less.
     uneven = (squares**2).sum() - total**2 / len(left)
     degrees = min(patients - 1, 2 * total**2 / uneven) if uneven > 0 else patients - 1
-    return float(student.isf((1 - level) / 2, max(degrees, 1)) * error)
+    return float(student.isf((1 - level) / 2, max(degrees, 1)) * np.sqrt(_variance(left)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit, logit
+from scipy.stats import binomtest
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, brier_score_loss, recall_score, roc_auc_score
 
@@ -12,6 +13,7 @@ from mimicflow.evaluation.statistics import jackknife as module
 from mimicflow.evaluation.statistics.clusters import FEWEST, rarer
 from mimicflow.evaluation.statistics.jackknife import (
     SCALES,
+    SHARES,
     all_weightings,
     estimate,
     jackknife,
@@ -118,9 +120,36 @@ def test_an_interval_is_made_on_the_scale_of_the_score():
 def test_a_score_at_the_end_of_its_scale_without_one_patient_is_moved_by_the_slope():
     found = np.r_[0.95, np.repeat(0.94, 19), 1.0]
 
-    _, low, high = estimate("sensitivity", found, 20)
+    _, low, high = estimate("auroc", found, 20)
 
     assert 0.1 < low < 0.95 < high < 1
+
+
+@pytest.mark.parametrize(("hits", "n"), [(17, 18), (1, 18), (30, 60), (59, 60)])
+def test_a_share_of_independent_patients_has_the_exact_interval_of_one_less(hits, n):
+    """The jackknife's variance is that of n - 1; Clopper and Pearson's interval by scipy."""
+    outcome = np.r_[np.ones(hits), np.zeros(n - hits)]
+    weights = all_weightings(np.arange(n), 0)
+
+    share, low, high = estimate("sensitivity", weights @ outcome / weights.sum(axis=1), n)
+
+    assert share == hits / n
+    exact = binomtest(hits, n).proportion_ci(method="exact")
+    assert exact.low - 0.02 < low < exact.low and exact.high < high < exact.high + 0.02
+
+
+def test_the_rows_of_a_patient_tell_as_much_of_a_share_as_they_differ():
+    """Rows that are all the same of a patient are one; rows that are a fair sample are many."""
+    generator = np.random.default_rng(5)
+    patient = np.repeat(np.arange(60), 10)
+    weights = all_weightings(patient, 0)[:, patient]
+    widths = []
+    for flagged in ((generator.random(60) < 0.3)[patient], generator.random(600) < 0.3):
+        found = weights @ flagged / weights.sum(axis=1)
+        _, low, high = estimate("specificity", found, 60)
+        widths.append(high - low)
+
+    assert 2.5 < widths[0] / widths[1] < 4  # the root of 10
 
 
 @pytest.mark.parametrize(
@@ -173,7 +202,7 @@ def test_equal_models_differ_by_nothing():
 
 
 def test_every_score_has_a_known_scale():
-    for score in SCALES:
+    for score in (*SHARES, *SCALES):
         value, low, high = estimate(score, np.r_[0.8, np.tile([0.79, 0.81], 10)], 20)
         assert low < value < high
 
