@@ -5,6 +5,8 @@ OUTPUTS  results/{system}/audit/{check}.csv, results/audit.html
 STEPS    one rule and one table per check of reference/audit_checks.csv, then the page
 """
 
+from types import SimpleNamespace
+
 from mimicflow.audit.files import files_in
 from mimicflow.audit.findings import audit_checks
 
@@ -103,6 +105,9 @@ SPLITS = {
             model: [f"results/arrest/{model}/model.json", "results/arrest/spine.parquet"]
             for model in ARREST_MODELS
         },
+        "calibrations": {
+            model: f"results/arrest/{model}/calibration.json" for model in ARREST_MODELS
+        },
         "encoder": [],
         "dictionary": [],
         "embeddings": {},
@@ -117,6 +122,19 @@ def split_files(wildcards):
     folds = [of["spines"][name] for name in of["folds"]]
     others = {other: SPLITS[other]["spines"]["models"] for other in of["others"]}
     return {**of, "folds": folds, "others": others}
+
+
+def options_of_splits(wildcards):
+    """A parameter: the keys by which something is fitted or chosen."""
+    return {
+        "admission": {"subsets": COMPARED, **options("split", "multi")},
+        "mortality": {"min_count": config["mortality"]["embedding"]["min_count"]},
+        "arrest": {
+            "threshold": {
+                key: config["arrest"]["evaluation"][key] for key in ("specificity", "confidence")
+            }
+        },
+    }[wildcards.system]
 
 
 rule audit_splits:
@@ -143,11 +161,7 @@ rule audit_splits:
         runtime="30m",
     params:
         files=split_files,
-        options={
-            "subsets": COMPARED,
-            "multi": config["split"]["multi"],
-            "min_count": config["mortality"]["embedding"]["min_count"],
-        },
+        options=options_of_splits,
         study=study(),
     script:
         "../workflow/scripts/audit_splits.py"
@@ -265,7 +279,13 @@ def options_of_dropped(wildcards):
     arrest = config["arrest"]
     return {
         "admission": {"cohort": config["cohort"], "seed": config["seed"]},
-        "mortality": options("mortality", "horizon"),
+        "mortality": {
+            **options("mortality", "horizon"),
+            "protocols": {
+                name: of_protocol(*LABEL_KEYS)(SimpleNamespace(protocol=name))
+                for name in JUDGED_PROTOCOLS
+            },
+        },
         "arrest": {
             "registry": raw_folder("registry")(wildcards),
             "cohort": {**arrest["cohort"], **arrest["epochs"]},

@@ -22,20 +22,6 @@ if config["audit"]["networks"]:
         "admission": [*BASELINES, *config["models"]],
         "mortality": [*BAGS_OF_CODES, *VISIT_NETWORKS],
     }
-# What single features are read from, and the models beside which they stand.
-SINGLE_FEATURES = {
-    "admission": {
-        "features": "results/final_ecgs.parquet",
-        "vitals": "results/vitals_long_cleaned.parquet",
-        "spine": "results/cohort/spine.parquet",
-    },
-    "mortality": {
-        "spine": "results/mortality/audited/spine.parquet",
-        "sequences": "results/mortality/audited/sequences.npz",
-        "visits": shards("results/mortality/audited/visits/{shard}.parquet"),
-    },
-    "arrest": {"features": "results/arrest/both/features.parquet"},
-}
 
 
 wildcard_constraints:

@@ -121,6 +121,10 @@ rule audit_provenance:
 ATTACKED = {
     "admission": {
         "concepts": PROVENANCE["admission"]["concepts"],
+        "made": {
+            "": ["results/final_ecgs.parquet"],
+            "vitalsigns": ["results/vitals_long_cleaned.parquet"],
+        },
         "cohorts": {
             "admission": {
                 "spine": "results/cohort/stays.parquet",
@@ -130,6 +134,10 @@ ATTACKED = {
     },
     "mortality": {
         "concepts": PROVENANCE["mortality"]["concepts"],
+        "made": {
+            f"{name} visit_codes": shards(f"results/mortality/{name}/visits/{{shard}}.parquet")
+            for name in JUDGED_PROTOCOLS
+        },
         "cohorts": {
             name: {
                 "spine": f"results/mortality/{name}/spine.parquet",
@@ -233,6 +241,20 @@ SCALING = next(
     next(iter(config["models"])),
 )
 FIRST_PROTOCOL = JUDGED_PROTOCOLS[0]
+# What single features are read from.
+SINGLE_FEATURES = {
+    "admission": {
+        "features": "results/final_ecgs.parquet",
+        "vitals": "results/vitals_long_cleaned.parquet",
+        "spine": "results/cohort/spine.parquet",
+    },
+    "mortality": {
+        "spine": "results/mortality/audited/spine.parquet",
+        "sequences": "results/mortality/audited/sequences.npz",
+        "visits": shards("results/mortality/audited/visits/{shard}.parquet"),
+    },
+    "arrest": {"features": "results/arrest/both/features.parquet"},
+}
 # By system and check: in copies of which files leaks are planted.
 PLANTED = {
     "admission": {
@@ -240,6 +262,9 @@ PLANTED = {
         "provenance": {"concepts": planted_concepts("admission", "provenance")},
         "duplicates": {key: TWINS["admission"][key] for key in ("spine", "ecgs")},
         "splits": one_split("admission", name=SCALING, inputs=SPLITS["admission"]["inputs"]),
+        "dropped": LEFT_OUT["admission"],
+        "single_features": {"files": SINGLE_FEATURES["admission"]},
+        "permuted_labels": {"outcomes": "results/cohort/spine.parquet"},
     },
     "mortality": {
         "attack": {"concepts": planted_concepts("mortality", "attack")},
@@ -253,12 +278,20 @@ PLANTED = {
             name=f"{FIRST_PROTOCOL} {next(iter(VISIT_MODELS))}",
             bags={FIRST_PROTOCOL: SPLITS["mortality"]["bags"][FIRST_PROTOCOL]},
         ),
+        "dropped": {
+            "mortality": {FIRST_PROTOCOL: LEFT_OUT["mortality"]["mortality"][FIRST_PROTOCOL]}
+        },
+        "single_features": {"files": SINGLE_FEATURES["mortality"]},
+        "permuted_labels": {"outcomes": f"results/mortality/{FIRST_PROTOCOL}/spine.parquet"},
     },
     "arrest": {
         "attack": ATTACKED["arrest"],
         "provenance": PROVENANCE["arrest"],
         "duplicates": TWINS["arrest"],
         "splits": one_split("arrest", name=next(iter(ARREST_MODELS))),
+        "dropped": LEFT_OUT["arrest"],
+        "single_features": {"files": SINGLE_FEATURES["arrest"]},
+        "permuted_labels": {"outcomes": "results/arrest/epochs.parquet"},
     },
 }
 
@@ -274,6 +307,13 @@ def options_of_control(wildcards):
         "provenance": of_time,
         "duplicates": {"same_ecg": config["audit"]["same_ecg"]},
         "splits": {"subsets": COMPARED, "multi": config["split"]["multi"]},
+        "dropped": {"options": options_of_dropped(wildcards)},
+        "single_features": {
+            "system": wildcards.system,
+            "models": {},
+            "limits": options("audit", "single_auroc", "missing_auroc"),
+        },
+        "permuted_labels": {"warned": [], "tests": PERMUTED_TESTS},
     }
 
 
@@ -281,9 +321,11 @@ rule audit_control:
     """One leak of each kind is planted in copies of files, and the check for it must find it."""
     input:
         files=lambda wildcards: files_in(PLANTED[wildcards.system]),
+        registry=declared(registry_of_audit),
         code=sources(
             "audit.control.control",
             "audit.files",
+            *concept("cohort"),
             *(sql for name in CONCEPTS for sql in concept(name)),
         ),
     output:

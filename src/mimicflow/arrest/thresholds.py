@@ -33,6 +33,32 @@ def threshold_rules(options: Mapping[str, Any]) -> Rules:
     return {"specificity": [options["specificity"]], "confidence": options["confidence"]}
 
 
+def threshold_of_model(epochs: pd.DataFrame, options: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the lowest threshold that so many epochs without an arrest do not reach, by its rule.
+
+    None where that cannot be promised. Where nothing is promised and no threshold does (a model
+    with one probability for all, say), it is just above the highest probability: there is no
+    exceedance.
+
+    Parameters
+    ----------
+    epochs : pandas.DataFrame
+        Those predicted out of fold: ``subject_id, label, probability``.
+    options : mapping
+        As `threshold_rules` takes them.
+    """
+    label, probability, patient = (
+        epochs[name].to_numpy() for name in ("label", "probability", "subject_id")
+    )
+    chosen = choose_thresholds(label, probability, threshold_rules(options), patient)
+    (rule, found), *_ = chosen.items()
+    if not np.isnan(found):
+        return {rule: found}
+    if options["confidence"] != "none":
+        return {rule: None}
+    return {rule: float(np.nextafter(probability.max(), np.inf))}
+
+
 def choose_threshold(validation: pd.DataFrame, hours: float, options: Mapping[str, Any]) -> float:
     """Return the lowest threshold by which epochs of a horizon have the specificity.
 

@@ -16,11 +16,10 @@ from mimicflow import __version__
 from mimicflow.arrest.boosting import model_text, repeatable, train_rounds
 from mimicflow.arrest.development import Development, read_development, read_epochs
 from mimicflow.arrest.selection import read_selected
-from mimicflow.arrest.thresholds import threshold_rules
+from mimicflow.arrest.thresholds import threshold_of_model
 from mimicflow.arrest.tuning import TuningConfig, read_best
 from mimicflow.arrest.ward.weights import prevalences
 from mimicflow.errors import CohortError
-from mimicflow.evaluation.statistics.metrics import choose_thresholds
 from mimicflow.evaluation.statistics.recalibration import apply_beta, fit_beta
 from mimicflow.hrv.preprocessing import Preprocessing
 from mimicflow.learning.configs import parse
@@ -126,7 +125,7 @@ def fit_arrest_model(
         _table(read_epochs(features, "train"), "validation", apply_beta(raw, coefficients)),
         _table(test, "test", apply_beta(predicted, coefficients)),
     ]
-    threshold = _threshold(parts[0], options)
+    threshold = threshold_of_model(parts[0], options)
     log.info("%d features, %d rounds, %s", len(data.features), rounds, threshold)
     prevalence = prevalences(pd.read_parquet(weights), "train")
     description = _describe(data, rounds, options, threshold, kind, synthetic)
@@ -192,25 +191,6 @@ def _test_epochs(features: str | Path, data: Development) -> pd.DataFrame:
 
 def _table(epochs: pd.DataFrame, split: str, probability: np.ndarray) -> pd.DataFrame:
     return epochs.assign(split=split, probability=probability)[list(PREDICTED)]
-
-
-def _threshold(epochs: pd.DataFrame, options: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the lowest threshold that so many epochs without an arrest do not reach.
-
-    None where that cannot be promised. Where nothing is promised and no threshold does (a model
-    with one probability for all, say), it is just above the highest probability: there is no
-    exceedance.
-    """
-    label, probability, patient = (
-        epochs[name].to_numpy() for name in ("label", "probability", "subject_id")
-    )
-    chosen = choose_thresholds(label, probability, threshold_rules(options), patient)
-    (rule, found), *_ = chosen.items()
-    if not np.isnan(found):
-        return {rule: found}
-    if options["confidence"] != "none":
-        return {rule: None}
-    return {rule: float(np.nextafter(probability.max(), np.inf))}
 
 
 def _calibration(coefficients: np.ndarray, data: Development) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from mimicflow.admission.cohort import steps_of_stays
 from mimicflow.arrest.cohort import reasons_of_stays
 from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.audit.findings import finding, none_of, write_findings
-from mimicflow.evaluation.smallest_cell import to_hide
+from mimicflow.bedside.registry import read_registry
+from mimicflow.evaluation.smallest_cell import is_few, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 
@@ -52,7 +53,8 @@ def audit_dropped(
     arrest : mapping, optional
         ``scanned``, ``cohort`` (the stays), ``plan``, ``measured`` and ``alarms``.
     options : mapping, optional
-        Of admission section ``cohort`` and ``seed``; of mortality ``horizon``; of arrest
+        Of admission section ``cohort`` and ``seed``; of mortality ``horizon`` and ``protocols``
+        (by name, the options of `mimicflow.mortality.cohort.label_deaths`); of arrest
         ``registry``, ``cohort`` with ``epochs``, and ``silence_minutes``.
     """
     rows: list[Row] = []
@@ -60,9 +62,12 @@ def audit_dropped(
     if admission:
         rows += _admission(admission, given, study)
     for name, files in (mortality or {}).items():
-        rows += _mortality(name, files, given["horizon"], study)
+        rows += _mortality(name, files, given["horizon"], given["protocols"][name], study)
     if arrest:
         rows += _arrest(arrest, given, study)
+    for row in rows:
+        if row["passed"] is False and is_few(study.smallest_cell, row["number"]):
+            row["number"] = np.nan
     write_findings(rows, output, study)
 
 
@@ -175,7 +180,13 @@ def _admission(files: Mapping[str, Any], options: Mapping[str, Any], study: Stud
     yield from _with_them(units, files["predictions"], study, "")
 
 
-def _mortality(name: str, files: Sequence[str | Path], horizon: int, study: Study) -> Iterator[Row]:
+def _mortality(
+    name: str,
+    files: Sequence[str | Path],
+    horizon: int,
+    protocol: Mapping[str, Any],
+    study: Study,
+) -> Iterator[Row]:
     """Yield the first ICU stays that are not predicted; who had died is another question."""
     all_stays, spine, predictions = files
     stays, cohort = pd.read_parquet(all_stays), pd.read_parquet(spine)
@@ -183,16 +194,7 @@ def _mortality(name: str, files: Sequence[str | Path], horizon: int, study: Stud
     end = stays["dischtime"].fillna(stays["outtime"]).dt.normalize()
     death = pd.to_datetime(stays["dod"]).fillna(pd.to_datetime(stays["died_later"]))
     within = ((death - end).dt.days <= horizon) | stays["died_in_admission"]
-    signs = stays[["expire_flag", "died_location", "dod_by_discharge"]].any(axis=1)
-    reason = pd.Series("dead on or before the day of the prediction", index=stays.index)
-    for applies, words in (
-        (stays["any_icu_deathtime"] & ~stays["died_in_admission"], "died in a later ICU stay"),
-        (signs, "another sign of death in that admission"),
-        (~stays["times_in_order"], "times out of order"),
-        (stays["died_in_admission"], "died in that admission"),
-        (inside, COHORT),
-    ):
-        reason = reason.mask(applies, words)
+    reason = _why_not_followed(stays, protocol).mask(inside, COHORT)
     label = stays["stay_id"].map(cohort.set_index("stay_id")["label"])
     units = pd.DataFrame(
         {
@@ -200,14 +202,54 @@ def _mortality(name: str, files: Sequence[str | Path], horizon: int, study: Stud
             "subject_id": stays["subject_id"],
             "reason": reason,
             "event": label.where(inside, within.astype(int)),
-            "scope": np.where(reason == "times out of order", _LOST, _SCOPE),
+            "scope": np.where(reason.isin(_CLOCKS), _LOST, _SCOPE),
         }
     )
     words = f"{name}: "
     strangers = int((~cohort["stay_id"].isin(stays["stay_id"])).sum())
     yield none_of(f"{words}patients that no first ICU stay accounts for", strangers)
+    lost = int((reason == _NO_REASON).sum())
+    yield none_of(f"{words}first ICU stays that no reason accounts for", lost)
     yield from outcomes(units, "patients", study, words)
     yield from _with_them(units, predictions, study, words)
+
+
+_CLOCKS = ("no time of the prediction", "times out of order")
+"""Reasons by which patients of mortality are lost who would belong."""
+_NO_REASON = "no reason that the protocol knows"
+
+
+def _why_not_followed(stays: pd.DataFrame, protocol: Mapping[str, Any]) -> pd.Series:
+    """Return why a protocol may leave each first ICU stay out, by what is known of it alone."""
+    survivors, up_to = protocol["survivors"], protocol["survivors"] == "up_to_prediction"
+    times = {"hospital_discharge": stays["dischtime"], "icu_out": stays["outtime"]}
+    predicted = times[protocol["prediction_time"]]
+    clock = times["icu_out"] if protocol["label_clock"] == "icu_out" else predicted
+    signs = stays[["expire_flag", "died_location", "dod_by_discharge"]].any(axis=1)
+    flagged = stays["expire_flag"] | stays["died_location"]
+    dead = stays["died_at"] <= predicted
+    untimed = flagged & stays["died_at"].isna() & stays["dod"].isna()
+    by_then = pd.to_datetime(stays["dod"]).dt.normalize() <= clock.dt.normalize()
+    reason = pd.Series(_NO_REASON, index=stays.index)
+    for applies, words in (
+        (
+            by_then & (protocol["label_days"] == "dates"),
+            "dead on or before the day of the prediction",
+        ),
+        (
+            stays["any_icu_deathtime"] & (survivors == "any_icu_deathtime"),
+            "died in a later ICU stay",
+        ),
+        (
+            (signs & (survivors == "every_sign")) | ((dead | untimed) & up_to),
+            "another sign of death in that admission",
+        ),
+        (predicted.isna(), _CLOCKS[0]),
+        (~stays["times_in_order"] & (protocol["reversed_times"] == "ordered"), _CLOCKS[1]),
+        (stays["died_in_admission"] & (dead | (not up_to)), "died in that admission"),
+    ):
+        reason = reason.mask(applies, words)
+    return reason
 
 
 def _arrest(files: Mapping[str, Any], options: Mapping[str, Any], study: Study) -> Iterator[Row]:
@@ -222,7 +264,8 @@ def _arrest(files: Mapping[str, Any], options: Mapping[str, Any], study: Study) 
         reason=units["reason"].map(words).fillna(COHORT),
     )
     cohort = set(pd.read_parquet(files["cohort"], columns=["stay_id"])["stay_id"])
-    yield _accounted("stays", len(units), units, cohort)
+    listed = len(read_registry(options["registry"]).stays)
+    yield _accounted("stays", listed, units, cohort)
     yield from outcomes(units, "stays", study)
     epochs = pd.read_parquet(files["plan"])
     measured = pd.concat([pd.read_parquet(path) for path in files["measured"]])

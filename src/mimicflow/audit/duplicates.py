@@ -12,6 +12,7 @@ import pandas as pd
 
 from mimicflow.audit.findings import none_of, write_findings
 from mimicflow.audit.twin_ecgs import twin_ecgs
+from mimicflow.evaluation.smallest_cell import about
 from mimicflow.evaluation.study import Study
 from mimicflow.hrv.measures import MEASURES
 from mimicflow.learning.splits import patients_tested
@@ -59,18 +60,18 @@ def audit_duplicates(
     tested = set(patients_tested(spine).tolist())
     rows: list[Row] = []
     if ecgs:
-        rows += twin_ecgs(**ecgs, tested=tested, same=same_ecg)
+        rows += twin_ecgs(**ecgs, tested=tested, same=same_ecg, smallest=study.smallest_cell)
     if patients:
         everybody = pd.read_parquet(spine, columns=["subject_id"])["subject_id"]
-        rows += _patients(patients, set(everybody.tolist()), tested)
+        rows += _patients(patients, set(everybody.tolist()), tested, study)
     for name, (of_protocol, *shards) in (visits or {}).items():
-        rows.append(_visits(name, of_protocol, shards))
+        rows.append(_visits(name, of_protocol, shards, study))
     if epochs:
-        rows.append(_epochs(epochs["plan"], epochs["measured"], tested))
-    write_findings(rows, output, study, counts=("number", "tested", "others"))
+        rows.append(_epochs(epochs["plan"], epochs["measured"], tested, study))
+    write_findings(rows, output, study, counts=("number",))
 
 
-def on_both_sides(prints: pd.Series, tested: Iterable[Any]) -> tuple[int, int, int]:
+def _row(what: str, prints: pd.Series, tested: Iterable[Any], study: Study) -> Row:
     """Return how many prints of tested patients are on the other side too, and both sizes.
 
     Parameters
@@ -82,17 +83,19 @@ def on_both_sides(prints: pd.Series, tested: Iterable[Any]) -> tuple[int, int, i
     """
     prints = prints.dropna()
     of_tested = prints.index.isin(list(tested))
-    twins = prints[of_tested].isin(set(prints[~of_tested]))
-    return int(twins.sum()), int(of_tested.sum()), int((~of_tested).sum())
-
-
-def _row(what: str, prints: pd.Series, tested: Iterable[Any]) -> Row:
-    twins, mine, others = on_both_sides(prints, tested)
-    return none_of(what, twins, tested=mine, others=others)
+    mine, others = prints[of_tested], prints[~of_tested]
+    sizes = {
+        name: about(len(part), study.smallest_cell, part.index.nunique())
+        for name, part in (("tested", mine), ("others", others))
+    }
+    return none_of(what, int(mine.isin(set(others)).sum()), **sizes)
 
 
 def _patients(
-    tables: Mapping[str, Sequence[str | Path]], everybody: set[Any], tested: set[Any]
+    tables: Mapping[str, Sequence[str | Path]],
+    everybody: set[Any],
+    tested: set[Any],
+    study: Study,
 ) -> Iterator[Row]:
     """Yield who seems to be there under two ids: the same history, or the same times of a stay."""
     chosen = [("subject_id", "in", everybody)]
@@ -107,6 +110,7 @@ def _patients(
         "tested patients whose sex and history of admissions and codes another patient has",
         _histories(read["admissions"], read["diagnoses_icd"], sex),
         tested,
+        study,
     )
     for name, begin, end, words in (
         ("admissions", "admittime", "dischtime", "admissions"),
@@ -120,6 +124,7 @@ def _patients(
                 "another patient of that sex",
                 sex.reindex(times.index).fillna("") + times,
                 tested,
+                study,
             )
 
 
@@ -137,7 +142,7 @@ def _histories(admissions: pd.DataFrame, codes: pd.DataFrame, sex: pd.Series) ->
     return sex.reindex(history.index).fillna("") + history
 
 
-def _visits(name: str, spine: str | Path, shards: Sequence[str | Path]) -> Row:
+def _visits(name: str, spine: str | Path, shards: Sequence[str | Path], study: Study) -> Row:
     """Return how many tested patients have the sequence of visits of a training patient."""
     visits = pd.concat([pd.read_parquet(path) for path in shards], ignore_index=True)
     visits = visits.sort_values(["stay_id", "position"])
@@ -148,10 +153,12 @@ def _visits(name: str, spine: str | Path, shards: Sequence[str | Path]) -> Row:
     sequences = sequences[sequences.index.isin(stays.index)]
     patients = stays["subject_id"].reindex(sequences.index)
     what = f"{name}: tested patients whose sequence of visits another patient has"
-    return _row(what, sequences.set_axis(patients), patients_tested(spine))
+    return _row(what, sequences.set_axis(patients), patients_tested(spine), study)
 
 
-def _epochs(plan: str | Path, measured: Sequence[str | Path], tested: set[Any]) -> Row:
+def _epochs(
+    plan: str | Path, measured: Sequence[str | Path], tested: set[Any], study: Study
+) -> Row:
     """Return how many epochs of tested patients have all measures of one of another patient.
 
     Epochs of paced rhythm have no spread, hence not all measures: those of one rate are alike.
@@ -168,4 +175,5 @@ def _epochs(plan: str | Path, measured: Sequence[str | Path], tested: set[Any]) 
         f"epochs of tested patients with all measures of another patient's, to {_DIGITS} digits",
         pd.Series(prints, index=index),
         tested,
+        study,
     )

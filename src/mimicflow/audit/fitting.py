@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from mimicflow.admission.inputs import InputOptions, Preprocessor
 from mimicflow.admission.vitals import VITALS
 from mimicflow.audit.findings import finding, none_of
-from mimicflow.concepts import static_features
 from mimicflow.learning.checkpoints import load_checkpoint
 from mimicflow.learning.fitted_on import FITTED_ON, patients_of
+from mimicflow.learning.preprocessing import ChainedImputer, Scaler
 from mimicflow.learning.splits import patients_tested, stays_of_model
 from mimicflow.mortality.embedding import Sentences, load_embedding, read_visits
 from mimicflow.mortality.sequences import VisitSequences
@@ -34,9 +35,7 @@ _WORDS = {
     "acuity_median": "median of acuity",
     "threshold": "threshold",
 }
-# Of laboratory values and times the scaler leaves out what is absurd, and of acuity it fills gaps:
-# their means are not those of the rows.
-_LIMITED = ("_first", "_peak", "pre_los", "acuity")
+_OF_SCALER = ("mean", "sd", "low", "high")
 Row = dict[str, Any]
 
 
@@ -104,9 +103,9 @@ def scales(
 ) -> Iterator[Row]:
     """Yield how many columns a network of admission does not scale, or impute, as training is.
 
-    The record of a model is only as good as the code that writes it. Means are in the model itself:
-    those of static features that have no limits, and those from which the imputer starts, are made
-    again from the rows of training patients.
+    The record of a model is only as good as the code that writes it. What its inputs are scaled and
+    imputed by is in the model itself: it is fitted once more on the rows of training patients, and
+    no other rows are there.
 
     Parameters
     ----------
@@ -115,24 +114,60 @@ def scales(
     static, vitals : path-like
         Parquet of the static features and of the readings, unscaled, with ``stay_id``.
     """
-    reference = static_features()
-    numeric = reference.loc[reference["kind"] == "numeric", "name"].tolist()
     features, readings = pd.read_parquet(static), pd.read_parquet(vitals)
     for name, (path, spine) in fitted.items():
         if Path(path).suffix != ".pth":
             continue
-        state = load_checkpoint(None, path)["preprocessor"]
+        kept = Preprocessor.from_state(load_checkpoint(None, path)["preprocessor"])
         stays = stays_of_model(spine, subsets[name], "validation", multi)
         training = stays.loc[stays["split"] == "train", "stay_id"]
-        plain = [column for column in numeric if not column.endswith(_LIMITED)]
-        kept = state["static_scaler"]["mean"].numpy()[[numeric.index(one) for one in plain]]
-        expected = features.loc[features["stay_id"].isin(training), plain].mean()
-        yield _columns_off(f"{name}: columns whose scale", kept, expected.to_numpy(np.float64))
-        kept = state["imputer"]["initial"].numpy()
-        expected = readings.loc[readings["stay_id"].isin(training), list(VITALS)].mean()
-        yield _columns_off(
-            f"{name}: columns whose imputation", kept, expected.fillna(0).to_numpy(np.float64)
-        )
+        again = _fitted_again(kept, training, features, readings)
+        scaled = [
+            _differ(getattr(kept, scaler), getattr(again, scaler), _OF_SCALER)
+            for scaler in ("static_scaler", "vitals_scaler")
+        ]
+        yield _columns_off(f"{name}: columns whose scale", np.concatenate(scaled))
+        imputed = [
+            _differ(kept.imputer, again.imputer, ("initial", "lowest", "highest")),
+            np.array([not _same_chain(kept.imputer, again.imputer)]),
+            _differ(kept, again, ("acuity_median",)),
+        ]
+        yield _columns_off(f"{name}: columns whose imputation", np.concatenate(imputed))
+
+
+def _fitted_again(
+    kept: Preprocessor, training: pd.Series, features: pd.DataFrame, readings: pd.DataFrame
+) -> Preprocessor:
+    """Fit what scales and imputes once more, on the rows of these stays."""
+    static = features.set_index("stay_id").loc[training]
+    rows = readings[readings["stay_id"].isin(training)].sort_values(["stay_id", "source"])
+    # In the place of the hours, which nothing is fitted on, stands the number of the reading.
+    values = rows[["source", *VITALS, "pain"]].to_numpy(np.float64)
+    return Preprocessor.fit(
+        static,
+        np.ones(len(static), dtype=bool),
+        values,
+        np.ones(len(values), dtype=bool),
+        InputOptions(outliers="limited" if np.isfinite(kept.highest_z) else "kept"),
+    )
+
+
+def _differ(kept: Any, again: Any, names: Sequence[str]) -> np.ndarray:
+    """Return of each column whether any of these numbers is another one."""
+    same = [
+        np.isclose(getattr(kept, name), getattr(again, name), rtol=1e-6, atol=1e-9, equal_nan=True)
+        for name in names
+    ]
+    return np.atleast_1d(~np.all(same, axis=0))
+
+
+def _same_chain(kept: ChainedImputer, again: ChainedImputer) -> bool:
+    """Return whether two imputers guess by the same regressions."""
+    pairs = [(getattr(kept, name), getattr(again, name)) for name in ("coefficients", "intercept")]
+    return all(
+        one.shape == other.shape and np.allclose(one, other, rtol=1e-6, atol=1e-9)
+        for one, other in pairs
+    )
 
 
 def bag_scales(name: str, path: str | Path, spine: str | Path, sequences: str | Path) -> Row:
@@ -148,14 +183,14 @@ def bag_scales(name: str, path: str | Path, spine: str | Path, sequences: str | 
     stays = pd.read_parquet(spine)
     training = stays.loc[stays["split"] == "train", "stay_id"].sort_values().to_numpy()
     vectors = VisitSequences.read(sequences)
-    expected = vectors.means()[vectors.rows_of(training, sequences)].astype(np.float64).mean(axis=0)
-    kept = load_checkpoint(None, path)["fitted"]["scaler"]["mean"].numpy()
-    return _columns_off(f"{name} logistic_regression: columns whose scale", kept, expected)
+    values = vectors.means()[vectors.rows_of(training, sequences)].astype(np.float64)
+    kept = Scaler.from_state(load_checkpoint(None, path)["fitted"]["scaler"])
+    off = _differ(kept, Scaler.fit(values), _OF_SCALER)
+    return _columns_off(f"{name} logistic_regression: columns whose scale", off)
 
 
-def _columns_off(words: str, kept: np.ndarray, expected: np.ndarray) -> Row:
-    off = int((~np.isclose(kept, expected, rtol=1e-6, atol=1e-9)).sum())
-    return none_of(f"{words} is not that of training patients", off, columns=len(kept))
+def _columns_off(words: str, off: np.ndarray) -> Row:
+    return none_of(f"{words} is not that of training patients", int(off.sum()), columns=len(off))
 
 
 def encoder(path: str | Path, targets: str | Path, spine: str | Path) -> Iterator[Row]:
@@ -195,7 +230,8 @@ def embedding(
     """Return how many codes of an embedding training patients' visits are too few for.
 
     Counted anew from the visits themselves: a code that the embedding has although training
-    patients have it less than ``min_count`` times comes from somebody else.
+    patients have it less than ``min_count`` times comes from somebody else. So does an order of
+    the codes that is not that of their frequency among training patients.
     """
     stays = pd.read_parquet(spine, columns=["stay_id", "split"])
     training = stays.loc[stays["split"] == "train", "stay_id"].to_numpy()
@@ -203,6 +239,7 @@ def embedding(
     for codes in Sentences(read_visits(list(visits), training)["codes"]):
         counted.update(codes)
     known = load_embedding(path).index_to_key
-    strange = sum(counted[code] < min_count for code in known)
+    found = np.array([counted[code] for code in known])
+    strange = int((found < min_count).sum() + (np.diff(found) > 0).sum())
     what = f"{name}: codes of the embedding that training patients do not account for"
     return none_of(what, strange, codes=len(known))

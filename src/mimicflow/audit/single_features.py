@@ -13,6 +13,7 @@ from mimicflow.arrest.features import KEYS
 from mimicflow.audit.findings import finding, write_findings
 from mimicflow.concepts import Paths, as_list, static_features
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.smallest_cell import about, is_few, to_tens
 from mimicflow.evaluation.statistics.delong import auroc_interval
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import RESCORED, Study
@@ -57,7 +58,8 @@ def audit_single_features(
         (all those tested, and for features those who have another value than most), ``rescored``.
         Intervals are by patient; those of features hold together with a confidence of 95 %.
         Features of which fewer test patients than the smallest cell have another value than most
-        are left out.
+        are left out; of real patients also those with two values of which either, with or without
+        the outcome, only a few have: whoever knows the AUROC can work out how many.
     study : Study
         Whose features they are.
 
@@ -68,7 +70,7 @@ def audit_single_features(
     """
     table = _READ[system](files)
     features = [name for name in table if name not in ("subject_id", "split", "label")]
-    judged = list(_alone(table, features, study.smallest))
+    judged = list(_alone(table, features, study))
     level = _TOGETHER ** (1 / max(len(judged), 1))
     rows = list(_of_models(models, study))
     reached = max((row["low"] for row in rows), default=np.inf)
@@ -107,29 +109,49 @@ class _Column(NamedTuple):
     direction: int
     """1, or -1: ``value`` is the negative of what the feature says."""
     missing: float
-    """Share of the rows."""
-    patients: int
-    """Who have another value than most."""
+    """Share of the rows; NaN if it would show a few real patients."""
+    patients: float
+    """Who have another value than most; likewise."""
 
 
-def _alone(table: pd.DataFrame, features: list[str], smallest: int) -> Iterator[_Column]:
+def _alone(table: pd.DataFrame, features: list[str], study: Study) -> Iterator[_Column]:
     """Yield what is judged: features and missing patterns that enough patients differ in."""
     tested = (table["split"] == "test").to_numpy()
     training = (table["split"] == "train").to_numpy()
+    everybody = table.loc[tested, "subject_id"].nunique()
     for name in features:
         value = table[name].astype(float)
         missing = value.isna()
-        share = float(missing[tested].mean())
+        share = _share(table[tested], missing[tested], study.smallest_cell)
         filled = value.fillna(value[training].median())
         for kind, column in (("single_auroc", filled), ("missing_auroc", missing.astype(float))):
             rows = table[["subject_id", "label"]].assign(value=column)
             test = rows[tested]
-            differ = test.loc[test["value"] != test["value"].mode().max(), "subject_id"].nunique()
-            if differ < smallest or test["value"].isna().any():
+            other = test["value"] != test["value"].mode().max()
+            differ = test.loc[other, "subject_id"].nunique()
+            if differ < study.smallest or test["value"].isna().any():
+                continue
+            if test["value"].nunique() == 2 and _few(test, other, study.smallest_cell):
                 continue
             direction = 1 if _auroc(rows[training]).value >= 0.5 else -1
             oriented = test.assign(value=test["value"] * direction)
-            yield _Column(kind, name, oriented, direction, share, differ)
+            shown = about(differ, study.smallest_cell, differ, everybody - differ)
+            yield _Column(kind, name, oriented, direction, share, shown)
+
+
+def _few(rows: pd.DataFrame, have: pd.Series, smallest: int) -> bool:
+    """Return whether a few patients have this, or have it not, with or without the outcome."""
+    event = rows["label"] == 1
+    cells = [rows.loc[a & b, "subject_id"].nunique()
+             for a in (have, ~have) for b in (event, ~event)]  # fmt: skip
+    return is_few(smallest, *cells)
+
+
+def _share(rows: pd.DataFrame, missing: pd.Series, smallest: int) -> float:
+    """Return the share of rows in which a feature is missing, unless that shows a few patients."""
+    if _few(rows, missing, smallest):
+        return np.nan
+    return to_tens(int(missing.sum()), smallest) / max(to_tens(len(rows), smallest), 1)
 
 
 _WORDS = {

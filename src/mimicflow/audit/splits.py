@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mimicflow.audit import fitting
+from mimicflow.audit import chosen, fitting
 from mimicflow.audit.findings import finding, none_of, write_findings
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.study import Study
 
 Row = dict[str, Any]
@@ -36,6 +38,10 @@ class Fitted:
     """Protocol -> its embedding, its spine, and the visits that it may have learned from."""
     bags: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
     """Protocol -> its logistic regression, its spine, and its visit vectors."""
+    calibrations: Mapping[str, str | Path] = field(default_factory=dict)
+    """Model -> its beta calibration."""
+    threshold: Mapping[str, Any] = field(default_factory=dict)
+    """By what models of arrest choose their threshold: ``specificity`` and ``confidence``."""
     min_count: int = 1
     """Visits that a code of an embedding is in at least."""
 
@@ -43,6 +49,15 @@ class Fitted:
         """Return the column of the spine that divides the stays of a model."""
         own = self.multi == "own" and self.subsets.get(model) == "multi"
         return "split_multi" if own else "split"
+
+    def chosen(self, model: str, predictions: str | Path) -> Iterator[Row]:
+        """Yield whether what was chosen on validation patients is what they choose."""
+        if model not in self.models:
+            return
+        path = self.models[model][0]
+        yield from chosen.calibration(model, path, predictions, self.calibrations.get(model))
+        if self.threshold:
+            yield chosen.threshold(model, path, predictions, self.threshold)
 
     def rows(self, spine: str | Path) -> Iterator[Row]:
         """Yield whom each of them comes from, beside whom the split gives it."""
@@ -103,8 +118,10 @@ def audit_splits(
     for model, path in predictions.items():
         rows += _as_split(model, pd.read_parquet(path), first, given.column(model))
     rows += given.rows(next(iter(spines.values())))
+    for model, path in predictions.items():
+        rows += given.chosen(model, path)
     for system, path in others.items():
-        rows += _shared(system, first, pd.read_parquet(path))
+        rows += _shared(system, first, pd.read_parquet(path), study)
     write_findings(rows, output, study, counts=("number", "patients"))
 
 
@@ -159,15 +176,24 @@ def _as_split(
     )
 
 
-def _shared(system: str, spine: pd.DataFrame, other: pd.DataFrame) -> Iterator[Row]:
+def _shared(system: str, spine: pd.DataFrame, other: pd.DataFrame, study: Study) -> Iterator[Row]:
     """Yield how many patients another system shares, and how many would be on two sides."""
     mine = spine.groupby("subject_id")["split"].first()
     theirs = other.groupby("subject_id")["split"].first()
-    both = pd.concat([mine.rename("mine"), theirs.rename("theirs")], axis=1, join="inner")
-    yield finding(f"shared with {system}: patients", len(both), patients=len(mine))
+    both = pd.concat([mine.rename("mine"), theirs.rename("theirs")], axis=1)
+    shared = both.notna().all(axis=1)
+    # Who has the sizes of both systems can subtract.
+    shown = ShownSets(both.index, study.smallest_cell)
+    shown.are_known(both["mine"].notna(), both["theirs"].notna())
+
+    def counted(words: str, of: pd.Series, among: pd.Series) -> Row:
+        number = int(of.sum()) if shown.may_be(of) else np.nan
+        return finding(f"shared with {system}: patients{words}", number, patients=int(among.sum()))
+
+    yield counted("", shared, both["mine"].notna())
     for tested, fitted in (("mine", "theirs"), ("theirs", "mine")):
-        crossed = int(((both[tested] == "test") & (both[fitted] != "test")).sum())
-        words = f"tested here, fitted on in {system}"
+        words = f" tested here, fitted on in {system}"
         if tested == "theirs":
-            words = f"tested in {system}, fitted on here"
-        yield finding(f"shared with {system}: patients {words}", crossed, patients=len(both))
+            words = f" tested in {system}, fitted on here"
+        crossed = shared & (both[tested] == "test") & (both[fitted] != "test")
+        yield counted(words, crossed, both["mine"].notna())

@@ -20,6 +20,7 @@ import pandas as pd
 
 from mimicflow.audit.findings import none_of
 from mimicflow.ecg.store import WaveformStore
+from mimicflow.evaluation.smallest_cell import about
 
 LEAD_II = 1
 _SIGNATURE_HZ = 20
@@ -37,6 +38,7 @@ def twin_ecgs(
     records: Sequence[str | Path],
     tested: set[Any],
     same: float,
+    smallest: int = 0,
 ) -> Iterator[Row]:
     """Yield how many ECGs of tested patients another patient has too: equal, and nearly equal.
 
@@ -50,6 +52,8 @@ def twin_ecgs(
         The tested patients.
     same : float
         Correlation over all samples of all leads from which on two ECGs are nearly the same.
+    smallest : int
+        Fewest patients that a count may stand for; 0 shows all.
     """
     store = WaveformStore(stores, indices)
     columns = ["study_id", "subject_id"]
@@ -57,7 +61,10 @@ def twin_ecgs(
     patients = whose.set_index("study_id")["subject_id"].reindex(store.study_ids)
     is_tested = patients.isin(tested).to_numpy()
     hashes, signatures = _prints(store)
-    sizes = {"tested": int(is_tested.sum()), "others": int((~is_tested).sum())}
+    sizes = {
+        name: about(int(part.sum()), smallest, patients[part].nunique())
+        for name, part in (("tested", is_tested), ("others", ~is_tested))
+    }
     equal = np.isin(hashes[is_tested], hashes[~is_tested])
     yield none_of("ECGs of tested patients that another patient has too", int(equal.sum()), **sizes)
     mine, others = np.flatnonzero(is_tested), np.flatnonzero(~is_tested)

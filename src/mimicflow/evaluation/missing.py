@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mimicflow.evaluation.smallest_cell import is_few, to_tens
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
@@ -15,8 +16,6 @@ from mimicflow.running.writing import write_csv
 COLUMNS = ["feature", "n", "missing", "share", "share_without_event", "share_with_event"]
 COLUMNS += ["handling", "suppressed", "data"]
 VITALS = ("temperature", "heartrate", "resprate", "o2sat", "sbp", "dbp", "pain")
-_STEP = 10
-"""Numbers of real patients are rounded to tens: those of two features may differ by a few."""
 _NO_FEATURES = ["stay_id", "subject_id", "epoch_id", "hadm_id", "label", "split", "fold"]
 _NO_FEATURES += ["start", "end", "hours_to_arrest"]
 
@@ -79,15 +78,12 @@ def _count(table: pd.DataFrame, feature: str, study: Study) -> dict[str, object]
     missing, event = table[feature].isna(), table["label"] == 1
     patient = table["subject_id"]
     cells = [patient[a & b].nunique() for a in (missing, ~missing) for b in (event, ~event)]
-    if any(0 < n < study.smallest_cell for n in cells):
-        return {"n": _number(len(table), study), "suppressed": True}
-    number = [_number((missing & of).sum(), study) for of in (event | True, ~event, event)]
-    of_all = [_number(of.sum(), study) for of in (event | True, ~event, event)]
+    smallest = study.smallest_cell
+    if is_few(smallest, *cells):
+        return {"n": to_tens(len(table), smallest), "suppressed": True}
+    number = [to_tens((missing & of).sum(), smallest) for of in (event | True, ~event, event)]
+    of_all = [to_tens(of.sum(), smallest) for of in (event | True, ~event, event)]
     shares = [n / all_ if all_ else np.nan for n, all_ in zip(number, of_all, strict=True)]
     names = ("share", "share_without_event", "share_with_event")
     counts = {"n": of_all[0], "missing": number[0]}
     return {**counts, **dict(zip(names, shares, strict=True)), "suppressed": False}
-
-
-def _number(n: int, study: Study) -> int:
-    return round(int(n) / _STEP) * _STEP if study.smallest_cell else int(n)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 
 Line = tuple[np.ndarray, np.ndarray, bool]
 
+_STEP = 10
+"""Numbers of rows that two tables count may differ by a few: to tens, nobody can subtract them."""
 SMALLEST_CELL = 10
 """Fewest patients that a count may stand for, unless the data are synthetic."""
 HIDDEN = "hidden"
@@ -149,6 +151,21 @@ def _subsets(sums: np.ndarray) -> Iterator[np.ndarray]:
         total = np.asarray(taken) @ sums
         if any(taken) and np.all((np.abs(total) < 1e-6) | (np.abs(total - 1) < 1e-6)):
             yield total > 0.5
+
+
+def is_few(smallest: int, *patients: int) -> bool:
+    """Return whether any of these numbers of patients is of somebody, and of too few."""
+    return any(0 < n < smallest for n in patients)
+
+
+def to_tens(n: int, smallest: int) -> int:
+    """Return a number of rows, of real patients (``smallest`` above 0) rounded to tens."""
+    return round(int(n) / _STEP) * _STEP if smallest else int(n)
+
+
+def about(n: int, smallest: int, *patients: int) -> float:
+    """Return a number of rows to tens; NaN where these patients, theirs and the others, are few."""
+    return np.nan if is_few(smallest, *patients) else to_tens(n, smallest)
 
 
 def shown_sets(

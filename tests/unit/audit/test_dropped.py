@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_hospital_tables import MORTALITY
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.audit import dropped
 from mimicflow.audit.dropped import audit_dropped, bounds, outcomes
 from mimicflow.audit.findings import read_findings
 from mimicflow.evaluation.study import Study
+from mimicflow.mortality.cohort import SIGNS
 
 LOST = "at the step “ECGs whose waveform can be read (or all: cohort.unreadable_ecgs)”"
 REACHED = pd.DataFrame(
@@ -116,3 +118,72 @@ def test_arrests_that_were_left_out_count_as_missed_at_the_threshold_of_the_mode
     found, with_them = dropped._missed(units, [tmp_path / "alarms.csv"], 60, Study(synthetic=True))
 
     assert (found["number"], with_them["number"]) == (0.5, 0.4)
+
+
+DAY = pd.Timedelta(days=1)
+OUT = pd.Timestamp("2150-01-05 12:00")
+
+
+@pytest.fixture
+def followed(tmp_path):
+    """Return a function: the findings of a protocol of mortality; the last stay is not in it."""
+
+    def run(protocol="audited", **last):
+        stays = pd.DataFrame({"stay_id": range(1, 5), "subject_id": range(1, 5)}).assign(
+            outtime=OUT, dischtime=OUT + 3 * DAY, dod=pd.NaT, died_later=pd.NaT, died_at=pd.NaT,
+            times_in_order=True, **dict.fromkeys(SIGNS[1:], False),
+        )  # fmt: skip
+        times = ["dod", "died_later", "died_at"]
+        stays[times] = stays[times].astype("datetime64[us]")
+        for column, value in last.items():
+            stays.loc[3, column] = value
+        cohort = stays[:3].assign(label=[1, 0, 0], split="test", probability=[0.9, 0.1, 0.2])
+        paths = [tmp_path / f"{name}.parquet" for name in ("stays", "spine", "predictions")]
+        for path, frame in zip(paths, (stays, cohort, cohort), strict=True):
+            frame.to_parquet(path)
+        audit_dropped(
+            tmp_path / "dropped.csv",
+            Study(synthetic=True),
+            mortality={protocol: paths},
+            options={"horizon": 365, "protocols": MORTALITY["protocols"]},
+        )
+        found = read_findings(tmp_path / "dropped.csv").set_index("what")
+        [left] = [what for what in found.index if "left out" in what]
+        passed = found.loc[f"{protocol}: first ICU stays that no reason accounts for", "passed"]
+        return left.partition("left out: ")[2], bool(passed)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("protocol", "last", "reason"),
+    [
+        ("audited", {"dod": OUT + 2 * DAY}, "dead on or before"),
+        ("audited", {"died_in_admission": True, "died_at": OUT + DAY}, "died in that"),
+        ("audited", {"expire_flag": True}, "another sign"),
+        ("audited", {"times_in_order": False}, "times out of order"),
+        ("audited", {"dischtime": pd.NaT}, "no time of the prediction"),
+        ("audited_icu_out", {"died_in_admission": True, "died_at": OUT - DAY}, "died in that"),
+        ("audited_icu_out", {"dod": OUT}, "dead on or before"),
+    ],
+)
+def test_a_patient_who_is_not_followed_has_the_reason_of_the_protocol(
+    followed, protocol, last, reason
+):
+    found, passed = followed(protocol, **last)
+
+    assert found.startswith(reason) and passed
+
+
+@pytest.mark.parametrize(
+    ("protocol", "last"),
+    [
+        ("audited", {}),
+        ("audited", {"dod": OUT + 40 * DAY}),
+        ("audited", {"any_icu_deathtime": True}),
+        ("audited_icu_out", {"dod": OUT + 2 * DAY}),
+        ("audited_icu_out", {"died_in_admission": True, "died_at": OUT + DAY}),
+    ],
+)
+def test_a_patient_who_is_lost_though_the_protocol_follows_him_is_found(followed, protocol, last):
+    assert followed(protocol, **last) == ("no reason that the protocol knows", False)

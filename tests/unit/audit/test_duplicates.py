@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mimicflow.audit import duplicates
 from mimicflow.audit.duplicates import audit_duplicates
 from mimicflow.audit.findings import read_findings
 from mimicflow.audit.twin_ecgs import signature
@@ -71,6 +72,14 @@ def beating(seed, rate=1.0):
     beat[(draw.integers(0, 80) + np.arange(int(10 * rate)) * int(100 / rate)) % 1000] = 1
     shape = np.exp(-(np.arange(-10, 11) ** 2) / 8)
     return draw.uniform(0.3, 2, (12, 1)) * np.convolve(beat, shape, "same")
+
+
+def test_of_real_patients_sizes_are_to_tens_and_none_is_of_few():
+    prints = pd.Series("x", index=[*range(12), *[99] * 44])
+
+    row = duplicates._row("x", prints, range(12), Study(synthetic=False))
+    assert (row["tested"], row["number"]) == (10, 12)
+    assert np.isnan(row["others"])  # 44 of one patient
 
 
 def test_different_ecgs_of_different_patients_pass(audited, ecgs):

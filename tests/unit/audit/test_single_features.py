@@ -1,5 +1,7 @@
 """A feature that is the outcome by another name is named; sound ones are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +40,7 @@ def epochs(n_patients=80, n_epochs=6, seed=0, **features):
 
 @pytest.fixture
 def audited(tmp_path):
-    def run(frame):
+    def run(frame, study=STUDY):
         frame.to_parquet(tmp_path / "features.parquet")
         test = frame[frame["split"] == "test"]
         model = test[["epoch_id", "subject_id", "split", "label"]].assign(
@@ -51,7 +53,7 @@ def audited(tmp_path):
             {"a": tmp_path / "predictions.parquet"},
             LIMITS,
             tmp_path / "single.csv",
-            STUDY,
+            study,
         )
         return read_findings(tmp_path / "single.csv")
 
@@ -98,3 +100,26 @@ def test_a_pattern_of_missing_values_that_gives_the_outcome_away_fails(audited):
 def test_what_few_patients_have_is_left_out(audited):
     found = audited(epochs(rare=lambda frame, rng: (frame["subject_id"] == 3).astype(float)))
     assert "rare" not in found["feature"].tolist()
+
+
+def asked_of(*patients):
+    """A number that these patients alone lack."""
+    return lambda frame, rng: frame["subject_id"].where(~frame["subject_id"].isin(patients)) % 7
+
+
+def test_of_real_patients_neither_shares_nor_scores_say_how_few_have_something(audited):
+    """Whoever knows the sizes solves the AUROC of two values for how many have either."""
+    tested = [patient for patient in range(80) if patient % 2]
+    events = [patient for patient in tested if patient % 3 == 0]
+    others = [patient for patient in tested if patient % 3]
+    frame = epochs(
+        few=asked_of(*events[:3], *others[:12]), many=asked_of(*events[:0], *others[:14])
+    )
+
+    shown = audited(frame).set_index("what")
+    hidden = audited(frame, replace(STUDY, synthetic=False)).set_index("what")
+    assert {"that few is missing", "that many is missing"} <= set(shown.index)
+    assert "that few is missing" not in hidden.index
+    assert pd.isna(hidden.loc["few alone", "missing_share"])
+    assert hidden.loc["many alone", "missing_share"] == 80 / 240  # of 84, to tens
+    assert hidden.loc["that many is missing", "patients"] % 10 == 0

@@ -47,7 +47,7 @@ def audited(tmp_path):
             {"lstm": write(tables["predictions"], "predictions")},
             others,
             tmp_path / "splits.csv",
-            Study(synthetic=True),
+            given.get("study", Study(synthetic=True)),
             **{key: given[key] for key in ("multi", "subsets") if key in given},
         )
         return read_findings(tmp_path / "splits.csv")
@@ -109,3 +109,20 @@ def test_patients_shared_with_another_system_are_counted_and_no_fault(audited):
     assert found["shared with mortality: patients tested here, fitted on in mortality"] == 1
     assert found["shared with mortality: patients tested in mortality, fitted on here"] == 1
     assert failed(audited(other=other)) == []
+
+
+def test_of_real_patients_no_few_are_shared_or_left_by_subtraction(audited):
+    def many(first):
+        patients = range(first, first + 60)
+        frame = pd.DataFrame({"stay_id": patients, "subject_id": patients})
+        return frame.assign(split=["train"] * 30 + ["test"] * 30, fold=-1)
+
+    def shown(first):
+        given = {"spine": many(0), "other": many(first), "folds": [many(0)] * 2}
+        found = audited(**given, study=Study(synthetic=False)).set_index("what")["number"]
+        return found[found.index.str.startswith("shared with")].isna().tolist()
+
+    assert shown(30) == [False, False, False]
+    assert shown(55)[0]  # five are shared
+    assert shown(4)[0]  # all but four
+    assert shown(27) == [False, True, False]  # 27 of 33 who are shared: six would be left

@@ -11,12 +11,23 @@ import numpy as np
 
 from mimicflow.audit.control.leaks import Leak, audit_leaks
 from mimicflow.audit.control.plants import PLANTS
-from mimicflow.audit.control.small import Given, few_ecgs, few_epochs, few_stays
+from mimicflow.audit.control.small import (
+    Given,
+    few_ecgs,
+    few_epochs,
+    few_patients,
+    few_stays,
+    guesses,
+)
+from mimicflow.audit.dropped import audit_dropped
 from mimicflow.audit.duplicates import audit_duplicates
 from mimicflow.audit.findings import audit_checks, finding, read_findings, write_findings
+from mimicflow.audit.permuted_labels import audit_permuted_labels
+from mimicflow.audit.single_features import audit_single_features
 from mimicflow.audit.splits import audit_splits
 from mimicflow.audit.time.attack import audit_attack
 from mimicflow.audit.time.provenance import audit_provenance
+from mimicflow.errors import CohortError
 from mimicflow.evaluation.study import Study
 from mimicflow.learning.splits import patients_tested
 
@@ -25,6 +36,9 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "provenance": audit_provenance,
     "duplicates": audit_duplicates,
     "splits": audit_splits,
+    "dropped": audit_dropped,
+    "single_features": audit_single_features,
+    "permuted_labels": audit_permuted_labels,
 }
 FOUND = "≥ 1"
 """The limit of findings in what a leak was planted in."""
@@ -51,11 +65,7 @@ def audit_control(
         Whose leaks.
     files, options : mapping of str to mapping
         Check -> the files that it is called with, and all else but output and study.
-
-    Raises
-    ------
-    CohortError
-        When there is nobody to plant a leak with.
+        Where there is nobody to plant a leak with, a row is for reading only.
     """
     titles = {check.check: check.title for check in audit_checks()}
     rows: list[Row] = []
@@ -69,10 +79,15 @@ def audit_control(
         for number, leak in enumerate(audit_leaks(system)):
             place = _new(folder, str(number))
             sound = _of_concept(small[leak.check], leak.concept)
+            try:
+                planted = _planted(leak, sound, place)
+            except CohortError as error:
+                rows.append(finding(f"{leak.what}: {error.message}", np.nan, check=leak.check))
+                continue
             asked = leak.check, leak.concept
             if asked not in before:
                 before[asked] = _failing(leak.check, sound, study, place)
-            found = _failing(leak.check, _planted(leak, sound, place), study, place)
+            found = _failing(leak.check, planted, study, place)
             meant = [what for what in found if leak.says in what]
             rows.append(
                 finding(
@@ -101,6 +116,11 @@ def _small(given: Given, study: Study, folder: Path) -> Given:
     if given.get("ecgs"):
         tested = np.asarray(patients_tested(given["spine"]))
         given["ecgs"] = few_ecgs(**given["ecgs"], tested=tested, seed=study.seed, folder=folder)
+    if given.get("system") and given.get("limits"):
+        given["files"] = few_patients(given["files"], study.seed, folder)
+    if given.get("outcomes"):
+        run = 1, "", "any model"
+        given["runs"] = {run: guesses(given.pop("outcomes"), study, folder)}
     if given.get("recordings"):
         given["epochs"] = few_epochs(given["epochs"], study.seed, folder)
     return given

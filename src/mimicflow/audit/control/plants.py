@@ -28,6 +28,8 @@ from mimicflow.mortality.sequences import VisitSequences
 
 Plant = Callable[[Given, Path], Given]
 _OTHER_GAIN, _NOISE_MV = 1.1, 0.01
+_ENOUGH = 10
+"""Patients of either outcome of whom even a perfect score says something."""
 
 
 def two_sides(given: Given, folder: Path) -> Given:
@@ -157,6 +159,83 @@ def later_slopes(given: Given, folder: Path) -> Given:
     return _those_that_follow(given, folder, "both", slopes)
 
 
+def lost_stay(given: Given, folder: Path) -> Given:
+    """Lose a stay of the cohort that no reason leaves out."""
+    if given.get("mortality"):
+        name, (stays, spine, predictions) = next(iter(given["mortality"].items()))
+        planted = write(_without_one(spine), folder / "spine.parquet")
+        return {**given, "mortality": {name: [stays, planted, predictions]}}
+    [system] = [name for name in ("admission", "arrest") if given.get(name)]
+    planted = write(_without_one(given[system]["cohort"]), folder / "stays.parquet")
+    return {**given, system: {**given[system], "cohort": planted}}
+
+
+def _without_one(path: str | Path) -> pd.DataFrame:
+    return pd.read_parquet(path).sort_values("stay_id").iloc[1:]
+
+
+def outcome_as_feature(given: Given, folder: Path) -> Given:
+    """Give a feature of each stay or epoch its outcome, with a little noise."""
+
+    def close(label: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        return label + draw.normal(0, 0.05, len(label))
+
+    return _other_feature(given, folder, close)
+
+
+def outcome_as_missing(given: Given, folder: Path) -> Given:
+    """Measure a feature of those alone who have the outcome."""
+    files = given["files"]
+    of_test = pd.read_parquet(files.get("spine", files["features"])).query("split == 'test'")
+    _require_both(of_test, files["features"])
+
+    def asked(label: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        return np.where(label == 1, draw.normal(size=len(label)), np.nan)
+
+    return _other_feature(given, folder, asked)
+
+
+def _other_feature(
+    given: Given, folder: Path, made: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+) -> Given:
+    """Exchange a feature: the age of admission and mortality, a measure of arrest."""
+    files = given["files"]
+    of, column = ("spine", "age") if given["system"] == "mortality" else ("features", "age")
+    table = pd.read_parquet(files[of])
+    if given["system"] == "arrest":
+        column = MEASURES[0]
+    spine = table if "spine" not in files else pd.read_parquet(files["spine"])
+    tested = spine[spine["split"] == "test"]
+    if tested["subject_id"].nunique() < _ENOUGH or tested["label"].nunique() < 2:
+        raise _nothing(f"fewer than {_ENOUGH} patients are tested, or of one outcome", files[of])
+    label = table["label"] if "label" in table else _labels(table["stay_id"], spine)
+    values = made(label.to_numpy(np.float64), np.random.default_rng(0))
+    planted = write(table.assign(**{column: values}), folder / f"{of}.parquet")
+    return {**given, "files": {**files, of: planted}}
+
+
+def _labels(stays: pd.Series, spine: pd.DataFrame) -> pd.Series:
+    return stays.map(spine.set_index("stay_id")["label"])
+
+
+def _require_both(rows: pd.DataFrame, path: str | Path) -> None:
+    """Refuse rows in which so few patients have an outcome, or have it not, that nothing shows."""
+    if min(rows.loc[rows["label"] == one, "subject_id"].nunique() for one in (0, 1)) < _ENOUGH:
+        raise _nothing(f"of one outcome there are fewer than {_ENOUGH} patients", path)
+
+
+def outcome_comes_back(given: Given, folder: Path) -> Given:
+    """Let a model know outcomes that were exchanged after all."""
+    [(run, path)] = given["runs"].items()
+    table = pd.read_parquet(path)
+    _require_both(table, path)
+    knows = (2 * table["label"] + table["probability"]) / 3
+    return {
+        **given,
+        "runs": {run: write(table.assign(probability=knows), folder / "known.parquet")},
+    }
+
+
 def _those_that_follow(given: Given, folder: Path, table: str, columns: list[str]) -> Given:
     plan = pd.read_parquet(given["epochs"]["plan"], columns=["epoch_id", "stay_id", "start"])
     rows = pd.concat([pd.read_parquet(path) for path in given["epochs"][table]])
@@ -174,6 +253,7 @@ PLANTS: dict[str, Plant] = {
         *(two_sides, tested_in_training, tested_in_scales),
         *(same_ecg, near_ecg, same_visits, same_epoch),
         *(longer_epoch, later_numbers, later_slopes),
+        *(lost_stay, outcome_as_feature, outcome_as_missing, outcome_comes_back),
     )
 }
 """Leak of ``audit_leaks.csv`` -> how it is planted; those with ``options`` need no file."""

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from mimicflow.audit.time.attack import choose_stays
 from mimicflow.audit.time.attack_cohort import rows_of
+from mimicflow.evaluation.study import Study
 
 _STAYS = 500
 _ECGS = 50
@@ -113,6 +114,50 @@ def few_epochs(epochs: Mapping[str, Any], seed: int, folder: Path) -> Given:
     chosen = several.sample(frac=1, random_state=seed).index[:_PATIENTS]
     few = plan[plan["subject_id"].isin(chosen)]
     return {**epochs, "plan": write(few, folder / "plan.parquet")}
+
+
+def few_patients(files: Mapping[str, Any], seed: int, folder: Path) -> Given:
+    """Return the features of a few patients, as `mimicflow.audit.single_features` takes them.
+
+    Parameters
+    ----------
+    files : mapping
+        With ``spine``, by which the other tables are read, or ``features`` alone.
+    seed : int
+        Of the draw.
+    folder : Path
+        Where the small table is written.
+    """
+    of = "spine" if "spine" in files else "features"
+    table = pd.read_parquet(files[of])
+    patients = table["subject_id"].drop_duplicates().sort_values()
+    chosen = patients.sample(frac=1, random_state=seed).head(_STAYS)
+    few = table[table["subject_id"].isin(chosen)]
+    return {**files, of: write(few, folder / f"{of}.parquet")}
+
+
+def guesses(outcomes: str | Path, study: Study, folder: Path) -> str:
+    """Write predictions that know nothing of outcomes exchanged between patients.
+
+    Parameters
+    ----------
+    outcomes : path-like
+        Parquet of what is predicted, with ``subject_id`` and ``label``.
+    study : Study
+        Of its key, and the seed of the draws.
+    folder : Path
+        Where they are written.
+    """
+    draw = np.random.default_rng(study.seed)
+    rows = pd.read_parquet(outcomes, columns=[study.key, "subject_id", "label"])
+    label = rows.groupby("subject_id")["label"].max()
+    exchanged = pd.Series(draw.permutation(label.to_numpy()), index=label.index)
+    guessed = rows.assign(
+        split="test",
+        label=rows["subject_id"].map(exchanged),
+        probability=draw.uniform(0.01, 0.99, len(rows)),
+    )
+    return write(guessed, folder / "predictions.parquet")
 
 
 def write(frame: pd.DataFrame, path: Path) -> str:

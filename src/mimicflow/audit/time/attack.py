@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from mimicflow.audit.findings import none_of, write_findings
+from mimicflow.audit.findings import write_findings
 from mimicflow.audit.time.attack_cohort import attack_cohort, of_admission, of_mortality, rows_of
 from mimicflow.audit.time.attack_monitored import attack_epochs
-from mimicflow.audit.time.comparison import Features, differences
+from mimicflow.audit.time.comparison import Features, attacked, differ_from_run, differences
 from mimicflow.audit.time.future import KINDS, Future, Tables
 from mimicflow.concepts.catalogue import CONCEPTS
 from mimicflow.concepts.extract import extract_concept
+from mimicflow.evaluation.smallest_cell import about
 from mimicflow.evaluation.study import Study
 
 Row = dict[str, Any]
@@ -29,6 +30,7 @@ def audit_attack(
     stays: int,
     concepts: Mapping[str, Mapping[str, Any]] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    made: Mapping[str, Sequence[str | Path]] | None = None,
     cohorts: Mapping[str, Mapping[str, Any]] | None = None,
     cohort_options: Mapping[str, Mapping[str, Any]] | None = None,
     epochs: Mapping[str, Any] | None = None,
@@ -49,6 +51,8 @@ def audit_attack(
         How many stays (patients, epochs) are attacked, at most one of a patient.
     concepts, options : mapping
         As `mimicflow.audit.time.provenance.audit_provenance` takes them.
+    made : mapping, optional
+        Concept, or empty for all of one row per stay -> Parquet in which the run has its features.
     cohorts : mapping, optional
         What a cohort is called -> its ``spine``, the ``tables`` that it is built of (shards by
         name) and, of admission, the ``records`` that can be read.
@@ -61,12 +65,18 @@ def audit_attack(
     """
     rows: list[Row] = []
     for words, asked in _by_spine(concepts or {}).items():
-        rows += _attack_tables(words, asked, options or {}, system, stays, study, memory_mb)
+        of_spine = {name: files for name, files in (made or {}).items()
+                    if name.rpartition(" ")[0] == words}  # fmt: skip
+        rows += _attack_tables(
+            words, asked, of_spine, options or {}, system, stays, study, memory_mb
+        )
     for name, files in (cohorts or {}).items():
         rows += _attack_cohort(name, files, (cohort_options or {})[name], system, stays, study)
     if epochs:
         rows += attack_epochs(**epochs, **(recordings or {}), n_epochs=stays, seed=study.seed)
-    write_findings(rows, output, study)
+    for row in rows:
+        row["rows_touched"] = about(row["rows_touched"], study.smallest_cell, row["rows_touched"])
+    write_findings(rows, output, study, counts=("predictions", "predictions_changed"))
 
 
 def _by_spine(concepts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -80,25 +90,26 @@ def _by_spine(concepts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 def _attack_tables(
     words: str,
     asked: Mapping[str, Mapping[str, Any]],
+    made: Mapping[str, Sequence[str | Path]],
     options: Mapping[str, Mapping[str, Any]],
     system: str,
     stays: int,
     study: Study,
     memory_mb: int,
 ) -> Iterator[Row]:
-    """Yield a row per raw table and kind of attack."""
+    """Yield a row per raw table and kind of attack, and whether the run has the same features."""
     first = next(iter(asked.values()))
     spine = choose_stays(pd.read_parquet(first["spine"]), stays, study.seed)
     raw = rows_of(_files_of(asked), spine["subject_id"])
     read = {name: set(CONCEPTS[name.rpartition(" ")[2]].table_names) for name in asked}
     future = Future(system, raw, spine, study.seed)
 
-    def features(names: Sequence[str], tables: Tables) -> Features:
+    def features(names: Sequence[str], tables: Tables, asked: pd.DataFrame = spine) -> Features:
         return {
             name: _extract(
                 name,
                 {table: tables[table] for table in read[name]},
-                spine,
+                asked,
                 options[name],
                 memory_mb,
             )
@@ -106,6 +117,18 @@ def _attack_tables(
         }
 
     before = features(list(asked), future.tables)
+    for name, files in made.items():
+        yield _as_made(name, before, files, spine)
+    n_features, n_stays = differences(
+        before, features(list(asked), future.tables, future.other_outcomes())
+    )
+    yield attacked(
+        f"{words} what became of the stays, changed: features that change".strip(),
+        n_features,
+        predictions=len(spine),
+        predictions_changed=n_stays,
+        rows_touched=len(spine),
+    )
     for table in sorted(set().union(*read.values()) & set(future.unknown)):
         for kind in KINDS:
             tables, touched = future.attacked(table, kind)
@@ -114,13 +137,30 @@ def _attack_tables(
             after = features(names, tables)
             n_features, n_stays = differences({name: before[name] for name in names}, after)
             said = f"{words} {table}".strip()
-            yield none_of(
+            yield attacked(
                 f"{said}, {kind}: features that change",
                 n_features,
                 predictions=len(spine),
                 predictions_changed=n_stays,
                 rows_touched=touched,
             )
+
+
+def _as_made(name: str, before: Features, files: Sequence[str | Path], spine: pd.DataFrame) -> Row:
+    """Return how many features of the run are not those that raw rows give."""
+    chosen = [("stay_id", "in", set(spine["stay_id"].tolist()))]
+    run = pd.concat([pd.read_parquet(path, filters=chosen) for path in files])
+    if name in before:
+        changed, n_stays = differences({name: before[name]}, {name: run[list(before[name])]})
+    else:
+        changed, n_stays = differ_from_run(before, run)
+    return attacked(
+        f"{name or 'static features'} of the run, made again: features that differ",
+        changed,
+        predictions=len(spine),
+        predictions_changed=n_stays,
+        rows_touched=len(run),
+    )
 
 
 def _attack_cohort(
@@ -139,12 +179,14 @@ def _attack_cohort(
         build, over = of_admission(spine, records, options, study), "outtime"
     else:
         build, over = of_mortality(spine, options, study), "prediction_time"
-    until = spine.set_index("subject_id")[over]
+    of_patient = spine.set_index("subject_id")
+    predicted, until = of_patient["prediction_time"], of_patient[over]
     if system == "admission":
         # So much later than the stay an ECG may be recorded and still be of it.
         late = options["ecg_tolerance_minutes"] + max(0, -options["ecg_clock_skew_minutes"])
-        until += pd.Timedelta(minutes=late)
-    yield from attack_cohort(build, tables, until, study.seed, f"{name} " if name != system else "")
+        until = until + pd.Timedelta(minutes=late)
+    words = f"{name} " if name != system else ""
+    yield from attack_cohort(build, tables, predicted, until, study.seed, words)
 
 
 def choose_stays(spine: pd.DataFrame, stays: int, seed: int) -> pd.DataFrame:

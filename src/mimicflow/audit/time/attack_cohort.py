@@ -1,8 +1,9 @@
 """Change what becomes of patients after the prediction, and build the cohort again.
 
 Who is predicted, when, and by which ECGs must be the same; only the outcome may differ. In the
-emergency department what comes after the departure is changed: the last ECG of a stay is the time
-of its prediction, so that a further one within the stay moves it, by rule (docs/limits.md).
+emergency department what comes after the departure is changed, and the departure itself: the last
+ECG of a stay is the time of its prediction, so that a further one within the stay moves it, by rule
+(docs/limits.md).
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.admission.cohort import build_cohort
-from mimicflow.audit.findings import none_of
-from mimicflow.audit.time.comparison import Features, differences
-from mimicflow.audit.time.future import KINDS, Tables
+from mimicflow.audit.time.comparison import Features, attacked, differences
+from mimicflow.audit.time.future import KINDS, OTHER_ENDS, OUTCOMES, Tables
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 
@@ -31,17 +31,20 @@ BEGINS = {
 }
 """Table -> when a row of it begins; those that begin later are changed."""
 _IDS = {"edstays": "stay_id", "admissions": "hadm_id", "icustays": "stay_id"}
-_OUTCOME = {
-    *("hadm_id", "outtime", "disposition", "label"),  # of the emergency department
-    *("dod", "died_later", "died_at", "any_icu_deathtime"),
-}
-"""Columns that say how it went on."""
+_ENDS = {"edstays": ("outtime",), "admissions": ("dischtime", "deathtime")}
+_A_LITTLE = pd.Timedelta(seconds=1)
+"""By which a stay ends later: no further ECG, and nothing else, lies in it then."""
 Build = Callable[[Tables], Features]
 Row = dict[str, Any]
 
 
 def attack_cohort(
-    build: Build, tables: Tables, until: pd.Series, seed: int, words: str = ""
+    build: Build,
+    tables: Tables,
+    predicted: pd.Series,
+    until: pd.Series,
+    seed: int,
+    words: str = "",
 ) -> Iterator[Row]:
     """Yield how much of who is predicted changes with the future of the patients.
 
@@ -51,6 +54,8 @@ def attack_cohort(
         Makes of raw tables what is compared: tables with ``stay_id``.
     tables : mapping of str to pandas.DataFrame
         The raw rows of these patients.
+    predicted : pandas.Series
+        By ``subject_id``, when: what is under way then may end otherwise.
     until : pandas.Series
         By ``subject_id``: what begins later is changed.
     seed : int
@@ -60,9 +65,10 @@ def attack_cohort(
     """
     before = build(tables)
     for kind in KINDS:
-        attacked, touched = _with_other_future(tables, until, kind, np.random.default_rng(seed))
-        changed, n_stays = differences(before, build(attacked))
-        yield none_of(
+        random = np.random.default_rng(seed)
+        other, touched = _with_other_future(tables, predicted, until, kind, random)
+        changed, n_stays = differences(before, build(other))
+        yield attacked(
             f"{words}cohort, {kind}: columns that change",
             changed,
             predictions=len(until),
@@ -72,10 +78,14 @@ def attack_cohort(
 
 
 def _with_other_future(
-    tables: Tables, until: pd.Series, kind: str, random: np.random.Generator
+    tables: Tables,
+    predicted: pd.Series,
+    until: pd.Series,
+    kind: str,
+    random: np.random.Generator,
 ) -> tuple[Tables, int]:
     """Return the tables with another future in all of them, and how many rows are touched."""
-    attacked, touched = dict(tables), 0
+    other, touched = dict(tables), 0
     for name, begin in BEGINS.items():
         if name not in tables:
             continue
@@ -83,10 +93,12 @@ def _with_other_future(
         later = (rows[begin] > rows["subject_id"].map(until)).to_numpy()
         touched += int(later.sum())
         if kind == "deleted":
-            attacked[name] = rows[~later]
+            other[name] = rows[~later]
         elif kind == "changed":
             days = random.integers(1, 300, int(later.sum()))
-            attacked[name] = pd.concat([rows[~later], _moved(rows[later], days)])
+            known, under_way = _ended_otherwise(name, rows[~later], predicted)
+            other[name] = pd.concat([known, _moved(rows[later], days)])
+            touched += under_way
         else:
             new = rows.drop_duplicates("subject_id")
             new = new[new["subject_id"].isin(until.index)]
@@ -96,11 +108,32 @@ def _with_other_future(
                 new = new.assign(**{_IDS[name]: 91_000_000 + np.arange(len(new))})
             if "study_id" in new:
                 new = new.assign(study_id=92_000_000 + np.arange(len(new)))
-            attacked[name] = pd.concat([rows, new])
+            other[name] = pd.concat([rows, new])
             touched += len(new)
     if "dod" in tables.get("patients", pd.DataFrame()):
-        attacked["patients"] = _other_deaths(tables["patients"], until, kind)
-    return attacked, touched
+        other["patients"] = _other_deaths(tables["patients"], until, kind)
+        dod = other["patients"]["dod"], pd.to_datetime(tables["patients"]["dod"])
+        touched += int((dod[0].ne(dod[1]) & (dod[0].notna() | dod[1].notna())).sum())
+    return other, touched
+
+
+def _ended_otherwise(
+    name: str, rows: pd.DataFrame, predicted: pd.Series
+) -> tuple[pd.DataFrame, int]:
+    """Return rows of which those under way at the prediction end later and otherwise; how many."""
+    until, rows = rows["subject_id"].map(predicted), rows.copy()
+    ends = [column for column in _ENDS.get(name, ()) if column in rows]
+    if not ends:
+        return rows, 0
+    under_way = (rows[BEGINS[name]] <= until) & (rows[ends[0]] > until)
+    for column in ends:
+        later = under_way & (rows[column] > until)
+        rows[column] = rows[column].mask(later, rows[column] + _A_LITTLE)
+    if "disposition" in rows:
+        rows["disposition"] = rows["disposition"].mask(
+            under_way, rows["disposition"].replace(OTHER_ENDS)
+        )
+    return rows, int(under_way.sum())
 
 
 def _moved(rows: pd.DataFrame, days: np.ndarray) -> pd.DataFrame:
@@ -191,7 +224,7 @@ def of_mortality(stays: pd.DataFrame, options: Mapping[str, Any], study: Study) 
 def _compared(frame: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the attacked stays, without how it went on with them."""
     frame = frame[frame["stay_id"].isin(stays["stay_id"])]
-    return frame.drop(columns=_OUTCOME & set(frame.columns))
+    return frame.drop(columns=OUTCOMES.intersection(frame))
 
 
 def _written(tables: Tables, folder: Path) -> dict[str, Path]:

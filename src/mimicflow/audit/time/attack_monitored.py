@@ -19,7 +19,7 @@ from mimicflow.arrest.vital_features import (
     vital_features,
     vital_ranges,
 )
-from mimicflow.audit.findings import none_of
+from mimicflow.audit.time.comparison import attacked
 from mimicflow.bedside.numerics_files import read_numerics
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import BeatRecording, EcgRecording, Recording
@@ -95,6 +95,7 @@ def attack_epochs(
     chosen = epochs[kept].sample(frac=1, random_state=seed).drop_duplicates("subject_id")
     chosen = chosen.head(n_epochs)
     steps = Preprocessing.of(preprocessing)
+    yield _made_again(chosen, recordings, tables["measured"], waveforms, steps)
     for kind in KINDS:
         changed, touched = _samples(chosen, recordings, waveforms, steps, kind)
         yield _row("samples of the ECG", kind, changed, touched, len(chosen))
@@ -109,7 +110,7 @@ def attack_epochs(
 
 
 def _row(what: str, kind: str, changed: list[int], touched: int, n: int) -> Row:
-    return none_of(
+    return attacked(
         f"{what}, later ones {kind}: features that change",
         sum(changed),
         predictions=n,
@@ -128,6 +129,37 @@ def _differ(one: np.ndarray, other: np.ndarray) -> int:
     return int((~same).sum())
 
 
+def _made_again(
+    chosen: pd.DataFrame,
+    recordings: pd.DataFrame,
+    measured: pd.DataFrame,
+    waveforms: str | Path,
+    steps: Preprocessing,
+) -> Row:
+    """Return how many measures of the run are not those of the samples of their epoch."""
+    changed = []
+    for epoch in chosen.itertuples():
+        recording = _opened(recordings.loc[epoch.recording_id], waveforms)
+        span = int(epoch.first_sample), int(epoch.n_samples)
+        again = np.asarray(measure_part(recording, *span, steps).measures)
+        run = measured.loc[epoch.epoch_id, list(MEASURES)].to_numpy(np.float64)
+        # Of another machine the last bits may be others.
+        changed.append(int((~np.isclose(again, run, rtol=1e-6, equal_nan=True)).sum()))
+    return attacked(
+        "measures of the run, made again: features that differ",
+        sum(changed),
+        predictions=len(chosen),
+        predictions_changed=sum(found > 0 for found in changed),
+        rows_touched=len(chosen),
+    )
+
+
+def _opened(scanned: pd.Series, waveforms: str | Path) -> EcgRecording | BeatRecording:
+    """Return a recording as it was scanned."""
+    recording = open_recording(waveforms, scanned["record"], scanned["lead"])
+    return recording.without([int(number) for number in scanned["wrong_segments"].split()])
+
+
 def _samples(
     chosen: pd.DataFrame,
     recordings: pd.DataFrame,
@@ -138,9 +170,7 @@ def _samples(
     """Measure each epoch in a recording whose later samples, or beats, are others."""
     changed, touched = [], 0
     for epoch in chosen.itertuples():
-        scanned = recordings.loc[epoch.recording_id]
-        recording = open_recording(waveforms, scanned["record"], scanned["lead"])
-        recording = recording.without([int(number) for number in scanned["wrong_segments"].split()])
+        recording = _opened(recordings.loc[epoch.recording_id], waveforms)
         end = int(epoch.first_sample + epoch.n_samples)
         part = _other(recording, end, kind, zlib.crc32(str(epoch.epoch_id).encode()))
         span = int(epoch.first_sample), int(epoch.n_samples)

@@ -7,8 +7,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mimicflow.audit.findings import finding, none_of
+
 Features = dict[str, pd.DataFrame]
 """Tables with ``stay_id``, by what they are called."""
+
+
+def attacked(
+    what: str, changed: int, *, predictions: int, predictions_changed: int, rows_touched: int
+) -> dict[str, Any]:
+    """Return the row of an attack: for reading only where there was nothing to change.
+
+    Parameters
+    ----------
+    what : str
+        What was changed, and how; then what may not change by it.
+    changed : int
+        How many of these do.
+    predictions, predictions_changed : int
+        How many were attacked, and how many of them are others now.
+    rows_touched : int
+        Of raw tables, of all of them.
+    """
+    nothing = not rows_touched and not changed
+    row = finding(f"{what} (there was none)", 0) if nothing else none_of(what, changed)
+    return {
+        **row,
+        "predictions": predictions,
+        "predictions_changed": predictions_changed,
+        "rows_touched": rows_touched,
+    }
 
 
 def differences(before: Features, after: Features) -> tuple[int, int]:
@@ -30,6 +58,34 @@ def differences(before: Features, after: Features) -> tuple[int, int]:
         n_features += int(differ.any(axis=0).sum())
         stays |= set(differ.index[differ.any(axis=1)])
     return n_features, len(stays)
+
+
+def differ_from_run(before: Features, run: pd.DataFrame) -> tuple[int, int]:
+    """Return how many features of how many stays are not in a table of the run as they are here.
+
+    Parameters
+    ----------
+    before : mapping of str to pandas.DataFrame
+        Features of single concepts, made of raw rows.
+    run : pandas.DataFrame
+        ``stay_id`` and features of these stays under the same names. What is missing here may have
+        been filled there, and a class of drugs hangs on a dictionary: neither is compared.
+    """
+    n_features, stays = 0, set()
+    for features in before.values():
+        shared = [name for name in features if name in run and name not in _NOT_COMPARED]
+        if not shared or not features["stay_id"].is_unique:
+            continue
+        made = features.set_index("stay_id")[shared].astype(float)
+        kept = run.set_index("stay_id").reindex(made.index)[shared].astype(float)
+        differ = made.notna() & ~np.isclose(made, kept, rtol=1e-9)
+        n_features += int(differ.any(axis=0).sum())
+        stays |= set(differ.index[differ.any(axis=1)])
+    return n_features, len(stays)
+
+
+_NOT_COMPARED = ("stay_id", "missing_acuity")
+"""The second is filled, too, under ``features.fill: whole_table``."""
 
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:

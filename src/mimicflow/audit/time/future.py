@@ -25,6 +25,14 @@ _NEW = 90_000_000
 _LATER = (1, 600, 86_400, 400 * 86_400)
 """Seconds after the prediction at which something happens."""
 _YEAR = pd.Timedelta(days=365)
+OUTCOMES = frozenset(
+    {
+        *("hadm_id", "outtime", "disposition", "label"),  # of the emergency department
+        *("dischtime", "dod", "died_later", "died_at", "any_icu_deathtime"),
+    }
+)
+"""Columns of predicted stays that say how it goes on with them."""
+OTHER_ENDS = {"HOME": "ADMITTED", "ADMITTED": "HOME"}
 # What goes with an admission or a stay that has never been.
 _DEPENDENT = {"admissions": "hadm_id", "edstays": "stay_id"}
 
@@ -72,6 +80,29 @@ class Future:
         return {"added": self._added, "changed": self._changed, "deleted": self._deleted}[kind](
             table
         )
+
+    def other_outcomes(self) -> pd.DataFrame:
+        """Return the same predictions of stays that go on otherwise after them.
+
+        Who is predicted stands beside what became of him, so that a feature may be made of that
+        without a look at any raw table.
+        """
+        stays, until = self.spine.copy(), self.spine["prediction_time"]
+        for column in OUTCOMES.intersection(stays):
+            values = stays[column]
+            if pd.api.types.is_datetime64_any_dtype(values):
+                seconds = pd.to_timedelta(self.random.integers(1, 10_000_000, len(stays)), unit="s")
+                # What has no time yet gets one: who has not died does.
+                after = values.where(values.notna(), until)
+                later = (values > until) | values.isna()
+                stays[column] = values.mask(later, (after + seconds).astype(values.dtype))
+            elif column == "hadm_id":
+                stays[column] = values.fillna(_NEW)
+            elif column == "label":
+                stays[column] = 1 - values
+            else:
+                stays[column] = values.replace(OTHER_ENDS)
+        return stays
 
     def _times(self, name: str) -> pd.DataFrame:
         """Return when each row of a table began and was known, and its patient is predicted."""

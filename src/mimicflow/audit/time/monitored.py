@@ -39,7 +39,7 @@ def epoch_rows(
     Returns
     -------
     samples, numbers : pandas.DataFrame
-        One row per kept epoch: ``prediction_time``, ``newest``, ``events``, ``beyond``.
+        One row per kept epoch: ``subject_id, prediction_time, newest, events, beyond``.
     """
     reasons = pd.concat(
         [pd.read_parquet(path, columns=["epoch_id", "reason"]) for path in measured]
@@ -59,7 +59,7 @@ def _samples(epochs: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFrame:
     last = epochs["first_sample"].to_numpy() + epochs["n_samples"].to_numpy() - 1
     seconds = pd.to_timedelta(last / recording["sampling_rate"].to_numpy(), unit="s")
     newest = pd.Series(recording["start"].to_numpy() + seconds, index=epochs.index)
-    return _judged(epochs["end"], newest, epochs["n_samples"])
+    return _judged(epochs, newest, epochs["n_samples"])
 
 
 def _numbers(
@@ -85,13 +85,15 @@ def _numbers(
         if has.any():
             newest = pd.Series(times[until[has] - 1], index=part.index[has])
             counts = pd.Series((until - first)[has], index=part.index[has])
-            parts.append(_judged(part["end"][has], newest, counts))
-    empty = _judged(epochs["end"][:0], epochs["end"][:0], epochs["n_samples"][:0])
+            parts.append(_judged(part[has], newest, counts))
+    empty = _judged(epochs[:0], epochs["end"][:0], epochs["n_samples"][:0])
     return pd.concat(parts) if parts else empty
 
 
-def _judged(prediction: pd.Series, newest: pd.Series, events: pd.Series) -> pd.DataFrame:
-    beyond = newest > prediction + _ROUNDING
-    return pd.DataFrame(
-        {"prediction_time": prediction, "newest": newest, "events": events, "beyond": beyond}
+def _judged(epochs: pd.DataFrame, newest: pd.Series, events: pd.Series) -> pd.DataFrame:
+    return epochs[["subject_id"]].assign(
+        prediction_time=epochs["end"],
+        newest=newest,
+        events=events,
+        beyond=newest > epochs["end"] + _ROUNDING,
     )

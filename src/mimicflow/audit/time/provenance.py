@@ -19,6 +19,7 @@ from mimicflow.audit.findings import none_of, write_findings
 from mimicflow.audit.time.monitored import epoch_rows
 from mimicflow.concepts import static_features
 from mimicflow.concepts.extract import find_known_events, opened_shard
+from mimicflow.evaluation.smallest_cell import about, is_few, to_tens
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 
@@ -37,6 +38,7 @@ _USED = """
 _NEWEST = """
     SELECT
         stay_id,
+        any_value(subject_id)                       AS subject_id,
         {by}                                        AS value,
         any_value(prediction_time)                  AS prediction_time,
         max(available_time)                         AS newest,
@@ -102,10 +104,11 @@ def audit_provenance(
     if epochs:
         of_files = {key: (recordings or {})[key] for key in ("waveforms", "max_wrong_checksums")}
         samples, numbers = epoch_rows(**epochs, **of_files)
-        rows.append(_row("samples of the ECG", samples, study))
+        patients = samples["subject_id"].nunique()
+        rows.append(_row("samples of the ECG", samples, patients, study))
         # Which numbers are looked at is not written down anywhere: for reading only.
-        rows.append({**_row("numbers of the monitor", numbers, study), **_FOR_READING})
-    write_findings(rows, output, study, counts=("number", "predictions", "values"))
+        rows.append({**_row("numbers of the monitor", numbers, patients, study), **_FOR_READING})
+    write_findings(rows, output, study, counts=("number",))
 
 
 def concept_rows(
@@ -118,6 +121,7 @@ def concept_rows(
     """Yield a row for each source of a concept."""
     words, _, concept = name.rpartition(" ")
     table = pd.read_csv(reference("audit_sources.csv"), keep_default_na=False)
+    patients = pd.read_parquet(files["spine"], columns=["subject_id"])["subject_id"].nunique()
     found: dict[tuple[str, ...], list[pd.DataFrame]] = {}
     for shard, tables in enumerate(files["shards"]):
         with opened_shard(
@@ -137,7 +141,7 @@ def concept_rows(
     for (source, what, features, value), parts in sorted(found.items()):
         said = " ".join(part for part in (words, what) if part)
         said = f"{said}: {value}" if value else said
-        row = _row(said, pd.concat(parts), study, source=source)
+        row = _row(said, pd.concat(parts), patients, study, source=source)
         yield {**row, **_features(features, value)}
 
 
@@ -158,31 +162,44 @@ def _features(groups: str, value: str) -> dict[str, Any]:
     return {"features": len(names) or None, "such_as": names.iloc[0] if len(names) else ""}
 
 
-def _row(what: str, newest: pd.DataFrame, study: Study, source: str = "") -> Row:
+def _row(what: str, newest: pd.DataFrame, patients: int, study: Study, source: str = "") -> Row:
     """Return the row of a source.
 
     Parameters
     ----------
     newest : pandas.DataFrame
-        One row per stay (or epoch): ``prediction_time``, ``newest`` (of the values used),
-        ``events`` (values used) and ``beyond`` (those not known by then).
+        One row per stay (or epoch): ``subject_id, prediction_time``, ``newest`` (of the values
+        used), ``events`` (values used) and ``beyond`` (those not known by then).
+    patients : int
+        Who are predicted: of real ones nothing is shown that a few have, or all but a few.
     """
+    newest = newest.reset_index(drop=True)
     hours = (newest["prediction_time"] - newest["newest"]) / pd.Timedelta(hours=1)
     hours = hours[hours.notna() & np.isfinite(hours)]
-    shown = len(newest) >= study.smallest_cell and len(hours)
+    smallest, have = study.smallest_cell, newest["subject_id"].nunique()
+    few = is_few(smallest, have, patients - have)
     quantiles = {
-        f"{name}_hours": round(float(hours.quantile(share)), 3) if shown else np.nan
+        f"{name}_hours": np.nan if few or hours.empty else round(float(hours.quantile(share)), 3)
         for name, share in _QUANTILES.items()
     }
-    within = round(float((hours <= 1 / 60).mean()), 3) if shown else np.nan
     return {
         **none_of(f"{what}: not known by the prediction", int(newest["beyond"].sum())),
         "source": source,
-        "predictions": len(newest),
-        "values": int(newest["events"].sum()),
+        "predictions": about(len(newest), smallest, have, patients - have),
+        "values": about(int(newest["events"].sum()), smallest, have, patients - have),
         **quantiles,
-        "within_a_minute": within,
+        "within_a_minute": np.nan if few else _within_a_minute(hours, newest["subject_id"], study),
     }
+
+
+def _within_a_minute(hours: pd.Series, subject_id: pd.Series, study: Study) -> float:
+    """Return the share of the predictions whose newest value was known within a minute."""
+    within, patient = hours <= 1 / 60, subject_id[hours.index]
+    smallest = study.smallest_cell
+    if hours.empty or is_few(smallest, patient[within].nunique(), patient[~within].nunique()):
+        return np.nan
+    of_all = max(to_tens(len(hours), smallest), 1)
+    return round(to_tens(int(within.sum()), smallest) / of_all, 3)
 
 
 def ecg_row(
@@ -192,10 +209,12 @@ def ecg_row(
     study: Study,
     skew_minutes: int = 0,
 ) -> Row:
-    """Return the row of 12-lead ECGs, by the time that the list of records has for them."""
-    used = pd.read_parquet(ecgs).merge(
-        pd.read_parquet(stays, columns=["stay_id", "subject_id", "prediction_time"]), on="stay_id"
-    )
+    """Return the row of 12-lead ECGs, by the time that the list of records has for them.
+
+    ECGs that are counted (``n_ecg``) and stand in no sequence come after the prediction.
+    """
+    asked = pd.read_parquet(stays, columns=["stay_id", "subject_id", "prediction_time", "n_ecg"])
+    used = pd.read_parquet(ecgs).merge(asked, on="stay_id")
     columns = ["subject_id", "study_id", "ecg_time"]
     raw = pd.concat([pd.read_parquet(path, columns=columns) for path in records])
     raw["ecg_time"] += pd.Timedelta(minutes=skew_minutes)
@@ -203,10 +222,14 @@ def ecg_row(
     used = used.merge(raw, on=["subject_id", "study_id"], how="left")
     used["beyond"] = ~(used["recorded"] <= used["prediction_time"])
     newest = used.groupby("stay_id").agg(
+        subject_id=("subject_id", "first"),
         prediction_time=("prediction_time", "first"),
         newest=("ecg_time", "max"),
         events=("study_id", "size"),
         beyond=("beyond", "sum"),
+        counted=("n_ecg", "first"),
     )
-    row = _row("12-lead ECGs", newest, study, source="ecg/record_list")
+    newest["beyond"] += (newest["counted"] - newest["events"]).clip(lower=0)
+    patients = used["subject_id"].nunique()
+    row = _row("12-lead ECGs", newest, patients, study, source="ecg/record_list")
     return {**row, "features": 2, "such_as": "n_ecg"}

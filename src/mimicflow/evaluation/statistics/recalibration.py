@@ -18,7 +18,7 @@ from mimicflow.evaluation.statistics.calibration import EPSILON, clipped_logit
 TEMPERATURES = (0.05, 20.0)
 """Where the temperature is sought; a perfectly separated sample would ask for 0."""
 
-_STEEPEST = 1 / TEMPERATURES[0]  # largest coefficient of beta calibration, for the same reason
+STEEPEST = 1 / TEMPERATURES[0]  # largest coefficient of beta calibration, for the same reason
 
 Correction = Callable[[np.ndarray], np.ndarray]
 """Takes probabilities of shape (n,), returns corrected ones."""
@@ -81,7 +81,7 @@ def fit_beta(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
         line = design @ coefficients
         return _log_loss(line, label), design.T @ (expit(line) - label) / len(label)
 
-    bounds = [(0.0, _STEEPEST), (0.0, _STEEPEST), (None, None)]
+    bounds = [(0.0, STEEPEST), (0.0, STEEPEST), (None, None)]
     options = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
     start = np.array([1.0, 1.0, 0.0])  # leaves the probabilities as they are
     return minimize(log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x

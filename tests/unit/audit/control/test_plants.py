@@ -1,15 +1,17 @@
 """A leak that is planted in copies is found by its check; the files themselves stay as they are."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
+from mimicflow.admission.inputs import InputOptions, Preprocessor
 from mimicflow.admission.vitals import VITALS
+from mimicflow.arrest.features import KEYS
 from mimicflow.arrest.slopes import slope_names
 from mimicflow.arrest.vital_features import vital_features, vital_ranges
 from mimicflow.audit.control import control
@@ -29,6 +31,7 @@ from mimicflow.running.writing import write_npz
 
 STUDY = Study(synthetic=True)
 SYSTEMS = ("admission", "mortality", "arrest")
+SOME = ("attack", "provenance", "duplicates", "splits")
 SPLIT = ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
 SPINE = pd.DataFrame(
     {"stay_id": range(11, 19), "subject_id": range(1, 9), "split": SPLIT, "n_ecg": 1}
@@ -77,13 +80,16 @@ def network(folder, write):
     draw = np.random.default_rng(0)
     numeric = static_features().query("kind == 'numeric'")["name"].tolist()
     static = pd.DataFrame(draw.normal(size=(len(SPINE), len(numeric))), columns=numeric)
-    vitals = pd.DataFrame(draw.normal(size=(len(SPINE), len(VITALS))), columns=list(VITALS))
-    state = {
-        "static_scaler": Scaler.fit(static[TRAINING].to_numpy()).state(),
-        "imputer": {"initial": torch.tensor(vitals[TRAINING].mean().to_numpy())},
-    }
+    names = [*VITALS, "pain"]
+    vitals = pd.DataFrame(draw.normal(size=(len(SPINE), len(names))), columns=names)
+    vitals.insert(0, "source", 1)
+    every = np.ones(TRAINING.sum(), bool)
+    fitted = Preprocessor.fit(
+        static[TRAINING], every, vitals[TRAINING].to_numpy(), every, InputOptions()
+    )
     record = fitted_on(training=SPINE.loc[TRAINING, "subject_id"])
-    save_checkpoint("any", {FITTED_ON: record, "preprocessor": state}, folder / "network.pth")
+    content = {FITTED_ON: record, "preprocessor": fitted.state()}
+    save_checkpoint("any", content, folder / "network.pth")
     of_stays = [frame.assign(stay_id=SPINE["stay_id"]) for frame in (static, vitals)]
     return {
         "inputs": [write(frame, name) for frame, name in zip(of_stays, "sv", strict=True)],
@@ -97,8 +103,8 @@ def bag(folder, spine):
               "n_visits": np.ones(len(SPINE), int), "vectors": vectors,
               "vocabulary_hash": np.array("x")}  # fmt: skip
     write_npz(arrays, folder / "sequences.npz")
-    scaler = {"mean": torch.tensor(vectors[TRAINING].astype(np.float64).mean(axis=0))}
-    save_checkpoint("any", {"fitted": {"scaler": scaler}}, folder / "bag.pth")
+    scaler = Scaler.fit(vectors[TRAINING])
+    save_checkpoint("any", {"fitted": {"scaler": scaler.state()}}, folder / "bag.pth")
     return {"audited": [str(folder / "bag.pth"), spine, str(folder / "sequences.npz")]}
 
 
@@ -114,8 +120,8 @@ def split_of(spine, models, **more):
 
 
 @pytest.fixture
-def controlled(tmp_path, write, spine, asked, options):
-    """Return a function: the findings of a control of a system."""
+def controlled(tmp_path, write, spine, asked, options, monkeypatch):
+    """Return a function: the findings of a control of a system, by the checks that need no run."""
 
     def run(system):
         of_time = {"concepts": asked(system)}
@@ -132,6 +138,7 @@ def controlled(tmp_path, write, spine, asked, options):
                 "splits": split_of(spine, models, bags=bag(tmp_path, spine)),
             }
         of_concepts = {"options": options(system)}
+        monkeypatch.setattr(control, "audit_leaks", some_leaks)
         audit_control(
             tmp_path / "control.csv",
             STUDY,
@@ -149,6 +156,10 @@ def controlled(tmp_path, write, spine, asked, options):
     return run
 
 
+def some_leaks(system):
+    return [leak for leak in audit_leaks(system) if leak.check in SOME]
+
+
 @pytest.mark.parametrize("system", ["admission", "mortality"])
 def test_every_leak_is_found_but_by_a_check_that_sees_nothing(controlled, monkeypatch, system):
     """Nothing is found without the leak. The whole control runs in tests/workflow."""
@@ -159,7 +170,7 @@ def test_every_leak_is_found_but_by_a_check_that_sees_nothing(controlled, monkey
     monkeypatch.setitem(control._CHECKS, "attack", blind)
     found = controlled(system).set_index("check")
 
-    assert len(found) == len(audit_leaks(system))
+    assert len(found) == len(some_leaks(system))
     assert not found.loc["attack", "passed"].any()
     assert found.drop("attack")["passed"].all(), found[["what", "number"]].to_string()
     assert (found["unplanted"] == 0).all()
@@ -219,6 +230,70 @@ def test_an_epoch_has_what_is_of_the_next_one_of_its_stay(tmp_path, write, leak,
     assert found.dropna().to_dict() == {1: 2.0}
 
 
+def many_epochs(n_patients=60):
+    """Epochs of which one measure is noise; every other patient has an arrest."""
+    patient = np.repeat(np.arange(n_patients), 4)
+    table = pd.DataFrame(0.0, index=range(len(patient)), columns=[*KEYS, *MEASURES])
+    part = np.where(patient % 4 < 2, "train", "test")
+    table = table.assign(epoch_id=table.index, subject_id=patient, split=part, label=patient % 2)
+    table[MEASURES[0]] = np.random.default_rng(0).normal(size=len(table))
+    return table
+
+
+@pytest.mark.parametrize("leak", ["outcome_as_feature", "outcome_as_missing"])
+def test_a_feature_that_is_planted_from_the_outcome_is_found(tmp_path, write, leak):
+    given = {
+        "files": {"features": write(many_epochs(), "features")},
+        "system": "arrest", "models": {}, "limits": {"single_auroc": 0.9, "missing_auroc": 0.75},
+    }  # fmt: skip
+    small = control._small(given, STUDY, tmp_path)
+
+    assert control._failing("single_features", small, STUDY, tmp_path) == []
+    planted = PLANTS[leak](small, tmp_path)
+    [found] = control._failing("single_features", planted, STUDY, tmp_path)
+    assert MEASURES[0] in found and ("missing" in found) is (leak == "outcome_as_missing")
+
+
+def test_a_model_that_knows_exchanged_outcomes_is_found(tmp_path, write):
+    given = {"outcomes": write(many_epochs(), "outcomes"), "warned": [], "tests": 20}
+    study = replace(STUDY, key="epoch_id")
+    small = control._small(given, study, tmp_path)
+
+    assert control._failing("permuted_labels", small, study, tmp_path) == []
+    planted = PLANTS["outcome_comes_back"](small, tmp_path)
+    [found] = control._failing("permuted_labels", planted, study, tmp_path)
+    assert found.startswith("permutation 1")
+
+
+def test_with_too_few_patients_nothing_is_planted_and_nothing_judged(tmp_path, write, monkeypatch):
+    few = many_epochs(12)
+    monkeypatch.setattr(
+        control, "audit_leaks",
+        lambda system: [leak for leak in audit_leaks(system) if leak.check == "permuted_labels"],
+    )  # fmt: skip
+    audit_control(
+        tmp_path / "control.csv",
+        replace(STUDY, key="epoch_id"),
+        system="arrest",
+        files={"permuted_labels": {"outcomes": write(few, "outcomes")}},
+        options={"permuted_labels": {"warned": [], "tests": 20}},
+    )
+    [row] = read_findings(tmp_path / "control.csv").itertuples()
+    assert pd.isna(row.passed) and "fewer than 10 patients" in row.what
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_one_stay_of_the_cohort_is_lost(tmp_path, write, system):
+    cohort = write(SPINE, "cohort")
+    given = {"mortality": {"audited": ["", cohort, ""]}}
+    if system != "mortality":
+        given = {system: {"cohort": cohort}}
+
+    planted = PLANTS["lost_stay"](given, tmp_path)[system]
+    path = planted["audited"][1] if system == "mortality" else planted["cohort"]
+    assert pd.read_parquet(path)["stay_id"].tolist() == SPINE["stay_id"].tolist()[1:]
+
+
 def test_without_anybody_to_plant_with_it_says_so(tmp_path, write):
     nobody = write(SPINE.assign(split="train"), "spine")
 
@@ -234,6 +309,9 @@ def test_every_leak_is_of_a_check_that_its_system_has():
     for system in SYSTEMS:
         leaks = audit_leaks(system)
         assert {(system, leak.check) for leak in leaks} <= checks
-        assert {"attack", "provenance", "duplicates", "splits"} == {leak.check for leak in leaks}
+        # All that can fail: the control itself, and what is for reading only, are none of them.
+        judging = {check for of, check in checks if of == system}
+        judging -= {"control", "settings", "future_only"}
+        assert {leak.check for leak in leaks} == judging
         assert all(bool(leak.options) != (leak.leak in PLANTS) for leak in leaks)
         assert (system, "control") in checks

@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from made_hospital_tables import CONFIG, MORTALITY, table, typed
 
+from mimicflow import concepts
+from mimicflow.admission import cohort
 from mimicflow.audit.time.attack_cohort import attack_cohort, of_admission, of_mortality
 from mimicflow.evaluation.study import Study
 
@@ -38,6 +40,8 @@ EMERGENCY = {
         2           403       2150-01-01 12:00  d
     """,
 }
+NOON = dict.fromkeys((1, 2), pd.Timestamp("2150-01-01 12:00"))
+OVER = dict.fromkeys((1, 2), pd.Timestamp("2150-01-01 20:00"))
 EMERGENCY["machine_measurements"] = EMERGENCY["record_list"].replace("path", "report_0")
 INTENSIVE = {
     "patients": """
@@ -64,8 +68,8 @@ def tables(texts):
     return {name: typed(name, table(text)) for name, text in texts.items()}
 
 
-def failed(build, raw, until):
-    rows = list(attack_cohort(build, raw, pd.Series(until), seed=0))
+def failed(build, raw, predicted, until):
+    rows = list(attack_cohort(build, raw, pd.Series(predicted), pd.Series(until), seed=0))
     assert len(rows) == 3 and all(row["rows_touched"] > 0 for row in rows)
     return {row["what"].partition(":")[0].rpartition(" ")[2] for row in rows if not row["passed"]}
 
@@ -75,9 +79,20 @@ def test_later_stays_choose_no_stay_unless_the_published_rule_lets_them(rule, pa
     options = {**CONFIG["cohort"], "stays_per_patient": rule, "seed": 0}
     records = pd.DataFrame({"study_id": [400, 401, 402, 403]})
     build = of_admission(pd.DataFrame({"stay_id": [30, 50]}), records, options, STUDY)
-    over = pd.Timestamp("2150-01-01 20:00")
+    assert (failed(build, tables(EMERGENCY), NOON, OVER) == set()) is passes
 
-    assert (failed(build, tables(EMERGENCY), {1: over, 2: over}) == set()) is passes
+
+def test_a_time_of_prediction_that_hangs_on_how_the_stay_ends_is_found(monkeypatch):
+    leak = "ecg_time + (outtime - ecg_time) / 2"
+    rule = "greatest(intime, least(outtime, ecg_time))"
+    text = concepts.sql("cohort")
+    assert rule in text
+    monkeypatch.setattr(cohort, "sql", lambda name: text.replace(rule, leak))
+    options = {**CONFIG["cohort"], "seed": 0}
+    records = pd.DataFrame({"study_id": [400, 401, 402, 403]})
+    build = of_admission(pd.DataFrame({"stay_id": [30, 50]}), records, options, STUDY)
+
+    assert failed(build, tables(EMERGENCY), NOON, OVER) == {"changed"}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +101,15 @@ def test_later_stays_choose_no_stay_unless_the_published_rule_lets_them(rule, pa
 def test_later_deaths_choose_no_patient_unless_the_published_rule_lets_them(survivors, passes):
     options = {**MORTALITY, **MORTALITY["protocols"]["audited"], "survivors": survivors}
     build = of_mortality(pd.DataFrame({"stay_id": [30, 50]}), options, STUDY)
-    over = pd.Timestamp("2150-01-09 12:00")
+    over = dict.fromkeys((1, 2), pd.Timestamp("2150-01-09 12:00"))
 
-    assert (failed(build, tables(INTENSIVE), {1: over, 2: over}) == set()) is passes
+    assert (failed(build, tables(INTENSIVE), over, over) == set()) is passes
+
+
+def test_what_becomes_of_a_patient_after_the_icu_changes_nothing_then():
+    """The admission is under way: it ends later, and who dies in it dies later."""
+    options = {**MORTALITY, **MORTALITY["protocols"]["audited_icu_out"]}
+    build = of_mortality(pd.DataFrame({"stay_id": [30, 50]}), options, STUDY)
+    out = dict.fromkeys((1, 2), pd.Timestamp("2150-01-05 12:00"))
+
+    assert failed(build, tables(INTENSIVE), out, out) == set()

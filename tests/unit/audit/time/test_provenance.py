@@ -5,6 +5,7 @@ import pytest
 from made_hospital_tables import table, typed
 
 from mimicflow.audit.findings import read_findings
+from mimicflow.audit.time import provenance
 from mimicflow.audit.time.monitored import epoch_rows
 from mimicflow.audit.time.provenance import audit_provenance
 from mimicflow.concepts import extract
@@ -140,6 +141,35 @@ def test_of_few_real_stays_neither_counts_nor_times_are_shown(audited):
 
 
 @pytest.mark.parametrize(
+    ("have", "lack", "predictions", "within"),
+    [(37, 0, 40, 0.5), (9, 30, None, None), (30, 9, None, None), (40, 10, 40, 0.5)],
+)
+def test_neither_who_has_a_value_nor_who_has_it_not_are_few_real_patients(
+    have, lack, predictions, within
+):
+    newest = pd.DataFrame(
+        {"subject_id": range(have), "prediction_time": NOON, "events": 2, "beyond": 0}
+    )
+    newest["newest"] = [NOON - pd.Timedelta(hours=place % 2) for place in range(have)]
+
+    row = provenance._row("a value", newest, have + lack, Study(synthetic=False))
+    shown = [row[name] for name in ("predictions", "within_a_minute")]
+    assert [None if pd.isna(value) else value for value in shown] == [predictions, within]
+    assert pd.isna(row["median_hours"]) is (predictions is None)
+
+
+def test_epochs_are_many_and_their_patients_few(tmp_path):
+    newest = pd.DataFrame(
+        {"subject_id": [1, 2] * 300, "prediction_time": NOON, "newest": NOON, "events": 1,
+         "beyond": 0}
+    )  # fmt: skip
+    row = provenance._row("samples", newest, 2, Study(synthetic=False))
+
+    assert pd.isna(row["predictions"]) and pd.isna(row["median_hours"])
+    assert row["passed"] is True
+
+
+@pytest.mark.parametrize(
     ("minutes", "skew", "passes"),
     [(0, 0, True), (-10, 0, True), (1, 0, False), (15, -15, True), (-14, 15, False)],
 )
@@ -147,22 +177,39 @@ def test_an_ecg_after_the_prediction_is_found(tmp_path, minutes, skew, passes):
     """By the clock of the hospital, as far as it is known how far that of the carts is off."""
     time = NOON + pd.Timedelta(minutes=minutes)
     ecgs = pd.DataFrame({"stay_id": [30], "study_id": [400], "ecg_time": [NOON]})
-    stays = pd.DataFrame({"stay_id": [30], "subject_id": [1], "prediction_time": [NOON]})
     records = pd.DataFrame({"subject_id": [1], "study_id": [400], "ecg_time": [time]})
+
+    assert ecg_row_passes(tmp_path, ecgs, records, ecg_clock_skew_minutes=skew) is passes
+
+
+@pytest.mark.parametrize(("counted", "passes"), [(1, True), (2, False)])
+def test_an_ecg_that_is_counted_though_it_comes_after_the_prediction_is_found(
+    tmp_path, counted, passes
+):
+    """As `count_ecgs: whole_stay` does: it is in no sequence, and in `n_ecg` all the same."""
+    ecgs = pd.DataFrame({"stay_id": [30], "study_id": [400], "ecg_time": [NOON]})
+    records = ecgs[["study_id", "ecg_time"]].assign(subject_id=1)
+
+    assert ecg_row_passes(tmp_path, ecgs, records, n_ecg=counted) is passes
+
+
+def ecg_row_passes(folder, ecgs, records, n_ecg=1, **more):
+    stays = pd.DataFrame(
+        {"stay_id": [30], "subject_id": [1], "prediction_time": [NOON], "n_ecg": [n_ecg]}
+    )
     files = []
     for name, frame in (("ecgs", ecgs), ("stays", stays), ("records", records)):
-        files.append(tmp_path / f"{name}.parquet")
+        files.append(folder / f"{name}.parquet")
         frame.to_parquet(files[-1])
-
-    audit_provenance(tmp_path / "x.csv", STUDY, ecgs=files, ecg_clock_skew_minutes=skew)
-
-    assert read_findings(tmp_path / "x.csv")["passed"].tolist() == [passes]
+    audit_provenance(folder / "x.csv", STUDY, ecgs=files, **more)
+    [passed] = read_findings(folder / "x.csv")["passed"]
+    return bool(passed)
 
 
 @pytest.mark.parametrize(("more", "beyond"), [(0, 0), (1, 1)])
 def test_a_sample_after_the_end_of_an_epoch_is_found(tmp_path, more, beyond):
     start = pd.Timestamp("2150-01-01")
-    epoch = {"epoch_id": 0, "stay_id": "S", "recording_id": 7, "start": start,
+    epoch = {"epoch_id": 0, "subject_id": 1, "stay_id": "S", "recording_id": 7, "start": start,
              "end": start + pd.Timedelta(minutes=5), "first_sample": 0,
              "n_samples": 75_001 + more}  # fmt: skip
     recording = {"recording_id": 7, "start": start, "sampling_rate": 250.0, "numerics": ""}
