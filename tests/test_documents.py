@@ -193,3 +193,10 @@ def test_no_reader_is_told_of_intervals_that_are_gone(repository):
     }
     # Why errors of calibration have none.
     assert {name for name, text in told if "adds the same chance once more" not in text} == set()
+
+
+def test_no_text_of_the_pages_is_marked_up(repository):
+    """They are not Markdown: a reader would see the marks."""
+    for name in ("reference/audit_checks.csv", "reference/audit_settings.csv",
+                 "report/sections.csv", "report/protocols.csv", "report/systems.csv"):  # fmt: skip
+        assert "`" not in (repository / "src/mimicflow" / name).read_text(encoding="utf-8"), name

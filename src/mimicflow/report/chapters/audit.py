@@ -111,7 +111,8 @@ def _findings(check: Check, findings: pd.DataFrame, folded: bool) -> Table:
         verdicts = [row["limit"], judged] if judging else []
         rows.append([row["what"], _text(row["number"]) or HIDDEN, *verdicts, *texts])
     n = f"the first {len(rows)} of {len(findings)}" if len(findings) > len(rows) else str(len(rows))
-    caption = f"{check.title}: {n} findings, those that fail first ({check.path})."
+    order = ", those that fail first" if judging else ""
+    caption = f"{check.title}: {n} findings{order} ({check.path})."
     return table(caption, columns, rows, folded=folded)
 
 
