@@ -108,7 +108,7 @@ def test_a_system_has_words_of_its_own_or_those_of_all():
     own, shared = (words("protocols", "published", name) for name in ("mortality", "admission"))
     assert own["title"] == shared["title"] == "Published protocol"
     assert "visits after the prediction" in own["text"]
-    assert shared["text"].startswith("Five folds")
+    assert shared["text"].startswith("Folds by patient")
     assert words("sections", "curves", "mortality")["title"] == "Discrimination"
 
 
