@@ -19,7 +19,7 @@ from scipy.stats import norm
 
 from mimicflow.arrest.results.ringing import Stays
 from mimicflow.arrest.results.within_stays import WITHIN, score_within_stays
-from mimicflow.evaluation.statistics.clusters import rarer
+from mimicflow.evaluation.statistics.clusters import patients_behind, rarer
 from mimicflow.evaluation.statistics.decision import net_benefit
 from mimicflow.evaluation.statistics.delong import auroc_interval, compare_aurocs
 from mimicflow.evaluation.statistics.jackknife import all_weightings, estimate, jackknife
@@ -106,11 +106,12 @@ def of_ward(
     patient: np.ndarray, label: np.ndarray, first: np.ndarray, second: np.ndarray, at: float
 ) -> Iterator[tuple[str, Estimate]]:
     """Yield every kind of interval of the first model, and of its difference to the second."""
-    flagged, units = (first >= at)[:, None], rarer(label, patient)
-    ours = jackknife(label, first, patient, flagged=flagged)
+    flagged, units = first >= at, rarer(label, patient)
+    ours = jackknife(label, first, patient, flagged=flagged[:, None])
     others = jackknife(label, second, patient)
     for score, found in ours.items():
-        yield score, estimate(score, found if found.ndim == 1 else found[:, 0], units)
+        behind = patients_behind(score, label, patient, flagged)
+        yield score, estimate(score, found if found.ndim == 1 else found[:, 0], behind)
     for score in ("auroc", "auprc", "brier"):
         yield f"difference of {score}", estimate("difference", ours[score] - others[score], units)
     yield "auroc, DeLong", auroc_interval(label, first, patient=patient)
