@@ -16,7 +16,7 @@ from mimicflow.arrest.cohort import reasons_of_stays
 from mimicflow.arrest.hrv_features import EPOCH_REASONS
 from mimicflow.audit.findings import finding, none_of, write_findings
 from mimicflow.bedside.registry import read_registry
-from mimicflow.evaluation.smallest_cell import is_few, to_hide
+from mimicflow.evaluation.smallest_cell import is_few, to_hide, to_tens
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 
@@ -95,14 +95,17 @@ def outcomes(units: pd.DataFrame, unit: str, study: Study, words: str = "") -> I
             counts[place, column], patients[place, column] = len(found), found.nunique()
     hidden = to_hide(counts, patients, study.smallest_cell, rows_known=True)
     for place, reason in enumerate(reasons):
-        known, hide = counts[place], hidden[place]
-        shown = [np.nan if out else int(n) for n, out in zip(known, hide, strict=True)]
-        events = known[0] / known[:2].sum() if known[:2].sum() and not hide[:2].any() else np.nan
+        # To tens: the cohorts of two protocols may differ by a few patients.
+        known = [to_tens(n, study.smallest_cell) for n in counts[place]]
+        hide = hidden[place]
+        shown = [np.nan if out else n for n, out in zip(known, hide, strict=True)]
+        both = sum(known[:2])
+        events = known[0] / both if both and not hide[:2].any() else np.nan
         scope = units.loc[units["reason"] == reason, "scope"]
         said = f"left out: {reason}" if reason else f"{unit} that are predicted"
         yield finding(
             f"{words}{said}",
-            int(known.sum()) if not hide.any() else np.nan,
+            sum(known) if not hide.any() else np.nan,
             belongs="" if reason == COHORT or scope.empty else scope.iloc[0],
             events=shown[0],
             without_event=shown[1],
@@ -138,11 +141,12 @@ def _with_them(
     lost = units[(units["reason"] != COHORT) & (units["scope"] == _LOST)]
     inside = units[units["reason"] == COHORT]
     sizes = [[int((part["event"] == one).sum()) for one in (1, 0)] for part in (inside, lost)]
+    patients = [lost.loc[lost["event"] == one, "subject_id"].nunique() for one in (1, 0)]
     tested = pd.read_parquet(predictions).query("split == 'test'")
     auroc = float(roc_auc_score(tested["label"], tested["probability"]))
     low, high = bounds(auroc, (sizes[0][0], sizes[0][1]), (sizes[1][0], sizes[1][1]))
     # Bounds that come of a few patients would give away how many of them have the outcome.
-    if any(0 < n < study.smallest_cell for n in sizes[1]):
+    if is_few(study.smallest_cell, *patients):
         low = high = np.nan
     yield finding(f"{words}AUROC of those tested", round(auroc, 3))
     yield finding(f"{words}AUROC if all who would belong were predicted wrong", round(low, 3))

@@ -12,12 +12,14 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.errors import InputError
+from mimicflow.evaluation.smallest_cell import to_tens
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv
 
 COLUMNS = ("what", "number", "limit", "passed")
 """With which every table of the audit begins; ``data`` is its last column."""
+_DIGITS = 3
 NONE = "0"
 """The limit of what must not be."""
 
@@ -114,7 +116,8 @@ def write_findings(
     path : path-like
         CSV to write: ``COLUMNS``, the check's own columns, ``data``. An empty number is hidden.
     study : Study
-        Whose data they are: of real ones, small counts are hidden.
+        Whose data they are: of real ones, small counts are hidden, and others rounded to tens, as
+        those of two protocols may differ by a few patients; scores have three digits.
     counts : sequence of str
         Columns that count stays or patients, ``number`` perhaps among them. Whether a row has
         passed stays to be seen.
@@ -123,9 +126,13 @@ def write_findings(
     frame = frame[[*COLUMNS, *(name for name in frame if name not in COLUMNS)]]
     frame["passed"] = frame["passed"].astype("boolean")
     for name in counts:
-        values = pd.to_numeric(frame[name])
-        frame[name] = values.astype("float64").mask(values.between(1, study.smallest_cell - 1))
+        values = pd.to_numeric(frame[name]).astype("float64")
+        few = values.between(1, study.smallest_cell - 1)
+        frame[name] = values.map(lambda n: to_tens(n, study.smallest_cell), na_action="ignore")
+        frame[name] = frame[name].mask(few)
     for name in frame.select_dtypes("float64"):
+        if study.smallest_cell:  # the last digits of a share of pairs say how many there are
+            frame[name] = frame[name].round(_DIGITS)
         if (frame[name].dropna() % 1 == 0).all():
             frame[name] = frame[name].astype("Int64")
     write_csv(frame.assign(data=study.data), path)

@@ -50,8 +50,9 @@ def test_a_check_fails_by_its_worst_row_and_rows_for_reading_judge_nothing(writt
 def test_small_counts_of_real_patients_are_hidden_and_the_verdict_stays(written):
     found = read_findings(written(False))
 
-    assert found["number"].isna().tolist() == [False, True, False, False]
-    assert found["patients"].isna().tolist() == [False, True, False, False]
+    # Others are to tens: 12 and 25 would show by how much they differ from those of other tables.
+    assert found["number"].fillna(-1).tolist() == [0, -1, 10, 20]
+    assert found["patients"].fillna(-1).tolist() == [40, -1, 40, 20]
     assert verdict(found).failed == 2
     assert set(found["data"]) == {"real"}
 
@@ -85,3 +86,10 @@ def test_missing_numbers_and_fractions_are_kept(tmp_path):
     pd.testing.assert_series_equal(
         read_findings(tmp_path / "x.csv")["number"], pd.Series([0.25, None, 2.0], name="number")
     )
+
+
+@pytest.mark.parametrize(("synthetic", "shown"), [(True, 19 / 45), (False, 0.422)])
+def test_a_score_of_real_patients_does_not_say_of_how_many_pairs_it_is(tmp_path, synthetic, shown):
+    write_findings([finding("AUROC", 19 / 45)], tmp_path / "x.csv", Study(synthetic=synthetic))
+
+    assert read_findings(tmp_path / "x.csv")["number"].tolist() == [shown]

@@ -19,6 +19,7 @@ import pandas as pd
 from mimicflow.admission.cohort import build_cohort
 from mimicflow.audit.time.comparison import Features, attacked, differences
 from mimicflow.audit.time.future import KINDS, OTHER_ENDS, OUTCOMES, Tables
+from mimicflow.errors import CohortError
 from mimicflow.evaluation.study import Study
 from mimicflow.mortality.cohort import build_icu_cohort, label_deaths
 
@@ -31,6 +32,8 @@ BEGINS = {
 }
 """Table -> when a row of it begins; those that begin later are changed."""
 _IDS = {"edstays": "stay_id", "admissions": "hadm_id", "icustays": "stay_id"}
+_NEW = 91_000_000
+"""Numbers of made-up stays and admissions begin here."""
 _ENDS = {"edstays": ("outtime",), "admissions": ("dischtime", "deathtime")}
 _A_LITTLE = pd.Timedelta(seconds=1)
 """By which a stay ends later: no further ECG, and nothing else, lies in it then."""
@@ -64,10 +67,15 @@ def attack_cohort(
         Put in front of what is said.
     """
     before = build(tables)
+    nobody = {name: frame[:0] for name, frame in before.items()}
     for kind in KINDS:
         random = np.random.default_rng(seed)
         other, touched = _with_other_future(tables, predicted, until, kind, random)
-        changed, n_stays = differences(before, build(other))
+        try:
+            after = build(other)
+        except CohortError:  # with that future nobody is left
+            after = nobody
+        changed, n_stays = differences(before, after)
         yield attacked(
             f"{words}cohort, {kind}: columns that change",
             changed,
@@ -96,7 +104,7 @@ def _with_other_future(
             other[name] = rows[~later]
         elif kind == "changed":
             days = random.integers(1, 300, int(later.sum()))
-            known, under_way = _ended_otherwise(name, rows[~later], predicted)
+            known, under_way = _ended_otherwise(name, rows[~later], predicted, tables)
             other[name] = pd.concat([known, _moved(rows[later], days)])
             touched += under_way
         else:
@@ -105,7 +113,7 @@ def _with_other_future(
             begun = (new["subject_id"].map(until) - new[begin]).dt.days.to_numpy()
             new = _moved(new, begun + random.integers(2, 300, len(new)))
             if name in _IDS:
-                new = new.assign(**{_IDS[name]: 91_000_000 + np.arange(len(new))})
+                new = new.assign(**{_IDS[name]: _NEW + np.arange(len(new))})
             if "study_id" in new:
                 new = new.assign(study_id=92_000_000 + np.arange(len(new)))
             other[name] = pd.concat([rows, new])
@@ -118,7 +126,7 @@ def _with_other_future(
 
 
 def _ended_otherwise(
-    name: str, rows: pd.DataFrame, predicted: pd.Series
+    name: str, rows: pd.DataFrame, predicted: pd.Series, tables: Tables
 ) -> tuple[pd.DataFrame, int]:
     """Return rows of which those under way at the prediction end later and otherwise; how many."""
     until, rows = rows["subject_id"].map(predicted), rows.copy()
@@ -133,7 +141,22 @@ def _ended_otherwise(
         rows["disposition"] = rows["disposition"].mask(
             under_way, rows["disposition"].replace(OTHER_ENDS)
         )
+        rows["hadm_id"] = _other_admission(rows, until, tables, under_way)
     return rows, int(under_way.sum())
+
+
+def _other_admission(
+    rows: pd.DataFrame, until: pd.Series, tables: Tables, under_way: pd.Series
+) -> pd.Series:
+    """Return the admissions of stays: where none has begun by the prediction, one or none.
+
+    Where an ECG follows, an admission may decide whether it is looked at (``after_admission``).
+    """
+    begins = tables["admissions"].drop_duplicates("hadm_id").set_index("hadm_id")["admittime"]
+    last = rows["subject_id"].map(tables["record_list"].groupby("subject_id")["ecg_time"].max())
+    ahead = under_way & ~(rows["hadm_id"].map(begins) <= until) & ~(last > until)
+    other = rows["hadm_id"].mask(ahead & rows["hadm_id"].notna())
+    return other.mask(ahead & rows["hadm_id"].isna(), _NEW)
 
 
 def _moved(rows: pd.DataFrame, days: np.ndarray) -> pd.DataFrame:

@@ -43,6 +43,11 @@ EMERGENCY = {
 NOON = dict.fromkeys((1, 2), pd.Timestamp("2150-01-01 12:00"))
 OVER = dict.fromkeys((1, 2), pd.Timestamp("2150-01-01 20:00"))
 EMERGENCY["machine_measurements"] = EMERGENCY["record_list"].replace("path", "report_0")
+FIRST_ECGS = """
+    subject_id  study_id  ecg_time          path
+    1           400       2150-01-01 12:00  a
+    2           403       2150-01-01 12:00  d
+"""
 INTENSIVE = {
     "patients": """
         subject_id  gender  anchor_age  anchor_year  dod
@@ -82,9 +87,17 @@ def test_later_stays_choose_no_stay_unless_the_published_rule_lets_them(rule, pa
     assert (failed(build, tables(EMERGENCY), NOON, OVER) == set()) is passes
 
 
-def test_a_time_of_prediction_that_hangs_on_how_the_stay_ends_is_found(monkeypatch):
-    leak = "ecg_time + (outtime - ecg_time) / 2"
-    rule = "greatest(intime, least(outtime, ecg_time))"
+@pytest.mark.parametrize(
+    ("rule", "leak"),
+    [
+        ("greatest(intime, least(outtime, ecg_time))", "ecg_time + (outtime - ecg_time) / 2"),
+        ("FROM triaged\nWHERE", "FROM triaged\nWHERE hadm_id IS NULL AND"),
+    ],
+)
+def test_a_cohort_that_hangs_on_how_the_stay_ends_is_found(monkeypatch, rule, leak):
+    """By the departure; by the admission that follows, without which nobody is left."""
+    emergency = {**EMERGENCY, "record_list": FIRST_ECGS}
+    emergency["machine_measurements"] = FIRST_ECGS.replace("path", "report_0")
     text = concepts.sql("cohort")
     assert rule in text
     monkeypatch.setattr(cohort, "sql", lambda name: text.replace(rule, leak))
@@ -92,7 +105,7 @@ def test_a_time_of_prediction_that_hangs_on_how_the_stay_ends_is_found(monkeypat
     records = pd.DataFrame({"study_id": [400, 401, 402, 403]})
     build = of_admission(pd.DataFrame({"stay_id": [30, 50]}), records, options, STUDY)
 
-    assert failed(build, tables(EMERGENCY), NOON, OVER) == {"changed"}
+    assert failed(build, tables(emergency), NOON, OVER) == {"changed"}
 
 
 @pytest.mark.parametrize(
