@@ -105,7 +105,7 @@ def outcomes(units: pd.DataFrame, unit: str, study: Study, words: str = "") -> I
         said = f"left out: {reason}" if reason else f"{unit} that are predicted"
         yield finding(
             f"{words}{said}",
-            sum(known) if not hide.any() else np.nan,
+            to_tens(counts[place].sum(), study.smallest_cell) if not hide.any() else np.nan,
             belongs="" if reason == COHORT or scope.empty else scope.iloc[0],
             events=shown[0],
             without_event=shown[1],

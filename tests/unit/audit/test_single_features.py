@@ -121,5 +121,5 @@ def test_of_real_patients_neither_shares_nor_scores_say_how_few_have_something(a
     assert {"that few is missing", "that many is missing"} <= set(shown.index)
     assert "that few is missing" not in hidden.index
     assert pd.isna(hidden.loc["few alone", "missing_share"])
-    assert hidden.loc["many alone", "missing_share"] == 80 / 240  # of 84, to tens
+    assert hidden.loc["many alone", "missing_share"] == 0.333  # 80 of 240, not 84
     assert hidden.loc["that many is missing", "patients"] % 10 == 0
