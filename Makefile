@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 	touch $@
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 run: .venv/installed ## The main job, on the synthetic hospital
 	$(SNAKEMAKE) results/all_stays_model.pth

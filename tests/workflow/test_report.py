@@ -162,11 +162,12 @@ def test_every_figure_of_the_documents_stands_in_a_file_of_the_run(results):
     for table in ("scores", "comparisons", "calibration", "decision", "subgroups"):
         files[table] = admission / f"nested/{table}.csv"
     files["sample_size"] = admission / "sample_size.csv"
+    models = [*results.glob("*stays*.pth"), *results.glob("scenarios/nested_*/*stays*.pth")]
     for document in ("model_card", "tripod_ai"):
         text = (admission / f"{document}.md").read_text()
         assert len(text) > 3000
         assert "synthetic" in text.lower()
-        assert unexplained(text, files, sorted(results.glob("*stays*.pth"))) == []
+        assert unexplained(text, files, models) == []
 
 
 @pytest.mark.parametrize("document", ["model_card", "tripod_ai", "probast_ai"])
