@@ -207,7 +207,7 @@ def test_a_real_horizon_of_few_patients_has_no_figures(real_arrest: Element, rea
     assert [row[0] for row in rows_of(difference)][-1] == "Within 3 h"
     assert len(drawn(real_page, "Dot plot of the AUROC at 5 horizons")) == 10
     [decisions] = tables(real_arrest, "Scores of the decisions")
-    assert of_model(decisions, "Vital signs")[-1][2:] == ["–"] * 5
+    assert of_model(decisions, "Vital signs")[-1][2:] == ["hidden"] * 5
 
 
 def test_decisions_at_the_threshold_stand_beside_published_ones(results: Path, arrest: Element):

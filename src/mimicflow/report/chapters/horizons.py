@@ -176,8 +176,11 @@ def operating(system: System) -> Section:
         for hours, part in frame.groupby("horizon_h", sort=False):
             values = part.drop_duplicates("score").set_index("score").reindex(OPERATING)
             entries = values[["value", "lower", "upper"]].to_numpy()
-            texts = [with_interval(*entry) or DASH for entry in entries]
             threshold = number(part["threshold"].iloc[0]) or NOT_PROMISED
+            # Without any of them the decisions are about a few real patients.
+            hidden = threshold != NOT_PROMISED and values["value"].isna().all()
+            nothing = HIDDEN if hidden and system.smallest else DASH
+            texts = [with_interval(*entry) or nothing for entry in entries]
             rows.append([within(float(str(hours))), threshold, *texts])
             if values["published"].notna().any():
                 published = [number(value) or DASH for value in values["published"]]

@@ -143,6 +143,17 @@ def test_scores_without_doubtful_controls_are_those_of_the_others(tmp_path, pred
     assert found["threshold"].nunique() == len(OPTIONS["horizons_h"])  # chosen with all controls
 
 
+def test_decisions_about_few_real_patients_are_hidden(tmp_path, monkeypatch):
+    monkeypatch.setitem(OPTIONS, "specificity", 0.995)
+    table = made.predictions(stays=120, events=40, noise=2.0)
+    number = table["stay_id"].str[1:].astype(int)
+    made_up, real = (scored(tmp_path, table, number, synthetic=of) for of in (True, False))
+    at = (real["score"] == "sensitivity") & (real["excluded"] == "none")
+    assert made_up.loc[at, "value"].notna().all() and real.loc[at, "value"].isna().all()
+    at = (real["score"] == "auroc") & (real["excluded"] == "none")
+    assert real.loc[at, "value"].notna().any()
+
+
 def test_scores_are_not_known_where_the_registry_does_not_say(tmp_path, predicted):
     found = scored(tmp_path, *predicted, known=False, synthetic=True)
     known = found.groupby("excluded")["known"].first()

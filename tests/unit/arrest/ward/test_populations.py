@@ -101,6 +101,16 @@ def test_few_real_patients_are_hidden(tmp_path):
     assert found["suppressed"].all() and found[["value", "lower"]].isna().all(axis=None)
 
 
+def test_decisions_about_few_real_patients_are_hidden(tmp_path):
+    files = Files(tmp_path, made.predictions(stays=120, events=40, noise=2.0))
+    files.describe({"threshold": {"specificity_0.8": 0.995}, "prevalence": PREVALENCE})
+    decided = ["sensitivity", "specificity", "precision"]
+    assert files.score().set_index("score").loc[decided, "value"].notna().any()
+    found = files.score(synthetic=False).set_index("score")
+    assert found.loc[decided, ["value", "lower", "upper"]].isna().all(axis=None)
+    assert found.drop(decided)["value"].notna().all()
+
+
 def test_a_model_of_an_older_version_is_refused(files):
     files.describe({"threshold": {"specificity_0.8": 0.2}})
     with pytest.raises(InputError, match="does not name the prevalences"):
