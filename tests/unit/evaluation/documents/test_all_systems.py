@@ -136,6 +136,17 @@ def test_a_fold_that_stops_the_training_is_no_validation(run, tmp_path):
     assert not facts["against"]
 
 
+@pytest.mark.parametrize("system", ["admission", "mortality", "arrest"])
+def test_made_up_patients_are_not_those_of_a_hospital(system):
+    for name in ("source", "availability"):
+        real, made = (
+            gather(system, {}, Study(synthetic=synthetic))["text"][name]
+            for synthetic in (False, True)
+        )
+        assert "PhysioNet" in real or "registry" in real
+        assert "PhysioNet" not in made and "one academic hospital" not in made
+
+
 def test_steps_that_count_no_stays_yet_are_no_flow(run, tmp_path):
     """All admissions of 97 stays in intensive care are not 97 stays of 158 patients."""
     table = pd.DataFrame(
