@@ -12,6 +12,8 @@ import re
 _TREE = re.compile(r"^(?=Tree=)", re.MULTILINE)
 _INTEGER = re.compile(r"-?\d+$", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?$", re.ASCII)
+# Above all values lies the threshold by which LightGBM parts known values from missing ones.
+_THRESHOLD = re.compile(rf"inf$|{_NUMBER.pattern}", re.ASCII)
 _OBJECTIVE = "binary sigmoid:1"
 _OF_TRAINING = {"split_gain", "leaf_weight", "leaf_count"}
 _OF_TRAINING |= {"internal_value", "internal_weight", "internal_count"}
@@ -67,8 +69,9 @@ def _check_tree(facts: dict[str, str], last_feature: int) -> None:
     if leaves < 1 or facts.get("num_cat") != "0" or facts.get("is_linear") != "0":
         raise ValueError("a tree of another kind")
     splits = leaves - 1
-    for key, n in {"leaf_value": leaves, "shrinkage": 1, "threshold": splits}.items():
+    for key, n in {"leaf_value": leaves, "shrinkage": 1}.items():
         _numbers(facts, key, n)
+    _numbers(facts, "threshold", splits, _THRESHOLD)
     for key in facts.keys() & _OF_TRAINING:  # LightGBM reads them all the same
         _numbers(facts, key, len(facts[key].split(" ")) if facts[key] else 0)
     features = _integers(facts, "split_feature", splits)
@@ -107,6 +110,8 @@ def _integers(facts: dict[str, str], key: str, n: int) -> list[int]:
     return [int(text) for text in _words(facts, key, n, _INTEGER)]
 
 
-def _numbers(facts: dict[str, str], key: str, n: int) -> None:
-    if not all(math.isfinite(float(text)) for text in _words(facts, key, n, _NUMBER)):
+def _numbers(facts: dict[str, str], key: str, n: int, word: re.Pattern[str] = _NUMBER) -> None:
+    # Digits of which too many make no finite number are damage, whatever may be written "inf".
+    digits = (text for text in _words(facts, key, n, word) if text != "inf")
+    if not all(math.isfinite(float(text)) for text in digits):
         raise ValueError(f"{key} is not finite")
