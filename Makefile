@@ -33,12 +33,13 @@ test: .venv/installed lint ## Everything that must hold before a change lands
 test-fast: .venv/installed lint ## What answers within minutes: lint, unit and golden tests
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope -m "not slow" tests/unit tests/golden tests/test_*.py
 
-test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before (a failure names its seed), and simulated intervals, p values, errors of calibration and thresholds
+test-long: .venv/installed ## 10,000 damaged inputs that nobody has read before (a failure names its seed), and simulated intervals, p values, errors of calibration, thresholds and exchanged outcomes
 	FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest --numprocesses $(CORES) tests/fuzz
 	$(BIN)/python benchmarks/interval_coverage.py --runs 2000
 	$(BIN)/python benchmarks/_simulations/type_one_error.py
 	$(BIN)/python benchmarks/_simulations/calibration_error.py
 	$(BIN)/python benchmarks/_simulations/threshold_promises.py
+	$(BIN)/python benchmarks/_simulations/exchanged_outcomes.py
 
 lint: .venv/installed ## Style, layers of the rooms, types
 	$(BIN)/ruff check .

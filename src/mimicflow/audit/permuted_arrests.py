@@ -54,8 +54,7 @@ def refit_permuted_arrests(
     # Only stays that have epochs: else a fold might be left with one outcome.
     stays = epochs[["stay_id", "subject_id", "label"]].drop_duplicates("stay_id")
     stays = stays.sort_values("stay_id", ignore_index=True)
-    generator = np.random.default_rng([seed, permutation])
-    stays["label"] = generator.permutation(stays["label"].to_numpy())
+    stays = exchange_arrests(stays, np.random.default_rng([seed, permutation]))
     with partial_folder(Path(output).with_suffix("")) as folder:
         write_parquet(stays, folder / "stays.parquet")
         split_arrest_patients(folder / "stays.parquet", split, seed, folder / "spine.parquet")
@@ -76,6 +75,11 @@ def refit_permuted_arrests(
             threads=threads,
         )
         write_parquet(_uncalibrated(folder), output)
+
+
+def exchange_arrests(stays: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
+    """Return the stays with the outcome, ``label``, of another each."""
+    return stays.assign(label=generator.permutation(stays["label"].to_numpy()))
 
 
 def _uncalibrated(folder: Path) -> pd.DataFrame:

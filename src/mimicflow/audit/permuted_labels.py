@@ -35,8 +35,8 @@ def audit_permuted_labels(
     runs : mapping of (int, str, str) to path-like
         By permutation, protocol (empty where a system has none) and model: predictions Parquet.
     warned : collection of str
-        Protocols that see the future: they stand beside the others as a warning, and pass or fail
-        nothing.
+        Protocols that see the future, or are stopped by reported patients: they stand beside the
+        others as a warning, and pass or fail nothing.
     tests : int
         Intervals that are judged in all systems of the run: they hold together with a confidence of
         95 % (Šidák 1967, doi:10.1080/01621459.1967.10482935), so that of twenty audits of sound
@@ -52,7 +52,7 @@ def audit_permuted_labels(
     PredictionsError
         Predictions that cannot be scored.
     """
-    level = _CONFIDENCE ** (1 / max(tests, 1))
+    level = simultaneous_level(tests)
     named = words_of(dict.fromkeys(model for _, _, model in runs), study)
     words = {
         (protocol, model): f"{named[model]}, {protocol} protocol" if protocol else named[model]
@@ -64,6 +64,11 @@ def audit_permuted_labels(
     ]
     means = list(_means(pd.DataFrame(rows), words, warned, study))
     write_findings([*means, *rows], output, study, counts=("rows", "events", "patients"))
+
+
+def simultaneous_level(tests: int) -> float:
+    """Return the level of each of so many intervals that all hold with a confidence of 95 %."""
+    return float(_CONFIDENCE ** (1 / max(tests, 1)))
 
 
 def _row(run: Run, words: str, path: str | Path, warning: bool, level: float, study: Study) -> Row:
@@ -101,7 +106,7 @@ def _means(
 ) -> Iterator[Row]:
     """Yield the mean of each model over the permutations, for reading."""
     for (protocol, model), of in rows.groupby(["protocol", "model"], sort=False):
-        warning = ", a warning: what it sees gives it away" if protocol in warned else ""
+        warning = ", a warning: it sees what it should not" if protocol in warned else ""
         yield finding(
             f"mean of {len(of)} permutations: {words[protocol, model]}{warning}",
             float(of["number"].mean()),

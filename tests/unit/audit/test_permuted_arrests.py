@@ -6,8 +6,12 @@ import pytest
 from made_arrest_features import BEST, SIGNAL, make_features, write_selected, write_weights
 from sklearn.metrics import roc_auc_score
 
+from mimicflow.audit import permuted_arrests
+from mimicflow.audit.findings import read_findings, verdict
 from mimicflow.audit.permuted_arrests import refit_permuted_arrests
+from mimicflow.audit.permuted_labels import audit_permuted_labels
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.study import Study
 from mimicflow.hrv.preprocessing import Preprocessing
 
 OPTIONS = {
@@ -29,15 +33,12 @@ def features():
     return make_features(90)
 
 
-@pytest.fixture(scope="module")
-def refitted(tmp_path_factory, features):
-    """Predictions of three permutations of a strong signal."""
-    folder = tmp_path_factory.mktemp("arrests")
+def refit(folder, features, permutations):
+    """Return where the predictions of each permutation of a strong signal are."""
     (folder / "best.json").write_text(json.dumps(BEST))
     features.to_parquet(folder / "features.parquet")
-    tables = {}
-    for permutation in (1, 2, 3):
-        output = folder / f"{permutation}.parquet"
+    outputs = {number: folder / f"{number}.parquet" for number in permutations}
+    for permutation, output in outputs.items():
         refit_permuted_arrests(
             folder / "features.parquet",
             write_selected(folder, SIGNAL),
@@ -51,8 +52,25 @@ def refitted(tmp_path_factory, features):
             synthetic=True,
             kind="hrv",
         )
-        tables[permutation] = read_predictions(output, key="epoch_id")
-    return tables
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, features):
+    return refit(tmp_path_factory.mktemp("arrests"), features, (1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def refitted(outputs):
+    return {number: read_predictions(path, key="epoch_id") for number, path in outputs.items()}
+
+
+def judged(outputs, folder):
+    """Return the verdict of the audit on these permutations."""
+    runs = {(number, "", "hrv"): path for number, path in outputs.items()}
+    study = Study(synthetic=True, key="epoch_id")
+    audit_permuted_labels(runs, (), 55, folder / "found.csv", study)
+    return verdict(read_findings(folder / "found.csv"))
 
 
 def test_a_strong_signal_is_lost(refitted):
@@ -61,6 +79,14 @@ def test_a_strong_signal_is_lost(refitted):
     assert min(aurocs) > 0.2
     assert 0.35 < sum(aurocs) / 3 < 0.65
     assert all(table["probability"].nunique() > 1 for table in refitted.values())
+
+
+def test_exchanged_arrests_pass_and_arrests_that_are_not_exchanged_are_found(
+    outputs, features, tmp_path, monkeypatch
+):
+    assert judged(outputs, tmp_path).passed
+    monkeypatch.setattr(permuted_arrests, "exchange_arrests", lambda stays, generator: stays)
+    assert judged(refit(tmp_path, features, (1,)), tmp_path).failed == 1
 
 
 def test_stays_exchange_arrests_and_their_patients_are_split_anew(refitted, features):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from made_hospital_tables import MORTALITY, typed, write
 
-from mimicflow.audit.findings import read_findings
+from mimicflow.audit import permuted_deaths
+from mimicflow.audit.findings import read_findings, verdict
 from mimicflow.audit.permuted_deaths import TIMES, exchange_futures, refit_permuted_deaths
 from mimicflow.audit.permuted_labels import audit_permuted_labels
 from mimicflow.concepts import opened
@@ -75,19 +76,17 @@ def hospital(n=360, seed=0):
     return {name: typed(name, pd.DataFrame(rows[name], columns=columns[name])) for name in TABLES}
 
 
-@pytest.fixture(scope="module")
-def refitted(tmp_path_factory):
-    """Predictions of the audited protocol and of one that sees later visits, twice exchanged."""
-    folder = tmp_path_factory.mktemp("deaths")
+def refit(folder, permutations, protocols, models=("lightgbm",)):
+    """Return where the predictions of each permutation, protocol and model are."""
     paths = {name: write(rows, folder, name) for name, rows in hospital().items()}
     cohort = {name: paths[name] for name in ("patients", "admissions", "icustays")}
     build_icu_cohort(cohort, OPTIONS, folder / "stays.parquet", folder / "steps.parquet")
-    protocols = {"audited": of_protocol(), "future": of_protocol(visits="all")}
     runs = {}
-    for permutation in (1, 2):
+    for permutation in permutations:
         outputs = {
-            (protocol, "lightgbm"): folder / f"{permutation}_{protocol}.parquet"
+            (protocol, model): folder / f"{permutation}_{protocol}_{model}.parquet"
             for protocol in protocols
+            for model in models
         }
         refit_permuted_deaths(
             paths,
@@ -102,6 +101,13 @@ def refitted(tmp_path_factory):
     return runs
 
 
+@pytest.fixture(scope="module")
+def refitted(tmp_path_factory):
+    """Predictions of the audited protocol and of one that sees later visits, twice exchanged."""
+    protocols = {"audited": of_protocol(), "future": of_protocol(visits="all")}
+    return refit(tmp_path_factory.mktemp("deaths"), (1, 2), protocols)
+
+
 def test_the_past_says_nothing_and_later_visits_give_the_outcome_away(refitted, tmp_path):
     study = Study(synthetic=True)
     audit_permuted_labels(refitted, {"future"}, 2, tmp_path / "found.csv", study)
@@ -114,6 +120,13 @@ def test_the_past_says_nothing_and_later_visits_give_the_outcome_away(refitted, 
     audit_permuted_labels(refitted, (), 4, tmp_path / "all.csv", study)
     judged = read_findings(tmp_path / "all.csv").dropna(subset="permutation")
     assert not judged.loc[judged["protocol"] == "future", "passed"].any()
+
+
+def test_futures_that_are_not_exchanged_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(permuted_deaths, "exchange_futures", lambda tables, *_: dict(tables))
+    runs = refit(tmp_path, (1,), {"audited": of_protocol()})
+    audit_permuted_labels(runs, (), 1, tmp_path / "found.csv", Study(synthetic=True))
+    assert verdict(read_findings(tmp_path / "found.csv")).failed == 1
 
 
 def test_permutations_differ_and_keep_how_many_die(refitted):

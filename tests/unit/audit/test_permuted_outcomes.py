@@ -1,10 +1,20 @@
 """Stays exchange their dispositions, nothing else, and no other stay joins in."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_hospital_tables import typed
 
-from mimicflow.audit.permuted_outcomes import permute_outcomes
+from mimicflow.admission.baselines import fit_baseline
+from mimicflow.audit.findings import read_findings, verdict
+from mimicflow.audit.permuted_labels import audit_permuted_labels
+from mimicflow.audit.permuted_outcomes import EXCHANGED, permute_outcomes
+from mimicflow.concepts import static_features
+from mimicflow.evaluation.study import Study
+from mimicflow.learning.splits import split_patients
+
+SPLIT = {"test": 0.3, "validation": 0.1, "stratified": True}
+TREES = {"n_estimators": 20, "learning_rate": 0.1, "num_leaves": 4}
 
 
 def edstays(n=400):
@@ -55,3 +65,55 @@ def test_another_permutation_is_another_and_shards_are_of_no_account(permuted):
     assert permuted(1)["disposition"].equals(permuted(1, shards=3)["disposition"])
     assert not permuted(1)["disposition"].equals(permuted(2)["disposition"])
     assert not permuted(1)["disposition"].equals(permuted(1, seed=1)["disposition"])
+
+
+@pytest.fixture
+def judged(permuted, tmp_path):
+    """Give a function: what the audit says of models that learn from these features."""
+
+    def run(plant=None, exchanged=True):
+        before = edstays().sort_values("stay_id", ignore_index=True)
+        ended = before["disposition"].str.strip().str.upper().isin(EXCHANGED)
+        runs = {}
+        for permutation in (1, 2, 3):
+            after = permuted(permutation) if exchanged else before
+            stays = after.loc[ended, ["stay_id", "subject_id"]].assign(
+                label=_admitted(after)[ended], n_ecg=1
+            )
+            stays.to_parquet(tmp_path / "stays.parquet")
+            split_patients(tmp_path / "stays.parquet", SPLIT, 0, tmp_path / "spine.parquet")
+            names = static_features()["name"]
+            features = pd.DataFrame(0.0, index=stays.index, columns=names)
+            noise = np.random.default_rng(permutation).normal(0, 0.7, len(before))
+            features["age"] = (_admitted(before) + noise)[ended]  # what models may know
+            if plant is not None:
+                features["acuity"] = _admitted({"before": before, "after": after}[plant])[ended]
+            features.attrs = {"drug_dictionary": "a hash"}
+            features.assign(stay_id=stays["stay_id"]).to_parquet(tmp_path / "final.parquet")
+            folder = tmp_path / f"{permutation}_{plant}"
+            outputs = {"predictions": "p.parquet", "importance": "i.csv", "config": "c.yaml"}
+            outputs = {key: folder / file for key, file in (outputs | {"model": "m.txt"}).items()}
+            fit_baseline(
+                *("lightgbm", "all", tmp_path / "final.parquet", tmp_path / "spine.parquet"),
+                *(TREES, outputs),
+            )
+            runs[permutation, "", "lightgbm_all"] = outputs["predictions"]
+        audit_permuted_labels(runs, (), 55, tmp_path / "found.csv", Study(synthetic=True))
+        return verdict(read_findings(tmp_path / "found.csv"))
+
+    return run
+
+
+def _admitted(stays):
+    return (stays["disposition"].str.strip() == "ADMITTED").astype(float)
+
+
+def test_models_of_exchanged_outcomes_pass_and_of_others_fail(judged):
+    assert judged().passed
+    assert judged(exchanged=False).failed == 3
+
+
+def test_what_is_made_of_the_exchanged_outcome_is_found_and_what_was_made_before_is_not(judged):
+    """The latter is the true outcome: single features name it, docs/audit.md says so."""
+    assert judged(plant="after").failed == 3
+    assert judged(plant="before").passed
