@@ -5,12 +5,21 @@ OUTPUTS  results/{system}/audit/{settings,future_only,single_features,permuted_l
 STEPS    LightGBM under other settings; with the future; each feature alone; on exchanged outcomes
 """
 
+from itertools import product
 from types import SimpleNamespace
 
 # With what differences between settings are measured: it refits in seconds.
 REFITTED = {"admission": ["lightgbm_all"], "mortality": ["lightgbm"], "arrest": ARREST_MODELS}
-# What learns from exchanged outcomes: all that refits in seconds.
-PERMUTED = {"admission": BASELINES, "mortality": BAGS_OF_CODES, "arrest": ARREST_MODELS}
+# What learns from exchanged outcomes, by protocol: all that refits in seconds. The published ones stand
+# beside the others as a warning; of mortality with the network that the notebook is about.
+PERMUTED = {
+    "admission": [*product(["", protocols.PUBLISHED], BASELINES)],
+    "mortality": [
+        *product(MORTALITY_PROTOCOLS, BAGS_OF_CODES),
+        *((name, "lstm") for name in MORTALITY_PROTOCOLS if name in OPTIMISTIC_MORTALITY),
+    ],
+    "arrest": [*product([""], ARREST_MODELS)],
+}
 if config["audit"]["networks"]:
     REFITTED = {
         **REFITTED,
@@ -19,8 +28,8 @@ if config["audit"]["networks"]:
     }
     PERMUTED = {
         **PERMUTED,
-        "admission": [*BASELINES, *config["models"]],
-        "mortality": [*BAGS_OF_CODES, *VISIT_NETWORKS],
+        "admission": [*product(["", protocols.PUBLISHED], [*BASELINES, *config["models"]])],
+        "mortality": [*product(MORTALITY_PROTOCOLS, [*BAGS_OF_CODES, *VISIT_NETWORKS])],
     }
 
 
@@ -47,25 +56,24 @@ def predictions_of_setting(setting, model):
 
 def permuted_runs(system):
     """By permutation, protocol and model: the predictions of models that learned from chance."""
-    folder = "results/scenarios/{scenario}"
-    path = {
-        "admission": f"{folder}/admission/{{model}}/predictions.parquet",
-        "mortality": f"{folder}/mortality/{{protocol}}/{{model}}/predictions.parquet",
-        "arrest": f"{folder}/arrest/{{model}}/predictions.parquet",
-    }[system]
     return {
-        (number, protocol, model): path.format(
-            scenario=audits.permuted(number), protocol=protocol, model=model
-        )
-        for protocol in (MORTALITY_PROTOCOLS if system == "mortality" else [""])
-        for model in PERMUTED[system]
+        (number, protocol, model): permuted_predictions(system, number, protocol, model)
+        for protocol, model in PERMUTED[system]
         for number in audits.permutations(config)
     }
 
 
+def permuted_predictions(system, number, protocol, model):
+    """Where the predictions of a model of one permutation lie."""
+    if system == "admission":
+        return prediction_of_scenario(audits.permuted(number, protocol), model)
+    folder = f"{protocol}/{model}" if protocol else model
+    return f"results/scenarios/{audits.permuted(number)}/{system}/{folder}/predictions.parquet"
+
+
 # Intervals that are judged in all systems, and hold together.
 PERMUTED_TESTS = sum(
-    protocol not in OPTIMISTIC_MORTALITY
+    protocol not in EVALUATED[system]["optimistic"]
     for system in PERMUTED
     for _, protocol, _ in permuted_runs(system)
 )
@@ -90,7 +98,7 @@ def permuted_protocols(wildcards):
                     "training": network_training(SimpleNamespace(protocol=name, recurrent=network)),
                 }
                 for network in VISIT_NETWORKS
-                if network in PERMUTED["mortality"]
+                if (name, network) in PERMUTED["mortality"]
             },
         }
         for name in MORTALITY_PROTOCOLS
@@ -254,8 +262,7 @@ rule refit_permuted_deaths:
     output:
         [
             f"results/scenarios/audit_permuted_{{permutation}}/mortality/{protocol}/{model}/predictions.parquet"
-            for protocol in MORTALITY_PROTOCOLS
-            for model in PERMUTED["mortality"]
+            for protocol, model in PERMUTED["mortality"]
         ],
     log:
         "results/scenarios/audit_permuted_{permutation}/logs/refit_permuted_deaths.log",
@@ -275,11 +282,7 @@ rule refit_permuted_deaths:
         },
         protocols=permuted_protocols,
         computing=COMPUTING,
-        runs=[
-            (protocol, model)
-            for protocol in MORTALITY_PROTOCOLS
-            for model in PERMUTED["mortality"]
-        ],
+        runs=PERMUTED["mortality"],
         seed=config["seed"],
     script:
         "../workflow/scripts/refit_permuted_deaths.py"
@@ -337,7 +340,7 @@ rule audit_permuted_labels:
         runtime="30m",
     params:
         runs=lambda wildcards: permuted_runs(wildcards.system),
-        warned=sorted(OPTIMISTIC_MORTALITY),
+        warned=lambda wildcards: sorted(EVALUATED[wildcards.system]["optimistic"]),
         tests=PERMUTED_TESTS,
         study=study(),
     script:

@@ -12,7 +12,7 @@ from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.raw.needs import check_raw
 from mimicflow.running.agreement import check_agreement
-from mimicflow.running.configuration import complete
+from mimicflow.running.configuration import complete, read_overlay
 from mimicflow.running.identity import announce
 from mimicflow.running.lock import record_owner
 from mimicflow.running.privacy import is_private, keep_private
@@ -51,7 +51,8 @@ COMPUTING = {
     key: config["computing"][key] for key in ("precision", "tf32", "deterministic", "compile")
 }
 # Folds, defects brought back, ablations, what the audit asks: the same rules under results/scenarios/{name}/.
-SCENARIOS = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config)])
+RELEASE = read_overlay(Path(workflow.basedir, "presets/published.yaml"))
+SCENARIOS = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config, RELEASE)])
 # What is evaluated of each system; a chapter of it says so: its models with their subset of stays, where
 # their predictions and all its stays lie and which column names a row, the protocol to judge by, where its features lie, how many predictors the main
 # model may choose from, the model that is drawn by subgroup, and the protocols that let reported patients, or what comes after

@@ -16,7 +16,7 @@ RECORDED = "docs/run/"
 
 
 def record_run(results: Path) -> list[str]:
-    """Copy every table of docs/run/ that docs/figures.csv names from a run of ``make all``."""
+    """Copy the tables of docs/run/ that docs/figures.csv names from a run of ``make all audit``."""
     listed = pd.read_csv(REPOSITORY / "docs/figures.csv", dtype=str, keep_default_na=False)
     names = {name for source in listed["source"] for name in source.split()}
     found = sorted(name for name in names if name.startswith(RECORDED))

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.reference import reference
+from mimicflow.running.configuration import merged
 from mimicflow.running.scenarios import Scenario
 
 EVERYTHING = "all_stays_model"
@@ -21,7 +22,8 @@ PUBLISHED_MODELS = {
     "outputs/gru/": {"all": "all_stays_ECGonly", "multi": "multi_stays_ECGonly"},
 }
 """The folders of published result files, before "{subset}_performance", and whose they are."""
-OPTIMISTIC = frozenset({"published", "seed"})
+PUBLISHED = "published"
+OPTIMISTIC = frozenset({PUBLISHED, "seed"})
 """Protocols in which the reported patients have also stopped the training."""
 
 
@@ -74,19 +76,14 @@ def ablations(config: Mapping[str, Any]) -> dict[str, str]:
 
 def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
     """Yield every scenario of a configuration, parents first."""
-    # As published: the reported patients stop the training, nothing is recalibrated, and stays
-    # with several ECGs are split by themselves.
-    reported = {"stopping": "test", "multi": "own"}
-    reported_stop = _every_model(
-        {"split": reported, "models": {"*": {"calibration": "none"}}}, config
-    )
+    reported_stop = stopped_by_reported(config)
     for fold, name in enumerate(folds("nested", config)):
         # Also where the configuration is that of the published pipeline.
         yield Scenario(name, {"split": {"fold": fold, "stopping": "validation", "multi": "shared"}})
-    for parent, name in zip(folds("nested", config), folds("published", config), strict=True):
+    for parent, name in zip(folds("nested", config), folds(PUBLISHED, config), strict=True):
         yield Scenario(name, reported_stop, parent)
-    single = {"fold": "none", "test": 0.1, "stratified": False, **reported}
-    yield Scenario("seed", {**reported_stop, "split": single})
+    single = {"fold": "none", "test": 0.1, "stratified": False}
+    yield Scenario("seed", merged(reported_stop, {"split": single}))
     for branch, name in ablations(config).items():
         kept = [other for other in config["models"][EVERYTHING]["branches"] if other != branch]
         yield Scenario(name, {"models": {EVERYTHING: {"branches": kept}}})
@@ -94,6 +91,15 @@ def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
         for side, name in sides(entry["row"]).items():
             if name:
                 yield Scenario(name, _every_model(entry[f"{side}_overlay"], config))
+
+
+def stopped_by_reported(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a split the published one: the reported patients stop the training.
+
+    Hence nothing is recalibrated; and stays with several ECGs are split by themselves.
+    """
+    split = {"stopping": "test", "multi": "own"}
+    return _every_model({"split": split, "models": {"*": {"calibration": "none"}}}, config)
 
 
 def _every_model(overlay: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

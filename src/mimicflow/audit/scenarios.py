@@ -2,7 +2,7 @@
 
 Differences are measured with what refits in seconds: LightGBM. Of admission each is a scenario,
 which shares all files that its keys cannot touch; of mortality a protocol; in arrest nothing is
-refitted.
+refitted under other settings.
 """
 
 from __future__ import annotations
@@ -14,9 +14,15 @@ from typing import Any
 
 import pandas as pd
 
+from mimicflow.admission.protocols import PUBLISHED, stopped_by_reported
 from mimicflow.mortality.protocols import AUDITED
 from mimicflow.reference import reference
+from mimicflow.running.configuration import merged
 from mimicflow.running.scenarios import Scenario, leaves
+
+RELEASED = ("cohort", "split", "features", "vitals")
+"""Sections of ``presets/published.yaml`` under which exchanged outcomes are learned from, too: who
+is predicted, and from what. ECGs, encoder and sizes of networks stay those of the run."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +85,25 @@ def changed(system: str, config: Mapping[str, Any], check: str | None = None) ->
     ]
 
 
-def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
-    """Yield the scenarios of admission: settings, the future, permuted outcomes."""
+def scenarios(config: Mapping[str, Any], release: Mapping[str, Any]) -> Iterator[Scenario]:
+    """Yield the scenarios of admission: settings, the future, permuted outcomes.
+
+    Parameters
+    ----------
+    config : mapping
+        The whole configuration.
+    release : mapping
+        The keys of ``presets/published.yaml``.
+    """
     for one in changed("admission", config):
         # Another cohort would draw other test patients, on whom nothing can be compared.
         kept = {"split": {"patients": "kept"}} if "cohort" in one.overlay else {}
         yield Scenario(one.run, {**one.overlay, **kept})
+    released = {section: release[section] for section in RELEASED}
+    published = merged(released, stopped_by_reported(config))
     for number in permutations(config):
         yield Scenario(permuted(number), {"cohort": {"permuted_outcomes": number}})
+        yield Scenario(permuted(number, PUBLISHED), published, permuted(number))
 
 
 def protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -115,6 +132,6 @@ def permutations(config: Mapping[str, Any]) -> list[int]:
     return list(range(1, config["audit"]["permutations"] + 1))
 
 
-def permuted(number: int) -> str:
-    """Return the scenario of a permutation."""
-    return f"audit_permuted_{number}"
+def permuted(number: int, protocol: str = "") -> str:
+    """Return the scenario of a permutation, under a protocol of admission if one is named."""
+    return "_".join(["audit_permuted", str(number), *filter(None, [protocol])])

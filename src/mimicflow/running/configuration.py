@@ -53,11 +53,23 @@ def read_config(*overlays: str | Path, repository: str | Path = ".") -> dict[str
     """
     config: dict[str, Any] = {}
     for file in (Path(repository, "config.yaml"), *overlays):
-        config = merged(config, _read(file))
+        config = merged(config, read_overlay(file))
     return complete(config, Path(repository, SCHEMA))
 
 
-def _read(file: str | Path) -> Mapping[str, Any]:
+def read_overlay(file: str | Path) -> Mapping[str, Any]:
+    """Return the keys of one file of configuration as they are written there.
+
+    Parameters
+    ----------
+    file : path-like
+        YAML, such as ``presets/tiny.yaml``.
+
+    Raises
+    ------
+    ConfigError
+        A file that is missing or no YAML.
+    """
     try:
         content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

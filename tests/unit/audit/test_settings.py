@@ -12,7 +12,7 @@ from mimicflow.audit.findings import read_findings, verdict
 from mimicflow.audit.future_only import audit_future_only
 from mimicflow.audit.settings import audit_settings
 from mimicflow.evaluation.study import Study
-from mimicflow.running.configuration import merged, read_config
+from mimicflow.running.configuration import merged, read_config, read_overlay
 from mimicflow.running.scenarios import Scenarios
 
 STUDY = Study(synthetic=True, titles=TITLES)
@@ -21,6 +21,11 @@ STUDY = Study(synthetic=True, titles=TITLES)
 @pytest.fixture
 def config(repository):
     return read_config(repository=repository)
+
+
+@pytest.fixture
+def release(repository):
+    return read_overlay(repository / "presets/published.yaml")
 
 
 def stays_tested(n=300, **made):
@@ -131,8 +136,8 @@ def test_a_system_of_which_no_setting_is_asked_for_says_so(tmp_path):
     assert read_findings(tmp_path / "s.csv")["what"].str.contains("no other setting").all()
 
 
-def test_scenarios_share_what_their_keys_cannot_touch(config):
-    known = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config)])
+def test_scenarios_share_what_their_keys_cannot_touch(config, release):
+    known = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config, release)])
 
     def own(name, path):
         return known.folder(name, path) != ""
@@ -151,8 +156,27 @@ def test_scenarios_share_what_their_keys_cannot_touch(config):
     assert own("audit_stay_end", "features/ed_medications/0.parquet")
 
 
-def test_settings_of_another_cohort_are_tested_on_the_same_patients(config):
-    known = Scenarios(config, audits.scenarios(config))
+def test_exchanged_outcomes_are_learned_from_under_the_published_keys_too(config, release):
+    known = Scenarios(config, audits.scenarios(config, release))
+    ours = known.config("audit_permuted_2")
+    published = known.config("audit_permuted_2_published")
+    assert published["cohort"]["permuted_outcomes"] == ours["cohort"]["permuted_outcomes"] == 2
+    assert published["cohort"] | release["cohort"] == published["cohort"]
+    assert published["features"] == ours["features"] | release["features"]
+    assert published["split"] == ours["split"] | release["split"]
+    assert published["split"]["stopping"] == "test"
+    assert published["vitals"] == ours["vitals"] | release["vitals"]
+    # Nobody is left to calibrate by; ECGs, encoder and sizes are those of the run.
+    assert {model["calibration"] for model in published["models"].values()} == {"none"}
+    assert published["encoder"] == config["encoder"]
+    assert known.folder("audit_permuted_2_published", "tables/ed/edstays/0.parquet") == (
+        "scenarios/audit_permuted_2/"
+    )
+    assert known.folder("audit_permuted_2_published", "ecg/store/0.npy") == ""
+
+
+def test_settings_of_another_cohort_are_tested_on_the_same_patients(config, release):
+    known = Scenarios(config, audits.scenarios(config, release))
     assert known.config("audit_clock_plus_15")["split"]["patients"] == "kept"
     assert known.config("audit_ecg_1")["split"]["patients"] == "kept"
     assert known.config("audit_codes_7_days")["split"]["patients"] == "drawn"
