@@ -112,9 +112,9 @@ def gather(
     if "manifest" in facts:
         facts["rejected"] = _hide_few_rows(facts["manifest"]["tables"].values(), study)
     facts["config"] = merged(facts["run"]["config"], changed or {}) if "run" in facts else {}
-    keys = {**facts["config"], "study": {"data": study.data}}
-    facts["text"] = _texts(system, keys, protocol)
-    facts["limits"] = _holding(reference("limits.csv"), system, keys, protocol)
+    options = {**facts["config"], "study": {"data": study.data}}
+    facts["text"] = _texts(system, options, protocol)
+    facts["limits"] = _holding(reference("limits.csv"), system, options, protocol)
     facts["against"] = _against(facts["limits"])
     verdicts = {Path(path).stem: _verdict(path) for path in audit}
     if verdicts:
