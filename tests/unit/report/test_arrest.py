@@ -80,10 +80,10 @@ def test_the_source_is_named_and_linked(page: Element):
 
 def test_the_summary_counts_epochs(page: Element):
     [summary] = tables(page, "Main result")
-    assert headings(summary)[4:7] == ["Patients", "Predictions", "Events"]
+    assert headings(summary)[3:6] == ["Patients", "Predictions", "Events"]
     [row] = [row for row in rows_of(summary) if row[0].startswith("Cardiac arrest")]
     assert row[1:] == [
-        *("All epochs", "Single split", "Heart-rate variability"),
+        *("Single split", "Heart-rate variability"),
         *("83", f"19{THIN}812", "541", "0.861 (0.857–0.865)", "0.881"),
     ]
 

@@ -371,7 +371,11 @@ def test_the_first_table_shows_the_main_models_even_where_another_scores_higher(
     page = read_page(build_with(tmp_path, system))
 
     shown = rows_of(tables(page, "Main result of each system")[0])
-    assert [row[3] for row in shown] == ["ECG, vital signs and static"] * 2
+    assert [row[0] for row in shown] == [
+        "Hospital admission",
+        "Hospital admission, stays with ≥ 2 ECGs",
+    ]
+    assert [row[2] for row in shown] == ["ECG, vital signs and static"] * 2
 
 
 def test_what_a_table_hides_the_page_calls_hidden(results: Path, tmp_path: Path):

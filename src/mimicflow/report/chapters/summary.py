@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mimicflow.report.blocks import DASH, Section, count, number, table, with_interval
+from mimicflow.report.blocks import DASH, Section, count, in_sentence, number, table, with_interval
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.chapters.performance import NEEDED, one_interval
@@ -14,7 +14,7 @@ from mimicflow.report.inputs import read_table
 def summary(systems: Sequence[System]) -> Section:
     """Return the AUROC of the main models of each system."""
     rows = [row for system in systems for row in _rows(system)]
-    columns = [("System", False), ("Group", False), ("Protocol", False), ("Model", False)]
+    columns = [("System", False), ("Protocol", False), ("Model", False)]
     columns += [("Patients", True), ("Predictions", True), ("Events", True)]
     columns += [("AUROC (95 % CI)", True), ("Published", True)]
     caption = "Main result of each system."
@@ -27,9 +27,9 @@ def _rows(system: System) -> Iterator[list[str]]:
         auroc = one_interval(scores).query("score == 'auroc'").set_index("model")
         for model in system.main_models:
             found = auroc.loc[model]
+            subset = in_sentence(system.subset_words(found["stays"]))
             yield [
-                system.words["title"],
-                system.subset_words(found["stays"]),
+                system.words["title"] + ("" if found["stays"] == "all" else f", {subset}"),
                 protocol.marked_title,
                 system.title(model),
                 *(count(found[name], system.smallest) for name in ("patients", "n", "events")),
