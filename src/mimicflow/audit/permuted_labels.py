@@ -107,8 +107,9 @@ def _means(
     """Yield the mean of each model over the permutations, for reading."""
     for (protocol, model), of in rows.groupby(["protocol", "model"], sort=False):
         warning = ", a warning: it sees what it should not" if protocol in warned else ""
+        of_all = f"mean of {len(of)} permutations" if len(of) > 1 else "the only permutation"
         yield finding(
-            f"mean of {len(of)} permutations: {words[protocol, model]}{warning}",
+            f"{of_all}: {words[protocol, model]}{warning}",
             float(of["number"].mean()),
             permutation=None,
             protocol=protocol,
