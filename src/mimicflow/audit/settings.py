@@ -12,11 +12,10 @@ import pandas as pd
 from mimicflow.audit.findings import finding, words_of, write_findings
 from mimicflow.audit.scenarios import Setting, settings
 from mimicflow.evaluation.predictions import read_predictions
-from mimicflow.evaluation.smallest_cell import ShownSets, rounded
+from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import RESCORED, Study
 
-_ENDS = [f"{of}{end}" for of in ("run", "other") for end in ("", "_low", "_high")] + ["low", "high"]
 SCORES = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier score"}
 Pair = tuple[str | Path, str | Path]
 Row = dict[str, Any]
@@ -60,10 +59,6 @@ def audit_settings(
     if not rows:
         rows = [finding("no other setting is asked for (audit.settings)", np.nan)]
     counted = [name for name in ("rows", "events", "patients") if name in rows[0]]
-    if counted:
-        table = pd.DataFrame(rows)
-        scores = table.columns.intersection(["number", *_ENDS])
-        rows = rounded(table, table["rows"].isna(), scores).to_dict("records")
     write_findings(rows, output, study, counts=counted)
 
 
