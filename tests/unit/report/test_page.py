@@ -379,23 +379,31 @@ def test_the_first_table_shows_the_main_models_even_where_another_scores_higher(
 
 
 def test_what_a_table_hides_the_page_calls_hidden(results: Path, tmp_path: Path):
-    """Empty sizes of a subset, net benefits of thresholds, stays of a priced defect."""
+    """Empty sizes of a subset, net benefits of thresholds, stays of a priced defect.
+
+    Of a subset whose sizes are hidden there are no net benefits and no curves.
+    """
     folder = tmp_path / "results/admission"
     (folder / "nested").mkdir(parents=True)
     for name, rows, columns in (
         ("nested/scores", "stays == 'multi'", ["patients", "n", "events"]),
-        ("nested/decision", "threshold < 0.3", ["net_benefit", "low", "high"]),
+        ("nested/decision", "threshold < 0.3 or stays == 'multi'", ["net_benefit", "low", "high"]),
         ("price_of_defects", "row < 5", ["n_published"]),
     ):
         table = pd.read_csv(results / f"admission/{name}.csv")
         table.loc[table.eval(rows), columns] = np.nan
         table.to_csv(folder / f"{name}.csv", index=False)
+    curves = pd.read_csv(results / "admission/nested/curves.csv")
+    scores = pd.read_csv(folder / "nested/scores.csv")
+    multi = curves["model"].isin(scores.query("stays == 'multi'")["model"])
+    curves[~multi].to_csv(folder / "nested/curves.csv", index=False)
     output = tmp_path / "report.html"
     systems, shared = sort_files(folder.rglob("*.csv"), tmp_path / "results")
     build_report("From door to ward", systems, shared, output, Study())
     page = read_page(output.read_text(encoding="utf-8"))
     assert "hidden patients, hidden stays, hidden events" in page.text
     benefits = tables(page, "net benefit with 95 % band")
+    assert len(benefits) == len(tables(page, "ROC curve")) == 1
     assert all(row[1] in ("", "–") for table in benefits for row in rows_of(table)[:5])
     [prices] = tables(page, "AUROC with our rule and with the published one.")
     assert any("/ hidden" in cell for row in rows_of(prices) for cell in row), rows_of(prices)

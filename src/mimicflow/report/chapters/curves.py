@@ -197,7 +197,9 @@ def decision(system: System) -> Section:
         baseline = ~frame["model"].isin(system.names.index)
         frame = frame.assign(title=frame["model"].map(system.title), baseline=baseline).round(5)
         frame = frame.sort_values("baseline", kind="stable")
-        for subset, part in by_subset(system, frame):
+        # Of models whose sizes are hidden there is none.
+        known = frame.groupby(["stays", "title"])["net_benefit"].transform("count") > 0
+        for subset, part in by_subset(system, frame[known]):
             caption = caption_of(protocol, subset, "net benefit with 95 % band")
             description = f"Decision curves of {', '.join(dict.fromkeys(part['title']))}."
             columns = ["title", "threshold", "net_benefit", "low", "high"]
