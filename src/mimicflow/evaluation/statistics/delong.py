@@ -24,6 +24,8 @@ from scipy.stats import t as student
 from mimicflow.evaluation.statistics.clusters import FEWEST, against_zero, exact_ends, rarer
 from mimicflow.evaluation.statistics.metrics import Estimate
 
+_ROUNDING = 1e-20  # of a variance
+
 
 class AurocDifference(NamedTuple):
     """Two AUROCs, their difference with its interval, Student's t and two-sided p value."""
@@ -97,8 +99,9 @@ def auroc_interval(
     Returns
     -------
     Estimate
-        Without interval (NaN) where the rarer class comes from fewer than `FEWEST` patients; of an
-        AUROC of 0 or 1 with the exact one of as many pairs.
+        Without interval (NaN) where the rarer class comes from fewer than `FEWEST` patients, or no
+        patient changes the AUROC, as that of equal predictions; of an AUROC of 0 or 1 with the
+        exact one of as many pairs.
     """
     (auroc,), ((variance,),) = delong_covariance(label, probability, patient)
     patients = rarer(label, np.arange(len(label)) if patient is None else patient)
@@ -106,6 +109,8 @@ def auroc_interval(
         return Estimate(float(auroc), float("nan"), float("nan"))
     if auroc in (0, 1):
         return Estimate(float(auroc), *exact_ends(auroc, patients, level))
+    if variance < _ROUNDING:
+        return Estimate(float(auroc), float("nan"), float("nan"))
     error = np.sqrt(variance) / (auroc * (1 - auroc))
     margin = student.isf((1 - level) / 2, patients - 1) * error
     low, high = expit([logit(auroc) - margin, logit(auroc) + margin])

@@ -184,6 +184,12 @@ def test_of_a_difference_that_no_patient_changes_nothing_is_said(other):
     assert np.isnan(found[3:]).all()
 
 
+def test_equal_predictions_have_no_interval():
+    label, patient = np.repeat([0, 1], 20), np.arange(40)
+    found = auroc_interval(label, np.full(40, 0.3), patient=patient)
+    assert found.value == 0.5 and np.isnan(found[1:]).all()
+
+
 def test_of_fewer_than_five_patients_nothing_is_said():
     rising, label = np.arange(10), np.repeat([0, 1], [6, 4])
     found = compare_aurocs(label, rising, -rising, patient=rising)
