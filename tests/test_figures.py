@@ -10,12 +10,14 @@ Figures are numbers with a unit, of a range, of a ratio, alone in a cell, or wit
   the logs of a run in ``source`` said, or what a publication says. No committed file has them.
 
 Tables of the default run that are named there lie in ``docs/run/``; ``python
-docs/run/record.py results`` brings those of another run.
+docs/run/record.py results`` brings those of another run and writes the figures of kind ``table``.
 """
 
 import re
 from collections import Counter, defaultdict
 from functools import cache
+from pathlib import Path
+from runpy import run_path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -24,7 +26,8 @@ import pytest
 KINDS = ("table", "file", "defined", "measured", "paper")
 UNITS = "%|×|ms|s|min|h|days?|hours?|minutes?|MB|GB|MiB|GiB|stays|patients|epochs|rows|ECGs"
 UNITS += "|admissions|events|deaths|jobs|arrests|recordings|samples"
-ONE = r"\d+(?:,\d{3})*(?:\.\d+)?"
+RECORD = run_path(str(Path(__file__).parents[1] / "docs/run/record.py"))
+ONE, NUMBERS, with_values = RECORD["ONE"], RECORD["NUMBERS"], RECORD["with_values"]
 NUMBER = re.compile(
     rf"(?<![\w.,/:-])(?:{ONE}(?=(?: ?(?:–|-|/|to|of|or|and) ?{ONE})*[ -]?(?:{UNITS})(?!\w))"
     rf"|{ONE}(?= of (?:the )?{ONE})|(?<= of ){ONE}(?![\w.]*\w)|(?<=[^\n]\| ){ONE}(?= \|)"
@@ -70,8 +73,7 @@ def is_rounded(figure, value, per_cent=False):
 
 def numbers_of(text):
     """Return every number of a piece of text, signed, and whether it is per cent."""
-    found = re.findall(rf"((?<![\w.–])−?(?:{ONE}|\.\d+)|(?<=–)(?:{ONE}|\.\d+))(?!\w)( ?%)?", text)
-    return [(number, bool(unit)) for number, unit in found]
+    return [(number, bool(unit)) for number, unit in NUMBERS.findall(text)]
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +170,10 @@ def test_no_figure_slips_through(listed, repository):
     assert faults(text.replace("0.938", "0.918"), rows)
     assert faults(text.replace(lines[0].figures, lines[1].figures), rows)
     assert faults(text + " 0.938", rows) == ["from nowhere: 0.938"]
+
+
+def test_figures_of_another_run_are_written_as_those_before():
+    text = "−0.003 (−0.016 to 0.011), 7 of 1,003 patients (41 %), 0.896–0.941"
+    values = [0.0104, -0.00004, 1.5, 12, 999, 0.052, 0.9, 0.95]
+    written = "0.010 (0.000 to 1.500), 12 of 999 patients (5 %), 0.900–0.950"
+    assert with_values(text, values) == written
