@@ -33,6 +33,7 @@ rule select_features:
             labels={"table": "selected features"},
         ),
         rounds="results/arrest/{arrest_model}/selection_rounds.csv",
+        record="results/arrest/{arrest_model}/selection.json",
     log:
         "results/logs/select_features/{arrest_model}.log",
     benchmark:
@@ -87,6 +88,7 @@ rule tune_arrest_model:
     output:
         best="results/arrest/{arrest_model}/best_params.json",
         trials="results/arrest/{arrest_model}/trials.csv",
+        record="results/arrest/{arrest_model}/tuning.json",
     log:
         "results/logs/tune_arrest_model/{arrest_model}.log",
     benchmark:

@@ -40,6 +40,7 @@ SPLITS = {
                 for name in BASELINES
             },
         },
+        "histories": {name: f"results/admission/{name}/history.csv" for name in config["models"]},
         "encoder": (
             [
                 "results/pretrained_model.pth",
@@ -75,6 +76,11 @@ SPLITS = {
             for name in JUDGED_PROTOCOLS
             for model in VISIT_MODELS
         },
+        "histories": {
+            f"{name} {network}": f"results/mortality/{name}/{network}/history.csv"
+            for name in JUDGED_PROTOCOLS
+            for network in VISIT_NETWORKS
+        },
         "encoder": [],
         "dictionary": [],
         "bags": {
@@ -102,8 +108,13 @@ SPLITS = {
             model: f"results/arrest/{model}/predictions.parquet" for model in ARREST_MODELS
         },
         "models": {
-            model: [f"results/arrest/{model}/model.json", "results/arrest/spine.parquet"]
+            model if step == "model" else f"{model}, {step}": [
+                f"results/arrest/{model}/{step}.json",
+                "results/arrest/spine.parquet",
+                f"results/arrest/{model}/features.parquet",
+            ]
             for model in ARREST_MODELS
+            for step in ("model", "selection", "tuning")
         },
         "calibrations": {
             model: f"results/arrest/{model}/calibration.json" for model in ARREST_MODELS

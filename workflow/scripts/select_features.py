@@ -10,5 +10,6 @@ with rule_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         output=snakemake.output.selected,
         rounds=snakemake.output.rounds,
+        record=snakemake.output.record,
         threads=snakemake.threads,
     )

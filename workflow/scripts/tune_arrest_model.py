@@ -11,5 +11,6 @@ with rule_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         best=snakemake.output.best,
         trials=snakemake.output.trials,
+        record=snakemake.output.record,
         threads=snakemake.threads,
     )

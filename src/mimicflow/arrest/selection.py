@@ -37,7 +37,8 @@ from mimicflow.arrest.boosting import repeatable
 from mimicflow.arrest.development import read_development
 from mimicflow.errors import CohortError, ConfigError, InputError
 from mimicflow.learning.configs import parse
-from mimicflow.running.writing import write_csv
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
+from mimicflow.running.writing import write_csv, write_json
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ def select_features(
     output: str | Path,
     *,
     rounds: str | Path | None = None,
+    record: str | Path | None = None,
     threads: int = 1,
 ) -> None:
     """Judge each feature on the development epochs.
@@ -104,6 +106,8 @@ def select_features(
     rounds : path-like, optional
         CSV to write: ``round`` (from 1), ``feature, importance, shadow``, a row per round and
         feature that took part, the same most important feature first.
+    record : path-like, optional
+        JSON to write: on whom the features were selected (`mimicflow.learning.fitted_on`).
     threads : int
         Of LightGBM; the result does not depend on it.
 
@@ -140,6 +144,8 @@ def select_features(
     write_csv(table, output)
     if rounds is not None:
         write_csv(competition.course(data.features, list(table["feature"])), rounds)
+    if record is not None:
+        write_json({FITTED_ON: fitted_on(selection=data.subject_id)}, record)
 
 
 def read_selected(selected: str | Path, features: str | Path) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from mimicflow.arrest.development import Development, read_development
 from mimicflow.arrest.selection import read_selected
 from mimicflow.errors import ConfigError, InputError
 from mimicflow.learning.configs import parse
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.reference import reference
 from mimicflow.running.writing import write_csv, write_json
 
@@ -118,6 +119,7 @@ def tune_arrest_model(
     best: str | Path,
     trials: str | Path,
     *,
+    record: str | Path | None = None,
     threads: int = 1,
 ) -> None:
     """Search the parameters with the highest mean AUPRC over the folds of the development patients.
@@ -138,6 +140,8 @@ def tune_arrest_model(
         CSV, a row per point: ``number``, ``phase`` (initial, search), the parameters, ``auprc``
         (mean over the folds, each after its own best number of rounds), ``auprc_fold_0`` and so
         on, ``best_iteration`` (mean over the folds).
+    record : path-like, optional
+        JSON to write: on whom the parameters were tuned (`mimicflow.learning.fitted_on`).
     threads : int
         Of LightGBM; the result does not depend on it.
 
@@ -170,6 +174,8 @@ def tune_arrest_model(
     winner = rows[int(table["auprc"].to_numpy().argmax())]
     write_csv(table, trials)
     write_json({key: winner[key] for key in space.kinds}, best)
+    if record is not None:
+        write_json({FITTED_ON: fitted_on(tuning=data.subject_id)}, record)
 
 
 def read_best(best: str | Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Were calibration and threshold found on validation patients? Asked of their predictions.
+"""Were calibration, pass and threshold found on validation patients? Asked of their predictions.
 
 Whoever has the predictions of all patients can see whose calibration it is: those that it was
 fitted on it fits best, so that nothing is left to correct. A threshold is chosen once more.
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from mimicflow.arrest.thresholds import threshold_of_model
 from mimicflow.audit.findings import finding
@@ -68,6 +69,36 @@ def _slope_error(label: np.ndarray, probability: np.ndarray) -> float:
     odds = clipped_logit(probability)
     information = np.sum(probability * (1 - probability) * odds**2)
     return float(np.sum((label - probability) * odds) / max(information, np.finfo(float).tiny))
+
+
+def kept_pass(
+    name: str, model: str | Path, predictions: str | Path, history: str | Path
+) -> Iterator[Row]:
+    """Yield whether the pass that was kept is the best one on validation patients.
+
+    Their predictions are of that pass: scored anew, they have the highest validation AUROC that was
+    written down while the network trained. Calibration leaves ranks as they are.
+
+    Parameters
+    ----------
+    name : str
+        Of the model. One whose record names nobody who stopped it has no row.
+    model, predictions : path-like
+        Its network (.pth), and Parquet of its predictions.
+    history : path-like
+        CSV of its passes, with ``val_auc``.
+    """
+    table = pd.read_parquet(predictions).query("split == 'validation'")
+    if "stopping" not in record_of(model) or table["label"].nunique() < 2:
+        return
+    best = float(pd.read_csv(history)["val_auc"].max())
+    found = float(roc_auc_score(table["label"], table["probability"]))
+    yield finding(
+        f"{name}: AUROC of validation patients in the pass that is kept",
+        found,
+        f"the highest of all passes, {best:.4f}",
+        abs(found - best) <= _EXACT,
+    )
 
 
 def threshold(

@@ -268,8 +268,8 @@ def _arrest(files: Mapping[str, Any], options: Mapping[str, Any], study: Study) 
         reason=units["reason"].map(words).fillna(COHORT),
     )
     cohort = set(pd.read_parquet(files["cohort"], columns=["stay_id"])["stay_id"])
-    listed = len(read_registry(options["registry"]).stays)
-    yield _accounted("stays", listed, units, cohort)
+    registry = read_registry(options["registry"])
+    yield _accounted("stays", len(registry.stays), units, cohort)
     yield from outcomes(units, "stays", study)
     epochs = pd.read_parquet(files["plan"])
     measured = pd.concat([pd.read_parquet(path) for path in files["measured"]])
@@ -279,8 +279,15 @@ def _arrest(files: Mapping[str, Any], options: Mapping[str, Any], study: Study) 
     )
     unmeasured = int(epochs["reason"].isna().sum())
     yield none_of("planned epochs that were never measured", unmeasured)
+    yield none_of("epochs that end after the arrest", _too_late(epochs, registry.arrests))
     yield from outcomes(epochs.dropna(subset=["reason"]), "epochs", study, "epochs: ")
     yield from _missed(units, files["alarms"], options["silence_minutes"], study)
+
+
+def _too_late(epochs: pd.DataFrame, arrests: pd.DataFrame) -> int:
+    """Return how many epochs show what has happened already."""
+    first = arrests.groupby("stay_id")["cpr_time"].min()
+    return int((epochs["end"] > epochs["stay_id"].map(first)).sum())
 
 
 def _missed(

@@ -127,9 +127,10 @@ def write_findings(
     frame["passed"] = frame["passed"].astype("boolean")
     for name in counts:
         values = pd.to_numeric(frame[name]).astype("float64")
-        few = values.between(1, study.smallest_cell - 1)
-        frame[name] = values.map(lambda n: to_tens(n, study.smallest_cell), na_action="ignore")
-        frame[name] = frame[name].mask(few)
+        whole = values % 1 == 0  # a score or a threshold counts nobody
+        tens = values[whole].map(lambda n: to_tens(n, study.smallest_cell)).astype("float64")
+        few = whole & values.between(1, study.smallest_cell - 1)
+        frame[name] = values.mask(whole, tens).mask(few)
     for name in frame.select_dtypes("float64"):
         if study.smallest_cell:  # the last digits of a share of pairs say how many there are
             frame[name] = frame[name].round(_DIGITS)

@@ -34,6 +34,8 @@ _WORDS = {
     "imputer": "imputer of vital signs",
     "acuity_median": "median of acuity",
     "threshold": "threshold",
+    "selection": "selected features",
+    "tuning": "tuned parameters",
 }
 _OF_SCALER = ("mean", "sd", "low", "high")
 Row = dict[str, Any]
@@ -60,18 +62,21 @@ def models(
 
     Parameters
     ----------
-    fitted : mapping of str to two path-likes
-        Model -> the file that says whom it was fitted on, and its spine: Parquet with
-        ``subject_id`` and ``split``.
+    fitted : mapping of str to two or three path-likes
+        Model -> the file that says whom it was fitted on; its spine: Parquet with ``subject_id``
+        and ``split``; and of arrest its features, which not all patients of the spine have.
     subsets : mapping of str to str
         Model -> the stays that it is for; of a system without subsets it is not looked at.
     multi : {"shared", "own"}
         The split of stays with several ECGs, as configured.
     """
-    for name, (path, spine) in fitted.items():
+    for name, (path, spine, *features) in fitted.items():
         stays = pd.read_parquet(spine)
         if "n_ecg" in stays:
             stays = stays_of_model(spine, subsets[name], "validation", multi)
+        for table in features:
+            known = pd.read_parquet(table, columns=["subject_id"])["subject_id"]
+            stays = stays[stays["subject_id"].isin(known)]
         parts = {part: rows["subject_id"] for part, rows in stays.groupby("split")}
         yield from _as_recorded(name, record_of(path), parts)
 

@@ -23,7 +23,7 @@ class Fitted:
     """What was fitted by a split; what is empty the system does not have."""
 
     models: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
-    """Model -> the file that says whom it was fitted on, and its spine."""
+    """Model -> the file that says whom it was fitted on, its spine, and of arrest its features."""
     subsets: Mapping[str, str] = field(default_factory=dict)
     """Model -> the subset of stays that it is for."""
     multi: str = "shared"
@@ -40,6 +40,8 @@ class Fitted:
     """Protocol -> its logistic regression, its spine, and its visit vectors."""
     calibrations: Mapping[str, str | Path] = field(default_factory=dict)
     """Model -> its beta calibration."""
+    histories: Mapping[str, str | Path] = field(default_factory=dict)
+    """Network -> the scores of its passes."""
     threshold: Mapping[str, Any] = field(default_factory=dict)
     """By what models of arrest choose their threshold: ``specificity`` and ``confidence``."""
     min_count: int = 1
@@ -56,6 +58,8 @@ class Fitted:
             return
         path = self.models[model][0]
         yield from chosen.calibration(model, path, predictions, self.calibrations.get(model))
+        if model in self.histories:
+            yield from chosen.kept_pass(model, path, predictions, self.histories[model])
         if self.threshold:
             yield chosen.threshold(model, path, predictions, self.threshold)
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mimicflow.arrest.selection import (
     select_features,
 )
 from mimicflow.errors import CohortError, ConfigError, InputError
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 
 OPTIONS = {"rounds": 30, "trees": 40, "shadow": "patient"}
 
@@ -28,8 +30,8 @@ OPTIONS = {"rounds": 30, "trees": 40, "shadow": "patient"}
 def select(folder: Path, frame: pd.DataFrame | None = None, threads=1, **changed) -> pd.DataFrame:
     output = folder / "selected_features.csv"
     features = write_features(folder, frame)
-    rounds = folder / "selection_rounds.csv"
-    select_features(features, {**OPTIONS, **changed}, 0, output, rounds=rounds, threads=threads)
+    files = {"rounds": folder / "selection_rounds.csv", "record": folder / "selection.json"}
+    select_features(features, {**OPTIONS, **changed}, 0, output, **files, threads=threads)
     return pd.read_csv(output)
 
 
@@ -96,6 +98,14 @@ def test_the_table_says_how_it_was_decided(usual):
     # Accepted and tentative features compete to the end, rejected ones until they are rejected.
     assert usual.loc[usual["decision"] != "rejected", "rounds"].nunique() == 1
     assert (usual.loc[usual["decision"] == "rejected", "rounds"] < usual["rounds"].max()).any()
+
+
+def test_the_record_is_of_development_patients_and_no_others(folder, usual):
+    frame = pd.read_parquet(folder / "features.parquet")
+    developed = frame.loc[frame["split"] == "train", "subject_id"]
+    record = json.loads((folder / "selection.json").read_text())
+
+    assert record == {FITTED_ON: fitted_on(selection=developed)}
 
 
 def test_the_rounds_say_how_each_feature_came_to_its_decision(folder, usual):

@@ -12,6 +12,7 @@ from mimicflow.arrest.boosting import HeldOutFolds, repeatable, train_rounds
 from mimicflow.arrest.development import read_development
 from mimicflow.arrest.tuning import SPACE, Space, TuningConfig, read_best, tune_arrest_model
 from mimicflow.errors import CohortError, ConfigError, InputError
+from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 
 OPTIONS = {"initial": 2, "further": 3, "max_rounds": 60, "patience": 30, "space": "wide"}
 SPACES = ("published", "wide")
@@ -21,7 +22,10 @@ def tune(folder: Path, frame=None, threads=1, **changed) -> tuple[dict, pd.DataF
     features, selected = write_features(folder, frame), write_selected(folder)
     best, trials = folder / "best_params.json", folder / "trials.csv"
     options = {**OPTIONS, **changed}
-    tune_arrest_model(features, selected, options, 0, best, trials, threads=threads)
+    record = folder / "tuning.json"
+    tune_arrest_model(features, selected, options, 0, best, trials, record=record, threads=threads)
+    developed = pd.read_parquet(features).query("split == 'train'")["subject_id"]
+    assert json.loads(record.read_text()) == {FITTED_ON: fitted_on(tuning=developed)}
     return json.loads(best.read_text()), pd.read_csv(trials)
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from mimicflow.arrest.thresholds import threshold_of_model
 from mimicflow.audit import chosen
@@ -73,6 +74,20 @@ def test_a_calibration_at_its_limit_is_not_judged(tmp_path, rows):
 
     row = judged(tmp_path, table, ".pth", {"temperature": TEMPERATURES[1] * 0.99999})
     assert row["passed"] is None and "nothing to judge" in row["what"]
+
+
+@pytest.mark.parametrize(("part", "passes"), [("validation", True), ("test", False)])
+def test_a_pass_that_tested_patients_have_chosen_is_found(tmp_path, rows, part, passes):
+    """What was written down as the score of validation patients is not theirs."""
+    table = rows.assign(probability=calibrated(rows["logit"].to_numpy(), 1.0))
+    own = table[table["split"] == part]
+    scores = [0.5, roc_auc_score(own["label"], own["probability"]), 0.51]
+    pd.DataFrame({"val_auc": scores}).to_csv(tmp_path / "history.csv")
+    save_checkpoint("any", {FITTED_ON: fitted_on(stopping=[2])}, tmp_path / "m.pth")
+    table.to_parquet(tmp_path / "p.parquet")
+
+    files = [tmp_path / name for name in ("m.pth", "p.parquet", "history.csv")]
+    assert [row["passed"] for row in chosen.kept_pass("m", *files)] == [passes]
 
 
 def test_a_model_without_calibration_has_no_row(tmp_path):

@@ -121,6 +121,17 @@ def test_arrests_that_were_left_out_count_as_missed_at_the_threshold_of_the_mode
 
 
 DAY = pd.Timedelta(days=1)
+
+
+def test_an_epoch_after_the_arrest_of_its_stay_is_counted():
+    """By the registry itself, whatever the plan says; of several arrests by the first."""
+    arrests = pd.DataFrame({"stay_id": ["A", "A", "B"], "cpr_time": [OUT, OUT + DAY, pd.NaT]})
+    ends = [OUT - DAY, OUT, OUT + DAY / 2, OUT, OUT]
+    epochs = pd.DataFrame({"stay_id": list("AAABC"), "end": ends})
+
+    assert dropped._too_late(epochs, arrests) == 1
+
+
 OUT = pd.Timestamp("2150-01-05 12:00")
 
 

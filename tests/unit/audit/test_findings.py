@@ -19,6 +19,7 @@ ROWS = [
     none_of("patients twice", 3, patients=7),
     none_of("stays twice", 12, patients=40),
     finding("patients shared", 25, patients=25),
+    finding("threshold", 0.434, patients=25),
 ]
 
 
@@ -36,8 +37,9 @@ def test_a_table_begins_with_what_every_check_has_and_ends_with_whose_data_they_
     text = written(True).read_text().splitlines()
 
     assert text[0] == "what,number,limit,passed,patients,data"
-    assert text[1] == "patients on two sides,0,0,True,40,synthetic"
-    assert text[4] == "patients shared,25,,,25,synthetic"
+    assert text[1] == "patients on two sides,0.0,0,True,40,synthetic"
+    assert text[4] == "patients shared,25.0,,,25,synthetic"
+    assert text[5] == "threshold,0.434,,,25,synthetic"
 
 
 def test_a_check_fails_by_its_worst_row_and_rows_for_reading_judge_nothing(written):
@@ -51,8 +53,8 @@ def test_small_counts_of_real_patients_are_hidden_and_the_verdict_stays(written)
     found = read_findings(written(False))
 
     # Others are to tens: 12 and 25 would show by how much they differ from those of other tables.
-    assert found["number"].fillna(-1).tolist() == [0, -1, 10, 20]
-    assert found["patients"].fillna(-1).tolist() == [40, -1, 40, 20]
+    assert found["number"].fillna(-1).tolist() == [0, -1, 10, 20, 0.434]
+    assert found["patients"].fillna(-1).tolist() == [40, -1, 40, 20, 20]
     assert verdict(found).failed == 2
     assert set(found["data"]) == {"real"}
 

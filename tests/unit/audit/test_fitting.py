@@ -101,6 +101,16 @@ def test_without_validation_patients_those_of_the_folds_stand_in(tmp_path):
     assert all(row["passed"] for row in fitting.models(files, {}))
 
 
+def test_a_patient_of_whom_no_epoch_is_kept_is_none_of_those_behind_a_model(tmp_path):
+    SPINE.drop(columns="n_ecg").to_parquet(tmp_path / "spine.parquet")
+    pd.DataFrame({"subject_id": [2, 2, 3, 4, 5]}).to_parquet(tmp_path / "features.parquet")
+    (tmp_path / "model.json").write_text(json.dumps({FITTED_ON: fitted_on(selection=[2, 3])}))
+
+    files = [tmp_path / name for name in ("model.json", "spine.parquet", "features.parquet")]
+    assert [row["passed"] for row in fitting.models({"hrv": files}, {})] == [True]
+    assert not next(fitting.models({"hrv": files[:2]}, {}))["passed"]
+
+
 @pytest.mark.parametrize(
     ("learned", "passes"), [([1, 2, 3, 4, 9], True), ([1, 2, 3, 4, 5, 9], False)]
 )

@@ -43,7 +43,7 @@ def two_sides(given: Given, folder: Path) -> Given:
 
 def tested_in_training(given: Given, folder: Path) -> Given:
     """Let a model say that its training patients and a tested one are behind its weights."""
-    name, (path, spine) = next(iter(given["models"].items()))
+    name, (path, spine, *features) = next(iter(given["models"].items()))
     stays = pd.read_parquet(spine)
     learned = pd.concat([stays[stays["split"] == "train"], _one_tested(stays, spine)])
     record = {"training": patients_of(learned["subject_id"])}
@@ -51,7 +51,7 @@ def tested_in_training(given: Given, folder: Path) -> Given:
     def planted(content: dict[str, Any]) -> dict[str, Any]:
         return {**content, FITTED_ON: {**content.get(FITTED_ON, {}), **record}}
 
-    return {**given, "models": {name: [_exchanged(path, planted, folder), spine]}}
+    return {**given, "models": {name: [_exchanged(path, planted, folder), spine, *features]}}
 
 
 def tested_in_scales(given: Given, folder: Path) -> Given:
