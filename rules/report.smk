@@ -165,11 +165,13 @@ def protocol_of_document(wildcards):
 def documented(wildcards):
     """What model card and checklists of a system and protocol are written from, by its kind."""
     system, protocol = wildcards.system, protocol_of_document(wildcards)
-    scored = ("scores", "comparisons", "calibration", "decision", "subgroups")
+    scored = ["scores", "comparisons", "calibration", "decision"]
+    # Cohorts and groups that differ by a few patients, side by side, would show who these are.
+    judged = protocol == EVALUATED[system]["judged_by"]
+    scored += ["subgroups"] if judged else []
     files = {table: f"results/{system}/{protocol}/{table}.csv" for table in scored}
-    if protocol == EVALUATED[system]["judged_by"]:
+    if judged:
         files |= DOCUMENTED[system] | {"sample_size": f"results/{system}/sample_size.csv"}
-    # Cohorts that differ by a few patients, side by side, would show who these are.
     elif "manifest" in DOCUMENTED[system]:
         files["manifest"] = DOCUMENTED[system]["manifest"]
     files["run"] = "results/run.json"

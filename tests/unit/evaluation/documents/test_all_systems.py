@@ -86,7 +86,7 @@ def of_protocol(run, tmp_path, system, config, **options):
     files, models = of_other_systems(run, tmp_path)
     path, text, table = (tmp_path / name for name in ("run.json", "text.md", "table.csv"))
     path.write_text(json.dumps({**RUN, "config": config}))
-    beside = {"scores", "comparisons", "calibration", "decision", "subgroups"}
+    beside = {"scores", "comparisons", "calibration", "decision"}
     given = {name: file for name, file in files.items() if name in beside} | {"run": path}
     options |= {"checklist": "probast_ai"}
     write_checklist(system, given, text, table, Study(synthetic=True), models, **options)
@@ -112,6 +112,7 @@ def test_a_protocol_that_sees_the_future_is_at_high_risk_of_bias_and_says_why(ru
     assert items.loc["6.1", "answer"].endswith("1.2, 2.3, 3.3, 4.3 is no.")
     assert items.loc["2.3", "answer"].startswith("No. The model reads visits after the prediction")
     assert items.loc["1.2", ["status", "answer"]].str.contains("filled|^No. Who dies").all()
+    assert items.loc["5.8", "answer"] == "Shown of the protocol to judge by alone (audited)"
     assert "passed" not in text and "does not judge this protocol" in line(text, "| 5.1 |")
     for document in (text, card):
         assert "**High risk of bias under the protocol published**" in document
