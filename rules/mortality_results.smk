@@ -34,6 +34,15 @@ MORTALITY_FILES = [
 ]
 
 
+def predictions_of_first_protocol(wildcards):
+    """Predictions of the protocol whose patients readers may compare with those of another one."""
+    first = EVALUATED["mortality"]["first_protocol"]
+    if wildcards.protocol == first:
+        return []
+    of = EVALUATED["mortality"]
+    return [of["predictions"].format(protocol=first, model=of["main_model"])]
+
+
 def code_titles(wildcards):
     """The dictionaries of codes, where the release has them: titles for a reader, nothing more."""
     folder = raw_folder("hosp")(wildcards)
@@ -81,6 +90,7 @@ rule write_mortality_results:
     """Curves, confusion, classification report and calibration of one model on its test patients."""
     input:
         predictions="results/mortality/{protocol}/{visit_model}/predictions.parquet",
+        beside=predictions_of_first_protocol,
         code=sources("mortality.model_results"),
     output:
         curves="results/mortality/{protocol}/{visit_model}/curves.npz",

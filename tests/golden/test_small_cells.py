@@ -217,6 +217,18 @@ def test_confusion_and_report_at_each_threshold(predicted, tmp_path):
     assert pd.read_csv(tmp_path / "real/confusion.csv")["tp"].notna().any()
 
 
+def test_a_protocol_whose_patients_differ_by_a_few_has_no_confusion(predicted, tmp_path):
+    rows = pd.read_parquet(predicted["a"])
+    rows[~rows["stay_id"].isin([1, 2, 3])].to_parquet(predicted["b"])
+    tables = ("confusion", "classification_report", "reliability")
+    outputs = {name: tmp_path / f"{name}.{'csv' if name in tables else 'png'}" for name in OUTPUTS}
+    write_mortality_results("b", predicted["b"], outputs, REAL, beside=[predicted["a"]])
+    confusion, report, bins = (pd.read_csv(outputs[name]) for name in tables)
+    assert confusion[["tn", "fp", "fn", "tp"]].isna().all(axis=None)
+    assert report[["recall", "support"]].isna().all(axis=None)
+    assert bins.empty
+
+
 def test_decisions_of_the_arrest_system_at_each_horizon(tmp_path):
     """At 0.995 few epochs exceed: of a handful of patients shortly before the arrest."""
     table = made_arrest_predictions.predictions(stays=120, events=40, noise=2.0)

@@ -12,4 +12,5 @@ with rule_log(snakemake.log[0]):
         rules=snakemake.params.rules,
         threshold=snakemake.params.threshold,
         study=Study(**snakemake.params.study),
+        beside=snakemake.input.beside,
     )

@@ -13,6 +13,7 @@ from mimicflow.admission.published import CURVE_NAMES
 from mimicflow.evaluation.assessment import assess, fold_scores
 from mimicflow.evaluation.figures.performance import draw_loss, draw_prc, draw_roc
 from mimicflow.evaluation.predictions import read_predictions
+from mimicflow.evaluation.smallest_cell import rounded, to_tens
 from mimicflow.evaluation.study import Study
 from mimicflow.running.writing import atomic_output, write_csv, write_npz
 
@@ -64,7 +65,11 @@ def _summary(table: pd.DataFrame, study: Study) -> pd.DataFrame:
     for score, name in (("auroc", "val_auc"), ("auprc", "val_ap")):
         rows += [(f"{name}_mean", folds[score].mean()), (f"{name}_std", folds[score].std(ddof=1))]
     rows += [("pooled_auc", pooled["auroc"]), ("pooled_ap", pooled["auprc"])]
-    return pd.DataFrame([*rows, ("n_samples", len(table))], columns=["metric", "value"])
+    smallest = study.smallest_cell
+    rows.append(("n_samples", to_tens(len(table), smallest)))
+    found = pd.DataFrame(rows, columns=["metric", "value"])
+    # Of real patients, since the stays of another summary may differ by a few.
+    return rounded(found, [bool(smallest)] * len(found), ["value"])
 
 
 def write_fold(

@@ -5,7 +5,7 @@ All of it is of test patients; thresholds and recalibrations are chosen on valid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mimicflow.evaluation.figures.performance import (
     draw_roc,
     read_columns,
 )
+from mimicflow.evaluation.models import counted_models
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.scores import RULES
 from mimicflow.evaluation.statistics.metrics import Rules, confusion
@@ -55,6 +56,7 @@ def write_mortality_results(
     *,
     rules: Rules = RULES,
     threshold: float = 0.5,
+    beside: Sequence[str | Path] = (),
 ) -> None:
     """Write the tables and figures of one model.
 
@@ -72,12 +74,14 @@ def write_mortality_results(
     study : Study
         Whose scores they are, the seed of its groups, and who may be shown: a threshold at which a
         cell is small, or differs by few patients from that of another, has neither counts nor
-        rates.
+        rates; nor has any where the patients differ by a few from those ``beside``.
     rules : mapping
         How thresholds are chosen beside the fixed one, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`.
     threshold : float
         The fixed one, also that of the confusion figure.
+    beside : sequence of path-like
+        Predictions of another protocol, as `mimicflow.evaluation.models.counted_models` takes them.
 
     Raises
     ------
@@ -95,9 +99,13 @@ def write_mortality_results(
         {rule: (table["probability"] >= at).astype(float) for rule, at in thresholds.items()}
     )
     hidden = set(flagged) - {*shown_columns(table, flagged, study.smallest_cell)}
+    files, subsets = {model: predictions}, {model: _COHORT}
+    counted = model in counted_models(files, subsets, study, beside)
+    hidden |= set() if counted else set(flagged)
     write_csv(_hide(confusions(table, thresholds), _COUNTS, hidden), outputs["confusion"])
     report = _hide(classify(table, thresholds), _RATES, hidden)
-    if (table.groupby("label")["subject_id"].nunique() < study.smallest_cell).any():
+    few = table.groupby("label")["subject_id"].nunique() < study.smallest_cell
+    if few.any() or not counted:
         report["support"] = pd.NA
     write_csv(report, outputs["classification_report"])
     # Titles are too long for a legend inside the curves' square.
@@ -106,12 +114,13 @@ def write_mortality_results(
     draw_prc(unnamed, outputs["prc"], study, title=title)
     draw_confusion(assessment, outputs["confusion_figure"], study, classes=CLASSES)
     calibrate_models(
-        {model: predictions},
-        {model: _COHORT},
+        files,
+        subsets,
         outputs["calibration"],
         outputs["reliability"],
         outputs["reliability_figure"],
         study,
+        beside,
     )
 
 

@@ -27,7 +27,8 @@ def test_the_pooled_files_hold_folds_and_all_together(pooled, tmp_path):
     names = {"summary": "s.csv", "predictions": "p.csv", "curves": "c.npz", "roc": "r", "prc": "q"}
     outputs = {name: tmp_path / file for name, file in names.items()}
 
-    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, Study())
+    study = Study(synthetic=True)
+    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, study)
 
     summary = pd.read_csv(outputs["summary"]).set_index("metric")["value"]
     by_fold = [roc_auc_score(f["label"], f["probability"]) for _, f in pooled.groupby("fold")]
@@ -42,6 +43,21 @@ def test_the_pooled_files_hold_folds_and_all_together(pooled, tmp_path):
     with np.load(outputs["curves"], allow_pickle=False) as arrays:
         assert arrays["roc_auc"] == pytest.approx(summary["pooled_auc"])
     assert all(outputs[name].stat().st_size > 5000 for name in ("roc", "prc"))
+
+
+def test_sizes_of_real_patients_are_known_to_tens(pooled, tmp_path, texts):
+    """So are those of the model of another subset, which may differ by a few."""
+    rows = pd.read_parquet(tmp_path / "pooled.parquet")
+    rows[~rows["stay_id"].isin([1, 2, 3])].to_parquet(tmp_path / "pooled.parquet")
+    outputs = {name: tmp_path / name for name in ("summary", "predictions", "roc", "prc")}
+    outputs["curves"] = tmp_path / "c.npz"
+
+    write_cross_validation("All stays", tmp_path / "pooled.parquet", outputs, Study())
+
+    summary = pd.read_csv(outputs["summary"]).set_index("metric")["value"]
+    assert summary["n_samples"] == 120
+    assert (summary == summary.round(3)).all()
+    assert any("n ≈ 120, 60 events" in text for text in texts)
 
 
 def test_a_fold_has_its_weights_history_and_figure(tmp_path):

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from mimicflow.errors import InputError
 from mimicflow.evaluation.assessment import Assessment
 from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, LINES, VERMILION, figure_file
-from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
+from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide, to_tens
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.study import Study
 from mimicflow.evaluation.titles import SUBSETS
@@ -74,7 +74,7 @@ def draw_roc(
                 assessment.curves.tpr,
                 color=colour,
                 linestyle=line,
-                label=_legend(assessment, "auroc"),
+                label=_legend(assessment, "auroc", study),
             )
         _legend_box(axes, "lower right")
 
@@ -97,7 +97,7 @@ def draw_prc(
                 linestyle=line,
                 # Average precision is a sum of steps, not of slopes: so is the line.
                 drawstyle="steps-pre",
-                label=_legend(assessment, "auprc"),
+                label=_legend(assessment, "auprc", study),
             )
         axes.plot([], [], color=GREY, linewidth=1, linestyle=":", label="Prevalence (chance)")
         _legend_box(axes, "lower left")
@@ -113,7 +113,7 @@ def draw_confusion(
     """Draw the confusion matrix, counts and shares of each true class.
 
     Cells of fewer patients than may be shown read ``<10``, those that would give them away
-    ``hidden``; rates are then left out.
+    ``hidden``; rates are then left out. Counts of real patients are rounded to tens.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def draw_confusion(
     hidden |= hidden.any()  # as in the tables of all thresholds, or the two would be compared
     shares = np.where(hidden, np.nan, counts / counts.sum(axis=1, keepdims=True))
     texts = {
-        cell: f"{n:,.0f}\n{shares[cell]:.1%}"
+        cell: f"{to_tens(n, smallest):,}\n{shares[cell]:.1%}"
         if not hidden[cell]
         else (f"<{smallest}" if patients[cell] < smallest else HIDDEN)
         for cell, n in np.ndenumerate(counts)
@@ -165,7 +165,7 @@ def draw_confusion(
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(
-            f"{assessment.name}\n{_size(assessment)}{'' if hidden.any() else rates}",
+            f"{assessment.name}\n{_size(assessment, study)}{'' if hidden.any() else rates}",
             fontsize=10,
         )
 
@@ -369,9 +369,10 @@ def _line_styles() -> Iterator[tuple[str, object]]:
         yield from LINES
 
 
-def _legend(assessment: Assessment, score: str) -> str:
+def _legend(assessment: Assessment, score: str, study: Study) -> str:
+    found = assessment.scores[score]
     return (
-        f"{assessment.name}, {_size(assessment)}\n{score.upper()} {assessment.scores[score]}, "
+        f"{assessment.name}, {_size(assessment, study)}\n{score.upper()} {found}, "
         f"{assessment.level:.0%} interval"
     )
 
@@ -381,5 +382,7 @@ def _legend_box(axes: Axes, place: Literal["lower left", "lower right"]) -> None
     legend.set_zorder(5)
 
 
-def _size(assessment: Assessment) -> str:
-    return f"n = {assessment.n:,}, {assessment.events:,} events"
+def _size(assessment: Assessment, study: Study) -> str:
+    """Return how many rows there are; of real patients to tens, since other figures have others."""
+    n, events = (to_tens(of, study.smallest_cell) for of in (assessment.n, assessment.events))
+    return f"n {'≈' if study.smallest_cell else '='} {n:,}, {events:,} events"
