@@ -124,12 +124,13 @@ def test_the_encoder_has_learned_from_all_but_those_tested(tmp_path, spine, lear
 
 
 @pytest.mark.parametrize(("entries", "strange"), [([("000001", "00000263")], 0),
-                                                  ([("000002", "00005723")], 1)])  # fmt: skip
-def test_an_entry_of_the_drug_dictionary_that_only_a_tested_patient_has_is_found(
+                                                  ([("000002", "00005723")], 1),
+                                                  ([("000003", "00005723")], 1)])  # fmt: skip
+def test_an_entry_of_the_drug_dictionary_that_no_training_patient_has_is_found(
     tmp_path, spine, entries, strange
 ):
     medrecon = pd.DataFrame(
-        {"subject_id": [1, 5], "gsn": ["1", "000002"], "etccode": ["263", "5723"]}
+        {"subject_id": [1, 5, 4], "gsn": ["1", "2", "3"], "etccode": ["263", "5723", "5723"]}
     )
     medrecon.to_parquet(tmp_path / "medrecon.parquet")
     dictionary = pd.DataFrame(entries, columns=["gsn", "etccode"])
