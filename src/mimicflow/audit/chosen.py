@@ -24,6 +24,8 @@ from mimicflow.running.own_files import read_field
 
 _EXACT = 1e-4
 """How far the slope may be from 1: a thousandth of what a calibration of other patients is off."""
+_NEAR = 0.002
+"""How far an AUROC may be: predictions of a GPU that is not held to the same bits differ a little."""
 _AT_THE_LIMIT = 0.999
 Row = dict[str, Any]
 
@@ -97,7 +99,7 @@ def kept_pass(
         f"{name}: AUROC of validation patients in the pass that is kept",
         found,
         f"the highest of all passes, {best:.4f}",
-        abs(found - best) <= _EXACT,
+        abs(found - best) <= _NEAR,
     )
 
 
