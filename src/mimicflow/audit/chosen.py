@@ -25,7 +25,7 @@ from mimicflow.running.own_files import read_field
 _EXACT = 1e-4
 """How far the slope may be from 1: a thousandth of what a calibration of other patients is off."""
 _NEAR = 0.002
-"""How far an AUROC may be: predictions of a GPU that is not held to the same bits differ a little."""
+"""How far an AUROC may be: a GPU that is not held to the same bits says a little else each time."""
 _AT_THE_LIMIT = 0.999
 Row = dict[str, Any]
 
