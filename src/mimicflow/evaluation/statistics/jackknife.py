@@ -172,7 +172,11 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     less one. Where a score without one patient is at the end of its scale, the standard error is
     moved there by the delta method.
     """
-    value, left = float(found[0]), np.asarray(found[1:], dtype=np.float64)
+    found = np.asarray(found, dtype=np.float64)
+    if score in (*SHARES, *AREAS):  # sums of weights that are no whole numbers miss the ends
+        ends = np.clip(np.round(found), 0, 1) + 0.0  # no -0
+        found = np.where(np.abs(found - ends) < _ROUNDING, ends, found)
+    value, left = float(found[0]), found[1:]
     nothing = Estimate(value, float("nan"), float("nan"))
     undefined = np.isnan(value) or np.isnan(left).any() or len(left) < FEWEST
     if undefined or patients < FEWEST:

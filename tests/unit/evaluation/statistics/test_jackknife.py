@@ -168,6 +168,13 @@ def test_the_end_of_a_scale_has_the_exact_interval_of_a_share_or_none(score, val
     assert estimate(score, found, 18)[1:] == pytest.approx(expected, nan_ok=True)
 
 
+def test_the_end_of_a_scale_is_found_through_the_rounding_of_weights():
+    for value, end in ((-1e-16, 0.0), (1 - 1e-15, 1.0)):
+        found = estimate("specificity", np.r_[value, np.full(60, end)], 18)
+        assert found == estimate("specificity", np.full(61, end), 18)
+        assert str(found).startswith(f"{end:.3f} (")
+
+
 def test_too_few_patients_have_no_interval():
     found = np.r_[0.8, np.tile([0.79, 0.81], 10)]
 
