@@ -230,7 +230,7 @@ rule permute_outcomes:
     """Dispositions of the emergency department exchanged between stays, in the table itself."""
     input:
         edstays=shards("results/tables/ed/edstays/{shard}.parquet"),
-        code=sources("audit.permuted_outcomes"),
+        code=sources("audit.permuted_outcomes", "concepts/macros.sql"),
     output:
         shards("results/scenarios/{permuted}/tables/ed/edstays/{shard}.parquet"),
     log:
