@@ -17,6 +17,7 @@ from mimicflow.running.identity import announce
 from mimicflow.running.lock import record_owner
 from mimicflow.running.privacy import is_private, keep_private
 from mimicflow.running.scenarios import Scenarios
+from mimicflow.running.scheduling import sleep_while_jobs_run
 from mimicflow.running.sources import content_of, package_file, sources
 from mimicflow.running.storage import check_place, check_writable
 
@@ -41,6 +42,7 @@ onstart:
     check_writable("results")
     record_owner(jobs_elsewhere=workflow.non_local_exec)
     check_raw(config["data"], *raw_needs(workflow.dag.needrun_jobs()))
+    sleep_while_jobs_run(workflow.scheduler)
 
 
 SHARDS = range(config["ingest"]["shards"])
