@@ -119,31 +119,21 @@ def _attack_tables(
     before = features(list(asked), future.tables)
     for name, files in made.items():
         yield _as_made(name, before, files, spine)
-    n_features, n_stays = differences(
-        before, features(list(asked), future.tables, future.other_outcomes())
-    )
+    otherwise = features(list(asked), future.tables, future.other_outcomes())
     yield attacked(
         f"{words} what became of the stays, changed: features that change".strip(),
-        n_features,
-        predictions=len(spine),
-        predictions_changed=n_stays,
-        rows_touched=len(spine),
+        differences(before, otherwise),
+        len(spine),
+        len(spine),
     )
     for table in sorted(set().union(*read.values()) & set(future.unknown)):
         for kind in KINDS:
             tables, touched = future.attacked(table, kind)
             changed = {name for name in tables if tables[name] is not future.tables[name]}
             names = [name for name in asked if touched and read[name] & changed]
-            after = features(names, tables)
-            n_features, n_stays = differences({name: before[name] for name in names}, after)
-            said = f"{words} {table}".strip()
-            yield attacked(
-                f"{said}, {kind}: features that change",
-                n_features,
-                predictions=len(spine),
-                predictions_changed=n_stays,
-                rows_touched=touched,
-            )
+            found = differences({name: before[name] for name in names}, features(names, tables))
+            what = f"{words} {table}".strip() + f", {kind}: features that change"
+            yield attacked(what, found, len(spine), touched)
 
 
 def _as_made(name: str, before: Features, files: Sequence[str | Path], spine: pd.DataFrame) -> Row:
@@ -151,16 +141,11 @@ def _as_made(name: str, before: Features, files: Sequence[str | Path], spine: pd
     chosen = [("stay_id", "in", set(spine["stay_id"].tolist()))]
     run = pd.concat([pd.read_parquet(path, filters=chosen) for path in files])
     if name in before:
-        changed, n_stays = differences({name: before[name]}, {name: run[list(before[name])]})
+        changed = differences({name: before[name]}, {name: run[list(before[name])]})
     else:
-        changed, n_stays = differ_from_run(before, run)
-    return attacked(
-        f"{name or 'static features'} of the run, made again: features that differ",
-        changed,
-        predictions=len(spine),
-        predictions_changed=n_stays,
-        rows_touched=len(run),
-    )
+        changed = differ_from_run(before, run)
+    what = f"{name or 'static features'} of the run, made again: features that differ"
+    return attacked(what, changed, len(spine), len(run))
 
 
 def _attack_cohort(

@@ -75,14 +75,8 @@ def attack_cohort(
             after = build(other)
         except CohortError:  # with that future nobody is left
             after = nobody
-        changed, n_stays = differences(before, after)
-        yield attacked(
-            f"{words}cohort, {kind}: columns that change",
-            changed,
-            predictions=len(until),
-            predictions_changed=n_stays,
-            rows_touched=touched,
-        )
+        what = f"{words}cohort, {kind}: columns that change"
+        yield attacked(what, differences(before, after), len(until), touched)
 
 
 def _with_other_future(

@@ -98,25 +98,23 @@ def attack_epochs(
     yield _made_again(chosen, recordings, tables["measured"], waveforms, steps)
     for kind in KINDS:
         changed, touched = _samples(chosen, recordings, waveforms, steps, kind)
-        yield _row("samples of the ECG", kind, changed, touched, len(chosen))
+        yield _row(f"samples of the ECG, later ones {kind}: features that change", changed, touched)
     for kind in ("added", *KINDS):
         changed, touched = _numbers(
             chosen, epochs, recordings, tables["vitals"], waveforms, max_wrong_checksums, kind
         )
-        yield _row("numbers of the monitor", kind, changed, touched, len(chosen))
+        yield _row(
+            f"numbers of the monitor, later ones {kind}: features that change", changed, touched
+        )
     for kind in KINDS:
         changed, touched = _slopes(chosen, epochs, tables, kind, seed)
-        yield _row("epochs of the stay", kind, changed, touched, len(chosen))
+        yield _row(f"epochs of the stay, later ones {kind}: features that change", changed, touched)
 
 
-def _row(what: str, kind: str, changed: list[int], touched: int, n: int) -> Row:
-    return attacked(
-        f"{what}, later ones {kind}: features that change",
-        sum(changed),
-        predictions=n,
-        predictions_changed=sum(found > 0 for found in changed),
-        rows_touched=touched,
-    )
+def _row(what: str, changed: list[int], touched: int) -> Row:
+    """Return the row of an attack, of how many features change of each epoch."""
+    found = sum(changed), sum(of_epoch > 0 for of_epoch in changed)
+    return attacked(what, found, len(changed), touched)
 
 
 def _whole(paths: Sequence[str | Path], index: str = "epoch_id") -> pd.DataFrame:
@@ -145,13 +143,7 @@ def _made_again(
         run = measured.loc[epoch.epoch_id, list(MEASURES)].to_numpy(np.float64)
         # Of another machine the last bits may be others.
         changed.append(int((~np.isclose(again, run, rtol=1e-6, equal_nan=True)).sum()))
-    return attacked(
-        "measures of the run, made again: features that differ",
-        sum(changed),
-        predictions=len(chosen),
-        predictions_changed=sum(found > 0 for found in changed),
-        rows_touched=len(chosen),
-    )
+    return _row("measures of the run, made again: features that differ", changed, len(changed))
 
 
 def _opened(scanned: pd.Series, waveforms: str | Path) -> EcgRecording | BeatRecording:

@@ -13,29 +13,27 @@ Features = dict[str, pd.DataFrame]
 """Tables with ``stay_id``, by what they are called."""
 
 
-def attacked(
-    what: str, changed: int, *, predictions: int, predictions_changed: int, rows_touched: int
-) -> dict[str, Any]:
+def attacked(what: str, changed: tuple[int, int], predictions: int, touched: int) -> dict[str, Any]:
     """Return the row of an attack: for reading only where there was nothing to change.
 
     Parameters
     ----------
     what : str
         What was changed, and how; then what may not change by it.
-    changed : int
-        How many of these do.
-    predictions, predictions_changed : int
-        How many were attacked, and how many of them are others now.
-    rows_touched : int
-        Of raw tables, of all of them.
+    changed : tuple of int
+        How many features are others now, and of how many predictions, as of `differences`.
+    predictions : int
+        How many were attacked.
+    touched : int
+        Rows of raw tables that were changed, of all of them.
     """
-    nothing = not rows_touched and not changed
-    row = finding(f"{what} (there was none)", 0) if nothing else none_of(what, changed)
+    nothing = not touched and not changed[0]
+    row = finding(f"{what} (there was none)", 0) if nothing else none_of(what, changed[0])
     return {
         **row,
         "predictions": predictions,
-        "predictions_changed": predictions_changed,
-        "rows_touched": rows_touched,
+        "predictions_changed": changed[1],
+        "rows_touched": touched,
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import beta
 from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
@@ -69,18 +70,28 @@ def patients_behind(
     return len(np.unique(np.asarray(patient)[shares[score]]))
 
 
-def exact_ends(share: float, patients: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the exact confidence interval of a share of 0 or 1 of so many patients.
+def exact_share(share: float, patients: float, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact confidence interval of a share of so many independent patients.
 
-    An AUROC of 1 is the share of as many pairs of an event patient and another, none of whom is in
-    two pairs, as the rarer class has patients.
+    Parameters
+    ----------
+    share : float
+        From 0 to 1.
+    patients : float
+        How many there are; not whole where they stand for others who are alike. An AUROC of 1 is
+        the share of as many pairs of an event patient and another, none of whom is in two pairs,
+        as the rarer class has patients.
+    level : float
+        Of the interval.
 
     Notes
     -----
     Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404.
     """
-    bound = float(((1 - level) / 2) ** (1 / patients))
-    return (bound, 1.0) if share else (0.0, 1 - bound)
+    tail, hits = (1 - level) / 2, share * patients
+    low = beta.ppf(tail, hits, patients - hits + 1) if share > 0 else 0.0
+    high = beta.isf(tail, hits + 1, patients - hits) if share < 1 else 1.0
+    return float(low), float(high)
 
 
 def against_zero(value: float, error: float, degrees: int, level: float = 0.95) -> Significance:

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t as student
 
-from mimicflow.evaluation.statistics.clusters import FEWEST, against_zero, exact_ends, rarer
+from mimicflow.evaluation.statistics.clusters import FEWEST, against_zero, exact_share, rarer
 from mimicflow.evaluation.statistics.metrics import Estimate
 
 _ROUNDING = 1e-20  # of a variance
@@ -108,7 +108,7 @@ def auroc_interval(
     if patients < FEWEST:
         return Estimate(float(auroc), float("nan"), float("nan"))
     if auroc in (0, 1):
-        return Estimate(float(auroc), *exact_ends(auroc, patients, level))
+        return Estimate(float(auroc), *exact_share(auroc, patients, level))
     if variance < _ROUNDING:
         return Estimate(float(auroc), float("nan"), float("nan"))
     error = np.sqrt(variance) / (auroc * (1 - auroc))

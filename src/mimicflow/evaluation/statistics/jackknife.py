@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import beta
 from scipy.stats import t as student
 
-from mimicflow.evaluation.statistics.clusters import FEWEST, exact_ends
+from mimicflow.evaluation.statistics.clusters import FEWEST, exact_share
 from mimicflow.evaluation.statistics.metrics import Estimate
 from mimicflow.evaluation.statistics.weighted import WeightedScores
 
@@ -182,7 +181,7 @@ def estimate(score: str, found: np.ndarray, patients: int, level: float = 0.95) 
     if undefined or patients < FEWEST:
         return nothing
     if score in (*SHARES, *AREAS) and value in (0.0, 1.0):
-        return Estimate(value, *exact_ends(value, patients, level))
+        return Estimate(value, *exact_share(value, patients, level))
     if value and np.ptp(left) <= _ROUNDING * abs(value):
         return nothing
     if score in SHARES:
@@ -209,14 +208,9 @@ def _as_independent(
     share: float, variance: float, patients: int, level: float
 ) -> tuple[float, float]:
     """Return the exact interval of a share of independent patients who spread as much."""
-    tail = (1 - level) / 2
-    alike = share * (1 - share) / variance
+    tail, alike = (1 - level) / 2, share * (1 - share) / variance
     known = student.isf(tail, max(alike - 1, 1)) / student.isf(tail, patients - 1)
-    alike *= min(float(known), 1) ** 2
-    hits = share * alike
-    low = beta.ppf(tail, hits, alike - hits + 1)
-    high = beta.isf(tail, hits + 1, alike - hits)
-    return float(low), float(high)
+    return exact_share(share, alike * min(float(known), 1) ** 2, level)
 
 
 def _margin(left: np.ndarray, patients: int, level: float) -> float:
