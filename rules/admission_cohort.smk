@@ -34,6 +34,7 @@ rule build_cohort:
     output:
         stays="results/{scenario}cohort/stays.parquet",
         ecgs="results/{scenario}cohort/ecgs.parquet",
+        excluded="results/{scenario}cohort/excluded_stays.parquet",
         attrition=report(
             "results/{scenario}cohort/attrition.csv",
             caption="../workflow/report/attrition.rst",

@@ -152,23 +152,3 @@ rule assemble_vitals:
         runtime="30m",
     script:
         "../workflow/scripts/assemble_vitals.py"
-
-
-rule write_csv:
-    """Either stay-level table as the CSV that the published pipeline had."""
-    input:
-        table="results/{table}.parquet",
-        code=sources("running.writing"),
-    output:
-        "results/{table,final_ecgs|vitals_long_cleaned|pretraining_ecgs}.csv",
-    log:
-        "results/logs/write_csv/{table}.log",
-    benchmark:
-        "results/benchmarks/write_csv/{table}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime="30m",
-    script:
-        "../workflow/scripts/write_csv.py"

@@ -101,6 +101,7 @@ rule build_arrest_cohort:
         ),
     output:
         stays="results/arrest/stays.parquet",
+        excluded="results/arrest/excluded_stays.parquet",
         attrition=report(
             "results/arrest/attrition.csv",
             caption="../workflow/report/attrition.rst",

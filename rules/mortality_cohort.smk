@@ -129,6 +129,7 @@ rule label_deaths:
         code=sources("mortality.cohort"),
     output:
         spine="results/mortality/{protocol}/spine.parquet",
+        excluded="results/mortality/{protocol}/excluded_stays.parquet",
         attrition=report(
             "results/mortality/{protocol}/attrition.csv",
             caption="../workflow/report/attrition.rst",

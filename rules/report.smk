@@ -92,6 +92,12 @@ EVALUATION = [
     *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]
 DOCUMENTS = ["model_card", "tripod_ai", "probast_ai"]
+# Tables of patients, by name, that can be had as CSV; of arrest/epochs there is another table in CSV.
+CSV_ON_DEMAND = [
+    *("stays", "ecgs", "excluded_stays", "spine", "groups", "steps", "weights", "predictions"),
+    *("features", "records", "gsn_etc", "final_ecgs", "vitals_long_cleaned", "pretraining_ecgs"),
+    *("truth", "truth_mortality", "truth_arrest", "dirt", "rejects", "[0-9]+"),
+]
 # The protocols of a system that are written up beside the one to judge by.
 WRITTEN_UP = {
     system: [name for name in named if name != EVALUATED[system]["judged_by"]]
@@ -373,3 +379,25 @@ rule build_report:
         study=study(*SECTIONS),
     script:
         "../workflow/scripts/build_report.py"
+
+
+rule write_csv:
+    """A table of patients, stays or predictions as CSV: for R, a spreadsheet, or as the published pipeline had it."""
+    input:
+        table="results/{rows}.parquet",
+        code=sources("running.writing"),
+    output:
+        "results/{rows}.csv",
+    log:
+        "results/logs/write_csv/{rows}.log",
+    benchmark:
+        "results/benchmarks/write_csv/{rows}.tsv"
+    wildcard_constraints:
+        rows=f"(.+/)?({'|'.join(CSV_ON_DEMAND)})",
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    script:
+        "../workflow/scripts/write_csv.py"

@@ -206,11 +206,13 @@ def cohort(
     readable: list[int] | None = None,
     study: Study = MADE_UP,
     competing: Path | None = None,
+    excluded: Path | None = None,
     **tables: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Build the cohort of hand-made tables: stays, ECGs, attrition (indexed by step).
 
-    ``competing`` is the CSV of competing events, where it is asked for. Without ``record_list``
+    ``competing`` is the CSV of competing events and ``excluded`` the Parquet of those left out,
+    where they are asked for. Without ``record_list``
     every measured ECG has a record; without ``readable`` all can be read.
     """
     measured = typed("machine_measurements", tables["machine_measurements"])
@@ -229,7 +231,8 @@ def cohort(
         outputs = {each: folder / f"{each}.out" for each in ("stays", "ecgs", "attrition")}
         run = {**CONFIG["cohort"], **(options or {})}
         competing = competing or folder / "competing.csv"
-        build_cohort(paths, records, run, seed, competing=competing, study=study, **outputs)
+        outputs |= {"competing": competing, "excluded": excluded}
+        build_cohort(paths, records, run, seed, study=study, **outputs)
         return (
             pd.read_parquet(outputs["stays"]),
             pd.read_parquet(outputs["ecgs"]),
@@ -269,11 +272,13 @@ def icu_cohort(
     protocol: str = "audited",
     study: Study = MADE_UP,
     beside: Sequence[Path] = (),
+    excluded: Path | None = None,
     **tables: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build the mortality cohort of hand-made tables: stays, and attrition (indexed by step).
 
-    ``options`` change the protocol, or ``min_age`` and ``horizon``.
+    ``options`` change the protocol, or ``min_age`` and ``horizon``; ``excluded`` is the Parquet of
+    those left out, where it is asked for.
     """
     run = {**MORTALITY, **MORTALITY["protocols"][protocol], **(options or {})}
     with tempfile.TemporaryDirectory() as name:
@@ -286,5 +291,6 @@ def icu_cohort(
         sizes = {key: run[key] for key in ("min_age", "horizon")}
         build_icu_cohort(paths, sizes, first, steps)
         stays, attrition = folder / "stays.parquet", folder / "attrition.csv"
-        label_deaths(first, steps, run, stays, attrition, study, run.get("manifest"), beside)
+        manifest = run.get("manifest")
+        label_deaths(first, steps, run, stays, attrition, study, manifest, beside, excluded)
         return pd.read_parquet(stays), pd.read_csv(attrition).set_index("step")

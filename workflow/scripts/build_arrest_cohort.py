@@ -10,6 +10,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.scanned,
         options={**snakemake.params.cohort, **snakemake.params.epochs},
         stays=snakemake.output.stays,
+        excluded=snakemake.output.excluded,
         attrition=snakemake.output.attrition,
         exclusions=snakemake.output.exclusions,
         study=Study(**snakemake.params.study),

@@ -19,6 +19,7 @@ with rule_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         stays=snakemake.output.stays,
         ecgs=snakemake.output.ecgs,
+        excluded=snakemake.output.excluded,
         attrition=snakemake.output.attrition,
         competing=snakemake.output.competing,
         study=Study(**snakemake.params.study),

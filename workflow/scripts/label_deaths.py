@@ -10,6 +10,7 @@ with rule_log(snakemake.log[0]):
         snakemake.input.steps,
         options={"horizon": snakemake.params.horizon, **snakemake.params.protocol},
         output=snakemake.output.spine,
+        excluded=snakemake.output.excluded,
         attrition=snakemake.output.attrition,
         study=Study(**snakemake.params.study),
         beside=snakemake.input.beside,

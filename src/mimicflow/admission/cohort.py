@@ -11,6 +11,7 @@ import pandas as pd
 
 from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
+from mimicflow.concepts.excluded_stays import write_excluded_stays
 from mimicflow.errors import CohortError, ConfigError
 from mimicflow.evaluation.competing import count_competing_events
 from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
@@ -46,6 +47,7 @@ def build_cohort(
     competing: str | Path,
     study: Study,
     manifest: str | Path | None = None,
+    excluded: str | Path | None = None,
     memory_mb: int = 1000,
 ) -> None:
     """Write the stays to predict, their ECG sequences and the attrition table.
@@ -75,6 +77,8 @@ def build_cohort(
         Who may be shown.
     manifest : path-like, optional
         Manifest of the run. Tables in it whose codes match nothing are named in ``attrition``.
+    excluded : path-like, optional
+        Parquet to write, see `mimicflow.concepts.excluded_stays.write_excluded_stays`.
     memory_mb : int
         Limit of the database, in MB.
 
@@ -98,6 +102,7 @@ def build_cohort(
         stay_rows = connection.sql(f"SELECT {STAY_COLUMNS} FROM cohort ORDER BY stay_id").df()
         ecg_rows = connection.sql("FROM cohort_ecgs ORDER BY stay_id, position").df()
         ends = connection.sql("FROM predicted_stays ORDER BY stay_id").df()
+        left = _left_by_step(connection)
     if stay_rows.empty:
         raise CohortError(
             f"no stay is left in the cohort; the steps lost them so:\n{counts.to_string()}",
@@ -106,6 +111,8 @@ def build_cohort(
         )
     write_parquet(stay_rows.astype({"hadm_id": "Int64"}), stays)
     write_parquet(ecg_rows, ecgs)
+    if excluded is not None:
+        write_excluded_stays("admission", left, excluded)
     table = hide_rows(counts, hidden, ["rows", "stays", "patients"])
     write_csv(with_unknown_codes(table, manifest), attrition)
     _count_ends(ends, options["positive_class"], competing, study)
@@ -141,17 +148,23 @@ def steps_of_stays(
         stay_id, subject_id, disposition, and ``step``: the last one of ``reference/attrition.csv``
         that holds the stay.
     """
-    steps = pd.read_csv(reference("attrition.csv"))["step"].tolist()
     given = {**options, "seed": seed}
     with opened({**tables, "records": records}, given, memory_mb, uses=used_by("cohort")) as known:
         known.execute(sql("cohort"))
         columns = "DISTINCT stay_id, subject_id, disposition"
         reached = known.sql(f"SELECT {columns} FROM edstays ORDER BY stay_id").df()
-        reached["step"] = steps[0]
-        for step in steps[1 : steps.index("cohort") + 1]:
-            left = known.sql(f"SELECT DISTINCT stay_id FROM {step}").df()["stay_id"]
-            reached.loc[reached["stay_id"].isin(left), "step"] = step
+        for step, left in _left_by_step(known).items():
+            reached.loc[reached["stay_id"].isin(left["stay_id"]), "step"] = step
     return reached
+
+
+def _left_by_step(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
+    """Return the stays that each step up to the cohort leaves."""
+    steps = pd.read_csv(reference("attrition.csv"))["step"].tolist()
+    return {
+        step: connection.sql(f"SELECT DISTINCT stay_id, subject_id FROM {step}").df()
+        for step in steps[: steps.index("cohort") + 1]
+    }
 
 
 def _attrition(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mimicflow.arrest.windows import cut_overlaps, event_windows, whole_epochs
 from mimicflow.bedside.registry import Registry, read_registry
+from mimicflow.concepts.excluded_stays import IDS
 from mimicflow.errors import CohortError, InputError
 from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
 from mimicflow.evaluation.study import Study
@@ -26,7 +27,6 @@ COLUMNS = (
 )
 ENDS = ("death_time", "limits_time")
 """Further columns, each only where the registry has it: else nobody knows."""
-_IDS = ["stay_id", "subject_id"]
 _Counted = dict[str, tuple[str, pd.DataFrame, pd.DataFrame | None]]
 """By name: description, rows of stays, and the recordings that count for them; None: all."""
 
@@ -39,6 +39,7 @@ def build_arrest_cohort(
     attrition: str | Path,
     exclusions: str | Path,
     study: Study,
+    excluded: str | Path | None = None,
 ) -> None:
     """Write the stays of adults with ECG to measure, and count the others by reason.
 
@@ -68,6 +69,9 @@ def build_arrest_cohort(
         recordings are counted beside.
     study : Study
         Who may be shown.
+    excluded : path-like, optional
+        Parquet to write, by stay_id: stay_id, subject_id, ``step`` (that left it out) and
+        ``reason`` (in words).
 
     Raises
     ------
@@ -85,10 +89,7 @@ def build_arrest_cohort(
     counted = _left(candidates, steps_of)
     beside = _left_out(steps, candidates, reasons, recordings, pieces, tables)
     shown = shown_sets(
-        {
-            name: rows[_IDS].drop_duplicates()
-            for name, (_, rows, _) in {**counted, **beside}.items()
-        },
+        {name: rows[IDS].drop_duplicates() for name, (_, rows, _) in {**counted, **beside}.items()},
         study.smallest_cell,
         first=[list(counted)[-1]],
     )
@@ -99,6 +100,10 @@ def build_arrest_cohort(
     _check_classes(cohort, counted, beside, registry)
     log.info("%d stays, %d with an arrest", len(cohort), int(cohort["label"].sum()))
     write_parquet(cohort, stays)
+    if excluded is not None:
+        texts = reasons.map(steps.set_index("reason")["description"])
+        lost = candidates[IDS].assign(step=steps_of, reason=texts)[reasons != ""]
+        write_parquet(lost.sort_values("stay_id", ignore_index=True), excluded)
     write_csv(counts, attrition)
     write_csv(left_out, exclusions)
 
@@ -246,7 +251,7 @@ def _left_out(
     lies_within = pieces["piece_start"] >= pieces["end"]
     shortened = (pieces["piece_start"] > pieces["start"]) & ~lies_within
     listed = recordings[~recordings["stay_id"].isin(stays["stay_id"])]
-    arrests = tables.arrests.merge(recordings[_IDS].drop_duplicates(), on="stay_id", how="left")
+    arrests = tables.arrests.merge(recordings[IDS].drop_duplicates(), on="stay_id", how="left")
     lossy = recordings[(recordings["reason"] == "") & (recordings["lost_share"] > 0)]
     beside = {
         "segments_lost": (lossy, lossy),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mimicflow.concepts import Paths, opened, sql, used_by
 from mimicflow.concepts.code_checks import with_unknown_codes
+from mimicflow.concepts.excluded_stays import write_excluded_stays
 from mimicflow.errors import CohortError
 from mimicflow.evaluation.competing import count_competing_events
 from mimicflow.evaluation.smallest_cell import hide_rows, shown_sets
@@ -136,6 +137,7 @@ def label_deaths(
     study: Study,
     manifest: str | Path | None = None,
     beside: Sequence[str | Path] = (),
+    excluded: str | Path | None = None,
 ) -> None:
     """Write the patients of one protocol with their prediction time and label.
 
@@ -173,6 +175,9 @@ def label_deaths(
         Manifest of the run. Tables in it whose codes match nothing are named in ``attrition``.
     beside : sequence of path-like
         Parquet of the cohorts of other protocols, of which readers know.
+    excluded : path-like, optional
+        Parquet to write, see `mimicflow.concepts.excluded_stays.write_excluded_stays`: the ICU
+        stays that are no first one among them.
 
     Raises
     ------
@@ -192,8 +197,9 @@ def label_deaths(
     labelled = predicted[kept].assign(label=label)
     cohort = labelled.drop(columns=[*SIGNS, _DIED_AT, _DIED_LATER, _HOSPICE])
     lost |= _lost(predicted, days) if dated else {}
+    before = pd.read_parquet(steps)
     steps_of = {**counted, **_cohort(cohort, options), **lost, **_outcomes(labelled, options)}
-    table, hidden = _attrition(pd.read_parquet(steps), steps_of, beside, study)
+    table, hidden = _attrition(before, steps_of, beside, study)
     if cohort.empty:
         raise CohortError(
             f"nobody is left in the cohort; the steps lost them so:\n{table.to_string()}",
@@ -201,6 +207,10 @@ def label_deaths(
             remedy="choose another mortality.protocols prediction_time, or use more patients",
         )
     write_parquet(cohort, output)
+    if excluded is not None:
+        left = dict(iter(before.groupby("step", sort=False)))
+        left |= {step: rows for step, (_, rows) in counted.items()} | {"cohort": cohort}
+        write_excluded_stays("mortality", left, excluded)
     table = hide_rows(table, hidden, COUNTS, follows="dropped")
     write_csv(with_unknown_codes(table, manifest), attrition)
 
