@@ -16,6 +16,7 @@ from mimicflow.running.configuration import complete, read_overlay
 from mimicflow.running.identity import announce
 from mimicflow.running.lock import record_owner
 from mimicflow.running.privacy import is_private, keep_private
+from mimicflow.running.progress import keep_quiet
 from mimicflow.running.scenarios import Scenarios
 from mimicflow.running.scheduling import sleep_while_jobs_run
 from mimicflow.running.sources import content_of, package_file, sources
@@ -25,6 +26,7 @@ check_place(workflow.basedir)
 config = complete(config, "workflow/schemas/config.schema.yaml")
 check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
 announce()  # jobs end when this process does, and never write into the run of another
+keep_quiet(workflow.output_settings.quiet)
 
 if is_private(config):
     # Jobs inherit the mask; one on a cluster reads this file itself. Snakemake's own folder has its log.

@@ -37,6 +37,7 @@ from mimicflow.learning.devices import Machine, mixed_precision, repeatable, to_
 from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.learning.loop import Training, fit
 from mimicflow.learning.resume import StateFile, discard_states, fingerprint, resume_path
+from mimicflow.running.progress import Meter
 from mimicflow.running.writing import atomic_output, write_csv, write_parquet
 
 log = logging.getLogger(__name__)
@@ -101,9 +102,11 @@ class EcgSource:
             log.info("what enters %s would take %.0f MB: computed anew each time", stage, size_mb)
             return
         self.cached = first.new_empty(len(study_ids), *first.shape[1:])
+        meter = Meter(len(study_ids), "ECGs", f"up to {stage}")
         for start in range(0, len(study_ids), EVALUATION_BATCH):
             rows = np.arange(start, min(start + EVALUATION_BATCH, len(study_ids)))
             self.cached[start : start + len(rows)] = self._compute(rows)
+            meter.step(len(rows))
         log.info("%d ECGs up to %s computed once, %.0f MB", len(study_ids), stage, size_mb)
 
     def __call__(self, rows: np.ndarray) -> Tensor:
@@ -268,6 +271,7 @@ def _length(config: ModelConfig, state: StateFile) -> Training:
         patience=config.patience,
         decay=config.learning_rate_decay,
         state=state,
+        unit="stays",
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import BeatRecording, EcgRecording
@@ -17,6 +16,7 @@ from mimicflow.errors import InputError, RecordError
 from mimicflow.hrv.epochs import REASONS, EpochMeasures, measure_beats, measure_epoch
 from mimicflow.hrv.measures import MEASURES
 from mimicflow.hrv.preprocessing import Preprocessing
+from mimicflow.running.progress import Meter
 from mimicflow.running.writing import write_parquet
 
 log = logging.getLogger(__name__)
@@ -82,14 +82,12 @@ def measure_hrv(
     }
     measures = np.full((len(epochs), len(MEASURES)), np.nan)
     steps = Preprocessing.of(options)
-    with tqdm(total=len(epochs), desc=f"shard {shard}", unit="epoch", disable=None) as progress:
-        for recording_id, part in epochs.groupby("recording_id", sort=True):
-            for row, one in _measure_recording(
-                part, recordings.loc[recording_id], waveforms, steps
-            ):
-                rows["reason"][row], rows["n_beats"][row] = one.reason, one.n_beats
-                rows["good_share"][row], measures[row] = one.good_share, one.measures
-                progress.update()
+    meter = Meter(len(epochs), "epochs")
+    for recording_id, part in epochs.groupby("recording_id", sort=True):
+        for row, one in _measure_recording(part, recordings.loc[recording_id], waveforms, steps):
+            rows["reason"][row], rows["n_beats"][row] = one.reason, one.n_beats
+            rows["good_share"][row], measures[row] = one.good_share, one.measures
+            meter.step()
     table = pd.DataFrame(rows).astype({"reason": "str"})
     table = pd.concat([table, pd.DataFrame(measures, columns=list(MEASURES))], axis="columns")
     kept = int((table["reason"] == "").sum())

@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mimicflow.arrest.hrv_features import read_shard, scanned_of
 from mimicflow.bedside.numerics_files import read_numerics
 from mimicflow.errors import RecordError
 from mimicflow.raw.wfdb_headers import MAX_WRONG
 from mimicflow.reference import reference
+from mimicflow.running.progress import shown
 from mimicflow.running.writing import write_parquet
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def measure_vitals(
     medians = np.full((len(epochs), len(vital_ranges())), np.nan)
     impossible = 0
     parts = epochs.groupby("recording_id", sort=True)
-    for recording_id, part in tqdm(parts, desc=f"shard {shard}", unit="recording", disable=None):
+    for recording_id, part in shown(parts, len(parts), "recordings"):
         recording = recordings.loc[recording_id]
         if not recording["numerics"]:
             continue

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from mimicflow.bedside.numerics_files import find_numerics, places_of_numerics
 from mimicflow.bedside.open_recording import open_recording
@@ -17,6 +16,7 @@ from mimicflow.bedside.registry import TIME_DTYPE, read_registry, shard_of_patie
 from mimicflow.errors import ConfigError, RecordError
 from mimicflow.raw.awaited import write_awaited
 from mimicflow.raw.wfdb_headers import CHECKSUM, MAX_WRONG
+from mimicflow.running.progress import shown
 from mimicflow.running.writing import write_parquet
 
 log = logging.getLogger(__name__)
@@ -96,9 +96,7 @@ def scan_recordings(
     missed: list[Path] = []
     rows = [
         _scan(recording, waveforms, max_wrong_checksums, missed)
-        for recording in tqdm(
-            listed.to_dict("records"), desc=f"shard {shard}", unit="recording", disable=None
-        )
+        for recording in shown(listed.to_dict("records"), len(listed), "recordings")
     ]
     if awaited is not None:
         write_awaited(missed, waveforms, arrivals, awaited)

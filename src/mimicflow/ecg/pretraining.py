@@ -232,7 +232,9 @@ def pretrain_encoder(
     )
     # Without validation patients the latest pass counts as the best.
     score = "val_loss" if len(frame.validation_rows) else "epoch"
-    training = Training(passes=config.epochs, score=score, maximise=score == "epoch", state=state)
+    training = Training(
+        passes=config.epochs, score=score, maximise=score == "epoch", state=state, unit="ECGs"
+    )
     with repeatable(seed, machine.threads, modes) as device:
         model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS)).to(device)
         compiled(model, device)

@@ -18,13 +18,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.lib import format as npy
-from tqdm import tqdm
 
 from mimicflow.ecg.clean import clean_ecg, fit_length, resample
 from mimicflow.ecg.records import LEADS, MIN_VALID, read_record
 from mimicflow.errors import CheckpointError, InputError, RecordError
 from mimicflow.raw.awaited import write_awaited
 from mimicflow.raw.wfdb_headers import MAX_WRONG
+from mimicflow.running.progress import shown
 from mimicflow.running.writing import atomic_output, write_csv, write_parquet
 
 log = logging.getLogger(__name__)
@@ -168,8 +168,7 @@ def _write_records(
     with open(store, "wb") as stream:
         # NumPy leaves room in the header for the number of rows to grow.
         npy.write_array_header_1_0(stream, {**description, "shape": (0, *shape)})
-        progress = tqdm(listed.itertuples(), total=len(listed), unit="ECG", disable=None)
-        for done, row in enumerate(progress, start=1):
+        for done, row in enumerate(shown(listed.itertuples(), len(listed), "ECGs"), start=1):
             study = {"study_id": row.study_id, "subject_id": row.subject_id}
             path = row.path if isinstance(row.path, str) else None
             try:

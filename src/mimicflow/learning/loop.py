@@ -11,20 +11,23 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from mimicflow.errors import MimicflowError
 from mimicflow.learning import processes
 from mimicflow.learning.devices import prefetched
 from mimicflow.learning.resume import Keeper, Progress, StateFile
+from mimicflow.running.progress import Meter, left, say
 
 log = logging.getLogger(__name__)
+
+_SAID = {"train_loss": "loss", "val_loss": "validation loss", "val_auc": "validation AUROC"}
 
 
 class Task(Protocol):
@@ -69,6 +72,14 @@ class Training:
     """Factor of all learning rates after each pass."""
     state: StateFile | None = None
     """Where the state is kept, so that an interrupted job goes on; `discard_states` removes it."""
+    unit: str = "rows"
+    """What the training rows are."""
+    name: str = ""
+    """Which training of its job it is, where a job has several."""
+
+    def title(self, pass_number: int) -> str:
+        """Return what a pass is called on the terminal."""
+        return f"{self.name} pass {pass_number} of {self.passes}".lstrip()
 
 
 def shuffled_batches(rows: np.ndarray, size: int, seed: int, pass_number: int) -> list[np.ndarray]:
@@ -143,11 +154,15 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, training.decay)
     keeper = Keeper(training.state, task.model, optimizer, schedule, task)
     progress = keeper.restored() or Progress()
+    begun, done_before = time.monotonic(), len(progress.history)
     for pass_number in range(len(progress.history) + 1, training.passes + 1):
         if training.patience is not None and progress.waited >= training.patience:
             break
         task.model.train()
-        losses = _one_pass(task, optimizer, pass_number, progress, keeper)
+        batches = task.batches(pass_number)[progress.n_batches :]
+        meter = Meter(sum(map(len, batches)), training.unit, training.title(pass_number))
+        losses = _one_pass(task, optimizer, batches, progress, keeper, meter)
+        rate = meter.done / meter.seconds
         row = {"epoch": pass_number, **losses}
         schedule.step()
         task.model.eval()
@@ -157,6 +172,7 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
         _judge(row, task.model, progress, training)
         if processes.is_first():
             log.info("%s", ", ".join(f"{key} {_short(value)}" for key, value in row.items()))
+        _say(row, training, rate, (time.monotonic() - begun) / (pass_number - done_before))
         keeper.save(progress)
     task.model.load_state_dict(progress.best_weights)
     task.model.eval()
@@ -166,17 +182,16 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
 def _one_pass(
     task: Task,
     optimizer: torch.optim.Optimizer,
-    pass_number: int,
+    batches: list[np.ndarray],
     progress: Progress,
     keeper: Keeper,
+    meter: Meter,
 ) -> dict[str, float]:
     """Step through the batches that are left; return the mean losses over all rows."""
-    shares = [processes.share_of(rows) for rows in task.batches(pass_number)[progress.n_batches :]]
+    shares = [processes.share_of(rows) for rows in batches]
     device = next(task.model.parameters()).device
     loaded = prefetched(lambda share: task.load(share.rows), shares, device)
-    # A bar on a terminal, nothing elsewhere.
-    bar = tqdm(loaded, desc=f"pass {pass_number}", total=len(shares), leave=False, disable=None)
-    for share, inputs in bar:
+    for share, inputs in loaded:
         optimizer.zero_grad(set_to_none=True)
         with processes.sharing(share):
             losses = task.losses(share.rows, inputs)
@@ -184,11 +199,12 @@ def _one_pass(
         optimizer.step()
         _add(losses, share, progress)
         keeper.save_in_time(progress)
+        meter.step(share.total)
     sums, n_rows = processes.total(progress.sums), progress.n_rows
     progress.sums, progress.n_rows, progress.n_batches = {}, 0, 0
     if not math.isfinite(sums["loss"]):
         raise MimicflowError(
-            f"the loss is not finite in pass {pass_number}",
+            f"the loss is not finite in pass {len(progress.history) + 1}",
             remedy="lower the learning rates in config.yaml",
         )
     return {f"train_{name}": total / n_rows for name, total in sums.items()}
@@ -214,6 +230,16 @@ def _judge(row: dict[str, Any], model: nn.Module, progress: Progress, training: 
     if row["is_best"]:
         progress.best_score, progress.waited = score, 0
         progress.best_weights = copy.deepcopy(model.state_dict())
+
+
+def _say(row: dict[str, Any], training: Training, rate: float, seconds: float) -> None:
+    """Say of a finished pass how good it was, how fast, and how long others as long as it take."""
+    scores = [f"{word} {row[name]:.3f}" for name, word in _SAID.items() if name in row]
+    remaining = left(seconds * (training.passes - row["epoch"]))
+    say(
+        f"{training.title(row['epoch'])}: {', '.join(scores)}, {rate:,.0f} {training.unit}/s, "
+        f"{'' if training.patience is None else 'at most '}{remaining} left"
+    )
 
 
 def _short(value: Any) -> str:

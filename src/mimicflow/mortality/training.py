@@ -180,7 +180,7 @@ def train_visit_network(
         started = time.perf_counter()
         with repeatable(seed + repeat - 1, machine.threads, modes) as device:
             model, history, predictions = _fit_once(
-                config, settings, data, state, seed + repeat - 1, device
+                config, settings, data, state, repeat, seed + repeat - 1, device
             )
         seconds.append(time.perf_counter() - started)
         kept = max(row["epoch"] for row in history if row["is_best"])
@@ -205,12 +205,18 @@ def _fit_once(
     settings: TrainingConfig,
     data: MortalityInputs,
     state: StateFile,
+    repeat: int,
     seed: int,
     device: torch.device,
 ) -> tuple[VisitNetwork, list[dict[str, Any]], pd.DataFrame]:
     """Return the network, its history and its predictions for validation and test patients."""
     plan = Training(
-        passes=settings.epochs, score=_KEPT[settings.stopping], maximise=True, state=state
+        passes=settings.epochs,
+        score=_KEPT[settings.stopping],
+        maximise=True,
+        state=state,
+        unit="stays",
+        name=f"repeat {repeat}",
     )
     model = VisitNetwork(config, data.sequences.vectors.shape[1]).to(device)
     task = VisitTask(model, data, settings, seed, device)

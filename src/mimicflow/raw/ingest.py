@@ -31,6 +31,7 @@ from mimicflow.raw.tables import TABLES, Column, Table
 from mimicflow.raw.values import LINE, RowReader
 from mimicflow.reference import reference
 from mimicflow.running.database import connect, quoted
+from mimicflow.running.progress import Meter, shown
 from mimicflow.running.storage import storage_explained
 from mimicflow.running.workers import end_if_abandoned
 from mimicflow.running.writing import flush, partial_folder, write_json, write_parquet
@@ -247,11 +248,13 @@ def _load(reading: _Reading, threads: int) -> None:
     types = ", ".join(f'"{column.name}" {DUCKDB_TYPES[column.type]}' for column in reading.columns)
     reading.connection.execute(f'CREATE TABLE rows ("{LINE}" BIGINT, {types})')
     waiting: list[pa.Table] = []
+    meter = Meter(reading.file.stat().st_size, "B", "read")
     for rows in in_threads(reader, in_background(records.blocks()), threads):
         reading.rejects.add(rows.rejects.rows, rows.rejects.examples)
         reading.filtered += rows.filtered
         reading.rows += rows.filtered + rows.rejects.rows + len(rows.table)
         waiting.append(rows.table)
+        meter.step(reading.stream.bytes - meter.done)
         if sum(map(len, waiting)) >= _INSERTED_ROWS:
             _insert(reading.connection, waiting)
     _insert(reading.connection, waiting)
@@ -341,7 +344,8 @@ def _write_shards(reading: _Reading, folder: Path, shards: int) -> list[int]:
     """Write the shards, each sorted by all its columns, and return their numbers of rows."""
     names = ", ".join(f'"{column.name}"' for column in reading.columns)
     counts = []
-    for shard in range(shards if reading.table.by_patient else 1):
+    n_shards = shards if reading.table.by_patient else 1
+    for shard in shown(range(n_shards), n_shards, "shards", "sorted and written"):
         where = f"WHERE subject_id % {shards} = {shard}" if reading.table.by_patient else ""
         target = quoted(folder / f"{shard}.parquet")
         written = reading.connection.execute(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,23 @@ def test_the_best_weights_are_kept_and_patience_ends_it() -> None:
 def test_a_smaller_score_may_be_better() -> None:
     history = train(Recall([3, 2, 4, 1, 5, 5]), maximise=False)
     assert [row["is_best"] for row in history] == [True, True, False, True, False, False]
+
+
+def test_a_pass_says_how_good_and_how_fast_it_was_and_what_is_left(monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("mimicflow.learning.loop.say", said.append)
+    monkeypatch.setattr(Recall, "validate", lambda self: {"val_loss": 0.25, "val_auc": 0.9})
+    trained = {"score": "val_auc", "unit": "stays", "name": "repeat 2"}
+    train(Recall([]), passes=3, **trained)
+    train(Recall([]), passes=3, patience=1, **trained)
+
+    scores = r"loss \d\.\d{3}, validation loss 0\.250, validation AUROC 0\.900"
+    speed = r"[\d,]+ stays/s"
+    for number, line in enumerate(said[:3], start=1):
+        assert re.fullmatch(rf"repeat 2 pass {number} of 3: {scores}, {speed}, 00:00 left", line), (
+            line
+        )
+    assert said[-1].endswith("stays/s, at most 00:00 left")
 
 
 def test_learning_rates_decay_by_pass() -> None:
