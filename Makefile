@@ -19,13 +19,18 @@ export OMP_NUM_THREADS ?= 1
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-run: .venv/installed ## The main job, on the synthetic hospital
-	$(SNAKEMAKE) results/all_stays_model.pth
-	@echo "The model: results/all_stays_model.pth. Who it was fitted on: results/cohort/attrition.csv."
-	@echo "Scores, figures and the other models: make all, then results/admission/comparison.png."
+run: .venv/installed ## The main job, on the synthetic hospital, and its scores
+	$(SNAKEMAKE) first
+	@$(BIN)/mimicflow scores
+	@echo "The figure: results/all_performance/all_stays_roc.png. The model: results/all_stays_model.pth."
+	@echo
+	@echo "Next: make all       the other models, mortality and arrest, all figures"
+	@echo "      make report    one page for readers"
+	@echo "      your own data  README.md, Bring your own MIMIC: cp presets/mimic-iv.yaml my-mimic.yaml"
 
 all: .venv/installed ## All four models, the baselines, figures and the comparison
 	$(SNAKEMAKE)
+	@$(BIN)/mimicflow scores
 
 test: .venv/installed lint ## Everything that must hold before a change lands
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --cov --cov-report=term --cov-fail-under=90 tests

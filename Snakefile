@@ -39,6 +39,12 @@ rule all:
         ARREST_FILES,
 
 
+rule first:
+    """The main job, its scores and its ROC curves: the end of `make run`."""
+    input:
+        FIRST_FILES,
+
+
 rule mortality:
     """The mortality system alone: it reads hosp and icu only."""
     input:

@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
+from mimicflow.report.scored import add_truth
 
 EVERYTHING = "all_stays_model"
 OTHERS = ("all_stays_ECGonly", "random_forest_all", "lightgbm_all")
@@ -55,19 +56,13 @@ def oracle(results: Path, system: str) -> pd.DataFrame:
     It is the probability from which each outcome was drawn; for epochs at the bedside the hidden
     state at their ends.
     """
-    if system == "arrest":
-        table = predictions(results, "hrv", system, key="epoch_id").sort_values("end")
-        truth = pd.read_parquet(results / "synthetic/truth_arrest.parquet").sort_values("time")
-        truth = truth.astype({"stay_id": table["stay_id"].dtype}).rename(columns={"u": "truth"})
-        return pd.merge_asof(table, truth, left_on="end", right_on="time", by="stay_id")
-    name, folder, model = {
-        "admission": ("truth", "admission", EVERYTHING),
-        "admission, at least two ECGs": ("truth", "admission", "multiple_ECG_stays_model"),
-        "mortality": ("truth_mortality", "mortality/audited", "lstm"),
+    folder, model, key = {
+        "admission": ("admission", EVERYTHING, "stay_id"),
+        "admission, at least two ECGs": ("admission", "multiple_ECG_stays_model", "stay_id"),
+        "mortality": ("mortality/audited", "lstm", "stay_id"),
+        "arrest": ("arrest", "hrv", "epoch_id"),
     }[system]
-    table = predictions(results, model, folder)
-    truth = pd.read_parquet(results / f"synthetic/{name}.parquet").set_index("stay_id")
-    return table.assign(truth=truth.loc[table["stay_id"], "p_everything"].to_numpy())
+    return add_truth(predictions(results, model, folder, key), system.partition(",")[0], results)
 
 
 def truth_of(results: Path) -> pd.DataFrame:

@@ -27,6 +27,15 @@ ADMISSION_FILES = [
 ]
 
 
+# What there is to see of the main model before any other is fitted.
+MAIN = protocols.EVERYTHING
+FIRST_FILES = [
+    f"results/{MAIN}.pth",
+    f"results/admission/{MAIN}/comparison.csv",
+    "results/all_performance/all_stays_roc.png",
+]
+
+
 wildcard_constraints:
     kind="|".join(config["baselines"]),
     model="|".join(config["models"]),
@@ -293,3 +302,20 @@ rule compare_models:
         study=study("admission"),
     script:
         "../workflow/scripts/compare_models.py"
+
+
+use rule compare_models as compare_main_model with:
+    input:
+        predictions=[f"results/admission/{MAIN}/predictions.parquet"],
+        code=sources("evaluation.comparison"),
+    output:
+        table=f"results/admission/{MAIN}/comparison.csv",
+        figure=f"results/admission/{MAIN}/comparison.png",
+    log:
+        "results/logs/compare_main_model.log",
+    benchmark:
+        "results/benchmarks/compare_main_model.tsv"
+    params:
+        subsets={MAIN: COMPARED[MAIN]},
+        threshold=lookup("evaluation/threshold", within=config),
+        study=study("admission"),

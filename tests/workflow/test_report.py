@@ -20,7 +20,7 @@ from mimicflow.report.blocks import with_interval
 from mimicflow.running.privacy import kind_of
 
 TINY = ("--configfile", "presets/tiny.yaml")
-TARGETS = ("all", "evaluation", "audit")
+TARGETS = ("all", "first", "evaluation", "audit")
 SYSTEMS = ("admission", "mortality", "arrest")
 TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "table_one", "manifest")
 BESIDE = (
