@@ -58,7 +58,7 @@ rule build_cohort:
         runtime="30m",
     params:
         cohort=setting("cohort"),
-        seed=config["seed"],
+        seed=config["seed"]["hospital"],
         study=study("admission"),
     script:
         "../workflow/scripts/build_cohort.py"
@@ -83,7 +83,7 @@ rule split_patients:
         runtime="30m",
     params:
         split=chosen(split=["test", "validation", "stratified", "folds", "fold", "patients"]),
-        seed=config["seed"],
+        seed=setting("seed/split"),
     script:
         "../workflow/scripts/split_patients.py"
 

@@ -39,7 +39,7 @@ rule explain_baseline:
         acuity_median=setting("features/acuity_median"),
         repeats=lookup("explanations/permutation_repeats", within=config),
         shap_rows=lookup("explanations/shap_rows", within=config),
-        seed=config["seed"],
+        seed=setting("seed/weights"),
     script:
         "../workflow/scripts/explain_baseline.py"
 

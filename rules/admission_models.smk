@@ -92,7 +92,7 @@ rule train_model:
             split=["stopping", "multi"],
         ),
         threshold=setting("evaluation/threshold"),
-        seed=config["seed"],
+        seed=setting("seed/weights"),
         study=study("admission"),
     script:
         "../workflow/scripts/train_model.py"
@@ -123,7 +123,7 @@ rule fit_baseline:
         options=setting("baselines/{kind}"),
         acuity_median=setting("features/acuity_median"),
         split=chosen(split=["stopping", "multi"]),
-        seed=config["seed"],
+        seed=setting("seed/weights"),
     script:
         "../workflow/scripts/fit_baseline.py"
 

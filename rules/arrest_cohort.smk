@@ -151,7 +151,7 @@ rule split_arrest_patients:
         runtime="30m",
     params:
         split=lookup("arrest/split", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["split"],
     script:
         "../workflow/scripts/split_arrest_patients.py"
 

@@ -59,7 +59,7 @@ rule plan_epochs:
         runtime="30m",
     params:
         epochs=lookup("arrest/epochs", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["hospital"],
     script:
         "../workflow/scripts/plan_epochs.py"
 

@@ -45,7 +45,7 @@ rule select_features:
         runtime="12h",
     params:
         selection=lookup("arrest/selection", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
     script:
         "../workflow/scripts/select_features.py"
 
@@ -100,7 +100,7 @@ rule tune_arrest_model:
         runtime="24h",
     params:
         tuning=lookup("arrest/tuning", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
     script:
         "../workflow/scripts/tune_arrest_model.py"
 
@@ -130,7 +130,7 @@ rule fit_arrest_model:
         runtime="4h",
     params:
         options=arrest_fit,
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
         synthetic=is_synthetic("arrest"),
     script:
         "../workflow/scripts/fit_arrest_model.py"

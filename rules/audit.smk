@@ -289,7 +289,7 @@ def options_of_dropped(wildcards):
     """A parameter: the keys by which a system leaves somebody out."""
     arrest = config["arrest"]
     return {
-        "admission": {"cohort": config["cohort"], "seed": config["seed"]},
+        "admission": {"cohort": config["cohort"], "seed": config["seed"]["hospital"]},
         "mortality": {
             **options("mortality", "horizon"),
             "protocols": {

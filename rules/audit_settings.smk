@@ -246,7 +246,7 @@ rule permute_outcomes:
         runtime="30m",
     params:
         permutation=permutation_of,
-        seed=config["seed"],
+        seed=config["seed"]["split"],
     script:
         "../workflow/scripts/permute_outcomes.py"
 
@@ -276,14 +276,15 @@ rule refit_permuted_deaths:
     params:
         tables=["patients", "icustays", *CONCEPTS["visit_codes"].table_names],
         options={
-            **options("mortality", "min_age", "horizon", "split", "embedding", "baselines"),
+            **options("mortality", "min_age", "horizon", "embedding", "baselines"),
             **options("mortality", "max_visits"),
+            "split": MORTALITY_SPLIT,
             "pos_weight": config["mortality"]["training"]["pos_weight"],
         },
         protocols=permuted_protocols,
         computing=COMPUTING,
         runs=PERMUTED["mortality"],
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
     script:
         "../workflow/scripts/refit_permuted_deaths.py"
 
@@ -310,7 +311,7 @@ rule refit_permuted_arrests:
     params:
         options=arrest_fit,
         split=lookup("arrest/split", within=config),
-        seed=config["seed"],
+        seeds=options("seed", "split", "weights"),
         synthetic=is_synthetic("arrest"),
     script:
         "../workflow/scripts/refit_permuted_arrests.py"

@@ -166,7 +166,7 @@ def options_of_cohorts(wildcards):
         for name in JUDGED_PROTOCOLS
     }
     return {
-        "admission": {"admission": {**config["cohort"], "seed": config["seed"]}},
+        "admission": {"admission": {**config["cohort"], "seed": config["seed"]["hospital"]}},
         "mortality": of_protocols,
     }.get(wildcards.system, {})
 

@@ -167,7 +167,7 @@ def study(*names):
             "key": (
                 EVALUATED[wildcards.system]["row"] if "system" in wildcards.keys() else "stay_id"
             ),
-            "seed": config["seed"],
+            "seed": config["seed"]["split"],
         }
 
     return study_of_rule

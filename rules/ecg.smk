@@ -129,7 +129,7 @@ if PRETRAINING:
             computing=COMPUTING,
             encoder=chosen(encoder=["width", "depth"]),
             pretraining=setting("pretraining"),
-            seed=config["seed"],
+            seed=setting("seed/weights"),
         script:
             "../workflow/scripts/pretrain_encoder.py"
 
@@ -155,6 +155,6 @@ else:
             runtime="30m",
         params:
             encoder=chosen(encoder=["width", "depth"]),
-            seed=config["seed"],
+            seed=setting("seed/weights"),
         script:
             "../workflow/scripts/initialise_encoder.py"

@@ -171,7 +171,7 @@ rule make_hospital:
         runtime="30m",
     params:
         synthetic=lookup("synthetic", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["hospital"],
     script:
         "../workflow/scripts/make_hospital.py"
 
@@ -195,7 +195,7 @@ rule make_waveforms:
         runtime="30m",
     params:
         synthetic=lookup("synthetic", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["hospital"],
     script:
         "../workflow/scripts/make_waveforms.py"
 
@@ -224,7 +224,7 @@ rule make_icu:
     params:
         icu=lookup("synthetic/icu", within=config),
         permute_labels=lookup("synthetic/permute_labels", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["hospital"],
     script:
         "../workflow/scripts/make_icu.py"
 

@@ -14,6 +14,7 @@ from itertools import takewhile
 from mimicflow.mortality import protocols as mortality_protocols
 
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
+MORTALITY_SPLIT = mortality_protocols.split(config)
 # Protocols that price one key each, by key: audited but for it. Of them the LSTM alone is fitted.
 PRICED_KEYS = mortality_protocols.priced(config)
 ALL_MORTALITY_PROTOCOLS = {
@@ -115,8 +116,8 @@ use rule split_patients as split_icu_patients with:
     benchmark:
         "results/benchmarks/split_icu_patients.tsv"
     params:
-        split={**config["mortality"]["split"], "apart": "died_in_admission"},
-        seed=lookup("mortality/split/seed", within=config),
+        split={**MORTALITY_SPLIT, "apart": "died_in_admission"},
+        seed=MORTALITY_SPLIT["seed"],
 
 
 rule label_deaths:

@@ -135,7 +135,7 @@ rule fit_embedding:
     params:
         embedding=lookup("mortality/embedding", within=config),
         protocol=of_protocol("embedding"),
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
     script:
         "../workflow/scripts/fit_embedding.py"
 
@@ -190,7 +190,7 @@ rule train_visit_network:
         training=network_training,
         reading=visit_reading,
         seeds=lookup("mortality/seeds", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
     script:
         "../workflow/scripts/train_visit_network.py"
 
@@ -220,6 +220,6 @@ rule fit_bag_of_codes:
         pos_weight=lookup("mortality/training/pos_weight", within=config),
         reading=visit_reading,
         seeds=lookup("mortality/seeds", within=config),
-        seed=config["seed"],
+        seed=config["seed"]["weights"],
     script:
         "../workflow/scripts/fit_bag_of_codes.py"

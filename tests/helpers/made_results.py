@@ -183,7 +183,7 @@ def _write_run(results: Path, real: bool) -> None:
         "packages": {"duckdb": "2.0.0", "numpy": "2.4.0", "torch": "2.13.0"},
         "machine": {"system": "Linux x86_64", "processor": "Some processor", "cores": 16}
         | {"memory_gb": 128.0, "gpus": []},
-        "seed": 0,
+        "seed": {"hospital": 0, "split": 0, "weights": 0},
         "config": {"seed": 0, "data": {"hosp": "…/hosp"}, "models": {"a": {"dropout": 0.3}}},
         "rules": rules,
     }

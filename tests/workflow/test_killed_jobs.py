@@ -69,7 +69,7 @@ JOBS = {
     "hospital": Job(
         "from mimicflow.synthetic.hospital import make_hospital\n",
         """make_hospital(
-            out, n_patients=config["synthetic"]["n_patients"], seed=config["seed"],
+            out, n_patients=config["synthetic"]["n_patients"], seed=config["seed"]["hospital"],
             dirt=config["synthetic"]["dirt"], processes=2)""",
         {
             "hosp/labevents.csv.gz": "synthetic/hosp/labevents.csv.gz",
@@ -79,7 +79,7 @@ JOBS = {
     "icu": Job(
         "from mimicflow.synthetic.icu.hospital import make_icu\n",
         """make_icu(
-            out / "registry", out / "truth.parquet", seed=config["seed"], processes=2,
+            out / "registry", out / "truth.parquet", seed=config["seed"]["hospital"], processes=2,
             **config["synthetic"]["icu"])""",
         {
             "registry/recordings.csv": "synthetic/registry/recordings.csv",
@@ -120,7 +120,7 @@ JOBS = {
             here / "pretraining_ecgs.parquet", here / "ecg/report_labels.json", stores,
             here / "cohort/spine.parquet", width=config["encoder"]["width"],
             depth=config["encoder"]["depth"], pretraining=config["pretraining"],
-            seed=config["seed"], output=out / "model.pth",
+            seed=config["seed"]["weights"], output=out / "model.pth",
             history=out / "history.csv", {TRAINING})""",
         {"model.pth": "pretrained_model.pth", "history.csv": "loss_history.csv"},
         resumes=True,
@@ -148,7 +148,7 @@ JOBS = {
                 vitals=here / "vitals_long_cleaned.parquet"),
             pretrained=here / "pretrained_model.pth", store=stores,
             outputs=OutputFiles(**{{key: out / name for key, name in names.items()}}),
-            seed=config["seed"], {TRAINING})""",
+            seed=config["seed"]["weights"], {TRAINING})""",
         {
             "model.pth": "all_stays_model.pth",
             "predictions.parquet": "admission/all_stays_model/predictions.parquet",
@@ -171,7 +171,7 @@ JOBS = {
             sequences=here / "mortality/audited/sequences.npz",
             reading={{"max_visits": 20, "repeated_codes": "once", "code_names": "prefixed"}},
             outputs=FitFiles(**{{key: out / name for key, name in names.items()}}),
-            seeds=config["mortality"]["seeds"], seed=config["seed"], {TRAINING})""",
+            seeds=config["mortality"]["seeds"], seed=config["seed"]["weights"], {TRAINING})""",
         {
             "lstm.pth": "mortality/audited/lstm.pth",
             "predictions.parquet": "mortality/audited/lstm/predictions.parquet",

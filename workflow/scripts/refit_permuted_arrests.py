@@ -13,7 +13,7 @@ with rule_log(snakemake.log[0]):
         split=snakemake.params.split,
         output=snakemake.output[0],
         permutation=int(snakemake.wildcards.permutation),
-        seed=snakemake.params.seed,
+        seeds=snakemake.params.seeds,
         synthetic=snakemake.params.synthetic,
         kind=snakemake.wildcards.arrest_model,
         threads=snakemake.threads,

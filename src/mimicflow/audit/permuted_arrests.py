@@ -25,7 +25,7 @@ def refit_permuted_arrests(
     output: str | Path,
     *,
     permutation: int,
-    seed: int,
+    seeds: Mapping[str, int],
     synthetic: bool,
     kind: str,
     threads: int = 1,
@@ -45,8 +45,10 @@ def refit_permuted_arrests(
         Likewise; and the section ``arrest.split`` of the configuration.
     output : path-like
         Parquet to write: the predictions, of test epochs before calibration.
-    permutation, seed : int
-        Number of the permutation, and the seed of it, of the split and of the models.
+    permutation : int
+        Number of the permutation.
+    seeds : mapping of str to int
+        ``split``, of the permutation too, and ``weights``, of the models.
     synthetic, kind, threads
         As `mimicflow.arrest.training.fit_arrest_model` takes them.
     """
@@ -54,10 +56,12 @@ def refit_permuted_arrests(
     # Only stays that have epochs: else a fold might be left with one outcome.
     stays = epochs[["stay_id", "subject_id", "label"]].drop_duplicates("stay_id")
     stays = stays.sort_values("stay_id", ignore_index=True)
-    stays = exchange_arrests(stays, np.random.default_rng([seed, permutation]))
+    stays = exchange_arrests(stays, np.random.default_rng([seeds["split"], permutation]))
     with partial_folder(Path(output).with_suffix("")) as folder:
         write_parquet(stays, folder / "stays.parquet")
-        split_arrest_patients(folder / "stays.parquet", split, seed, folder / "spine.parquet")
+        split_arrest_patients(
+            folder / "stays.parquet", split, seeds["split"], folder / "spine.parquet"
+        )
         spine = pd.read_parquet(folder / "spine.parquet")
         write_parquet(_with_outcomes(epochs, spine, options), folder / "features.parquet")
         files = ("model", "calibration", "description", "predictions", "rounds")
@@ -68,7 +72,7 @@ def refit_permuted_arrests(
             best,
             weights,
             options,
-            seed,
+            seeds["weights"],
             synthetic,
             kind,
             outputs,

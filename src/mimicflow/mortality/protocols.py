@@ -30,6 +30,18 @@ def all_protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return protocols
 
 
+def split(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the shares of the split and its seed, moved on by that of all splits.
+
+    Parameters
+    ----------
+    config : mapping
+        The whole configuration.
+    """
+    own = config["mortality"]["split"]
+    return {**own, "seed": (own["seed"] + config["seed"]["split"]) % 2**32}
+
+
 def is_optimistic(protocol: Mapping[str, Any]) -> bool:
     """Return whether the future, or the patients that are reported, take part."""
     # Nobody knows when the ICU is left who will die in hospital afterwards.

@@ -122,7 +122,8 @@ def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, An
 
     A block under ``models`` has only the keys in which it differs from ``model_defaults``. Here it
     gets the others, and the defaults, which nothing else reads, are gone. The schema says which
-    blocks are filled from which section (``filled_from``).
+    blocks are filled from which section (``filled_from``), and of which sections one value is that
+    of all their keys (``one_for_all``), such as ``seed: 3``.
 
     Parameters
     ----------
@@ -166,6 +167,8 @@ def _filled(config: Mapping[str, Any], schema: Schema, root: Schema) -> dict[str
                 name: _block(block, defaults, blocks.get(name, others), root)
                 for name, block in filled[key].items()
             }
+        elif inner.get("one_for_all") and not isinstance(filled[key], Mapping):
+            filled[key] = dict.fromkeys(inner["properties"], filled[key])
         elif "properties" in inner:
             filled[key] = _filled(filled[key], inner, root)
     return filled

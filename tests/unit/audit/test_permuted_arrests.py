@@ -48,7 +48,7 @@ def refit(folder, features, permutations):
             SPLIT,
             output,
             permutation=permutation,
-            seed=0,
+            seeds={"split": 0, "weights": 0},
             synthetic=True,
             kind="hrv",
         )

@@ -131,6 +131,17 @@ def test_read_config_lays_overlays_as_snakemake_does(repository, tmp_path):
     assert "model_defaults" not in found
 
 
+@pytest.mark.parametrize(
+    ("overlay", "seeds"),
+    [
+        (3, {"hospital": 3, "split": 3, "weights": 3}),
+        ({"split": 3}, {"hospital": 0, "split": 3, "weights": 0}),
+    ],
+)
+def test_one_seed_is_that_of_all_draws_and_each_can_be_said(repository, overlay, seeds):
+    assert laid_over(repository, {"seed": overlay})["seed"] == seeds
+
+
 def parts(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, dict]]:
     """Yield every (dotted path, schema) that describes a key; shared parts under ``$defs``."""
     for group in ("properties", "$defs"):
@@ -181,7 +192,7 @@ UNITS = {
     "AUROC": ".*_auroc",
     "Correlation": "same_ecg",
     "Step sizes? of|Factor of": "learning_rate|.*_decay|head|adapter|layer.|stem",
-    "Seed of": "seed",
+    "Seed of": "seed|hospital|split|weights",
 }
 """How the description of a number starts: by its unit; and the names of keys that may have it."""
 
@@ -191,7 +202,7 @@ def is_number(node: dict[str, Any], root: dict[str, Any]) -> bool:
         return is_number(root["$defs"][node["$ref"].rpartition("/")[2]], root)
     numbers = [value for value in node.get("enum", []) if isinstance(value, int | float)]
     inner = [*node.get("anyOf", []), *([node["items"]] if "items" in node else [])]
-    return node.get("type") in {"integer", "number"} or bool(
+    return node.get("type") in ("integer", "number") or bool(
         numbers or [part for part in inner if is_number(part, root)]
     )
 

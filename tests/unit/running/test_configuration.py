@@ -66,7 +66,7 @@ WRONG = [
     (("ecg", "max_damaged_share"), float("nan"), "'ecg.max_damaged_share' is nan, not a finite"),
     (("ingest", "max_reject_share"), float("inf"), "'ingest.max_reject_share' is inf, not a fin"),
     (("models", "all_stays_model", "epochs"), "x", "'models.all_stays_model.epochs': 'x' is not"),
-    (("seed",), -1, "'seed': -1 is less than the minimum of 0 (Seed of every random draw.)"),
+    (("seed",), -1, "'seed': -1 is less than the minimum of 0 (Seeds of random draws;"),
     (("ingest", "shards"), 2.0, "'ingest.shards': 2.0 is not of type 'integer'"),
     (("seed",), 10**23, "'seed': 100000000000000000000000 is greater than the maximum"),
     (("encoder", "depth"), [2, 2], "'encoder.depth': [2, 2] is too short (Number of blocks of"),

@@ -156,7 +156,7 @@ def run_sections(path: Path) -> list[Section]:
         ("mimicflow", code["version"]),
         ("Commit", f"{code['commit'] or 'unknown'}{changed}"),
         ("Python", code["python"]),
-        ("Seed", DASH if run["seed"] is None else str(run["seed"])),
+        ("Seed", _seeds(run["seed"])),
     ]
     packages = table(
         "Packages.", [("Package", False), ("Version", True)], list(run["packages"].items())
@@ -195,3 +195,13 @@ def run_sections(path: Path) -> list[Section]:
         section("config", [Text(verbatim=config)]),
     ]
     return [part for part in parts if not part.empty]
+
+
+def _seeds(seed: int | Mapping[str, int] | None) -> str:
+    """Return the one seed of all draws, or which is of what."""
+    if not isinstance(seed, Mapping):
+        return DASH if seed is None else str(seed)
+    values = set(seed.values())
+    if len(values) == 1:
+        return str(values.pop())
+    return ", ".join(f"{name} {value}" for name, value in seed.items())
