@@ -63,6 +63,12 @@ rule evaluation:
         EVALUATION_FILES,
 
 
+rule scenarios:
+    """The scenarios of the configuration (`scenarios`, `repeats`) beside the configuration itself."""
+    input:
+        "results/scenarios/comparison.csv",
+
+
 rule audit:
     """Could a prediction have seen what it should not? Every check of every system, and their page."""
     input:

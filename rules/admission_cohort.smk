@@ -13,6 +13,20 @@ def parts_kept(wildcards):
     return {"kept": "results/cohort/spine.parquet"} if kept else {}
 
 
+def years_of_patients(test_from):
+    """The table that says in which years a patient was there, where the split is by time."""
+    return (
+        {}
+        if test_from == "none"
+        else {"patients": shards("results/tables/hosp/patients/{shard}.parquet")}
+    )
+
+
+def years_of_scenario(wildcards):
+    """The same, as the rule's scenario has it."""
+    return years_of_patients(SCENARIOS.config(scenario_of(wildcards))["split"]["test_from"])
+
+
 ECG_TIMES = "ecg/machine_measurements" if PRETRAINING else "ecg/record_list"
 
 
@@ -68,6 +82,7 @@ rule split_patients:
     """Training, validation and test patients, drawn once for all models."""
     input:
         unpack(parts_kept),
+        unpack(years_of_scenario),
         stays=at("cohort/stays.parquet"),
         code=sources("learning.splits"),
     output:
@@ -82,7 +97,9 @@ rule split_patients:
         mem_mb=memory(1000),
         runtime="30m",
     params:
-        split=chosen(split=["test", "validation", "stratified", "folds", "fold", "patients"]),
+        split=chosen(
+            split=["test", "validation", "stratified", "folds", "fold", "patients", "test_from"]
+        ),
         seed=setting("seed/split"),
     script:
         "../workflow/scripts/split_patients.py"

@@ -8,11 +8,6 @@ STEPS    events with event_time and available_time -> cut at the prediction time
 
 from mimicflow.concepts.catalogue import CONCEPTS
 
-STATIC_CONCEPTS = [
-    name
-    for name, read in CONCEPTS.items()
-    if read.rows == "stay" and (name != "home_medications" or config["features"][name])
-]
 # Extracted by drug code; their classes depend on the split.
 DRUG_CONCEPTS = [name for name, read in CONCEPTS.items() if read.rows == "drug"]
 
@@ -26,6 +21,29 @@ def tables_of_concept(wildcards):
     tables = CONCEPTS[wildcards.concept].tables
     read = [f"tables/{table}/{wildcards.shard}.parquet" for table in tables]
     return at(["cohort/stays.parquet", *read])(wildcards)
+
+
+def concepts_of_scenario(name):
+    """The concepts that give a row per stay, as a scenario has them."""
+    asked = SCENARIOS.config(name)["features"]
+    return [
+        name
+        for name, read in CONCEPTS.items()
+        if read.rows == "stay" and (name != "home_medications" or asked[name])
+    ]
+
+
+def static_concepts(wildcards):
+    """A parameter: the same of the rule's scenario."""
+    return concepts_of_scenario(scenario_of(wildcards))
+
+
+def features_of_concepts(wildcards):
+    """The shards of all concepts that the rule's scenario has."""
+    return {
+        name: at(shards(f"features/{name}/{{shard}}.parquet"))(wildcards)
+        for name in static_concepts(wildcards) + DRUG_CONCEPTS
+    }
 
 
 def names_of_tables(wildcards):
@@ -102,10 +120,7 @@ rule build_gsn_etc:
 rule assemble_static_features:
     """All concepts beside each other, drugs by their classes, one row per stay, under the published names."""
     input:
-        **{
-            name: at(shards(f"features/{name}/{{shard}}.parquet"))
-            for name in STATIC_CONCEPTS + DRUG_CONCEPTS
-        },
+        unpack(features_of_concepts),
         stays=at("cohort/stays.parquet"),
         ecgs=at("cohort/ecgs.parquet"),
         gsn_etc=at("features/gsn_etc.parquet"),
@@ -127,7 +142,7 @@ rule assemble_static_features:
         mem_mb=memory(2000),
         runtime="30m",
     params:
-        concepts=STATIC_CONCEPTS,
+        concepts=static_concepts,
         drugs=DRUG_CONCEPTS,
         options=chosen(features=["acuity_median", "fill", "etc_descriptions"]),
     script:

@@ -26,7 +26,7 @@ PROVENANCE = {
     "admission": {
         "concepts": {
             name: files_of_concept("results/cohort/stays.parquet", name)
-            for name in [*STATIC_CONCEPTS, *DRUG_CONCEPTS, "vitalsigns"]
+            for name in [*concepts_of_scenario(""), *DRUG_CONCEPTS, "vitalsigns"]
         },
         "ecgs": [
             *("results/cohort/ecgs.parquet", "results/cohort/stays.parquet"),

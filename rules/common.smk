@@ -8,6 +8,7 @@ from mimicflow.arrest.agreement import disagreements as of_arrest
 from mimicflow.audit.agreement import disagreements as of_audit
 from mimicflow.audit import scenarios as audits
 from mimicflow.concepts import sql_files, static_features
+from mimicflow.mortality import protocols as mortality_protocols
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.raw.needs import check_raw
@@ -15,16 +16,20 @@ from mimicflow.running.agreement import check_agreement
 from mimicflow.running.configuration import complete, read_overlay
 from mimicflow.running.identity import announce
 from mimicflow.running.lock import record_owner
+from mimicflow.running.own_scenarios import CONFIGURATION, own_scenarios, require_scenarios
 from mimicflow.running.privacy import is_private, keep_private
 from mimicflow.running.progress import keep_quiet
-from mimicflow.running.scenarios import Scenarios
+from mimicflow.running.scenarios import Scenario, Scenarios, words_of_keys
 from mimicflow.running.scheduling import sleep_while_jobs_run
 from mimicflow.running.sources import content_of, package_file, sources
 from mimicflow.running.storage import check_place, check_writable
 
 check_place(workflow.basedir)
-config = complete(config, "workflow/schemas/config.schema.yaml")
-check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
+SCHEMA = "workflow/schemas/config.schema.yaml"
+DISAGREEMENTS = [of_admission, of_mortality, of_arrest, of_audit]
+WRITTEN = config  # scenarios change it as it is written
+config = complete(config, SCHEMA)
+check_agreement(config, *DISAGREEMENTS)
 announce()  # jobs end when this process does, and never write into the run of another
 keep_quiet(workflow.output_settings.quiet)
 
@@ -56,7 +61,17 @@ COMPUTING = {
 }
 # Folds, defects brought back, ablations, what the audit asks: the same rules under results/scenarios/{name}/.
 RELEASE = read_overlay(Path(workflow.basedir, "presets/published.yaml"))
-SCENARIOS = Scenarios(config, [*protocols.scenarios(config), *audits.scenarios(config, RELEASE)])
+BUILT_IN = [*protocols.scenarios(config), *audits.scenarios(config, RELEASE)]
+# Those that the configuration names, and repeats.
+OWN_SCENARIOS = own_scenarios(
+    WRITTEN,
+    SCHEMA,
+    DISAGREEMENTS,
+    taken=[scenario.name for scenario in BUILT_IN],
+    can_change=lambda key: Scenarios(config, []).can_change(key)
+    or key.startswith(mortality_protocols.CHANGED),
+)
+SCENARIOS = Scenarios(config, [*BUILT_IN, *OWN_SCENARIOS])
 # What is evaluated of each system; a chapter of it says so: its models with their subset of stays, where
 # their predictions and all its stays lie and which column names a row, the protocol to judge by, where its features lie, how many predictors the main
 # model may choose from, the model that is drawn by subgroup, and the protocols that let reported patients, or what comes after

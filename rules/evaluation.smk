@@ -71,6 +71,55 @@ def predictors_of_system(wildcards):
     return EVALUATED[wildcards.system]["predictors"]()
 
 
+def scenarios_of(system):
+    """The scenarios of the configuration in which a system is compared; of mortality those that change it."""
+    if system == "mortality":
+        return [own for own in OWN_SCENARIOS if own.name in SCENARIO_PROTOCOLS]
+    return [own for own in OWN_SCENARIOS if set(own.overlay) != {"mortality"}]
+
+
+def run_of_scenario(system, own):
+    """The main model of a system under a scenario, as the table of scenarios has it."""
+    of = EVALUATED[system]
+    protocol = f"scenario_{own.name}" if own.name else of["judged_by"]
+    admission = prediction_of_scenario(own.name, of["main_model"])
+    stopping = SCENARIOS.config(own.name)["split"]["stopping"]
+    return {
+        "scenario": own.name or CONFIGURATION,
+        "repeat_of": (
+            (own.parent or CONFIGURATION) if own.name not in ["", *config["scenarios"]] else ""
+        ),
+        "keys": words_of_keys(own.overlay),
+        "system": system,
+        "model": of["main_model"],
+        "predictions": (
+            of["predictions"].format(protocol=protocol, model=of["main_model"])
+            if system == "mortality"
+            else admission
+        ),
+        "optimistic": (
+            protocol in OPTIMISTIC_MORTALITY if system == "mortality" else stopping == "test"
+        ),
+    }
+
+
+def runs_of_scenarios(wildcards):
+    """A parameter: the main models under all scenarios of the configuration, of each system first its own."""
+    compared = {system: scenarios_of(system) for system in ("admission", "mortality")}
+    return [
+        run_of_scenario(system, own)
+        for system, scenarios in compared.items()
+        if scenarios
+        for own in [Scenario(""), *scenarios]
+    ]
+
+
+def predictions_of_scenarios(wildcards):
+    """The predictions of all these models, each once."""
+    require_scenarios(OWN_SCENARIOS)
+    return list(dict.fromkeys(run["predictions"] for run in runs_of_scenarios(wildcards)))
+
+
 def is_optimistic(wildcards):
     """Whether the reported patients have had a part in what is reported of them."""
     return wildcards.protocol in EVALUATED[wildcards.system]["optimistic"]
@@ -294,3 +343,37 @@ rule count_missing:
         study=study(),
     script:
         "../workflow/scripts/count_missing.py"
+
+
+rule compare_scenarios:
+    """The main models under the scenarios of the configuration, beside those of the configuration itself."""
+    input:
+        predictions=predictions_of_scenarios,
+        code=sources("evaluation.scenarios.comparison"),
+    output:
+        table=report(
+            "results/scenarios/comparison.csv",
+            caption="../workflow/report/evaluation/scenarios.rst",
+            category="Scenarios",
+            labels={"table": "scenarios"},
+        ),
+        figure=report(
+            "results/scenarios/comparison.png",
+            caption="../workflow/report/evaluation/scenarios.rst",
+            category="Scenarios",
+            labels={"figure": "scenarios"},
+        ),
+    log:
+        "results/logs/compare_scenarios.log",
+    benchmark:
+        "results/benchmarks/compare_scenarios.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="1h",
+    params:
+        runs=runs_of_scenarios,
+        study=study("admission", "mortality"),
+    script:
+        "../workflow/scripts/compare_scenarios.py"

@@ -11,15 +11,18 @@ The protocols (mortality.protocols) run side by side: `audited` knows what exist
 
 from itertools import takewhile
 
-from mimicflow.mortality import protocols as mortality_protocols
-
 MORTALITY_PROTOCOLS = list(config["mortality"]["protocols"])
 MORTALITY_SPLIT = mortality_protocols.split(config)
 # Protocols that price one key each, by key: audited but for it. Of them the LSTM alone is fitted.
 PRICED_KEYS = mortality_protocols.priced(config)
+# Those of scenarios are audited but for their keys, by the scenario's name.
+SCENARIO_PROTOCOLS = mortality_protocols.of_scenarios(
+    config, {scenario.name: scenario.overlay for scenario in OWN_SCENARIOS}
+)
 ALL_MORTALITY_PROTOCOLS = {
     **mortality_protocols.all_protocols(config),
     **audits.protocols(config),  # audited but for what the audit asks
+    **{f"scenario_{name}": of for name, of in SCENARIO_PROTOCOLS.items()},
 }
 # Protocols that look at what comes after the prediction, or let reported patients take part.
 OPTIMISTIC_MORTALITY = {
@@ -107,6 +110,7 @@ rule count_competing_icu_stays:
 # drawn apart, so that the others are in the same parts under all.
 use rule split_patients as split_icu_patients with:
     input:
+        **years_of_patients(MORTALITY_SPLIT["test_from"]),
         stays="results/mortality/stays.parquet",
         code=sources("learning.splits"),
     output:

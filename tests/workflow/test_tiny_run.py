@@ -5,6 +5,8 @@ One file, because one run serves all of these and each worker takes whole files.
 
 import json
 import os
+import re
+import shlex
 import time
 from pathlib import Path
 
@@ -253,3 +255,66 @@ def test_a_comment_in_the_configuration_reruns_nothing(tiny_run, edited):
     edited("config.yaml", lambda content: content + b"\n# a remark\n")
 
     assert tiny_run.planned(*TINY) == {}
+
+
+def test_another_seed_of_the_split_keeps_the_hospital_and_who_is_in_the_cohort(tiny_run):
+    planned = tiny_run.planned(*overlay(tiny_run, "seed", {"seed": {"split": 1}}))
+
+    assert {"split_patients", "split_icu_patients", "split_arrest_patients"} <= set(planned)
+    assert not {"make_hospital", "make_icu", "build_cohort", "build_icu_cohort"} & set(planned)
+
+
+def test_scenarios_are_compared_and_make_only_what_their_keys_touch(tiny_run, results):
+    scenarios = {"more_dropout": {"models": {"all_stays_model": {"dropout": 0.5}}}}
+    arguments = overlay(tiny_run, "mine", {"scenarios": scenarios})
+
+    run = tiny_run.snakemake("scenarios", *arguments)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = pd.read_csv(results / "scenarios/comparison.csv").set_index("scenario")
+    assert list(table.index) == ["configuration", "more_dropout"]
+    row = table.loc["more_dropout"]
+    assert (row["keys"], row["paired"]) == ("models.all_stays_model.dropout: 0.5", True)
+    assert row["difference"] == pytest.approx(row["auroc"] - table.loc["configuration", "auroc"])
+    own = pd.read_csv(results / "admission/comparison.csv").set_index("model")
+    assert table.loc["configuration", "auroc"] == own.loc["all_stays_model", "auroc"]
+    made = {path.name for path in (results / "scenarios/more_dropout").rglob("*.p*")}
+    assert made == {"all_stays_model.pth", "predictions.parquet"}
+    assert tiny_run.planned("scenarios", *arguments) == {}
+
+
+FITTING = {"pretrain_encoder", "train_model", "fit_lightgbm", "fit_embedding", "fit_arrest_model"}
+HOSPITAL = {"make_hospital", "make_icu", "build_cohort", "plan_epochs"}
+SPLITS = {"split_patients", "split_icu_patients", "split_arrest_patients"}
+PLANNED = {
+    "seed=3": (FITTING | HOSPITAL | SPLITS, set()),
+    "seed={weights: 3}": (FITTING, HOSPITAL | SPLITS),
+    "repeats={seeds: [1, 2, 3]}": ({"pretrain_encoder", "compare_scenarios"}, HOSPITAL | SPLITS),
+    "results/scenarios/more_dropout/all_stays_model.pth": (
+        {"train_model"},
+        FITTING - {"train_model"},
+    ),
+    "scenarios": ({"extract_concept", "compare_scenarios"}, HOSPITAL | SPLITS),
+}
+"""By the last word of a command: rules that it runs, and others that it must not."""
+
+
+@pytest.mark.parametrize("page", ["another-seed", "scenarios"])
+def test_the_commands_of_a_how_to_do_what_they_say(tiny_run, repository, page):
+    text = (repository / f"docs/how-to/{page}.md").read_text(encoding="utf-8")
+    files = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    commands = "".join(re.findall(r"```bash\n(.*?)```", text, re.S)).splitlines()
+    assert 0 < len(commands) + len("".join(files).splitlines()) <= 10
+    for file in files:
+        (tiny_run.folder / "mine.yaml").write_text(file)
+    for command in commands:
+        snakemake, cores, _, *words = shlex.split(command, comments=True)
+        assert (snakemake, cores) == ("snakemake", "--cores")
+        files = [word for word in words if word == "mine.yaml"]
+        words = [word for word in words if word not in ("--configfile", *files)]
+        runs, shared = PLANNED[words[-1]]
+
+        planned = tiny_run.planned(*words, *TINY, *files)
+
+        assert runs <= set(planned), command
+        assert not shared & set(planned), command

@@ -10,4 +10,5 @@ with rule_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         output=snakemake.output[0],
         kept=snakemake.input.get("kept"),
+        patients=snakemake.input.get("patients", []),
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
-from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file
+from mimicflow.evaluation.figures.canvas import figure_file
+from mimicflow.evaluation.figures.differences import draw_differences
 from mimicflow.evaluation.predictions import read_predictions, require_same_rows
 from mimicflow.evaluation.statistics.clusters import rarer
 from mimicflow.evaluation.statistics.jackknife import estimate, jackknife
@@ -105,27 +105,13 @@ def _draw(
     frame: pd.DataFrame, reference: Estimate, title: str, path: str | Path, study: Study
 ) -> None:
     """Draw AUROC and difference of each model without a branch, the whole model first."""
-    places = np.arange(len(frame) + 1)
     names = ["whole model", *(f"without {BRANCHES.get(name, name)}" for name in frame["removed"])]
-    with figure_file(path, study, (9, 1.6 + 0.45 * len(places))) as figure:
-        left, right = figure.subplots(1, 2, sharey=True)
-        values = np.vstack([reference, frame[["value", "low", "high"]].to_numpy()])
-        differences = frame[["difference", "difference_low", "difference_high"]].to_numpy()
-        for axes, at, estimates in ((left, places, values), (right, places[1:], differences)):
-            value, low, high = estimates.T
-            axes.hlines(at, low, high, colors=INK, linewidth=1.6)
-            axes.plot(value, at, "s", color=BLUE, markersize=6)
-            for place, found in zip(at, estimates, strict=True):
-                axes.annotate(
-                    Estimate(*found).words(signed=axes is right), (found[0], place), (0, 7),
-                    textcoords="offset points", horizontalalignment="center", fontsize=8,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-                )  # fmt: skip
-            axes.margins(x=0.35)
-            axes.xaxis.set_major_locator(MaxNLocator(5))
-        left.axvline(reference.value, color=GREY, linewidth=1, linestyle=":")
-        right.axvline(0, color=GREY, linewidth=1, linestyle=":")
-        left.set_yticks(places, names)
-        left.set(ylim=(len(frame) + 0.4, -0.7), xlabel="AUROC (95 % CI)", title=title)
-        right.set_xlabel("Difference to the whole model (95 % CI)")
-        right.tick_params(axis="y", length=0)
+    with figure_file(path, study, (9, 1.6 + 0.45 * len(names))) as figure:
+        draw_differences(
+            figure.subplots(1, 2, sharey=True),
+            names,
+            np.vstack([reference, frame[["value", "low", "high"]].to_numpy()]),
+            frame[["difference", "difference_low", "difference_high"]].to_numpy(),
+            title=title,
+            to="the whole model",
+        )

@@ -13,7 +13,7 @@ from mimicflow.evaluation.smallest_cell import rounded, shown_sets
 from mimicflow.evaluation.statistics.calibrated import CalibrationError, calibration_errors
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import RESCORED, Study
-from mimicflow.running.scenarios import leaves
+from mimicflow.running.scenarios import words_of_keys
 from mimicflow.running.writing import write_csv
 
 SCORES = ("auroc", "auprc", "brier", "calibration_intercept", "calibration_slope")
@@ -76,9 +76,8 @@ _COLUMNS = [
 
 
 def _key(entry: pd.Series) -> str:
-    """Return the configuration keys that switch a defect, for instance ``vitals.ranges: none``."""
-    overlay = entry["published_overlay"] or entry["ours_overlay"]
-    return ", ".join(f"{key}: {value}" for key, value in leaves(overlay).items())
+    """Return the configuration keys that switch a defect."""
+    return words_of_keys(entry["published_overlay"] or entry["ours_overlay"])
 
 
 def _counted(pairs: Iterable[tuple[str | Path, str | Path]], study: Study) -> set[str]:

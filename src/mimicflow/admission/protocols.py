@@ -82,7 +82,7 @@ def scenarios(config: Mapping[str, Any]) -> Iterator[Scenario]:
         yield Scenario(name, {"split": {"fold": fold, "stopping": "validation", "multi": "shared"}})
     for parent, name in zip(folds("nested", config), folds(PUBLISHED, config), strict=True):
         yield Scenario(name, reported_stop, parent)
-    single = {"fold": "none", "test": 0.1, "stratified": False}
+    single = {"fold": "none", "test": 0.1, "test_from": "none", "stratified": False}
     yield Scenario("seed", merged(reported_stop, {"split": single}))
     for branch, name in ablations(config).items():
         kept = [other for other in config["models"][EVERYTHING]["branches"] if other != branch]

@@ -83,7 +83,13 @@ def refit_permuted_deaths(
         spine, steps = folder / "spine.parquet", folder / "steps.parquet"
         cohort = {name: moved[name] for name in ("patients", "admissions", "icustays")}
         build_icu_cohort(cohort, options, folder / "stays.parquet", steps, memory_mb)
-        split_patients(folder / "stays.parquet", options["split"], options["split"]["seed"], spine)
+        split_patients(
+            folder / "stays.parquet",
+            options["split"],
+            options["split"]["seed"],
+            spine,
+            patients=[moved["patients"]],
+        )
         for protocol, of in protocols.items():
             within = folder / protocol
             within.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from mimicflow.running.writing import write_parquet
 _LOG = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
+OUTCOMES = (0, 1)
+_NEVER = "none"
 LEAST_ECGS = {"all": 1, "multi": 2}
 """Subset of stays that a model is fitted on -> the ECGs that a stay of it has at least."""
 
@@ -28,6 +30,7 @@ def split_patients(
     output: str | Path,
     *,
     kept: str | Path | None = None,
+    patients: Sequence[str | Path] = (),
 ) -> None:
     """Write the spine: the stays, with the part their patient belongs to.
 
@@ -40,7 +43,9 @@ def split_patients(
         ``stratified``, ``folds`` and ``fold``. Unless ``fold`` is ``none`` or absent, the test
         patients are those of this fold, and ``validation`` is a share of the others. ``apart``
         (optional): a column that is true of patients who are drawn by themselves, whatever their
-        outcome, so that the parts of all others do not depend on them.
+        outcome, so that the parts of all others do not depend on them. ``test_from`` (optional):
+        an ``anchor_year_group``; without a fold, patients of it and of later ones are the test
+        patients, whatever ``test`` is, and ``validation`` is a share of the others.
     seed : int
         The draw depends on the seed and the patients only, not on the order of rows.
     output : path-like
@@ -50,22 +55,25 @@ def split_patients(
     kept : path-like, optional
         The spine of another configuration, whose patients stay in their parts; those that it lacks
         train. Its test patients are then those of both, which can be compared on them.
+    patients : sequence of path-like
+        Parquet with ``subject_id, anchor_year_group``; needed for ``test_from`` alone.
 
     Raises
     ------
     CohortError
         A single class, or too few patients of one class to have one in each part.
     """
+    late = _patients_from(options.get("test_from", _NEVER), patients)
     frame = pd.read_parquet(stays).sort_values("stay_id", ignore_index=True)
     if kept is not None:
         write_parquet(_in_parts_of(frame, pd.read_parquet(kept)), output)
         return
     try:
-        frame["split"] = _parts_of_stays(frame, options, seed)
+        frame["split"] = _parts_of_stays(frame, options, seed, late)
     except CohortError as error:
         raise CohortError(error.message, file=stays, remedy=error.remedy) from error
     if "n_ecg" in frame:
-        frame["split_multi"] = _parts_of_multi(frame, options, seed)
+        frame["split_multi"] = _parts_of_multi(frame, options, seed, late)
     write_parquet(frame, output)
 
 
@@ -81,18 +89,54 @@ def _in_parts_of(frame: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _parts_of_stays(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) -> pd.Series:
+def _patients_from(first: str, patients: Sequence[str | Path]) -> pd.Index | None:
+    """Return the patients of an ``anchor_year_group`` and of later ones; None if none is named.
+
+    Dates are shifted patient by patient: this group alone says when a patient was there.
+    """
+    if first == _NEVER:
+        return None
+    columns = ["subject_id", "anchor_year_group"]
+    people = pd.concat([pd.read_parquet(path, columns=columns) for path in patients])
+    return pd.Index(people.loc[people["anchor_year_group"] >= first, "subject_id"])
+
+
+def _parts_by_time(
+    outcomes: pd.Series, apart: pd.Series, late: pd.Index, options: Mapping[str, Any], seed: int
+) -> pd.Series:
+    """Return the parts of patients of whom the late ones are tested."""
+    tested, validation = outcomes.index.isin(late), options["validation"]
+    if outcomes[tested].nunique() < len(OUTCOMES):
+        raise CohortError(
+            f"the {int(tested.sum())} patients from {options['test_from']} on do not have "
+            "both outcomes",
+            remedy="set split.test_from to an earlier anchor_year_group, or to none",
+        )
+    parts = pd.Series("test", index=outcomes.index, name="split", dtype=object)
+    early, aside = outcomes[~tested & ~apart], outcomes.index[~tested & apart]
+    parts.update(_draw_parts(early, 0.0, validation, seed, options["stratified"]))
+    parts.update(_draw_apart(aside, 0.0, validation, seed))
+    return parts
+
+
+def _parts_of_stays(
+    frame: pd.DataFrame, options: Mapping[str, Any], seed: int, late: pd.Index | None
+) -> pd.Series:
     """Return the part of each stay's patient, drawn among the patients of these stays."""
     # A patient counts as positive when any of the stays is.
     outcomes = frame.groupby("subject_id")["label"].max().sort_index()
     shares = {"test": options["test"], "validation": options["validation"]}
+    if late is not None and options.get("fold", _NEVER) == _NEVER:
+        apart = frame[options["apart"]] if "apart" in options else pd.Series(False, frame.index)
+        apart = apart.groupby(frame["subject_id"]).any()
+        return frame["subject_id"].map(_parts_by_time(outcomes, apart, late, options, seed))
     if "apart" in options:
         apart = frame.groupby("subject_id")[options["apart"]].any()
         together, aside = outcomes[~apart], outcomes[apart]
         parts = assign_parts(together, **shares, seed=seed, stratified=options["stratified"])
         parts = pd.concat([parts, _draw_apart(aside.index, **shares, seed=seed)])
         return frame["subject_id"].map(parts)
-    if options.get("fold", "none") == "none":
+    if options.get("fold", _NEVER) == _NEVER:
         parts = assign_parts(outcomes, **shares, seed=seed, stratified=options["stratified"])
     else:
         tested = assign_folds(outcomes, options["folds"], seed) == options["fold"]
@@ -101,11 +145,13 @@ def _parts_of_stays(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) 
     return frame["subject_id"].map(parts)
 
 
-def _parts_of_multi(frame: pd.DataFrame, options: Mapping[str, Any], seed: int) -> pd.Series:
+def _parts_of_multi(
+    frame: pd.DataFrame, options: Mapping[str, Any], seed: int, late: pd.Index | None
+) -> pd.Series:
     """Return the part of each stay with several ECGs, drawn among their patients alone."""
     multi = frame[frame["n_ecg"] >= LEAST_ECGS["multi"]]
     try:
-        parts = _parts_of_stays(multi, options, seed)
+        parts = _parts_of_stays(multi, options, seed, late)
     except CohortError as error:  # raised again by the model that asks for them
         _LOG.warning("no split among the stays with several ECGs: %s", error.message)
         parts = pd.Series(dtype=object)
@@ -241,7 +287,7 @@ def assign_folds(outcomes: pd.Series, folds: int, seed: int) -> pd.Series:
     CohortError
         Fewer patients of one outcome than folds.
     """
-    rarest = min(int((outcomes == outcome).sum()) for outcome in (0, 1))
+    rarest = min(int((outcomes == outcome).sum()) for outcome in OUTCOMES)
     if rarest < folds:
         raise CohortError(
             f"only {rarest} patients have the rarer outcome, too few for {folds} folds",
@@ -270,7 +316,7 @@ def _draw_parts(
     parts = pd.Series("train", index=outcomes.index, name="split", dtype=object)
     generator = np.random.default_rng(seed)
     n_parts = 1 + (validation > 0) + (test > 0)
-    for outcome in (0, 1):
+    for outcome in OUTCOMES:
         if (n_patients := int((outcomes == outcome).sum())) < n_parts:
             raise CohortError(
                 f"only {n_patients} patients have outcome {outcome}; "

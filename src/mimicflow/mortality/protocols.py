@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mimicflow.running.configuration import merged
+
 AUDITED, AUDITED_ICU_OUT, PUBLISHED = "audited", "audited_icu_out", "published"
+CHANGED = f"mortality.protocols.{AUDITED}."
+"""How the path of a key begins that a scenario can change: it is a protocol of its own then."""
 
 
 def priced(config: Mapping[str, Any]) -> dict[str, str]:
@@ -28,6 +32,26 @@ def all_protocols(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for key, name in priced(config).items():
         protocols[name] = {**protocols[AUDITED], key: protocols[PUBLISHED][key]}
     return protocols
+
+
+def of_scenarios(
+    config: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return the protocols of scenarios: the audited one with their keys, by the scenario's name.
+
+    Parameters
+    ----------
+    config : mapping
+        The whole configuration.
+    scenarios : mapping of str to mapping
+        The keys that each changes.
+    """
+    found = {}
+    for name, overlay in scenarios.items():
+        changed = overlay.get("mortality", {}).get("protocols", {}).get(AUDITED, {})
+        if changed:
+            found[name] = merged(config["mortality"]["protocols"][AUDITED], changed)
+    return found
 
 
 def split(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,11 +35,15 @@ class Scenario:
         The configuration keys that it changes, nested as in ``config.yaml``.
     parent : str
         The scenario that it changes; empty for the configuration itself.
+    twin : str
+        The scenario that changes the same of the configuration itself, if there is one: its files
+        serve wherever the parent's keys touch nothing.
     """
 
     name: str
     overlay: Mapping[str, Any] = field(default_factory=dict)
     parent: str = ""
+    twin: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,12 +112,19 @@ class Scenarios:
         path : str
             The file below ``results/``, as it is called without scenarios.
         """
+        keys = self.stage_keys(path)
         while name:
             scenario = self._get(name)
-            if self._touches(scenario, self.stage_keys(path)):
-                return f"{FOLDER}/{name}/"
+            if self._touches(scenario, keys):
+                shared = scenario.twin and not self.folder(scenario.parent, path)
+                return f"{FOLDER}/{scenario.twin if shared else name}/"
             name = scenario.parent
         return ""
+
+    def can_change(self, key: str) -> bool:
+        """Return whether a file of some stage depends on a key, by its dotted path."""
+        keys = {known for stage in self._stages.values() for known in stage.keys}
+        return any(f"{key}.".startswith(f"{known}.") for known in keys)
 
     def own_keys(self, path: str) -> tuple[str, ...]:
         """Return the configuration keys that a file depends on by itself, its inputs' left out."""
@@ -148,6 +159,11 @@ class Scenarios:
             for leaf in leaves(scenario.overlay)
             for key in keys
         )
+
+
+def words_of_keys(overlay: Mapping[str, Any]) -> str:
+    """Return what an overlay changes, for instance ``vitals.ranges: none``."""
+    return ", ".join(f"{key}: {value}" for key, value in leaves(overlay).items())
 
 
 def leaves(overlay: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

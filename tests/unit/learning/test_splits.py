@@ -40,6 +40,47 @@ def test_patients_are_never_in_two_parts(tmp_path: Path) -> None:
     assert list(spine) == ["stay_id", "subject_id", "label", "split"]
 
 
+LATE = "2017 - 2019"
+
+
+def people(folder: Path, n_patients: int = 200) -> list[Path]:
+    """Write two shards of patients, of whom every fifth is late, and a few later still."""
+    groups = ["2008 - 2010", "2011 - 2013", "2014 - 2016", "2014 - 2016", LATE]
+    frame = pd.DataFrame({"subject_id": np.arange(n_patients)})
+    frame["anchor_year_group"] = [groups[patient % 5] for patient in frame["subject_id"]]
+    frame.loc[frame["subject_id"] % 40 == 9, "anchor_year_group"] = "2020 - 2022"
+    paths = [folder / f"{shard}.parquet" for shard in (0, 1)]
+    for shard, path in enumerate(paths):
+        frame[frame["subject_id"] % 2 == shard].to_parquet(path)
+    return paths
+
+
+def by_time(folder: Path, test_from: str = LATE, **options: object) -> pd.Series:
+    cohort().assign(died=np.arange(400) // 2 % 7 == 0).to_parquet(folder / "stays.parquet")
+    options = {**ONE_SPLIT, "test_from": test_from, **options}
+    files = [folder / "stays.parquet", folder / "spine.parquet"]
+    split_patients(files[0], options, 0, files[1], patients=people(folder))
+    return pd.read_parquet(files[1]).groupby("subject_id")["split"].agg(lambda parts: set(parts))
+
+
+def test_a_split_by_time_tests_the_patients_of_later_years(tmp_path: Path) -> None:
+    parts = by_time(tmp_path)
+    late = parts.index % 5 == 4
+    assert all(part == {"test"} for part in parts[late])
+    early = parts[~late].map(lambda part: next(iter(part)))
+    assert early.value_counts().to_dict() == {"train": 144, "validation": 16}
+    # Who is drawn apart does not move the others.
+    apart = by_time(tmp_path, apart="died")
+    assert (apart[late] == parts[late]).all()
+    # Folds are drawn as without it.
+    assert sum(part == {"test"} for part in by_time(tmp_path, fold=0)) == 40
+
+
+def test_years_of_which_all_have_one_outcome_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="the 5 patients from 2020 - 2022 on do not have both"):
+        by_time(tmp_path, "2020 - 2022")
+
+
 def test_shares_hold_within_each_outcome(tmp_path: Path) -> None:
     patients = (
         split(cohort(), tmp_path).groupby("subject_id").agg({"label": "max", "split": "first"})

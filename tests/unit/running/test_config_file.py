@@ -192,7 +192,7 @@ UNITS = {
     "AUROC": ".*_auroc",
     "Correlation": "same_ecg",
     "Step sizes? of|Factor of": "learning_rate|.*_decay|head|adapter|layer.|stem",
-    "Seed of": "seed|hospital|split|weights",
+    "Seeds? of": "seeds?|hospital|split|weights",
 }
 """How the description of a number starts: by its unit; and the names of keys that may have it."""
 

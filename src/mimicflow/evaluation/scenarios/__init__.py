@@ -1,0 +1,1 @@
+"""What is another configuration worth? Scenarios beside the configuration itself."""
