@@ -167,6 +167,7 @@ rule draw_flow:
         folds="results/admission/nested/all_stays_model/predictions.parquet",
         code=sources("evaluation.figures.flow"),
     output:
+        table="results/cohort/flow.csv",
         svg="results/cohort/flow.svg",
         png=report(
             "results/cohort/flow.png",
@@ -187,3 +188,24 @@ rule draw_flow:
         study=study("admission"),
     script:
         "../workflow/scripts/draw_flow.py"
+
+
+# The same before there are folds: the cohort parts into training, validation and test patients.
+use rule draw_flow as draw_split_flow with:
+    input:
+        attrition="results/cohort/attrition.csv",
+        spine="results/cohort/spine.parquet",
+        code=sources("evaluation.figures.flow"),
+    output:
+        table="results/cohort/flow_single.csv",
+        svg="results/cohort/flow_single.svg",
+        png=report(
+            "results/cohort/flow_single.png",
+            caption="../workflow/report/admission/flow.rst",
+            category="Cohort",
+            labels={"figure": "flow of patients, single split"},
+        ),
+    log:
+        "results/logs/draw_split_flow.log",
+    benchmark:
+        "results/benchmarks/draw_split_flow.tsv"

@@ -19,7 +19,7 @@ EVALUATED["admission"] = {
     },
     "predictors": lambda: len(static_features()),
     "main_model": protocols.EVERYTHING,
-    "optimistic": protocols.OPTIMISTIC,
+    "optimistic": protocols.optimistic(config),
 }
 
 

@@ -1,13 +1,15 @@
 """What a reader opens: the page, the model card, the checklist, and what stands in them.
 
 INPUTS   everything that was evaluated
-OUTPUTS  results/report.html, results/{system}: model_card.md, tripod_ai.md, probast_ai.md
+OUTPUTS  results/report.html: all systems by the single split; results/report_full.html: everything;
+         results/{system}: model_card.md, tripod_ai.md, probast_ai.md
 STEPS    what the run was, then the documents
 """
 
 
 wildcard_constraints:
     checklist="tripod_ai|probast_ai",
+    full="(_full)?",
 
 
 report: "../workflow/report/workflow.rst"
@@ -22,31 +24,16 @@ CASES = ["true_positive", "false_positive", "true_negative", "false_negative"]
 REPORTED_MORTALITY = [
     name for name in MORTALITY_PROTOCOLS if name in ("audited", "audited_icu_out", "published")
 ]
-# All that the page shows, and that must be there before the run is described.
-EVALUATION = [
-    *collect(
-        "results/admission/{protocol}/{table}.csv",
-        protocol=config["evaluation"]["protocols"],
-        table=PROTOCOL_TABLES,
-    ),
-    *collect(
-        "results/admission/explanations/{table}.csv",
-        table=["importance", "ablation", "attributions"],
-    ),
-    "results/admission/price_of_defects.csv",
+# What `make all` has fitted, scored on its single split of patients: the same for every report.
+REPORTED = [
     "results/admission/table_one.csv",
-    *collect("results/{system}/{table}.csv", system=EVALUATED, table=["sample_size", "missing"]),
-    "results/cohort/flow.svg",
     "results/cohort/attrition.csv",
     "results/cohort/competing_events.csv",
     "results/ecg/excluded.csv",
     "results/manifest.json",
-    # The ECG of a real patient goes into no report.
-    *(
-        collect("results/admission/explanations/ecg_{case}.png", case=CASES)
-        if origin.marks(DATA, SECTIONS["admission"])
-        else []
-    ),
+    *collect("results/{system}/missing.csv", system=EVALUATED),
+    # Of admission it is judged by the cross-validation.
+    *collect("results/{system}/sample_size.csv", system=["mortality", "arrest"]),
     *collect(
         "results/mortality/{table}",
         table=["comparison.csv", "leak.csv", "competing_events.csv", "manifest.json"],
@@ -88,9 +75,39 @@ EVALUATION = [
             "selected_features",
         ],
     ),
-    *AUDIT_FILES,
     *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]
+# All that a page shows, and that must be there before the run is described. The full one judges
+# admission by its cross-validation, so that the single split stands in the other one only.
+EVALUATION = {
+    "": [
+        *REPORTED,
+        "results/cohort/flow_single.csv",
+        *collect("results/admission/single/{table}.csv", table=PROTOCOL_TABLES),
+    ],
+    "_full": [
+        *REPORTED,
+        "results/cohort/flow.csv",
+        *collect(
+            "results/admission/{protocol}/{table}.csv",
+            protocol=config["evaluation"]["protocols"],
+            table=PROTOCOL_TABLES,
+        ),
+        *collect(
+            "results/admission/explanations/{table}.csv",
+            table=["importance", "ablation", "attributions"],
+        ),
+        "results/admission/price_of_defects.csv",
+        "results/admission/sample_size.csv",
+        # The ECG of a real patient goes into no report.
+        *(
+            collect("results/admission/explanations/ecg_{case}.png", case=CASES)
+            if origin.marks(DATA, SECTIONS["admission"])
+            else []
+        ),
+        *AUDIT_FILES,
+    ],
+}
 DOCUMENTS = ["model_card", "tripod_ai", "probast_ai"]
 # Tables of patients, by name, that can be had as CSV; of arrest/epochs there is another table in CSV.
 CSV_ON_DEMAND = [
@@ -108,7 +125,7 @@ WRITTEN_UP = {
 }
 # All that is cross-validated, explained, priced and written up.
 EVALUATION_FILES = [
-    "results/report.html",
+    "results/report_full.html",
     *collect(
         "results/{family}{subset}_performance/{subset}_stays_cv_summary.csv",
         family=PUBLISHED_FOLDERS,
@@ -168,6 +185,11 @@ def protocol_of_document(wildcards):
     return wildcards.get("protocol", EVALUATED[wildcards.system]["judged_by"])
 
 
+def shown(wildcards):
+    """What the page shows, and what the run is described after."""
+    return EVALUATION[wildcards.full]
+
+
 def documented(wildcards):
     """What model card and checklists of a system and protocol are written from, by its kind."""
     system, protocol = wildcards.system, protocol_of_document(wildcards)
@@ -180,7 +202,7 @@ def documented(wildcards):
         files |= DOCUMENTED[system] | {"sample_size": f"results/{system}/sample_size.csv"}
     elif "manifest" in DOCUMENTED[system]:
         files["manifest"] = DOCUMENTED[system]["manifest"]
-    files["run"] = "results/run.json"
+    files["run"] = "results/run_full.json"
     return {kind: path.format(protocol=protocol) for kind, path in files.items()}
 
 
@@ -229,14 +251,14 @@ def audit_of_system(wildcards):
 rule describe_run:
     """Versions, configuration, hardware, time and memory per rule, once all has run."""
     input:
-        evaluated=EVALUATION,
+        evaluated=shown,
         code=sources("report.run_manifest"),
     output:
-        "results/run.json",
+        "results/run{full}.json",
     log:
-        "results/logs/describe_run.log",
+        "results/logs/describe_run{full}.log",
     benchmark:
-        "results/benchmarks/describe_run.tsv"
+        "results/benchmarks/describe_run{full}.tsv"
     conda:
         "../envs/gpu.yaml"
     resources:
@@ -353,23 +375,23 @@ use rule write_checklist as write_checklist_beside with:
 rule build_report:
     """One page that opens offline, for a clinician and for a reviewer."""
     input:
-        evaluated=EVALUATION,
-        run="results/run.json",
+        evaluated=shown,
+        run="results/run{full}.json",
         code=sources(
             "report.page",
             "report.inputs",
         ),
     output:
         report(
-            "results/report.html",
+            "results/report{full}.html",
             caption="../workflow/report/page.rst",
             category="Report",
-            labels={"page": "report"},
+            labels={"page": "report{full}"},
         ),
     log:
-        "results/logs/build_report.log",
+        "results/logs/build_report{full}.log",
     benchmark:
-        "results/benchmarks/build_report.tsv"
+        "results/benchmarks/build_report{full}.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:

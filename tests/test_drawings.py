@@ -75,7 +75,7 @@ def test_every_rule_and_file_of_the_ways_exists(repository, drawing):
 
 def test_every_result_of_the_ways_is_made_by_a_rule(repository, drawing):
     chapters = "".join(file.read_text() for file in (repository / "rules").glob("*.smk"))
-    made = [re.sub(r"\\{\w+\\}", r"[^/]+", re.escape(path.replace("{scenario}", "")))
+    made = [re.sub(r"\\{\w+\\}", r"[^/]+", re.escape(re.sub(r"{scenario}|{full}", "", path)))
             for path in re.findall(r'"results/([^"]+\.\w+)"', chapters)]  # fmt: skip
     plain = " ".join(re.findall(r'label="([^"]+)"', drawing("ways.dot"))).replace("\\n", " ")
     results = re.findall(r"[\w/{}]+\.(?:parquet|npy|pth|csv|txt|html)", plain)

@@ -56,14 +56,16 @@ def _write_cohort(results: Path, draw: np.random.Generator, real: bool) -> None:
     rows.append({"step": "lost", "description": "ECGs of a patient without a row"})
     rows[-1] |= {"rows": 40, "stays": 40, "patients": 11}
     write_csv(rows, results / "cohort" / "attrition.csv")
-    boxes = "".join(
-        f'<rect x="60" y="{10 + 80 * i}" width="480" height="52" fill="none" stroke="#222"/>'
-        f'<text x="300" y="{42 + 80 * i}" text-anchor="middle" font-size="15">{text}: {n:,}</text>'
-        for i, (text, n) in enumerate(zip(steps, sizes, strict=True))
-    )
-    size = 'viewBox="0 0 600 400" width="600" height="400"'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{boxes}</svg>'
-    (results / "cohort" / "flow.svg").write_text(svg, encoding="utf-8")
+    flow: list[dict[str, object]] = []
+    for i, (text, n) in enumerate(zip(steps, sizes, strict=True)):
+        if i:
+            lost = f"{sizes[i - 1] - n:,}"
+            flow += [{"kind": "left_out", "text": why, "stays": lost} for why in ("", f"No {i}")]
+        flow.append({"kind": "box", "text": text, "stays": f"{n:,}", "patients": f"{n // 2:,}"})
+    for fold in range(1, 6):
+        flow.append({"kind": "part", "text": f"Fold {fold}", "stays": "6,084", "patients": "3,042"})
+        flow.append({"kind": "outcome", "text": "Admitted", "stays": "2,600"})
+    write_csv(flow, results / "cohort" / "flow.csv")
     titled = {f"{group.capitalize()}, n (%)": levels for group, levels in GROUPS.items()}
     table = [
         {"variable": variable, "level": level, "overall": "13150 (43.2)", "home": "8231 (47.1)"}

@@ -20,7 +20,7 @@ from same_results import content
 from mimicflow.running.sources import WITHOUT_EFFECT
 
 # Wildcards on which it depends what a job reads; shards, folds and systems do not.
-KINDS = ("table", "concept", "arrest_model", "kind", "read")
+KINDS = ("table", "concept", "arrest_model", "kind", "read", "full")
 # What every adapter starts with, though no result depends on it: `rule_log` and what it imports.
 EVERYWHERE = ("__init__", "running/origin", *(name.replace(".", "/") for name in WITHOUT_EFFECT))
 # What it writes is how long all took that has run until then: no input, and another each time.

@@ -20,7 +20,7 @@ from mimicflow.report.blocks import with_interval
 from mimicflow.running.privacy import kind_of
 
 TINY = ("--configfile", "presets/tiny.yaml")
-TARGETS = ("all", "first", "evaluation", "audit")
+TARGETS = ("all", "first", "report", "evaluation", "audit")
 SYSTEMS = ("admission", "mortality", "arrest")
 TABLES = ("scores", "comparisons", "calibration", "decision", "subgroups", "table_one", "manifest")
 BESIDE = (
@@ -153,7 +153,7 @@ def test_every_figure_of_the_documents_stands_in_a_file_of_the_run(results):
         "attrition": results / "cohort/attrition.csv",
         "spine": results / "cohort/spine.parquet",
         "manifest": results / "manifest.json",
-        "run": results / "run.json",
+        "run": results / "run_full.json",
         "table_one": admission / "table_one.csv",
         "price_of_defects": admission / "price_of_defects.csv",
         "importance": admission / "explanations/importance.csv",
@@ -197,7 +197,7 @@ def test_the_positive_control_finds_every_planted_leak_and_nothing_without_it(re
     assert (found["unplanted"] == 0).all()
 
 
-@pytest.mark.parametrize("page", ["report", "audit"])
+@pytest.mark.parametrize("page", ["report", "report_full", "audit"])
 def test_the_page_needs_nothing_from_outside(results, page):
     text = (results / f"{page}.html").read_text()
     loaded: list[str] = []
@@ -214,7 +214,7 @@ def test_the_page_needs_nothing_from_outside(results, page):
 
 
 def test_the_page_shows_mortality_with_the_figures_of_its_tables(results):
-    text = (results / "report.html").read_text()
+    text = (results / "report_full.html").read_text()
     comparison = pd.read_csv(results / "mortality/comparison.csv")
 
     assert "Will this patient die within a year of the first intensive care stay?" in text
@@ -224,6 +224,26 @@ def test_the_page_shows_mortality_with_the_figures_of_its_tables(results):
         assert f'id="mortality-{part}"' in text
     steps = pd.read_csv(results / "mortality/audited/attrition.csv").set_index("step")
     assert f">{steps.loc['cohort', 'patients']}<" in text
+
+
+def test_the_report_of_the_single_split_scores_its_test_patients_without_any_fold(run, results):
+    spine = pd.read_parquet(results / "cohort/spine.parquet")
+    tested = set(spine.loc[spine["split"] == "test", "stay_id"])
+    table = predictions(results, "single", "all_stays_model").query("split == 'test'")
+    assert set(table["stay_id"]) == tested
+
+    needed = run.planned("report", "--forceall", *TINY)
+    assert needed["train_model"] == 4 and needed["pool_folds"] == 8  # one split: no folds
+    assert not {rule for rule in needed if rule.startswith(("explain_model", "price_defects"))}
+    text = (results / "report.html").read_text()
+    scores = pd.read_csv(results / "admission/single/scores.csv")
+    row = scores.query("model == 'all_stays_model' and score == 'auroc'").iloc[0]
+    assert with_interval(row["value"], row["low"], row["high"]) in text
+    for system in SYSTEMS:
+        for part in ("scores", "calibration", "decision", "subgroups"):
+            assert f'id="{system}-{part}"' in text
+    for absent in ("admission-folds", "admission-defects", "admission-importance", "-audit"):
+        assert f'{absent}"' not in text
 
 
 def test_the_shared_evaluation_scores_mortality_too(results):
@@ -247,7 +267,7 @@ def predictions_of_mortality(results: Path, protocol: str, model: str) -> pd.Dat
 
 
 def test_the_run_is_described_without_naming_the_machine(run, results):
-    described = json.loads((results / "run.json").read_text())
+    described = json.loads((results / "run_full.json").read_text())
 
     rules = {entry["rule"]: entry for entry in described["rules"]}
     assert rules["train_model"]["jobs"] >= 4 * (1 + 2 + 2 + 1)  # scenarios are counted too

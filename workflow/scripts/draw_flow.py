@@ -8,8 +8,9 @@ with rule_log(snakemake.log[0]):
     draw_flow(
         snakemake.input.attrition,
         snakemake.input.spine,
+        snakemake.output.table,
         snakemake.output.svg,
         snakemake.output.png,
         study=Study(**snakemake.params.study),
-        folds=snakemake.input.folds,
+        folds=snakemake.input.get("folds"),
     )

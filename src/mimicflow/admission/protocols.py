@@ -23,8 +23,9 @@ PUBLISHED_MODELS = {
 }
 """The folders of published result files, before "{subset}_performance", and whose they are."""
 PUBLISHED = "published"
+SINGLE = "single"
 OPTIMISTIC = frozenset({PUBLISHED, "seed"})
-"""Protocols in which the reported patients have also stopped the training."""
+"""Protocols in which the reported patients stop the training, whatever the configuration."""
 
 
 @cache
@@ -61,8 +62,19 @@ def sides(row: int) -> dict[str, str]:
     }
 
 
+def optimistic(config: Mapping[str, Any]) -> frozenset[str]:
+    """Return the protocols in which the reported patients have also stopped the training."""
+    own = {SINGLE} if config["split"]["stopping"] == "test" else set()
+    return OPTIMISTIC | own
+
+
 def folds(protocol: str, config: Mapping[str, Any]) -> list[str]:
-    """Return the scenarios whose test patients together are those of a protocol."""
+    """Return the scenarios whose test patients together are those of a protocol.
+
+    Those of the single split are of the configuration itself, which has no name.
+    """
+    if protocol == SINGLE:
+        return [""]
     if protocol == "seed":
         return ["seed"]
     return [f"{protocol}_{fold}" for fold in range(config["split"]["folds"])]

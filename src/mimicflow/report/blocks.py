@@ -92,7 +92,26 @@ class Text:
     kind: Literal["text"] = "text"
 
 
-Block = Table | Chart | Picture | Text
+@dataclass(frozen=True)
+class Box:
+    """A box of a flow of patients, and who was left out on the way to it."""
+
+    title: str
+    size: str
+    left_out: Sequence[tuple[str, str]] = ()  # (how many, why); the first is their sum
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A flow of patients from top to bottom, and the parts at its end, which lie side by side."""
+
+    caption: str
+    boxes: Sequence[Box]
+    parts: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]  # title, size, (outcome, number)
+    kind: Literal["flow"] = "flow"
+
+
+Block = Table | Chart | Picture | Flow | Text
 
 
 @dataclass(frozen=True)

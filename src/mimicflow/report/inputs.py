@@ -121,12 +121,11 @@ def sort_files(
         Any files of the run, in any order: ``{system}/{protocol}/scores.csv`` and its neighbours,
         ``{system}/{protocol}/{model}/history.csv`` and its own, ``{system}/{model}/alarms.csv``
         and its own, ``{system}/table_one.csv``, ``{system}/sample_size.csv``,
-        ``{system}/missing.csv``,
-        ``{system}/explanations/*``,
+        ``{system}/missing.csv``, ``{system}/explanations/*``,
         ``{system}/audit/{check}.csv``, ``{system}/manifest.json``,
-        ``benchmarks/{system}/times.csv``, ``cohort/flow.svg``, ``cohort/attrition.csv``,
-        ``cohort/competing_events.csv``,
-        ``manifest.json``, ``ecg/excluded.csv``, ``run.json``.
+        ``benchmarks/{system}/times.csv``, ``cohort/flow.csv`` or ``flow_single.csv``,
+        ``cohort/attrition.csv``, ``cohort/competing_events.csv``,
+        ``manifest.json``, ``ecg/excluded.csv``, ``run.json`` or ``run_full.json``.
     root : path-like
         The folder of all results.
 
@@ -147,13 +146,18 @@ def sort_files(
     for path in sorted(map(Path, paths)):
         parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
         match parts:
-            case ("manifest.json",) | ("run.json",):
-                shared = replace(shared, **_item(path))
+            case ("manifest.json",):
+                shared = replace(shared, manifest=path)
+            case ("run.json" | "run_full.json",):
+                shared = replace(shared, run=path)
             case ("ecg", "excluded.csv"):
                 shared = replace(shared, excluded=path)
             case ("benchmarks", system, "times.csv") if system in texts_of("systems").index:
                 systems[system] = replace(systems.get(system, SystemFiles()), times=path)
-            case (cohort, "flow.svg" | "attrition.csv" | "competing_events.csv"):
+            case (cohort, "flow.csv" | "flow_single.csv"):
+                system = _system_of_cohort(cohort, path)
+                systems[system] = replace(systems.get(system, SystemFiles()), flow=path)
+            case (cohort, "attrition.csv" | "competing_events.csv"):
                 system = _system_of_cohort(cohort, path)
                 known = systems.get(system, SystemFiles())
                 systems[system] = replace(known, **_item(path))

@@ -7,7 +7,7 @@ from mimicflow.report.inputs import label, read_table, sort_files, texts_of, wor
 
 
 def test_files_are_known_by_their_place():
-    names = ["cohort/flow.svg", "admission/nested/scores.csv", "admission/nested/folds.csv"]
+    names = ["cohort/flow.csv", "admission/nested/scores.csv", "admission/nested/folds.csv"]
     names += [
         "admission/explanations/importance.csv",
         "admission/explanations/ecg_true_positive.png",
@@ -16,7 +16,7 @@ def test_files_are_known_by_their_place():
     systems, shared = sort_files([f"results/{name}" for name in names])
     root = Path("results")
     assert list(systems) == ["admission", "mortality"]
-    assert systems["admission"].flow == root / "cohort/flow.svg"
+    assert systems["admission"].flow == root / "cohort/flow.csv"
     assert systems["admission"].protocols["nested"].scores == root / "admission/nested/scores.csv"
     assert systems["admission"].protocols["nested"].folds == root / "admission/nested/folds.csv"
     assert systems["admission"].importance == root / "admission/explanations/importance.csv"
@@ -69,7 +69,7 @@ def test_files_of_arrest_are_known_by_model_without_a_protocol():
         "results/admission/nested/predictions.parquet",
         "results/admission/nested/reliability.png",
         "results/admission/explanations/ecg_other.png",
-        "results/ecg/flow.svg",
+        "results/ecg/flow.csv",
         # what only mortality has
         "results/admission/comparison.csv",
         "results/admission/manifest.json",

@@ -50,7 +50,7 @@ def gather(
         With texts in ``reference/system_texts.csv``.
     files : mapping of str to path-like
         Some of ``FILES``. ``scores``, ``comparisons``, ``calibration``, ``decision`` and
-        ``subgroups`` of one protocol; ``run`` is ``results/run.json``.
+        ``subgroups`` of one protocol; ``run`` is ``results/run_full.json``.
     study : Study
         Whose documents they are, and who may be shown.
     models : iterable of path-like

@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,17 +170,21 @@ def parts(spine: str | Path, study: Study, folds: str | Path | None = None) -> l
 def draw_flow(
     attrition: str | Path,
     spine: str | Path,
+    table: str | Path,
     svg: str | Path,
     png: str | Path,
     study: Study,
     folds: str | Path | None = None,
 ) -> None:
-    """Draw the flow of patients, as SVG to put into a page and as PNG.
+    """Draw the flow of patients, and write what stands in it as a table.
 
     Parameters
     ----------
     attrition, spine, study, folds
         As in `stages` and `parts`.
+    table : path-like
+        CSV from top to bottom: kind (``box``, ``left_out``, ``part``, ``outcome``), text, and
+        stays and patients as they stand in the chart, empty where it says none.
     svg : path-like
         SVG with title and description for screen readers, without references to anything outside.
     png : path-like
@@ -187,6 +192,8 @@ def draw_flow(
     """
     boxes = stages(attrition, study)
     divided = parts(spine, study, folds)
+    with atomic_output(table) as temporary:
+        pd.DataFrame(_lines(boxes, divided)).to_csv(temporary, index=False)
     chart = _Chart(boxes, divided)
     width, height = chart.size
     stamp = stamp_height(study)
@@ -197,6 +204,23 @@ def draw_flow(
             figure.set_layout_engine("none")
             chart.draw(figure.add_axes((0.0, 0.0, 1.0, height / (height + stamp))))
     _describe(svg, "Flow of patients", _in_words(boxes, divided))
+
+
+def _lines(boxes: list[Stage], divided: list[Part]) -> Iterator[dict[str, str]]:
+    for box in boxes:
+        if box.left_out:
+            yield _line("left_out", "", box.left_out_stays)
+        for n, reason in box.left_out:
+            yield _line("left_out", reason, n)
+        yield _line("box", box.title, box.stays, box.patients)
+    for part in divided:
+        yield _line("part", part.title, part.stays, part.patients)
+        for name, n in part.outcomes:
+            yield _line("outcome", name, n)
+
+
+def _line(kind: str, text: str, stays: str, patients: str = "") -> dict[str, str]:
+    return {"kind": kind, "text": text, "stays": stays, "patients": patients}
 
 
 class _Chart:

@@ -11,8 +11,9 @@ from mimicflow.evaluation.smallest_cell import HIDDEN
 from mimicflow.report.blocks import (
     NOT_KNOWN,
     Block,
+    Box,
     Cell,
-    Picture,
+    Flow,
     Section,
     Table,
     count,
@@ -23,7 +24,6 @@ from mimicflow.report.chapters import section
 from mimicflow.report.chapters.epochs import exclusions
 from mimicflow.report.chapters.masking import Shown
 from mimicflow.report.chapters.models import System
-from mimicflow.report.images import data_uri
 from mimicflow.report.inputs import label, read_table
 
 _COUNTED = ("rows", "admissions", "recordings", "stays", "patients")
@@ -33,8 +33,7 @@ def flow(system: System) -> Section:
     """Return the flow of patients as figure and tables, whichever there are."""
     blocks: list[Block] = []
     if system.files.flow is not None:
-        description = "Flow of patients from all stays to the cohort; the table gives its numbers."
-        blocks.append(Picture("Flow of patients.", description, data_uri(system.files.flow)))
+        blocks.append(_flow_chart(system, system.files.flow))
     shown = Shown(system.smallest)
     caption = "what is left after each step of the cohort."
     if system.files.attrition is not None:
@@ -47,6 +46,26 @@ def flow(system: System) -> Section:
     if system.files.exclusions is not None:
         blocks.append(exclusions(system.files.exclusions, shown))
     return section("flow", blocks, system=system.name)
+
+
+def _flow_chart(system: System, path: Path) -> Flow:
+    """Return the boxes of the chart; its numbers are texts, hidden where the drawing hides them."""
+    frame = read_table(path, "kind", "text", "stays", "patients", text=True).fillna("")
+    boxes: list[Box] = []
+    parts: list[tuple[str, str, list[tuple[str, str]]]] = []
+    left_out: list[tuple[str, str]] = []
+    for row in frame.itertuples():
+        size = f"{row.stays} {system.unit} of {row.patients} patients"
+        if row.kind == "left_out":
+            left_out.append((row.stays, row.text))
+        elif row.kind == "box":
+            boxes.append(Box(row.text, size, left_out))
+            left_out = []
+        elif row.kind == "part":
+            parts.append((row.text, size, []))
+        else:
+            parts[-1][2].append((row.text, row.stays))
+    return Flow("Flow of patients.", boxes, parts)
 
 
 def _attrition(path: Path, shown: Shown) -> tuple[list[tuple[str, bool]], list[list[str]]]:

@@ -78,8 +78,9 @@ class System:
 
     def _protocol(self, name: str) -> Protocol:
         row = words("protocols", name, self.name)
-        optimistic, fold_tables = row["optimistic"] == "yes", row["fold_tables"] == "yes"
         files = self.files.protocols.get(name, ProtocolFiles())
+        optimistic = row["optimistic"] == "yes" or _says_optimistic(files)
+        fold_tables = row["fold_tables"] == "yes"
         return Protocol(name, row["title"], row["text"], optimistic, fold_tables, files)
 
     def with_file(self, kind: str) -> Iterator[tuple[Protocol, Path]]:
@@ -154,6 +155,12 @@ class System:
     def main_models(self) -> list[str]:
         """The models that the system is about, named before any score was seen."""
         return [model for model in self.words["main_models"].split() if model in self.names.index]
+
+
+def _says_optimistic(files: ProtocolFiles) -> bool:
+    """Return whether its own scores are marked so: the configuration may make any protocol so."""
+    scores = None if files.scores is None else read_table(files.scores)
+    return scores is not None and "optimistic" in scores and bool(scores["optimistic"].any())
 
 
 def by_subset(system: System, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

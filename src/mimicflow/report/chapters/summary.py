@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mimicflow.report.blocks import DASH, Section, count, in_sentence, number, table, with_interval
+from mimicflow.report.blocks import (
+    DASH,
+    Section,
+    Text,
+    count,
+    in_sentence,
+    number,
+    table,
+    with_interval,
+)
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.models import System
 from mimicflow.report.chapters.performance import NEEDED, one_interval
-from mimicflow.report.inputs import read_table
+from mimicflow.report.inputs import label, read_table
 
 
 def summary(systems: Sequence[System]) -> Section:
@@ -18,7 +27,16 @@ def summary(systems: Sequence[System]) -> Section:
     columns += [("Patients", True), ("Predictions", True), ("Events", True)]
     columns += [("AUROC (95 % CI)", True), ("Published", True)]
     caption = "Main result of each system."
-    return section("summary", [table(caption, columns, rows)] if rows else [])
+    if not rows:
+        return section("summary")
+    return section("summary", [table(caption, columns, rows), Text(_extent(systems))])
+
+
+def _extent(systems: Sequence[System]) -> str:
+    """Return what else there is: beside a full report documents, else the full report."""
+    folds = any(protocol.fold_tables for system in systems for protocol in system.protocols)
+    full = folds or any(system.files.audit for system in systems)
+    return label("extent", "full" if full else "single")
 
 
 def _rows(system: System) -> Iterator[list[str]]:

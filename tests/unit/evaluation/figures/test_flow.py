@@ -150,7 +150,7 @@ def test_folds_take_the_place_of_the_split(spine, tmp_path):
 @pytest.fixture
 def drawing(attrition, spine, tmp_path):
     def draw(synthetic=True):
-        paths = tmp_path / "flow.svg", tmp_path / "flow.png"
+        paths = [tmp_path / f"flow.{kind}" for kind in ("csv", "svg", "png")]
         draw_flow(attrition(), spine(), *paths, study=Study(synthetic=synthetic))
         return paths
 
@@ -158,7 +158,7 @@ def drawing(attrition, spine, tmp_path):
 
 
 def test_the_drawing_is_fit_for_a_page(drawing):
-    svg, png = drawing()
+    _, svg, png = drawing()
     text = svg.read_text(encoding="utf-8")
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -179,9 +179,18 @@ def test_the_drawing_is_fit_for_a_page(drawing):
 def test_nothing_is_cut_off(drawing):
     """The edge of the picture is white."""
     for synthetic in (True, False):
-        pixels = imread(drawing(synthetic)[1])[..., :3]
+        pixels = imread(drawing(synthetic)[2])[..., :3]
         for edge in (pixels[:8], pixels[-20:], pixels[:, :20], pixels[:, -10:]):
             assert edge.min() > 0.99
+
+
+def test_the_table_says_what_stands_in_the_drawing(drawing):
+    table = pd.read_csv(drawing()[0], dtype=str, keep_default_na=False)
+    box = table[table["kind"] == "box"].iloc[-1]
+    assert (box["text"], box["stays"], box["patients"]) == ("Cohort", "1,500", "1,500")
+    part = table.index[table["kind"] == "part"][-1]
+    assert table.loc[part:, "text"].tolist() == ["Test", "Home", "Admitted"]
+    assert table.loc[part:, "stays"].tolist() == ["220", "120", "100"]
 
 
 def test_many_folds_stand_in_rows(attrition, spine, tmp_path):
@@ -191,9 +200,9 @@ def test_many_folds_stand_in_rows(attrition, spine, tmp_path):
     folds.to_parquet(tmp_path / "folds.parquet")
     heights = []
     for given in (None, tmp_path / "folds.parquet"):
-        outputs = tmp_path / "flow.svg", tmp_path / "flow.png"
+        outputs = [tmp_path / f"flow.{kind}" for kind in ("csv", "svg", "png")]
         draw_flow(attrition(), path, *outputs, study=Study(synthetic=True), folds=given)
-        heights.append(imread(outputs[1]).shape[0])
+        heights.append(imread(outputs[2]).shape[0])
     assert heights[1] > heights[0]
     assert "Fold 7: " in (tmp_path / "flow.svg").read_text(encoding="utf-8")
 
