@@ -180,6 +180,30 @@ def scores(
         typer.echo(line)
 
 
+@app.command()
+def changes(
+    before: Annotated[
+        Path, typer.Argument(help="Folder of results of the earlier run.", metavar="BEFORE")
+    ],
+    after: Annotated[
+        Path, typer.Argument(help="Folder of results of the later run.", metavar="AFTER")
+    ] = Path("results"),
+    output: Annotated[
+        Path, typer.Option(help="Folder for changes.html and changes.csv.", metavar="FOLDER")
+    ] = Path(),
+) -> None:
+    """Put the scores of two runs side by side, to see what has changed since the last report.
+
+    Differences are paired, with 95 % intervals by patient, where both runs tested the same
+    patients with the same outcomes; where not, that is said. Both folders need the scores of
+    make report.
+    """
+    from mimicflow.report.changes import compare_runs  # noqa: PLC0415
+
+    for line in compare_runs(before, after, output):
+        typer.echo(line)
+
+
 @arrest.command()
 def score(
     record: Annotated[

@@ -1,6 +1,7 @@
 """The report in a real browser, with the network forbidden.
 
-Needs Chromium (of the system's packages) and the package playwright, which drives it.
+Needs Chromium (of the system's packages) and the package playwright, which drives it; one test
+needs axe-core of the npm registry (``npm install --prefix .venv axe-core``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 CHARTS = 48
+AXE = Path(__file__).parents[2] / ".venv/node_modules/axe-core/axe.min.js"
+NARROW = {"viewport": {"width": 400, "height": 800}}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def heard() -> list[str]:
 
 @pytest.fixture
 def view(browser, report: Path, heard: list[str], request: pytest.FixtureRequest) -> Iterator:
-    """The page in a window of a width of 1280 pixels, or of the test's own, all charts drawn."""
+    """The page in a window of a width of 1280 pixels, or of the test's own."""
     options = {"viewport": {"width": 1280, "height": 900}} | getattr(request, "param", {})
     page = browser.new_page(**options)
     page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
@@ -71,10 +74,75 @@ def view(browser, report: Path, heard: list[str], request: pytest.FixtureRequest
     page.close()
 
 
-def test_nothing_is_asked_of_the_network_and_nothing_complains(view, heard: list[str]):
-    view.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-    view.wait_for_timeout(300)
+@pytest.fixture
+def whole(view):
+    """The page as it is printed: all chapters, all open, all charts drawn."""
+    view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    view.wait_for_function("document.querySelectorAll('.chart svg').length === " + str(CHARTS))
+    view.wait_for_selector("html[data-drawn=yes]", state="attached")
+    return view
+
+
+def shown(view) -> list[str]:
+    """Return the headings of the chapters that are seen."""
+    return view.locator("main h2:visible").all_inner_texts()
+
+
+def test_nothing_is_asked_of_the_network_and_nothing_complains(whole, heard: list[str]):
+    whole.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    whole.wait_for_timeout(300)
     assert heard == []
+
+
+@pytest.mark.parametrize("view", [{}, NARROW], indirect=True, ids=["1280px", "400px"])
+def test_the_first_number_is_in_view(view):
+    first = view.locator(".card .value").first
+    assert first.bounding_box()["y"] < 600
+    assert first.inner_text().startswith("0.")
+
+
+def test_one_chapter_is_seen_at_a_time_and_the_address_says_which(view):
+    assert shown(view) == ["At a glance"]
+    view.get_by_role("link", name="Cardiac arrest within 24 hours").first.click()
+    assert shown(view) == ["Cardiac arrest within 24 hours"]
+    assert view.locator("nav a[aria-current=page]").inner_text() == shown(view)[0]
+    view.evaluate("location.hash = 'mortality-calibration'")
+    view.wait_for_function("document.querySelector('#mortality-calibration').closest('[open]')")
+    assert shown(view) == ["Death within a year"]
+    assert view.locator("main details.part[open]").count() == 1  # what the address names
+    view.go_back()
+    view.wait_for_function("location.hash === '#system-arrest'")
+    assert shown(view) == ["Cardiac arrest within 24 hours"]
+
+
+@pytest.mark.parametrize("view", [{}, NARROW], indirect=True, ids=["1280px", "400px"])
+def test_the_search_opens_what_it_finds(view):
+    view.locator("#find").fill("lactate, first")  # in a folded table of a folded section
+    entry = view.locator(".found a").first
+    assert "What the tabular models rely on" in entry.inner_text()
+    entry.click()
+    marked = view.locator(".marked")
+    assert marked.is_visible() and "Lactate, first" in marked.inner_text()
+    assert shown(view) == ["Hospital admission"]
+    stays_in_view = "document.querySelector('nav').getBoundingClientRect().top === 0"
+    view.wait_for_function(stays_in_view)  # once it has scrolled
+    view.locator("#find").fill("no such words")
+    assert view.locator("nav [role=status]").inner_text() == "0 places found"
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: npm install --prefix .venv axe-core")
+@pytest.mark.parametrize("view", [{}, NARROW], indirect=True, ids=["1280px", "400px"])
+@pytest.mark.parametrize("part", ["summary", "system-admission", ""])
+def test_axe_finds_no_serious_fault(view, part: str):
+    if part:
+        view.evaluate(f"location.hash = '{part}'")
+    else:
+        view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    view.wait_for_timeout(300)
+    view.evaluate(AXE.read_text(encoding="utf-8"))
+    faults = view.evaluate("axe.run().then(found => found.violations)")
+    serious = [f for f in faults if f["impact"] in ("serious", "critical")]
+    assert [(f["id"], f["nodes"][0]["html"][:200]) for f in serious] == []
 
 
 def test_the_page_forbids_the_network(view, heard: list[str]):
@@ -83,19 +151,19 @@ def test_the_page_forbids_the_network(view, heard: list[str]):
     assert any("Content Security Policy" in text for text in heard)
 
 
-def test_every_chart_is_drawn(view):
-    marks = view.eval_on_selector_all(
+def test_every_chart_is_drawn(whole):
+    marks = whole.eval_on_selector_all(
         ".chart",
         """charts => charts.map(chart => chart.querySelectorAll(
             'svg .role-mark path, svg .role-mark line').length)""",
     )
     assert len(marks) == CHARTS
     assert min(marks) >= 3  # two lines and the kept epoch
-    assert view.locator("figure.picture img").evaluate_all("all => all.every(i => i.naturalWidth)")
+    assert whole.locator("figure.picture img").evaluate_all("all => all.every(i => i.naturalWidth)")
 
 
-def test_a_chart_fits_its_column_and_is_described(view):
-    charts = view.eval_on_selector_all(
+def test_a_chart_fits_its_column_and_is_described(whole):
+    charts = whole.eval_on_selector_all(
         ".chart",
         """charts => charts.map(chart => [chart.getAttribute('aria-label'),
             chart.querySelector('svg').getBoundingClientRect().width / chart.clientWidth])""",
@@ -105,44 +173,37 @@ def test_a_chart_fits_its_column_and_is_described(view):
 
 @pytest.mark.parametrize(
     ("view", "columns"),
-    [({}, 3), ({"viewport": {"width": 400, "height": 800}}, 1)],
+    [({}, 3), (NARROW, 1)],
     indirect=["view"],
     ids=["1280px", "400px"],
 )
-def test_three_charts_of_a_network_stand_side_by_side_where_there_is_room(view, columns: int):
-    lefts = view.eval_on_selector_all(
+def test_three_charts_of_a_network_stand_side_by_side_where_there_is_room(whole, columns: int):
+    lefts = whole.eval_on_selector_all(
         "figure.small", "all => all.slice(0, 3).map(one => one.getBoundingClientRect().left)"
     )
     assert len(set(lefts)) == columns
 
 
-def test_a_choice_changes_the_chart(view):
-    figure = view.locator("figure", has=view.locator("select")).first
+def test_a_choice_changes_the_chart(whole):
+    figure = whole.locator("figure", has=whole.locator("select")).first
     before = figure.locator("svg").inner_html()
     figure.locator("select").select_option(index=1)
-    view.wait_for_timeout(200)
+    whole.wait_for_timeout(200)
     assert figure.locator("svg").inner_html() != before
 
 
-def test_a_point_shows_its_value(view):
-    view.locator(".chart").first.locator("svg .mark-symbol path").first.hover()
-    view.wait_for_selector("#vg-tooltip-element.visible")
-    assert "AUROC" in view.inner_text("#vg-tooltip-element")
+def test_a_point_shows_its_value(whole):
+    whole.locator("#admission-scores-nested ~ * svg .mark-symbol path").first.hover()
+    whole.wait_for_selector("#vg-tooltip-element.visible")
+    assert "AUROC" in whole.inner_text("#vg-tooltip-element")
 
 
-@pytest.mark.parametrize(
-    "view", [{"viewport": {"width": 400, "height": 800}}], indirect=True, ids=["400px"]
-)
-def test_a_narrow_window_needs_no_sideways_scrolling(view):
-    def width() -> int:
-        return view.evaluate("document.scrollingElement.scrollWidth")
-
-    assert width() <= 400
-    view.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-    assert width() <= 400
+@pytest.mark.parametrize("view", [NARROW], indirect=True, ids=["400px"])
+def test_a_narrow_window_needs_no_sideways_scrolling(whole):
+    assert whole.evaluate("document.scrollingElement.scrollWidth") <= 400
     right = "svg => svg.getBoundingClientRect().right"
     assert (
-        view.evaluate(f"Math.max(...[...document.querySelectorAll('.chart svg')].map({right}))")
+        whole.evaluate(f"Math.max(...[...document.querySelectorAll('.chart svg')].map({right}))")
         <= 400
     )
 
@@ -155,13 +216,12 @@ def test_the_keyboard_goes_from_the_skip_link_through_the_contents(view):
     for _ in range(5):
         view.keyboard.press("Tab")
         reached.append(focused())
-    published = "JMIR Cardio 2025;9:e80569, fold means"  # the link in the head of the page
     assert reached == [
         "Skip to the content",
-        published,
-        "npj Digital Medicine 2023;6:215",
-        "Contents",
+        "",  # the field to search in
+        "Contents: At a glance",
         "At a glance",
+        "Hospital admission",
     ]
     outline = view.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
@@ -169,29 +229,29 @@ def test_the_keyboard_goes_from_the_skip_link_through_the_contents(view):
         view.keyboard.press("Shift+Tab")
     view.keyboard.press("Enter")
     view.keyboard.press("Tab")
-    assert view.evaluate("document.activeElement.getAttribute('role')") == "region"
+    assert focused() == "Hospital admission"
+    assert view.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-def test_wide_tables_scroll_by_keyboard(view):
-    at = view.evaluate(
+def test_wide_tables_scroll_by_keyboard(whole):
+    at = whole.evaluate(
         """() => {
-            document.querySelectorAll('details').forEach(details => { details.open = true; });
             const wide = [...document.querySelectorAll('.scroll')];
             return wide.findIndex(part => part.scrollWidth > part.clientWidth + 20);
         }"""
     )
     assert at >= 0
-    region = view.locator(".scroll").nth(at)
+    region = whole.locator(".scroll").nth(at)
     region.focus()
-    view.keyboard.press("ArrowRight")
-    view.wait_for_function("part => part.scrollLeft > 0", arg=region.element_handle())
+    whole.keyboard.press("ArrowRight")
+    whole.wait_for_function("part => part.scrollLeft > 0", arg=region.element_handle())
 
 
 @pytest.mark.parametrize(
     "view", [{"color_scheme": "dark"}, {"color_scheme": "light"}], indirect=True
 )
-def test_texts_stand_out_from_their_ground(view):
-    worst = view.evaluate(CONTRAST)
+def test_texts_stand_out_from_their_ground(whole):
+    worst = whole.evaluate(CONTRAST)
     assert worst["ratio"] >= 4.5, worst
 
 
@@ -199,10 +259,13 @@ def test_print_has_pages_and_opens_every_table(view):
     pdf = view.pdf(prefer_css_page_size=True)
     assert pdf.startswith(b"%PDF")
     assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") > 1
+    assert len(shown(view)) == 1
     open_before = view.locator("main details[open]").count()
     view.emulate_media(media="print")
     view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert view.locator("details:not([open])").count() == 0
+    assert len(shown(view)) == 6
+    view.wait_for_function("document.querySelectorAll('.chart svg').length === " + str(CHARTS))
     view.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert view.locator("main details[open]").count() == open_before
 
@@ -213,6 +276,7 @@ def test_print_has_pages_and_opens_every_table(view):
 def test_without_javascript_the_tables_say_the_same(view, heard: list[str]):
     assert view.locator(".chart noscript p").count() == CHARTS
     assert view.locator("figure details table").count() == CHARTS
+    assert len(shown(view)) == 6
     assert heard == []
 
 
@@ -239,7 +303,6 @@ CONTRAST = """() => {
         }
         return [255, 255, 255, 255];
     };
-    document.querySelectorAll('details').forEach(details => { details.open = true; });
     let worst = {ratio: 99};
     const texts = document.querySelectorAll(
         'h1, h2, h3, p, dt, dd, a, summary, caption span, caption em, th, td, .badge, ' +

@@ -34,4 +34,4 @@ def build_audit(
         A file that is missing or is no table of the audit.
     """
     known = [System(name, files, study.smallest_cell) for name, files in systems.items()]
-    write_page(title, [], audit.chapters(known), output, study)
+    write_page(title, audit.chapters(known), output, study)

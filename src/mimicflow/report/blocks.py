@@ -111,7 +111,31 @@ class Flow:
     kind: Literal["flow"] = "flow"
 
 
-Block = Table | Chart | Picture | Flow | Text
+@dataclass(frozen=True)
+class Question:
+    """What a system predicts, for whom and when."""
+
+    question: str
+    terms: Sequence[tuple[str, str]]
+    published: str = ""
+    link: str = ""  # to the publication
+    kind: Literal["question"] = "question"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number that says most, what it is of, and what a reader should know beside it."""
+
+    title: str
+    value: str
+    of: str
+    points: Sequence[str]
+    question: str = ""
+    link: str = ""  # where the rest stands on the page
+    kind: Literal["card"] = "card"
+
+
+Block = Table | Chart | Picture | Flow | Text | Question | Card
 
 
 @dataclass(frozen=True)
@@ -178,6 +202,11 @@ def count(value: Any, smallest: int = 0) -> str:
     if 0 < value < smallest:
         return f"<{smallest}"
     return f"{int(value):,}".replace(",", "\u202f")
+
+
+def counted(text: str, noun: str) -> str:
+    """Return a written count with its noun, given in the plural: ``1 stay``, ``2 stays``."""
+    return f"{text} {noun.removesuffix('s') if text == '1' else noun}"
 
 
 def p_value(value: Any) -> str:

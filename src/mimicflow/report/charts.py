@@ -131,13 +131,15 @@ def reliability(frame: pd.DataFrame, unit: str) -> Drawing:
     return chart.add_params(chosen) if chosen else chart
 
 
-def decision(frame: pd.DataFrame) -> Drawing:
-    """Draw net benefit by threshold, with its interval as a band.
+def decision(frame: pd.DataFrame, banded: str | None) -> Drawing:
+    """Draw net benefit by threshold, with the interval of one line as a band.
 
     Parameters
     ----------
     frame : DataFrame
         ``title``, ``threshold``, ``net_benefit``, ``low``, ``high``.
+    banded : str, optional
+        The title whose interval is drawn; bands of all lines would bury them.
     """
     top = float(frame["net_benefit"].max())
     # Treating all falls without end; below this nothing can be read.
@@ -150,12 +152,14 @@ def decision(frame: pd.DataFrame) -> Drawing:
         + tooltips({"threshold": x}, ".2f")
         + tooltips({"net_benefit": y, "low": "95 % from", "high": "to"}, ".3f"),
     )
-    bands = (
-        alt.Chart(frame.dropna(subset=["low", "high"]))
-        .mark_area(color=GREY, opacity=0.12, clip=True)
-        .encode(x="threshold:Q", y="low:Q", y2="high:Q", detail="title:N")
+    if banded is None:
+        return alt.layer(drawn).properties(height=HEIGHT)
+    band = (
+        alt.Chart(frame[frame["title"] == banded].dropna(subset=["low", "high"]))
+        .mark_area(color=GREY, opacity=0.15, clip=True)
+        .encode(x="threshold:Q", y="low:Q", y2="high:Q")
     )
-    return alt.layer(bands, drawn).properties(height=HEIGHT)
+    return alt.layer(band, drawn).properties(height=HEIGHT)
 
 
 def forest(
@@ -209,7 +213,7 @@ def forest(
     return chart.add_params(chosen) if chosen else chart
 
 
-def bars(frame: pd.DataFrame, value: str) -> Drawing:
+def bars(frame: pd.DataFrame, value: str, largest: float | None = None) -> Drawing:
     """Draw the leading features of a chosen model as bars.
 
     Parameters
@@ -219,8 +223,11 @@ def bars(frame: pd.DataFrame, value: str) -> Drawing:
         ``value``, optionally ``low`` and ``high``; the largest first.
     value : str
         Title of the axis.
+    largest : float, optional
+        End of the axis of all models, so that their bars can be compared; else each has its own.
     """
     chosen, pick = choice(frame, "of", "Model ")
+    scale = alt.Scale(domain=[0, largest]) if largest else alt.Undefined
     base = alt.Chart(frame).transform_filter(pick) if pick else alt.Chart(frame)
     y = alt.Y(
         "feature:N",
@@ -232,7 +239,7 @@ def bars(frame: pd.DataFrame, value: str) -> Drawing:
     layers = [
         base.mark_bar(color=BLUE, opacity=0.8).encode(
             y=y,
-            x=alt.X("value:Q", title=value),
+            x=alt.X("value:Q", title=value, scale=scale),
             tooltip=tooltips(names, "") + tooltips({"value": value}, ".4f"),
         )
     ]

@@ -88,24 +88,23 @@ def build_report(
             remedy="add a row that says what is predicted, for whom and when",
         )
     known = [System(name, files, study.smallest_cell) for name, files in systems.items()]
-    write_page(title, known, list(_chapters(known, shared, study)), output, study)
+    write_page(title, list(_chapters(known, shared, study)), output, study)
 
 
 def write_page(
     title: str,
-    systems: list[System],
     chapters: list[Section],
     output: str | Path,
     study: Study,
 ) -> None:
     """Write chapters as one HTML page that opens offline; empty ones are left out.
 
+    One chapter is seen at a time, all of them on paper and without JavaScript.
+
     Parameters
     ----------
     title : str
         Heading of the page.
-    systems : list of System
-        Those whose question stands on top.
     chapters : list of Section
         In the order of the page.
     output : path-like
@@ -115,7 +114,7 @@ def write_page(
     """
     chapters = [chapter for chapter in chapters if not chapter.empty]
     specs = {block.id: block.spec for block in _blocks(chapters) if isinstance(block, Chart)}
-    page = _render(title, systems, chapters, specs, study.synthetic)
+    page = _render(title, chapters, specs, study.synthetic)
     size = len(page.encode("utf-8"))
     if size > LIMIT:
         log.warning(
@@ -129,7 +128,9 @@ def _chapters(systems: list[System], shared: SharedFiles, study: Study) -> Itera
     yield summary.summary(systems)
     for system in systems:
         parts = [part for part in _system_sections(system) if not part.empty]
-        yield Section(f"system-{system.name}", system.words["title"], sections=parts)
+        blocks = summary.opening(system) if parts else []
+        name = f"system-{system.name}"
+        yield Section(name, system.words["title"], blocks=blocks, sections=parts)
     parts = []
     manifests = [shared.manifest, *(system.files.manifest for system in systems)]
     manifest = run.read_manifests(path for path in manifests if path is not None)
@@ -197,7 +198,6 @@ def _blocks(sections: list[Section]) -> Iterator[Block]:
 
 def _render(
     title: str,
-    systems: list[System],
     chapters: list[Section],
     specs: dict[str, dict[str, Any]],
     synthetic: bool,
@@ -209,12 +209,10 @@ def _render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    scripts = [_template("page.js")]
-    if specs:  # the bundle is most of the page's weight
-        scripts.insert(0, _bundle())
+    # The own one first: chapters are hidden before the bundle, most of the page, is read.
+    scripts = [_template("page.js"), *([_bundle()] if specs else [])]
     return environment.get_template("page.html.j2").render(
         title=title,
-        systems=systems,
         chapters=chapters,
         synthetic=synthetic,
         style=Markup(_template("style.css")),

@@ -9,6 +9,7 @@ from PIL import Image
 from mimicflow.errors import InputError
 from mimicflow.report.blocks import (
     count,
+    counted,
     in_sentence,
     number,
     p_value,
@@ -108,3 +109,7 @@ def test_a_rare_colour_survives_the_palette(tmp_path: Path):
     assert lighter.width == 900
     red, _, blue = lighter.getpixel((410, 302))
     assert blue - red > 100
+
+
+def test_one_is_singular():
+    assert [counted(n, "stays") for n in ("1", "2", "<10")] == ["1 stay", "2 stays", "<10 stays"]

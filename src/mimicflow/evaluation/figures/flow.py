@@ -244,7 +244,7 @@ class _Chart:
 
     def _side(self, stage: Stage) -> list[str]:
         """Return the lines of the box of those left out; the first is its heading."""
-        lines = [f"Left out: {stage.left_out_stays} stays"]
+        lines = [f"Left out: {_counted(stage.left_out_stays, 'stays')}"]
         if len(stage.left_out) == 1:
             return [*lines, stage.left_out[0][1]]
         for n, reason in stage.left_out:
@@ -284,7 +284,7 @@ class _Chart:
                     self._box(axes, x, top, self.SIDE, height, lines, GREY, left=True)
                 y += step
             last = i == len(self.boxes) - 1
-            lines = [stage.title, f"{stage.stays} stays of {stage.patients} patients"]
+            lines = [stage.title, _size(stage)]
             left = centre - self.MAIN / 2
             self._box(axes, left, y, self.MAIN, self._main_height(), lines, BLUE, filled=last)
             y += self._main_height()
@@ -303,7 +303,8 @@ class _Chart:
             self._arrow(axes, (middle, bar), (middle, top))
         for k, part in enumerate(self.divided):
             row, column = divmod(k, self.columns)
-            lines = [part.title, f"{part.stays} stays", f"{part.patients} patients"]
+            lines = [part.title, _counted(part.stays, "stays")]
+            lines.append(_counted(part.patients, "patients"))
             lines += [f"{name}: {n}" for name, n in part.outcomes]
             y_part = top + row * (self._part_height() + self.GAP / 2)
             self._box(axes, lefts[column], y_part, each, self._part_height(), lines, BLUE)
@@ -379,19 +380,25 @@ def _masked(counts: np.ndarray, limit: int) -> list[str]:
     ]
 
 
+def _counted(text: str, noun: str) -> str:
+    return f"{text} {noun.removesuffix('s') if text == '1' else noun}"
+
+
+def _size(box: Stage | Part) -> str:
+    return f"{_counted(box.stays, 'stays')} of {_counted(box.patients, 'patients')}"
+
+
 def _in_words(boxes: list[Stage], divided: list[Part]) -> str:
     """Return the whole chart as sentences."""
     sentences = []
     for stage in boxes:
         if stage.left_out:
             reasons = "; ".join(f"{n}: {reason}" for n, reason in stage.left_out)
-            sentences.append(f"{stage.left_out_stays} stays left out ({reasons}).")
-        sentences.append(f"{stage.title}: {stage.stays} stays of {stage.patients} patients.")
+            sentences.append(f"{_counted(stage.left_out_stays, 'stays')} left out ({reasons}).")
+        sentences.append(f"{stage.title}: {_size(stage)}.")
     for part in divided:
         outcomes = ", ".join(f"{name} {n}" for name, n in part.outcomes)
-        sentences.append(
-            f"{part.title}: {part.stays} stays of {part.patients} patients ({outcomes})."
-        )
+        sentences.append(f"{part.title}: {_size(part)} ({outcomes}).")
     return " ".join(sentences)
 
 

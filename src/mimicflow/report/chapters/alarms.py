@@ -17,6 +17,7 @@ from mimicflow.report.blocks import (
     Section,
     Table,
     count,
+    counted,
     in_sentence,
     number,
     table,
@@ -106,7 +107,7 @@ def _estimate(row: Mapping[Hashable, Any], name: str, digits: int) -> str:
 def _held_out(system: System, row: pd.Series) -> str:
     """Return how many stays and days there are, as far as they may be shown."""
     texts = [
-        f"{count(row[f'{kind}_stays'], system.smallest)} {kind} stays"
+        counted(count(row[f"{kind}_stays"], system.smallest), f"{kind} stays")
         for kind in ("event", "control")
         if pd.notna(row[f"{kind}_stays"])
     ]
@@ -145,7 +146,7 @@ def _size(system: System, chosen: pd.DataFrame) -> str:
     for score, kind in ((Y, "event"), (X, "control")):
         stays, days = first.loc[score, ["stays", "days"]]
         if pd.notna(stays):
-            size = f"{count(stays, system.smallest)} {kind} stays"
+            size = counted(count(stays, system.smallest), f"{kind} stays")
             texts.append(f"{size}, {number(days, 1)} monitored days" if kind == "control" else size)
     return "; ".join(texts)
 

@@ -17,6 +17,7 @@ from mimicflow.report.blocks import (
     Section,
     Table,
     count,
+    counted,
     number,
     table,
 )
@@ -55,9 +56,10 @@ def _flow_chart(system: System, path: Path) -> Flow:
     parts: list[tuple[str, str, list[tuple[str, str]]]] = []
     left_out: list[tuple[str, str]] = []
     for row in frame.itertuples():
-        size = f"{row.stays} {system.unit} of {row.patients} patients"
+        size = f"{counted(row.stays, 'stays')} of {counted(row.patients, 'patients')}"
         if row.kind == "left_out":
-            left_out.append((row.stays, row.text))
+            # The first says how many in all.
+            left_out.append((row.stays if left_out else counted(row.stays, "stays"), row.text))
         elif row.kind == "box":
             boxes.append(Box(row.text, size, left_out))
             left_out = []

@@ -37,6 +37,7 @@ from mimicflow.report.chapters.models import (
 from mimicflow.report.inputs import label, read_table
 
 GRID = np.linspace(0, 1, 21)  # where a curve is read off for its table
+_NO_BAND = "Of so few patients a band would cover the lines; the table has the intervals."
 KINDS = {
     "roc": ("ROC curve", "1 − specificity", "Sensitivity"),
     "pr": ("Precision–recall curve", "Sensitivity (recall)", "PPV (precision)"),
@@ -200,14 +201,27 @@ def decision(system: System) -> Section:
         # Of models whose sizes are hidden there is none.
         known = frame.groupby(["stays", "title"])["net_benefit"].transform("count") > 0
         for subset, part in by_subset(system, frame[known]):
-            caption = caption_of(protocol, subset, "net benefit with 95 % band")
+            banded = _banded(system, part)
+            band = f"net benefit, with the 95 % band of {banded}" if banded else "net benefit"
+            caption = caption_of(protocol, subset, band)
+            caption += "" if banded else f" {_NO_BAND}"
             description = f"Decision curves of {', '.join(dict.fromkeys(part['title']))}."
             columns = ["title", "threshold", "net_benefit", "low", "high"]
             spec = charts.specification(
-                charts.decision(part[columns].dropna(subset=["net_benefit"])), description
+                charts.decision(part[columns].dropna(subset=["net_benefit"]), banded), description
             )
             blocks.append(Chart(caption, description, spec, _benefits(protocol, part, caption)))
     return section("decision", blocks, system=system.name)
+
+
+def _banded(system: System, frame: pd.DataFrame) -> str | None:
+    """Return the title of the first main model, if its band leaves the lines to be read."""
+    models = [name for name in system.main_models if name in set(frame["model"])]
+    first = [*models, *frame["model"]][0]
+    band = frame[frame["model"] == first].dropna(subset=["low", "high"])
+    wide = (band["high"] - band["low"]).median()
+    # With less than that, half of the chart would be grey.
+    return str(band["title"].iloc[0]) if wide < 0.5 * frame["net_benefit"].max() else None
 
 
 def _benefits(protocol: Protocol, frame: pd.DataFrame, caption: str) -> Table:

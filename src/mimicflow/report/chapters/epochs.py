@@ -10,7 +10,7 @@ import pandas as pd
 from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.hrv.epochs import CLINICAL_REASONS
 from mimicflow.reference import reference
-from mimicflow.report.blocks import Cell, Section, Table, count, number, table
+from mimicflow.report.blocks import Cell, Section, Table, count, counted, number, table
 from mimicflow.report.chapters import section
 from mimicflow.report.chapters.masking import Shown
 from mimicflow.report.chapters.models import System
@@ -79,7 +79,7 @@ def epochs(system: System, path: Path) -> Section:
     rows: list[list[Cell | str]] = []
     for stays, part in frame.groupby("stays", sort=False):
         total = count(planned[part.index[0]], system.smallest) or HIDDEN
-        rows.append([f"{label('epochs_of', stays)}: {total} epochs planned"])
+        rows.append([f"{label('epochs_of', stays)}: {counted(total, 'epochs')} planned"])
         for place, row in part.iterrows():
             counts = [
                 _hidden_text(row[name], system.smallest)
@@ -87,8 +87,8 @@ def epochs(system: System, path: Path) -> Section:
                 else count(row[name], system.smallest)
                 for name, hide in zip(_COUNTED, hidden[frame.index.get_loc(place)], strict=True)
             ]
-            counted = counts[0][:1].isdigit() and planned[place] > 0
-            share = f"{number(100 * row['epochs'] / planned[place], 1)} %" if counted else ""
+            known = counts[0][:1].isdigit() and planned[place] > 0
+            share = f"{number(100 * row['epochs'] / planned[place], 1)} %" if known else ""
             rows.append([Cell(_named(row), inner=True), counts[0], share, *counts[1:]])
     caption = f"Epochs kept and dropped by reason. {_kept(frame)}"
     return section("epochs", [table(caption, columns, rows)], system=system.name)

@@ -26,6 +26,7 @@ from mimicflow.report.images import data_uri
 from mimicflow.report.inputs import label, read_table, texts_of
 
 LEADING = 20  # features shown of each model
+NOTHING = 0.01  # of the log odds: a hundredth of the odds
 _DRAWN = ["of", "feature", "group", "value", "low", "high"]
 
 
@@ -48,12 +49,28 @@ def attributions(system: System, path: Path) -> Section:
         of=frame["model"].map(system.full_title), value=frame["mean_abs"], second=frame["mean"]
     )
     caption = f"The {LEADING} static features with the largest mean attribution."
+    largest = frame.groupby("of", sort=False)["value"].max()
+    nothing = [str(model) for model, value in largest.items() if value < NOTHING]
+    if nothing:
+        caption += f" In {' and '.join(map(in_sentence, nothing))} next to nothing:"
+        caption += f" no feature moves the log odds by {NOTHING} on average."
     names = ("Model", "Mean size of the attribution", "Mean with sign")
-    return section("attributions", _features(frame, caption, *names), system=system.name)
+    blocks = _features(frame, caption, *names, largest=largest.max())
+    return section("attributions", blocks, system=system.name)
 
 
-def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: str) -> list[Chart]:
-    """Chart the leading features of each model; hovering shows the columns of, value and second."""
+def _features(
+    frame: pd.DataFrame,
+    caption: str,
+    of: str,
+    value: str,
+    second: str,
+    largest: float | None = None,
+) -> list[Chart]:
+    """Chart the leading features of each model, on one scale if its end is given.
+
+    Hovering shows the columns of, value and second.
+    """
     if frame.empty:  # no model of this run has such features
         return []
     # Features that are of no use share a rank: it cannot decide how many to show.
@@ -74,7 +91,7 @@ def _features(frame: pd.DataFrame, caption: str, of: str, value: str, second: st
     columns += [(value, True), (second, True)]
     drawn = shown[[name for name in _DRAWN if name in shown]].round(6)
     description = f"Bar chart. {caption}"
-    spec = charts.specification(charts.bars(drawn, value), description)
+    spec = charts.specification(charts.bars(drawn, value, largest), description)
     return [Chart(caption, description, spec, table(caption, columns, rows), wide=True)]
 
 

@@ -18,6 +18,7 @@ from mimicflow.report.blocks import (
     Section,
     Table,
     count,
+    counted,
     in_sentence,
     number,
     p_value,
@@ -106,7 +107,7 @@ def _by_horizon(system: System, frame: pd.DataFrame) -> Table:
             cells.append(_stays_with_both(row, shown))
             rows.append(cells)
     size = frame.iloc[0]
-    texts = (f"{count(size[name], system.smallest)} {name}" for name in ("patients", "stays"))
+    texts = (counted(count(size[name], system.smallest), name) for name in ("patients", "stays"))
     caption = "Scores by horizon. All horizons have the same held-out epochs, "
     caption += f"{count(size['n'], system.smallest)} of {' and '.join(texts)}."
     caption += " Stays with both: event stays with epochs within the horizon and further away."
@@ -121,7 +122,7 @@ def _size(row: pd.Series, shown: Shown) -> str:
     stays = shown.write(row["event_stays"], "event stays") if known else HIDDEN
     # Beside a count that is not written, its share would give it away.
     share = f" ({number(100 * row['events'] / row['n'], 1)} %)" if events[0].isdigit() else ""
-    return f"arrests follow {events} epochs{share} of {stays} stays"
+    return f"arrests follow {counted(events, 'epochs')}{share} of {counted(stays, 'stays')}"
 
 
 def _stays_with_both(row: dict[str, Any], shown: Shown) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN
-from mimicflow.report.blocks import Cell, count, in_sentence, number, with_interval
+from mimicflow.report.blocks import Cell, count, counted, in_sentence, number, with_interval
 from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, texts_of, words
 
 SCORES = ["auroc", "auprc", "brier", "log_loss", "calibration_intercept", "calibration_slope"]
@@ -131,10 +131,10 @@ class System:
 
     def size(self, row: Any) -> str:
         """Return ``24 610 patients, 30 421 stays`` of a row with ``patients`` and ``n``."""
-        patients = f"{self._count(row.patients)} patients"
+        patients = counted(self._count(row.patients), "patients")
         if self.unit == "patients":
             return patients
-        return f"{patients}, {self._count(row.n)} {self.unit}"
+        return f"{patients}, {counted(self._count(row.n), self.unit)}"
 
     def _count(self, n: Any) -> str:
         return count(n, self.smallest) or HIDDEN
@@ -142,7 +142,7 @@ class System:
     def sizes(self, frame: pd.DataFrame) -> str:
         """Return patients, stays and events in a sentence; several if the models differ."""
         rows = frame[["patients", "n", "events"]].drop_duplicates().itertuples()
-        texts = [f"{self.size(row)}, {self._count(row.events)} events" for row in rows]
+        texts = [f"{self.size(row)}, {counted(self._count(row.events), 'events')}" for row in rows]
         return "; ".join(texts) + "."
 
     def full_title(self, model: str) -> str:

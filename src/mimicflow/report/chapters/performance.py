@@ -18,6 +18,7 @@ from mimicflow.report.blocks import (
     Chart,
     Section,
     Table,
+    Text,
     count,
     number,
     p_value,
@@ -223,6 +224,7 @@ def comparisons(system: System) -> Section:
 def subgroups(system: System) -> Section:
     """Return AUROC and calibration by group of patients, without the small groups."""
     blocks: list[Block] = []
+    hidden = False
     for place, (protocol, path) in enumerate(system.with_file("subgroups")):
         frame = read_table(path, "model", "group", "level", "score", "value", "suppressed")
         if place == 0:
@@ -232,6 +234,9 @@ def subgroups(system: System) -> Section:
             data = _subgroup_table(system, protocol, part, system.full_title(first))
             blocks.append(_subgroup_chart(system, protocol, frame, first, data))
         blocks.append(_subgroup_table(system, protocol, frame, "every model"))
+        hidden = hidden or bool(frame["suppressed"].any())
+    if hidden:
+        blocks.insert(0, Text(label("hidden", "subgroups")))
     return section("subgroups", blocks, system=system.name)
 
 

@@ -20,6 +20,7 @@ from mimicflow.report.blocks import (
     Section,
     Text,
     count,
+    counted,
     number,
     table,
 )
@@ -184,7 +185,7 @@ def run_sections(path: Path) -> list[Section]:
     text = ""
     if rows:
         text = (
-            f"{count(total['jobs'].sum())} jobs of {len(rows)} rules, "
+            f"{counted(count(total['jobs'].sum()), 'jobs')} of {counted(str(len(rows)), 'rules')}, "
             f"{number(total['seconds'].sum() / 60, 1)} minutes of work in all."
         )
     config = yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True)

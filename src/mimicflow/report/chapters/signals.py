@@ -20,6 +20,7 @@ from mimicflow.report.blocks import (
     Section,
     Table,
     count,
+    counted,
     number,
     p_value,
     table,
@@ -129,8 +130,9 @@ def _published_ranks(system: System, title: str) -> pd.Series:
 
 def _explained(system: System, title: str, frame: pd.DataFrame) -> str:
     first = frame.iloc[0]
-    patients = count(first["patients"], system.smallest)
-    return f"{title}: {count(first['n'], system.smallest)} held-out epochs of {patients} patients"
+    patients = counted(count(first["patients"], system.smallest), "patients")
+    epochs = counted(count(first["n"], system.smallest), "held-out epochs")
+    return f"{title}: {epochs} of {patients}"
 
 
 def _shap_chart(frame: pd.DataFrame, caption: str) -> Chart:
