@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# Snakemake runs this in the new environment, from the folder with the Snakefile.
-pip install --quiet --no-deps --editable "$PWD"
+# Snakemake runs this in the new environment, wherever it was started; the workflow says where the package is.
+pip install --quiet --no-deps --editable "$MIMICFLOW_FOLDER"

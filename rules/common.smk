@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from snakemake.io import sourcecache_entry
+
 from mimicflow.admission import protocols
 from mimicflow.admission.agreement import disagreements as of_admission
 from mimicflow.arrest.agreement import disagreements as of_arrest
@@ -12,30 +14,47 @@ from mimicflow.mortality import protocols as mortality_protocols
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.awaited import count_arrivals
 from mimicflow.raw.needs import check_raw
+from mimicflow.running import origin
 from mimicflow.running.agreement import check_agreement
-from mimicflow.running.configuration import complete, read_overlay
+from mimicflow.running.configuration import complete, merged, read_overlay
 from mimicflow.running.identity import announce
 from mimicflow.running.lock import record_owner
 from mimicflow.running.own_scenarios import CONFIGURATION, own_scenarios, require_scenarios
+from mimicflow.running.place import Place, announce_package, call_first
 from mimicflow.running.privacy import is_private, keep_private
 from mimicflow.running.progress import keep_quiet
 from mimicflow.running.scenarios import Scenario, Scenarios, words_of_keys
 from mimicflow.running.scheduling import sleep_while_jobs_run
-from mimicflow.running.sources import content_of, package_file, sources
+from mimicflow.running.sources import PACKAGE, content_of, package_file
+from mimicflow.running.sources import sources as sources_of
 from mimicflow.running.storage import check_place, check_writable
 
-check_place(workflow.basedir)
-SCHEMA = "workflow/schemas/config.schema.yaml"
+PLACE = Place(
+    workflow.current_basedir.join(".."), workflow.sourcecache, workflow.modifier.path_modifier
+)
+OWN_RULES = workflow.modifier.rules  # without those of a workflow that imports this one
+check_place(str(PLACE))
+
+
+configfile: PLACE.own("config.yaml")
+
+
+SCHEMA = PLACE.own("workflow/schemas/config.schema.yaml")
 DISAGREEMENTS = [of_admission, of_mortality, of_arrest, of_audit]
+if workflow.modifier.skip_configfile:  # a workflow that imports this one gives what is to differ
+    config = merged(read_overlay(PLACE.own("config.yaml")), config)
 WRITTEN = config  # scenarios change it as it is written
 config = complete(config, SCHEMA)
+if PLACE.moves:
+    config["data"] = origin.absolute(config["data"])  # only what is made here is moved
 check_agreement(config, *DISAGREEMENTS)
+announce_package()
 announce()  # jobs end when this process does, and never write into the run of another
 keep_quiet(workflow.output_settings.quiet)
 
 if is_private(config):
     # Jobs inherit the mask; one on a cluster reads this file itself. Snakemake's own folder has its log.
-    for folder in ("results", ".snakemake"):
+    for folder in (PLACE.results, ".snakemake"):
         keep_private(folder)
 
 if workflow.storage_settings.default_storage_provider:
@@ -45,12 +64,21 @@ if workflow.storage_settings.default_storage_provider:
         access.sequential,
 
 
-onstart:
-    check_writable("results")
+def look_before_first_job(log):
+    """What would stop a job in hours is looked at now."""
+    check_writable(PLACE.results)
     record_owner(jobs_elsewhere=workflow.non_local_exec)
-    check_raw(config["data"], *raw_needs(workflow.dag.needrun_jobs()))
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule in OWN_RULES]
+    check_raw(config["data"], *raw_needs(jobs))
     sleep_while_jobs_run(workflow.scheduler)
 
+
+onstart:
+    look_before_first_job(log)
+
+
+if not workflow.modifier.is_main_snakefile():
+    call_first(workflow, look_before_first_job)
 
 SHARDS = range(config["ingest"]["shards"])
 # GPUs of a training job; Snakemake counts them as a resource, hence another number reruns nothing.
@@ -60,7 +88,7 @@ COMPUTING = {
     key: config["computing"][key] for key in ("precision", "tf32", "deterministic", "compile")
 }
 # Folds, defects brought back, ablations, what the audit asks: the same rules under results/scenarios/{name}/.
-RELEASE = read_overlay(Path(workflow.basedir, "presets/published.yaml"))
+RELEASE = read_overlay(PLACE.own("presets/published.yaml"))
 BUILT_IN = [*protocols.scenarios(config), *audits.scenarios(config, RELEASE)]
 # Those that the configuration names, and repeats.
 OWN_SCENARIOS = own_scenarios(
@@ -95,6 +123,31 @@ def memory(mb):
     return memory_of_attempt
 
 
+def sources(*names):
+    """The files behind modules or files of the package, with all that they read; as inputs.
+
+    From elsewhere they are known by their names in the package, and not by their times: wherever a
+    new version is installed, only what it changes reruns (see `rerun_by_content`).
+    """
+    if PLACE.is_here:
+        return sources_of(*names)
+    return [
+        ancient(sourcecache_entry(str(PACKAGE / name), f"{PACKAGE.name}/{name}"))
+        for name in sources_of(*names, relative_to=PACKAGE)
+    ]
+
+
+def move_results(rules):
+    """Have parameters name the results where an importing workflow has moved them."""
+    PLACE.check_moved([path for rule in rules for path in rule.output])
+    for moving in rules if PLACE.moves else []:
+        named = {name: PLACE.parameter(value) for name, value in moving.params.items()}
+        if moving.script:
+            named["results"] = PLACE.results  # for whoever asks `results_folder`
+        moving.params.clear()
+        moving.set_params(**named)
+
+
 def rerun_by_content(rules):
     """Give each rule its code as a parameter: `touch` changes nothing, an older time hides nothing."""
     for changing in rules:
@@ -104,7 +157,7 @@ def rerun_by_content(rules):
 
 def code_content(script, code):
     """A parameter: one hash of a rule's adapter and of what it names as its code."""
-    adapter = Path(workflow.basedir, "workflow/scripts", script.rpartition("/")[2])
+    adapter = PLACE.own(f"workflow/scripts/{script.rpartition('/')[2]}")
 
     function = (
         getattr(code, "callable", None) or code
@@ -197,7 +250,7 @@ def arrivals(path):
     """A parameter: how often files that the jobs before could not use have come since, by their list."""
 
     def arrivals_of_job(wildcards):
-        return count_arrivals(path.format(**dict(wildcards.items())))
+        return count_arrivals(PLACE.moved(path.format(**dict(wildcards.items()))))
 
     return arrivals_of_job
 

@@ -15,7 +15,6 @@ from mimicflow.raw.content import raw_sha256
 from mimicflow.raw.files import find_raw_file
 from mimicflow.raw.needs import REGISTRY, SECTIONS, tables_of
 from mimicflow.raw.tables import TABLES
-from mimicflow.running import origin
 
 DATA = config["data"]
 
@@ -82,7 +81,8 @@ def raw_content(files):
     """A parameter: the SHA-256 of these raw files; those that rules make are left to Snakemake."""
 
     def digests(wildcards):
-        return [raw_sha256(path) for path in files(wildcards) if path not in MADE]
+        memory = Path(PLACE.moved("results/.raw_content.json"))
+        return [raw_sha256(path, memory) for path in files(wildcards) if path not in MADE]
 
     return digests
 

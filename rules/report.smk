@@ -252,7 +252,7 @@ rule describe_run:
     """Versions, configuration, hardware, time and memory per rule, once all has run."""
     input:
         evaluated=shown,
-        code=sources("report.run_manifest"),
+        code=sources("report.run_manifest", "running.place"),
     output:
         "results/run{full}.json",
     log:

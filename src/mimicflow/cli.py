@@ -72,21 +72,42 @@ class _Verbatim(TyperCommand):
         return list(args)
 
 
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Made if it is not there.", metavar="FOLDER")],
+) -> None:
+    """Make a project folder: Snakefile, config.yaml and profile, for results of one's own.
+
+    As it is, it runs on the made-up hospital; in config.yaml stands what may differ.
+    """
+    from mimicflow.running.starting.project import make_project  # noqa: PLC0415
+
+    for file in make_project(folder):
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Now: cd {folder} && mimicflow run -n")
+
+
 @app.command(cls=_Verbatim)
 def run(context: typer.Context) -> None:
     """Start Snakemake with these arguments; the lock of a run that was killed is released first.
 
     Only a lock whose Snakemake ran on this machine and is certainly no more is released, and only
-    if its jobs ran here, too. All arguments are Snakemake's: mimicflow run --cores 4 mortality
+    if its jobs ran here, too. All arguments are Snakemake's: mimicflow run --cores 4 mortality.
+    Without --cores, all are used; without a Snakefile here, it is the one of the workflow.
     """
     from mimicflow.running.lock import release_lock  # noqa: PLC0415
+    from mimicflow.running.starting.project import Started  # noqa: PLC0415
 
-    said = release_lock()
+    started = Started(context.args)
+    command = started.command()
+    if started.lacks_snakefile():
+        typer.echo("No Snakefile here: the workflow's own runs, results go below here.", err=True)
+    said = release_lock(started.state)
     if said:
         typer.echo(said, err=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *context.args])
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *command])
 
 
 _CONFIGFILE = ("--configfile", "--configfiles")

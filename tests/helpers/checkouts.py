@@ -12,20 +12,30 @@ from pathlib import Path
 
 import yaml
 
-PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "src", "presets", "profiles", "envs")
+PARTS = (
+    *("Snakefile", "config.yaml", "config", "rules", "workflow", "src", "presets", "profiles"),
+    "envs",
+)
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the repository and its Snakemake."""
+    """A copy of the repository and its Snakemake; or a folder that uses one."""
 
     folder: Path
+    uses: Path | None = None
+    """The copy whose package runs, if it is another one."""
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        package = (self.uses or self.folder) / "src"
+        return {**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"}
 
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"},
+            env=self._environment,
             capture_output=True,
             text=True,
             check=False,
@@ -35,7 +45,7 @@ class Checkout:
         return subprocess.run(
             [sys.executable, "-m", "mimicflow", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"},
+            env=self._environment,
             capture_output=True,
             text=True,
             check=False,

@@ -14,7 +14,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from checkouts import Checkout
 from same_results import content
 
 from mimicflow.running.sources import WITHOUT_EFFECT
@@ -22,7 +24,12 @@ from mimicflow.running.sources import WITHOUT_EFFECT
 # Wildcards on which it depends what a job reads; shards, folds and systems do not.
 KINDS = ("table", "concept", "arrest_model", "kind", "read", "full")
 # What every adapter starts with, though no result depends on it: `rule_log` and what it imports.
-EVERYWHERE = ("__init__", "running/origin", *(name.replace(".", "/") for name in WITHOUT_EFFECT))
+EVERYWHERE = (
+    "__init__",
+    "running/origin",
+    "running/place",
+    *(name.replace(".", "/") for name in WITHOUT_EFFECT),
+)
 # What it writes is how long all took that has run until then: no input, and another each time.
 OF_THE_RUN = {"describe_run"}
 
@@ -42,15 +49,20 @@ class Job:
 
 def jobs_of(checkout: Path, *arguments: str) -> list[Job]:
     """Return one job of each rule, and of each kind of thing that it reads."""
-    file = checkout / "jobs.pickle"
-    done = _python(__file__, str(file), *arguments, folder=checkout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    jobs = [Job(**job) for job in pickle.loads(file.read_bytes())]  # noqa: S301 (our own)
+    jobs = [Job(**job) for job in list_jobs(Checkout(checkout), *arguments)]
     chosen: dict[tuple[str, ...], Job] = {}
     for job in sorted(jobs, key=lambda job: ("/scenarios/" in job.outputs[0], job.outputs)):
         kind = [job.wildcards.get(name, "") for name in KINDS]
         chosen.setdefault((job.rule, *kind), job)
     return list(chosen.values())
+
+
+def list_jobs(checkout: Checkout, *arguments: str) -> list[dict[str, Any]]:
+    """Return all jobs that Snakemake has, each as the fields of `Job`."""
+    file = checkout.folder / "jobs.pickle"
+    done = _python(__file__, str(file), *arguments, folder=checkout.folder, uses=checkout.uses)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return list(pickle.loads(file.read_bytes()))  # noqa: S301 (our own)
 
 
 def faults_of(jobs: list[Job], checkout: Path, folder: Path) -> dict[str, str]:
@@ -98,11 +110,13 @@ def _furnish(job: Job, checkout: Path, sandbox: Path) -> None:
         (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def _python(
+    *arguments: str, folder: Path, uses: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str((uses or folder) / "src"), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -116,7 +130,7 @@ def _content(path: Path) -> object:
     return content(path) if path.is_file() else None
 
 
-def _list_jobs(file: str, *arguments: str) -> None:
+def _write_jobs(file: str, *arguments: str) -> None:
     from snakemake import api, cli, workflow  # noqa: F401, PLC0415 (only here; api comes first)
     from snakemake.iocontainers import Snakemake  # noqa: PLC0415
 
@@ -148,4 +162,4 @@ def _list_jobs(file: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    _list_jobs(*sys.argv[1:])
+    _write_jobs(*sys.argv[1:])

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mimicflow.errors import InputError
+from mimicflow.running.place import RESULTS
 
 # The report's own texts.
 TEXTS = {
@@ -111,7 +112,7 @@ class SharedFiles:
 
 
 def sort_files(
-    paths: Iterable[str | Path], root: str | Path = "results"
+    paths: Iterable[str | Path], root: str | Path = RESULTS
 ) -> tuple[dict[str, SystemFiles], SharedFiles]:
     """Sort files by what they are, which their place under ``root`` says.
 

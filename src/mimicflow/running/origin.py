@@ -39,6 +39,15 @@ def is_built(registry: str) -> bool:
     return PurePosixPath(registry) == PurePosixPath(BUILT["registry"])
 
 
+def absolute(data: Mapping[str, str]) -> dict[str, str]:
+    """Return the raw folders, those that no rule makes as absolute paths."""
+    made = {*MADE.values(), *BUILT.values()}
+    return {
+        section: path if folder(data, section) in made else str(Path(path).absolute())
+        for section, path in data.items()
+    }
+
+
 def folder(data: Mapping[str, str], module: str) -> str:
     """Return where the raw files of a module lie, written as the rules that make some write it."""
     return str(PurePosixPath(data[module]))

@@ -19,6 +19,7 @@ import numpy as np
 
 from mimicflow.errors import InputError
 from mimicflow.running.origin import BUILT, MADE, MODULES
+from mimicflow.running.place import RESULTS, below_results
 
 T = TypeVar("T")
 
@@ -75,14 +76,14 @@ def damaged(files: Iterable[str | Path]) -> InputError | None:
 
 def is_own_registry(path: str | Path) -> bool:
     """Return whether a file is of a registry that the workflow makes, not of one of a user."""
-    below = _below_results(Path(path))
+    below = _named(Path(path))
     return below is not None and any(below.is_relative_to(folder) for folder in _REGISTRIES)
 
 
 def _own(files: Iterable[str | Path]) -> list[Path]:
     found = []
     for path in map(Path, files):
-        below = _below_results(path)
+        below = _named(path)
         if below is None or not path.is_file():
             continue
         if not any(below.is_relative_to(folder) for folder in _RAW):
@@ -90,11 +91,10 @@ def _own(files: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def _below_results(path: Path) -> Path | None:
-    """Return the path from ``results`` on: on Kubernetes the folders of storage stand before."""
-    if "results" not in path.parts:
-        return None
-    return Path(*path.parts[len(path.parts) - 1 - path.parts[::-1].index("results") :])
+def _named(path: Path) -> Path | None:
+    """Return a result as rules name it; None for any other file."""
+    below = below_results(path)
+    return None if below is None else Path(RESULTS, below)
 
 
 def _fault(file: Path) -> str:

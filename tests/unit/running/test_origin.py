@@ -62,3 +62,10 @@ def test_a_registry_that_is_built_is_as_synthetic_as_its_tables(here):
 
     assert len(marks(data, ["registry", "waveforms"])) == 3
     assert marks({**data, "icu": "data/icu"}, ["registry", "waveforms"]) == []
+
+
+def test_only_folders_that_no_rule_makes_become_absolute(here):
+    data = {"hosp": "results/synthetic/hosp", "ed": "raw/ed", "registry": "results/arrest/registry",
+            "ecg": "/ecg"}  # fmt: skip
+
+    assert origin.absolute(data) == {**data, "ed": str(here / "raw/ed")}

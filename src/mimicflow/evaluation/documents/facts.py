@@ -21,6 +21,7 @@ from mimicflow.evaluation.statistics.metrics import NO_INTERVAL, NOT_PROMISED
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
 from mimicflow.running.configuration import merged
+from mimicflow.running.place import below_results
 from mimicflow.running.writing import sha256
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -85,7 +86,7 @@ def gather(
         "protocol": protocol,
         "judged_by": judged_by or protocol,
         "folder": f"{system}/{protocol}" if judged_by not in (None, protocol) else system,
-        "paths": {name: _below_results(path) for name, path in files.items()},
+        "paths": {name: _name(path) for name, path in files.items()},
         "n_features": len(pd.read_csv(reference("static_features.csv"))),
         "given": sorted(files),
         "not_promised": NOT_PROMISED,
@@ -119,7 +120,7 @@ def gather(
     verdicts = {Path(path).stem: _verdict(path) for path in audit}
     if verdicts:
         facts["audit"] = verdicts
-    weights = [(_below_results(path), sha256(path)) for path in models]
+    weights = [(_name(path), sha256(path)) for path in models]
     if weights:
         facts["weights"] = sorted(weights)
     return facts
@@ -276,9 +277,9 @@ def _verdict(path: str | Path) -> str:
     return f"FAILED, findings: {count((~passed).sum())} of {count(len(passed))}"
 
 
-def _below_results(path: str | Path) -> str:
-    parts = Path(path).parts
-    return "/".join(parts[parts.index("results") + 1 :]) if "results" in parts else Path(path).name
+def _name(path: str | Path) -> str:
+    below = below_results(path)
+    return Path(path).name if below is None else below.as_posix()
 
 
 def _lookup(config: Mapping[str, Any], key: str) -> str | None:
