@@ -20,7 +20,9 @@ SYSTEMS = pd.read_csv(Path(__file__).parent / "scored.csv", keep_default_na=Fals
 """Where each system has its tables, of which column only the first value is shown (the protocol to
 judge by, the primary horizon), and where predictions and truth lie."""
 
-_SYNTHETIC = "synthetic: made-up patients; the scores say that the workflow works, not how well."
+_SYNTHETIC = (
+    "synthetic: made-up patients; the scores say that the workflow works, not how well it predicts."
+)
 _TRUTH = "truth: AUROC of what the outcomes were drawn from; no model does better but by chance."
 
 
