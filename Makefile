@@ -20,7 +20,7 @@ help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 run: .venv/installed ## The main job, on the synthetic hospital, and its scores
-	$(SNAKEMAKE) first
+	$(SNAKEMAKE) first --prioritize results/pretrained_model.pth
 	@$(BIN)/mimicflow scores
 	@echo "The figure: results/all_performance/all_stays_roc.png. The model: results/all_stays_model.pth."
 	@echo

@@ -17,6 +17,8 @@ from mimicflow.raw.needs import REGISTRY, SECTIONS, tables_of
 from mimicflow.raw.tables import TABLES
 
 DATA = config["data"]
+# Of a hospital; the tables of the made-up one are read before a second thread could help.
+INGEST_THREADS = 1 if all(origin.is_made(module, DATA[module]) for module in origin.MODULES) else 2
 
 
 def official_path(folder, table):
@@ -247,7 +249,7 @@ rule ingest_table:
         table="(?!d_)[a-z_]+",
     conda:
         "../envs/cpu.yaml"
-    threads: 2
+    threads: INGEST_THREADS
     resources:
         mem_mb=memory(1000),
         runtime="2h",
