@@ -26,11 +26,8 @@ REPORTED_MORTALITY = [
 ]
 # What `make all` has fitted, scored on its single split of patients: the same for every report.
 REPORTED = [
-    "results/admission/table_one.csv",
-    "results/cohort/attrition.csv",
-    "results/cohort/competing_events.csv",
-    "results/ecg/excluded.csv",
-    "results/manifest.json",
+    *collect("results/cohort/{table}.csv", table=["attrition", "competing_events"]),
+    *("results/admission/table_one.csv", "results/ecg/excluded.csv", "results/manifest.json"),
     *collect("results/{system}/missing.csv", system=EVALUATED),
     # Of admission it is judged by the cross-validation.
     *collect("results/{system}/sample_size.csv", system=["mortality", "arrest"]),
@@ -70,10 +67,7 @@ REPORTED = [
     *collect(
         "results/arrest/{model}/{table}.csv",
         model=ARREST_MODELS,
-        table=[
-            *("metrics", "alarms", "calibration", "populations", "shap"),
-            "selected_features",
-        ],
+        table=["metrics", "alarms", "calibration", "populations", "shap", "selected_features"],
     ),
     *(["results/arrest/manifest.json"] if origin.is_built(DATA["registry"]) else []),
 ]
