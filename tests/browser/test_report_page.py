@@ -110,6 +110,8 @@ def test_one_chapter_is_seen_at_a_time_and_the_address_says_which(view):
     view.wait_for_function("document.querySelector('#mortality-calibration').closest('[open]')")
     assert shown(view) == ["Death within a year"]
     assert view.locator("main details.part[open]").count() == 1  # what the address names
+    view.wait_for_selector("html[data-drawn=yes]", state="attached")
+    assert 0 < view.locator("#mortality-calibration").bounding_box()["y"] < 200
     view.go_back()
     view.wait_for_function("location.hash === '#system-arrest'")
     assert shown(view) == ["Cardiac arrest within 24 hours"]

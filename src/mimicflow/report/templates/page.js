@@ -28,7 +28,7 @@
       if (part.tagName === "DETAILS") part.open = true;
     }
     if (!wide.matches) contents.open = false;
-    place.scrollIntoView();
+    place.scrollIntoView({ behavior: "instant" }); // before charts below it are drawn and grow
   };
   const follow = () => {
     const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
