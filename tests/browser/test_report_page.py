@@ -110,11 +110,19 @@ def test_one_chapter_is_seen_at_a_time_and_the_address_says_which(view):
     view.wait_for_function("document.querySelector('#mortality-calibration').closest('[open]')")
     assert shown(view) == ["Death within a year"]
     assert view.locator("main details.part[open]").count() == 1  # what the address names
-    view.wait_for_selector("html[data-drawn=yes]", state="attached")
-    assert 0 < view.locator("#mortality-calibration").bounding_box()["y"] < 200
     view.go_back()
     view.wait_for_function("location.hash === '#system-arrest'")
     assert shown(view) == ["Cardiac arrest within 24 hours"]
+
+
+@pytest.mark.parametrize("view", [{}, NARROW], indirect=True, ids=["1280px", "400px"])
+def test_what_the_address_names_stays_in_view_while_its_charts_are_drawn(view):
+    view.evaluate("location.hash = 'admission-subgroups'")
+    view.wait_for_selector("#admission-subgroups:visible")
+    view.locator("details:has(> summary > #admission-subgroups) .chart svg").wait_for()
+    view.wait_for_selector("html[data-drawn=yes]", state="attached")
+    view.wait_for_timeout(100)
+    assert 0 < view.locator("#admission-subgroups").bounding_box()["y"] < 200
 
 
 @pytest.mark.parametrize("view", [{}, NARROW], indirect=True, ids=["1280px", "400px"])

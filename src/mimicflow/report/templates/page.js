@@ -22,13 +22,19 @@
       } else entry.removeAttribute("aria-current");
     }
   };
+  // What was asked for stays in view while charts are drawn and grow, until the reader moves on.
+  let named = null;
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    window.addEventListener(kind, () => { named = null; }, { passive: true });
+  }
   const reveal = (place) => {
     show(views.find((view) => view.contains(place)) ?? current);
     for (let part = place; part; part = part.parentElement) {
       if (part.tagName === "DETAILS") part.open = true;
     }
     if (!wide.matches) contents.open = false;
-    place.scrollIntoView({ behavior: "instant" }); // before charts below it are drawn and grow
+    named = place;
+    named.scrollIntoView({ behavior: "instant" });
   };
   const follow = () => {
     const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -138,7 +144,11 @@
   };
   const settle = () => {
     const last = drawing;
-    last.then(() => { if (last === drawing) root.dataset.drawn = "yes"; });
+    last.then(() => {
+      if (last !== drawing) return;
+      root.dataset.drawn = "yes";
+      named?.scrollIntoView({ behavior: "instant" });
+    });
   };
   window.addEventListener("DOMContentLoaded", () => {
     const watch = new IntersectionObserver((entries) => {
