@@ -1,6 +1,7 @@
 """The workflow started from elsewhere, imported as a module, and in a project of one's own."""
 
 import pickle
+import subprocess
 
 import pytest
 import yaml
@@ -47,28 +48,16 @@ def importing(folder, checkout, moved="", rules="use rule * from mimicflow", mor
 def test_from_any_folder_results_lie_below_it_and_a_moved_workflow_reruns_nothing(
     checkout, elsewhere, repository, tmp_path_factory
 ):
-    asked = (f"results/{PATIENTS}", "--configfile", "mine.yaml")
+    """The moved one is started where it lies, for the same directory."""
+    asked = (f"results/{PATIENTS}", "--configfile", str(elsewhere.folder / "mine.yaml"))
 
     said = made(elsewhere.snakemake("--snakefile", f"{checkout.folder}/Snakefile", *asked))
 
     assert "ingest_table" in said and "make_hospital" not in said
     assert (elsewhere.folder / f"results/{PATIENTS}").is_file()
     assert not (checkout.folder / "results").exists()
-    another = copy_repository(repository, tmp_path_factory.mktemp("moved") / "other")
-    moved = Checkout(elsewhere.folder, uses=another.folder)
-    assert moved.planned("--snakefile", f"{another.folder}/Snakefile", *asked) == {}
-
-
-def test_in_a_directory_that_is_named_results_lie_below_it(checkout, elsewhere):
-    checkout_before = sorted(checkout.folder.iterdir())
-    asked = ("--directory", str(elsewhere.folder), f"results/{PATIENTS}")
-    asked = (*asked, "--configfile", str(elsewhere.folder / "mine.yaml"))
-
-    made(checkout.mimicflow("run", *asked))  # with all cores, as nobody says how many
-
-    assert (elsewhere.folder / f"results/{PATIENTS}").is_file()
-    assert sorted(checkout.folder.iterdir()) == checkout_before
-    assert checkout.planned(*asked) == {}
+    moved = copy_repository(repository, tmp_path_factory.mktemp("moved") / "other")
+    assert moved.planned("--directory", str(elsewhere.folder), *asked) == {}
 
 
 def test_an_imported_workflow_makes_all_below_its_prefix(checkout, elsewhere):
@@ -109,16 +98,6 @@ def test_results_are_moved_as_a_whole_and_raw_folders_stay(checkout, elsewhere):
     assert (elsewhere.folder / f"out/{PATIENTS}").is_file()
     assert (elsewhere.folder / "out/.raw_content.json").is_file()
     assert not (elsewhere.folder / "results").exists()
-    assert elsewhere.planned(f"out/{PATIENTS}", "--configfile", "mine.yaml") == {}
-
-
-def test_a_part_of_the_results_is_not_moved_alone(checkout, elsewhere):
-    importing(elsewhere.folder, checkout, moved='replace_prefix: {"results/cohort/": "who/"}')
-
-    run = elsewhere.snakemake("--dry-run")
-
-    assert run.returncode != 0
-    assert "replace results/ as a whole, or give a prefix" in run.stdout + run.stderr
 
 
 def test_every_file_that_any_job_names_is_moved(checkout, elsewhere):
@@ -147,31 +126,46 @@ def strings(given):
                 waiting += values
 
 
-def test_the_catalog_finds_the_workflow_and_its_targets(checkout, elsewhere):
-    """In workflow/Snakefile, which imports it under the configuration of the command line."""
-    snakefile = str(checkout.folder / "workflow/Snakefile")
+def test_a_workflow_that_is_fetched_finds_its_own_files(checkout, elsewhere, monkeypatch):
+    """As the catalog has it imported: workflow/Snakefile of GitHub, here a folder in its place."""
+    hosted = elsewhere.folder / "hosted/owner/mimicflow"
+    hosted.mkdir(parents=True)
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-C", str(hosted))
+    work_tree = (*git, "--git-dir", str(hosted / ".git"), "--work-tree", str(checkout.folder))
+    for command in ((*git, "init", "-q", "-b", "main"), (*work_tree, "add", "."),
+                    (*work_tree, "commit", "-q", "-m", "all")):  # fmt: skip
+        subprocess.run(command, check=True)
+    for name, value in {
+        "HOME": str(elsewhere.folder / "home"), "XDG_CACHE_HOME": str(elsewhere.folder / "cache"),
+        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": "https://github.com/",
+        "GIT_CONFIG_KEY_0": f"url.file://{elsewhere.folder}/hosted/.insteadOf",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    importing(elsewhere.folder, checkout)
+    snakefile = elsewhere.folder / "Snakefile"
+    there = 'github("owner/mimicflow", path="workflow/Snakefile", branch="main")'
+    snakefile.write_text(snakefile.read_text().replace(f'"{checkout.folder / "Snakefile"}"', there))
 
-    (elsewhere.folder / "mine.yaml").write_text("mortality: {priced_keys: []}\n")
-    planned = elsewhere.planned("-s", snakefile, "mortality", "--configfile", "mine.yaml")
+    made(elsewhere.snakemake(f"results/{PATIENTS}", "--configfile", "mine.yaml"))
 
-    assert planned["mortality"] == 1
-    assert planned["train_visit_network"] == 9
+    assert (elsewhere.folder / f"results/{PATIENTS}").is_file()
 
 
-def test_a_project_of_ones_own(checkout, tmp_path):
+def test_a_project_of_ones_own(checkout, elsewhere):
     """Made, planned, run and changed with nothing but its own files."""
-    project = Checkout(tmp_path / "project", uses=checkout.folder)
-    made(Checkout(tmp_path, uses=checkout.folder).mimicflow("init", "project"))
+    project = Checkout(elsewhere.folder / "project", uses=checkout.folder)
+    made(elsewhere.mimicflow("init", "project"))
     lines = [line for line in (project.folder / "Snakefile").read_text().splitlines() if line]
     assert len(lines) <= 6
     config = project.folder / "config.yaml"
-    config.write_text(config.read_text().replace("n_patients: 3000", "n_patients: 60"))
+    config.write_text(
+        config.read_text().replace("hosp: results/synthetic/hosp", "hosp: ../raw/hosp")
+    )
 
     made(project.mimicflow("run", f"results/{PATIENTS}"))
 
     assert (project.folder / f"results/{PATIENTS}").is_file()
     assert "Nothing to be done" in made(project.mimicflow("run", "-n", f"results/{PATIENTS}"))
-    assert project.planned()["all"] == 1
 
-    again = Checkout(tmp_path, uses=checkout.folder).mimicflow("init", "project")
+    again = elsewhere.mimicflow("init", "project")
     assert again.returncode == 1 and "Snakefile" in again.stderr and "already" in again.stderr
