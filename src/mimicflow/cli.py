@@ -225,6 +225,81 @@ def changes(
         typer.echo(line)
 
 
+@app.command()
+def evaluate(
+    predictions: Annotated[
+        Path, typer.Argument(help="CSV or Parquet, a row per prediction.", metavar="PREDICTIONS")
+    ],
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="A second file, of the same rows.", metavar="OTHER"),
+    ] = None,
+    label: Annotated[str, typer.Option(help="Column of the outcome, 0 or 1.")] = "",
+    positive: Annotated[str, typer.Option(help="The label that is an event, such as dead.")] = "",
+    probability: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of the probability of the event; several are several models."),
+    ] = None,
+    patient: Annotated[
+        str, typer.Option(help="Column of the patient, whose rows belong together.")
+    ] = "",
+    row: Annotated[str, typer.Option(help="Column that names each row, to match files by.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Column of the model's name, where rows of several are below.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option(help="Column of test and validation; only test is scored.")
+    ] = "",
+    fold: Annotated[str, typer.Option(help="Column of the fold of a cross-validation.")] = "",
+    group: Annotated[
+        list[str] | None, typer.Option(help="Column of a group of patients, such as sex.")
+    ] = None,
+    threshold: Annotated[
+        list[float] | None, typer.Option(help="Probability from which on you would act, 0 to 1.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to: PREDICTIONS_evaluation.", metavar="FOLDER"),
+    ] = None,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Nobody is real: small cells are shown.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of groups of patients left out for intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Evaluate predictions of anybody: all scores with intervals by patient, curves and one page.
+
+    Columns that are not named are guessed by their names, and said; none says that there is no
+    such column. Options of columns, groups and thresholds may be repeated. Of real patients, the
+    default, no count under ten is shown.
+    """
+    import json  # noqa: PLC0415
+
+    from mimicflow.evaluation.given.columns import Columns  # noqa: PLC0415
+    from mimicflow.evaluation.study import Study  # noqa: PLC0415
+    from mimicflow.report.given import evaluate_predictions  # noqa: PLC0415
+
+    columns = Columns(
+        *(label, tuple(probability or ()), patient, row, model, split, fold, tuple(group or ()))
+    )
+    found = evaluate_predictions(
+        predictions,
+        output or Path(f"{predictions.name.split('.')[0]}_evaluation"),
+        columns,
+        Study(synthetic=synthetic, seed=seed),
+        compare=compare,
+        positive=positive,
+        thresholds=threshold or (),
+        say=lambda line: typer.echo(line, err=as_json),
+    )
+    if as_json:
+        typer.echo(json.dumps(found.plain(), indent=2, allow_nan=False))
+        return
+    for line in found.lines():
+        typer.echo(line)
+    typer.echo(f"The page: {found.files[0]}, and beside it {len(found.files) - 1} files")
+
+
 @arrest.command()
 def score(
     record: Annotated[

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.assessment import Assessment, assess, fold_scores
+from mimicflow.evaluation.figures.performance import draw_prc, draw_roc
 from mimicflow.evaluation.models import SIZES, Model, counted_models, read_models
 from mimicflow.evaluation.predictions import folds_of, require_same_rows
 from mimicflow.evaluation.smallest_cell import rounded, shown_sets
@@ -29,6 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 RULES: Rules = {"youden": True, "specificity": [0.9], "ppv": [0.8], "confidence": 0.95}
 OUTPUTS = ("scores", "folds", "curves")
+FIGURES = {"roc": draw_roc, "prc": draw_prc}
 POINTS = 200
 """Points kept of each curve: as many as can be seen."""
 _NO_INTERVAL = (np.nan, np.nan)
@@ -45,6 +47,7 @@ def score_models(
     rules: Rules = RULES,
     optimistic: bool = False,
     beside: Sequence[str | Path] = (),
+    published: bool = True,
 ) -> None:
     """Write every score of every model: pooled over folds, by fold, and as curves.
 
@@ -56,7 +59,8 @@ def score_models(
         Any of ``scores`` (a row per model, score and threshold rule; AUROC twice, with the
         interval of the jackknife and with DeLong's, both clustered by patient), ``folds`` (a row
         per model, fold and score that needs no threshold) and ``curves`` (points ``x, y`` of
-        ``roc`` and ``pr``).
+        ``roc`` and ``pr``), and the figures ``roc`` and ``prc`` of those
+        models whose sizes may be known, if there are any.
     study : Study
         Whose scores they are, the seed of its groups, and who may be shown: of a threshold at which
         few patients are flagged, or few more than at another, there are no scores; sizes of folds
@@ -70,18 +74,22 @@ def score_models(
         Whether the protocol let the reported patients stop training.
     beside : sequence of path-like
         As `mimicflow.evaluation.models.counted_models` takes them.
+    published : bool
+        Whether the models are those whose scores were published under their names.
 
     Raises
     ------
     ConfigError, PredictionsError
         An unknown output, a model without an entry in ``subsets``, a table that cannot be scored.
     """
-    unknown = sorted(set(outputs) - set(OUTPUTS))
+    unknown = sorted(set(outputs) - {*OUTPUTS, *FIGURES})
     if unknown:
         raise ConfigError(
-            f"unknown output {', '.join(unknown)}", remedy=f"use any of {', '.join(OUTPUTS)}"
+            f"unknown output {', '.join(unknown)}",
+            remedy=f"use any of {', '.join((*OUTPUTS, *FIGURES))}",
         )
-    published = published_scores()[["auroc", "auprc"]]
+    beside_them = published_scores()[["auroc", "auprc"]].iloc[: None if published else 0]
+    drawn = []
     parts: dict[str, list[pd.DataFrame]] = {output: [] for output in OUTPUTS}
     counted = counted_models(predictions, subsets, study, beside)
     for model in read_models(predictions, subsets, study):
@@ -91,7 +99,7 @@ def score_models(
             _LOG.info("%s has no validation patients, so no thresholds are chosen", name)
         assessment = assess(model.table, model.title, study, thresholds=thresholds)
         folds = fold_scores(model.table, study, thresholds)
-        known = published.loc[name].to_dict() if name in published.index else {}
+        known = beside_them.loc[name].to_dict() if name in beside_them.index else {}
         labels = {"stays": model.subset, "optimistic": optimistic, "data": study.data}
         promised = rules.get("confidence", "none") != "none"
         rows = score_rows(name, assessment, folds, known, labels, promised=promised)
@@ -103,16 +111,21 @@ def score_models(
         parts["folds"].append(plain)
         points = _curve_points(name, assessment.curves)
         parts["curves"].append(points if name in counted else points.iloc[:0])
+        drawn += [assessment] * (name in counted)
     for output, path in outputs.items():
-        write_csv(pd.concat(parts[output], ignore_index=True), path)
+        if output in OUTPUTS:
+            write_csv(pd.concat(parts[output], ignore_index=True), path)
+        elif drawn:
+            FIGURES[output](drawn, path, study)
 
 
 def _shown_rules(
     table: pd.DataFrame, thresholds: Mapping[int, Mapping[str, float]], study: Study
 ) -> list[str]:
     """Return the rules of which the share of those flagged may be known."""
-    flagged = decide(table, thresholds) if thresholds else pd.DataFrame()
-    return shown_columns(table, flagged, study.smallest_cell)
+    if not thresholds:
+        return []
+    return shown_columns(table, decide(table, thresholds), study.smallest_cell)
 
 
 def _without_few(rows: pd.DataFrame, shown: Sequence[str], *, counted: bool) -> pd.DataFrame:

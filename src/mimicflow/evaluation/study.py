@@ -37,6 +37,8 @@ class Study:
         Fewest real patients that a count may stand for.
     titles : mapping of str to str
         What readers call a model, by its name.
+    rows : str
+        What figures call the rows of the predictions.
     """
 
     synthetic: bool = False
@@ -44,6 +46,7 @@ class Study:
     key: str = "stay_id"
     smallest: int = SMALLEST_CELL
     titles: Mapping[str, str] = field(default_factory=read_titles, repr=False)
+    rows: str = "stays"
 
     @property
     def smallest_cell(self) -> int:

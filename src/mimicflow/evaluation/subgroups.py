@@ -12,7 +12,7 @@ and PPV say how many are flagged: they are left out where those would be few.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,7 @@ def score_subgroups(
     figures: Mapping[str, str | Path],
     study: Study,
     rules: Rules | None = None,
+    names: Sequence[str] = GROUPS,
 ) -> None:
     """Write the scores of every model in every group of patients.
 
@@ -58,7 +59,7 @@ def score_subgroups(
     predictions, subsets
         As `mimicflow.evaluation.models.read_models` takes them.
     groups : path-like
-        Parquet with ``stay_id`` and the columns `GROUPS`, or those that the system has.
+        Parquet with ``stay_id`` and the columns ``names``, or those that the system has.
     cohort : path-like
         Parquet of all stays, as Table 1 counts them: ``stay_id, subject_id, label``.
     subgroups : path-like
@@ -73,6 +74,8 @@ def score_subgroups(
         How thresholds are chosen, on validation patients, see
         `mimicflow.evaluation.statistics.metrics.choose_thresholds`: sensitivity and PPV are those
         at the threshold of `mimicflow.evaluation.thresholds.rule_to_act_by`.
+    names : sequence of str
+        Columns of groups.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def score_subgroups(
         group.
     """
     members = pd.read_parquet(groups).set_index("stay_id")
-    members = members[[group for group in GROUPS if group in members.columns]]
+    members = members[[group for group in names if group in members.columns]]
     levels = _Levels(pd.read_parquet(cohort).set_index("stay_id"), members, study.smallest_cell)
     tables = []
     for model in read_models(predictions, subsets, study):

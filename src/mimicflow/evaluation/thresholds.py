@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ import pandas as pd
 from mimicflow.evaluation.predictions import PredictionsError, folds_of, read_predictions
 from mimicflow.evaluation.smallest_cell import ShownSets
 from mimicflow.evaluation.statistics.metrics import Rules, choose_thresholds
+
+GIVEN = "probability"
+"""The rule of thresholds that are not chosen: the probabilities from which on somebody acts."""
 
 
 def choose_by_fold(
@@ -23,7 +26,8 @@ def choose_by_fold(
     path : path-like
         Predictions Parquet with rows of the split ``validation``.
     rules : mapping
-        As `mimicflow.evaluation.statistics.metrics.choose_thresholds` takes them.
+        As `mimicflow.evaluation.statistics.metrics.choose_thresholds` takes them. Those of
+        `GIVEN` are thresholds themselves: nothing is chosen then.
     key : str
         Column that names a row.
 
@@ -38,6 +42,9 @@ def choose_by_fold(
     PredictionsError
         When the table is not sound, or the validation patients of a fold are of one class.
     """
+    if isinstance(given := rules.get(GIVEN), Sequence):
+        by_rule = {f"{GIVEN}_{threshold:.10g}": float(threshold) for threshold in given}
+        return {int(fold): by_rule for fold in np.unique(folds_of(read_predictions(path, key=key)))}
     if "validation" not in set(pd.read_parquet(path, columns=["split"])["split"]):
         return {}
     validation = read_predictions(path, "validation", key=key)

@@ -71,7 +71,7 @@ def draw_reliability(
                 _histogram(axes[1], probabilities[model], study.smallest_cell)
                 if column == 0:
                     axes[0].set_ylabel(f"{SUBSETS.get(subset, subset)}\nObserved share")
-                    axes[1].set_ylabel("Share of\nstays")
+                    axes[1].set_ylabel(f"Share of\n{study.rows}")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(
             handles,

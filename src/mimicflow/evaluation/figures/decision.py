@@ -33,7 +33,7 @@ def draw_decision_curves(table: pd.DataFrame, path: str | Path, study: Study) ->
         for axes, subset in zip(panels, subsets, strict=True):
             _panel(axes, table[table["stays"] == subset], styles)
             axes.set_title(SUBSETS.get(subset, subset))
-        panels[0].set_ylabel("Net benefit (true positives per stay)")
+        panels[0].set_ylabel(f"Net benefit (true positives per {study.rows.removesuffix('s')})")
         # Treat all falls without limit: what matters lies above a little below nothing.
         highest = table["high"].max()
         if not pd.isna(highest):  # of few patients nothing is shown

@@ -70,7 +70,7 @@ def draw_subgroups(
         at = f"; sensitivity and PPV at the threshold of {rule.replace('_', ' ')}" if rule else ""
         figure.suptitle(f"{title} – {SUBSETS.get(subset, subset)}{at}", fontweight="bold")
         panels[0].set_title(
-            "Events of stays", loc="right", x=-0.06, fontsize=9, fontweight="normal"
+            f"Events of {study.rows}", loc="right", x=-0.06, fontsize=9, fontweight="normal"
         )
         handles, labels = panels[1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)

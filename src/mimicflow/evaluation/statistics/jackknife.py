@@ -24,6 +24,8 @@ from mimicflow.evaluation.statistics.weighted import WeightedScores
 
 GROUPS = 1000
 """Of more patients than this, groups are left out, as many as this."""
+MANY, FEWER_GROUPS = 100_000, 200
+"""Of more patients than this, fewer groups: each costs a pass over all rows."""
 
 SHARES = (
     *("sensitivity", "specificity", "ppv", "npv", "precision", "accuracy"),
@@ -79,9 +81,10 @@ def weightings(patients: int, seed: int | tuple[int, ...], rows: int = 0) -> Ite
         The very first row counts everybody once; each other one leaves out a patient or group.
     """
     group = np.arange(patients)
-    if patients > GROUPS:
-        group = np.random.default_rng(seed).permutation(patients) % GROUPS
-    left_out = np.arange(-1, min(patients, GROUPS))  # nobody, then each group
+    groups = GROUPS if patients <= MANY else FEWER_GROUPS
+    if patients > groups:
+        group = np.random.default_rng(seed).permutation(patients) % groups
+    left_out = np.arange(-1, min(patients, groups))  # nobody, then each group
     size = max(1, _CELLS_AT_ONCE // max(1, patients, rows))
     for start in range(0, len(left_out), size):
         yield (group != left_out[start : start + size, None]).astype(np.float64)

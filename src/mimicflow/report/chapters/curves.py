@@ -184,7 +184,9 @@ def _recalibrated(system: System, protocol: Protocol, subset: str, frame: pd.Dat
         values = part.drop_duplicates("score").set_index("score").reindex(names)
         cells = [estimate(values.loc[name]) for name in names]
         rows.append([system.title(model), label("recalibration", kind), *cells])
-    caption = caption_of(protocol, subset, "before and after recalibration on inner predictions")
+    recalibrated = len(_kinds(frame)) > 1
+    what = "before and after recalibration on inner predictions" if recalibrated else "as predicted"
+    caption = caption_of(protocol, subset, what)
     options = {"optimistic": protocol.optimistic, "folded": protocol.optimistic}
     return table(caption, columns, rows, **options)
 

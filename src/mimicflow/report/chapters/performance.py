@@ -10,6 +10,7 @@ import pandas as pd
 
 from mimicflow.evaluation.smallest_cell import HIDDEN, SMALLEST_CELL
 from mimicflow.evaluation.statistics.metrics import NOT_PROMISED
+from mimicflow.evaluation.thresholds import GIVEN
 from mimicflow.report import charts
 from mimicflow.report.blocks import (
     DASH,
@@ -132,7 +133,9 @@ def _threshold_scores(system: System, protocol: Protocol, frame: pd.DataFrame) -
         texts = [with_interval(*entry) for entry in values[["value", "low", "high"]].to_numpy()]
         texts[names.index("threshold")] = number(values.at["threshold", "value"]) or NOT_PROMISED
         rows.append([system.full_title(model), rule_title(str(rule)), *texts])
-    caption = caption_of(protocol, "", "at thresholds chosen on validation patients")
+    given = chosen["threshold_rule"].str.startswith(GIVEN).all()
+    what = "at the given thresholds" if given else "at thresholds chosen on validation patients"
+    caption = caption_of(protocol, "", what)
     return table(caption, columns, rows, optimistic=protocol.optimistic, folded=True)
 
 
