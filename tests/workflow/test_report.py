@@ -266,6 +266,19 @@ def predictions_of_mortality(results: Path, protocol: str, model: str) -> pd.Dat
     return table[table["split"] == "test"]
 
 
+def test_the_command_line_scores_predictions_of_the_run_as_its_tables_do(run, results):
+    file = "results/mortality/audited/lstm/predictions.parquet"
+    done = run.mimicflow("evaluate", file, "--synthetic", "--output", "evaluated")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    for name in ("scores", "calibration"):
+        of_run = pd.read_csv(results / f"mortality/audited/{name}.csv").query("model == 'lstm'")
+        given = pd.read_csv(run.folder / f"evaluated/{name}.csv")
+        numbers = ["value", "low", "high", "calibrated_up_to"]
+        np.testing.assert_allclose(given[numbers], of_run[numbers], rtol=1e-9)
+        assert given["score"].tolist() == of_run["score"].tolist()
+
+
 def test_the_run_is_described_without_naming_the_machine(run, results):
     described = json.loads((results / "run_full.json").read_text())
 

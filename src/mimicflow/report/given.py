@@ -16,8 +16,8 @@ from mimicflow.evaluation.given.columns import Columns
 from mimicflow.evaluation.given.predictions import ALL, Given, Predictions, match, read_given
 from mimicflow.evaluation.given.tables import FIGURES, TABLES, rules_of, write_tables
 from mimicflow.evaluation.study import Study
-from mimicflow.report.blocks import Text, count, p_value, with_interval
-from mimicflow.report.chapters import curves, performance, section, summary
+from mimicflow.report.blocks import Section, Text, count, p_value, table, with_interval
+from mimicflow.report.chapters import curves, performance, section
 from mimicflow.report.chapters.models import Protocol, System, rule_title
 from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, texts_of, words
 from mimicflow.report.page import write_page
@@ -27,6 +27,7 @@ from mimicflow.running.writing import partial_folder
 PAGE = "evaluation.html"
 NAME = "given"
 """How the texts of the page call predictions of anybody; no folder of results is called so."""
+_MAIN = ("auroc", "auprc", "brier", "calibration_slope")
 _LONG = 100_000  # rows from which on it takes long enough to say so
 
 
@@ -208,7 +209,7 @@ class _GivenSystem(System):
 
 
 def _write_page(given: Given, said: Sequence[str], folder: Path, study: Study) -> None:
-    tables = {name: folder / f"{name}.csv" for name in TABLES}
+    tables: dict[str, Any] = {name: folder / f"{name}.csv" for name in TABLES}
     files = ProtocolFiles(**{name: path for name, path in tables.items() if path.exists()})
     outcome = next(
         (line.partition(" is an event")[0] for line in given.said if " is an event" in line),
@@ -222,7 +223,7 @@ def _write_page(given: Given, said: Sequence[str], folder: Path, study: Study) -
         outcome,
     )
     chapters = [
-        summary.summary([system]),
+        _summary(system),
         section("read", [Text(items=said)], system=NAME),
         performance.scores(system),
         curves.discrimination(system),
@@ -234,3 +235,17 @@ def _write_page(given: Given, said: Sequence[str], folder: Path, study: Study) -
     ]
     title = f"Evaluation of {given.file.path.name}"
     write_page(title, [system], chapters, folder / PAGE, study)
+
+
+def _summary(system: System) -> Section:
+    """Return a line per model: how many rows, and how good."""
+    frame = read_table(system.files.protocols[NAME].scores or Path(), *performance.NEEDED)
+    wide = performance.one_interval(frame).set_index(["model", "score"])
+    columns = [("Model", False), ("Patients", True), ("Predictions", True), ("Events", True)]
+    columns += [(f"{label('score', name)} (95 % CI)", True) for name in _MAIN]
+    rows = []
+    for model, part in frame.groupby("model", sort=False):
+        sizes = [count(part.iloc[0][of], system.smallest) for of in ("patients", "n", "events")]
+        found = [wide.loc[(model, name), ["value", "low", "high"]] for name in _MAIN]
+        rows.append([str(model), *sizes, *(with_interval(*of) for of in found)])
+    return section("summary", [table("Main scores of each model.", columns, rows)], system=NAME)

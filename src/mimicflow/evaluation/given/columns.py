@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import pandas as pd
 
@@ -79,23 +80,22 @@ def choose_columns(file: GivenFile, wanted: Columns, *, lenient: bool = False) -
     """
     found, guessed = wanted, []
     if lenient:
-        found = replace(found, **{
-            role: type(getattr(found, role))()
-            for role in (item.name for item in fields(Columns) if item.name != "guessed")
-            if not set(_names(getattr(found, role))) <= {*file.columns, NO_COLUMN}
-        })  # fmt: skip
+        roles = [item.name for item in fields(Columns) if item.name != "guessed"]
+        known = {*file.columns, NO_COLUMN}
+        lost = [role for role in roles if not set(_names(getattr(found, role))) <= known]
+        found = _with(found, {role: type(getattr(found, role))() for role in lost})
     for name in _names((*found.probability, *found.groups)):
         _check(file, name)
     for role in ("label", "probability", "patient", "row", "model", "split", "fold"):
         named = getattr(found, role)
         if named == NO_COLUMN and NO_COLUMN not in file.columns and role not in _NEEDED:
-            found = replace(found, **{role: ""})
+            found = _with(found, {role: ""})
         elif named:
             for name in _names(named):
                 _check(file, name)
         else:
             guess = _guess(file, role)
-            found = replace(found, **{role: guess if role == "probability" else "".join(guess)})
+            found = _with(found, {role: guess if role == "probability" else "".join(guess)})
             guessed += [role] * bool(guess)
     if found.model and len(found.probability) > 1:
         raise file.fault(
@@ -103,6 +103,10 @@ def choose_columns(file: GivenFile, wanted: Columns, *, lenient: bool = False) -
             "give one column with --probability, or --model none",
         )
     return replace(found, guessed=tuple(guessed))
+
+
+def _with(columns: Columns, changed: dict[str, Any]) -> Columns:
+    return replace(columns, **changed)
 
 
 def _names(named: str | tuple[str, ...]) -> tuple[str, ...]:

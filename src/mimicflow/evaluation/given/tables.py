@@ -24,8 +24,10 @@ from mimicflow.running.writing import write_parquet
 
 NET_BENEFIT = {"lowest": 0.02, "highest": 0.9, "step": 0.02}
 """Threshold probabilities of the decision curves."""
-TABLES = ("scores", "folds", "curves", "calibration", "reliability", "decision", "comparisons")
-TABLES += ("subgroups",)
+TABLES = (
+    *("scores", "folds", "curves", "calibration", "reliability"),
+    *("decision", "comparisons", "subgroups"),
+)
 FIGURES = ("roc", "prc", "reliability", "decision", "subgroups")
 
 
