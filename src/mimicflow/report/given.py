@@ -241,11 +241,11 @@ def _summary(system: System) -> Section:
     """Return a line per model: how many rows, and how good."""
     frame = read_table(system.files.protocols[NAME].scores or Path(), *performance.NEEDED)
     wide = performance.one_interval(frame).set_index(["model", "score"])
-    columns = [("Model", False), ("Patients", True), ("Predictions", True), ("Events", True)]
-    columns += [(f"{label('score', name)} (95 % CI)", True) for name in _MAIN]
+    columns = [("Model", False), *((f"{label('score', name)} (95 % CI)", True) for name in _MAIN)]
+    columns += [("Patients", True), ("Predictions", True), ("Events", True)]
     rows = []
     for model, part in frame.groupby("model", sort=False):
         sizes = [count(part.iloc[0][of], system.smallest) for of in ("patients", "n", "events")]
         found = [wide.loc[(model, name), ["value", "low", "high"]] for name in _MAIN]
-        rows.append([str(model), *sizes, *(with_interval(*of) for of in found)])
+        rows.append([str(model), *(with_interval(*of) for of in found), *sizes])
     return section("summary", [table("Main scores of each model.", columns, rows)], system=NAME)

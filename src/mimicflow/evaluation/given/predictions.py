@@ -150,7 +150,7 @@ def _check_rows(file: GivenFile, columns: Columns, part: pd.DataFrame, of: str) 
         if name != "train" and rows["label"].nunique() < 2:
             raise file.fault(
                 f"all {len(rows)} rows{of}{'' if name == TEST else f' of {name}'} have label "
-                f"{rows['label'].iloc[0]}: with one class nothing can be told apart",
+                f"{rows['label'].iloc[0]}: with one class there is no AUROC",
                 "give rows with and without the event, or name another column with --label",
             )
 
