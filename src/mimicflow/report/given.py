@@ -16,7 +16,7 @@ from mimicflow.evaluation.given.columns import Columns
 from mimicflow.evaluation.given.predictions import ALL, Given, Predictions, match, read_given
 from mimicflow.evaluation.given.tables import FIGURES, TABLES, rules_of, write_tables
 from mimicflow.evaluation.study import Study
-from mimicflow.report.blocks import Section, Text, count, p_value, table, with_interval
+from mimicflow.report.blocks import Question, Section, Text, count, p_value, table, with_interval
 from mimicflow.report.chapters import curves, performance, section
 from mimicflow.report.chapters.models import Protocol, System, rule_title
 from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, texts_of, words
@@ -185,15 +185,18 @@ class _GivenSystem(System):
 
     @property
     def words(self) -> pd.Series:
-        texts = {
-            "title": self.file.name,
-            "question": f"How good are the predictions of {self.file.name}?",
-            "who": "Whoever stands in the file",
-            "prediction_time": "As the file has it; what was known then, nobody can see from it",
-            "positive_class": self.outcome,
-            "unit": "predictions",
-        }
+        texts = {"title": self.file.name, "unit": "predictions"}
         return pd.Series({**dict.fromkeys(texts_of("systems").columns, ""), **texts})
+
+    @property
+    def question(self) -> Question:
+        """What the page says on top."""
+        terms = [
+            ("Who", "Whoever stands in the file"),
+            ("When", "As the file has it; what was known then, nobody can see from it"),
+            ("Positive outcome", self.outcome),
+        ]
+        return Question(f"How good are the predictions of {self.file.name}?", terms)
 
     @cached_property
     def protocols(self) -> list[Protocol]:
@@ -222,9 +225,8 @@ def _write_page(given: Given, said: Sequence[str], folder: Path, study: Study) -
         given.file.path,
         outcome,
     )
-    chapters = [
-        _summary(system),
-        section("read", [Text(items=said)], system=NAME),
+    read = section("read", [Text(items=said)], system=NAME)
+    parts = [
         performance.scores(system),
         curves.discrimination(system),
         curves.calibration(system),
@@ -233,11 +235,13 @@ def _write_page(given: Given, said: Sequence[str], folder: Path, study: Study) -
         performance.folds(system),
         performance.subgroups(system),
     ]
+    details = section("details", sections=[part for part in parts if not part.empty], system=NAME)
+    chapters = [_summary(system), read, details]
     title = f"Evaluation of {given.file.path.name}"
-    write_page(title, [system], chapters, folder / PAGE, study)
+    write_page(title, chapters, folder / PAGE, study)
 
 
-def _summary(system: System) -> Section:
+def _summary(system: _GivenSystem) -> Section:
     """Return a line per model: how many rows, and how good."""
     frame = read_table(system.files.protocols[NAME].scores or Path(), *performance.NEEDED)
     wide = performance.one_interval(frame).set_index(["model", "score"])
@@ -248,4 +252,5 @@ def _summary(system: System) -> Section:
         sizes = [count(part.iloc[0][of], system.smallest) for of in ("patients", "n", "events")]
         found = [wide.loc[(model, name), ["value", "low", "high"]] for name in _MAIN]
         rows.append([str(model), *(with_interval(*of) for of in found), *sizes])
-    return section("summary", [table("Main scores of each model.", columns, rows)], system=NAME)
+    main = table("Main scores of each model.", columns, rows)
+    return section("summary", [system.question, main], system=NAME)
