@@ -7,7 +7,7 @@ FUZZ_CASES ?= 10000
 FUZZ_SEED ?= $(shell date +%s)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run all test test-fast test-long lint bench report report-full audit audit-control audit-full dag drawings demo-data clean
+.PHONY: help run all test test-fast test-long lint bench report report-full audit audit-control audit-full dag drawings docs demo-data clean
 
 .venv/installed: requirements.lock torch.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -87,6 +87,14 @@ drawings: docs/images/rooms.svg docs/images/ways.svg ## Those of docs/architectu
 
 docs/images/%.svg: docs/images/%.dot
 	dot -Tsvg -o docs/images/.$*.svg $< && mv docs/images/.$*.svg $@
+
+.venv/docs: docs/site/requirements.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement docs/site/requirements.txt
+	touch $@
+
+docs: .venv/docs ## The documentation as a site, offline and strict: .site/index.html
+	$(BIN)/mkdocs build --quiet
+	@echo "The site: .site/index.html"
 
 demo-data: .venv/installed ## Downloads the open PhysioNet demos into data/
 	$(BIN)/python -m mimicflow.raw.demo_data data

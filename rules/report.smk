@@ -26,7 +26,7 @@ REPORTED_MORTALITY = [
 ]
 # What `make all` has fitted, scored on its single split of patients: the same for every report.
 REPORTED = [
-    *collect("results/cohort/{table}.csv", table=["attrition", "competing_events"]),
+    *("results/cohort/attrition.csv", "results/cohort/competing_events.csv"),
     *("results/admission/table_one.csv", "results/ecg/excluded.csv", "results/manifest.json"),
     *collect("results/{system}/missing.csv", system=EVALUATED),
     # Of admission it is judged by the cross-validation.

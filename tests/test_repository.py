@@ -18,7 +18,12 @@ from vulture import Vulture
 
 from mimicflow.running.sources import sources
 
-HASHED = ("requirements.lock", "profiles/kubernetes/requirements.txt", "tests/kubernetes.txt")
+HASHED = (
+    "requirements.lock",
+    "profiles/kubernetes/requirements.txt",
+    "tests/kubernetes.txt",
+    "docs/site/requirements.txt",
+)
 
 USED_FROM_OUTSIDE = {
     "_options": "Typer calls it",

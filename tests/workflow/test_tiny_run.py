@@ -16,6 +16,10 @@ import torch
 import yaml
 from checkouts import copy_with_results
 
+import mimicflow
+from mimicflow.reference import FOLDER, reference
+from mimicflow.report.columns import describe_column
+
 TINY = ("--configfile", "presets/tiny.yaml")
 MODELS = (
     "all_stays_ECGonly",
@@ -318,3 +322,57 @@ def test_the_commands_of_a_how_to_do_what_they_say(tiny_run, repository, page):
 
         assert runs <= set(planned), command
         assert not shared & set(planned), command
+
+
+KINDS = {
+    "integer": ("i", "u", "f", "b"),  # a number that may be missing is read as f
+    "number": ("i", "u", "f"),
+    "time": ("M",),
+    "date": ("M",),
+    "true or false": ("b", "O", "f"),
+}
+
+
+STEMS = {"auprc_fold", "event_sensitivity_difference", "false_alarms_per_day_difference"}
+"""Columns that are there with an ending only."""
+
+
+@pytest.fixture(scope="module")
+def frames(clean_results):
+    """The tables of the run, but for the raw ones, whose columns are MIMIC's own."""
+    run = mimicflow.load(clean_results)
+    return {name: run[name] for name in run if not name.startswith("tables/")}
+
+
+def test_every_column_is_described(frames):
+    assert len(frames) > 200
+    unknown = {
+        (column, name)
+        for name, frame in frames.items()
+        for column in frame
+        if column not in frame.attrs["meanings"]
+    }
+    assert unknown == set()
+
+
+def test_every_column_is_of_its_type(frames):
+    wrong = set()
+    for name, frame in frames.items():
+        for column in frame.columns[frame.notna().any()]:
+            of = describe_column(name.rpartition("/")[2].removesuffix(".csv"), column)
+            if frame[column].dtype.kind not in KINDS.get(of.type, frame[column].dtype.kind):
+                wrong.add((column, name, of.type, str(frame[column].dtype)))
+    assert wrong == set()
+
+
+def test_no_column_is_described_that_nothing_writes(frames):
+    """What this run does not write, such as the tables of the audit, is named in the package."""
+    texts = [file.read_text("utf-8") for file in FOLDER.parent.rglob("*.py")]
+    named = {
+        *re.findall(r"\w+", "\n".join(texts)),
+        *(name for of in frames.values() for name in of),
+    }
+    listed = pd.read_csv(reference("columns.csv"))
+
+    assert set(listed["column"]) - named == STEMS
+    assert not listed.duplicated(["column", "files"]).any()

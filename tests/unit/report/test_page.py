@@ -410,15 +410,6 @@ def test_what_a_table_hides_the_page_calls_hidden(results: Path, tmp_path: Path)
     assert any("/ hidden" in cell for row in rows_of(prices) for cell in row), rows_of(prices)
 
 
-@pytest.mark.parametrize("hidden", [True, False])
-def test_hidden_groups_are_spoken_of_only_where_there_are_some(results: Path, tmp_path, hidden):
-    frame = pd.read_csv(results / "admission/nested/subgroups.csv")
-    frame.assign(suppressed=hidden & frame["suppressed"]).to_csv(tmp_path / "subgroups.csv")
-    files = ProtocolFiles(subgroups=tmp_path / "subgroups.csv")
-    html = build_with(tmp_path, SystemFiles(protocols={"nested": files}))
-    assert ("those that would give such a group away, are not shown" in html) is hidden
-
-
 def test_the_flow_is_text_from_box_to_box(page: Element):
     [flow] = [one for one in page.all("figure") if one.attributes["class"] == "flow"]
     assert "425,087 stays of 212,543 patients" in flow.text

@@ -139,7 +139,7 @@ def test_every_result_is_for_somebody(path, kind):
 
 NAMES = {"system": "admission", "subset": "all", "document": "model_card", "checklist": "tripod_ai"}
 NAMES |= {"scenario": "", "family": "", "network": "", "read": "", "step": "selection"}
-NAMES |= {"ECG_TIMES": "ecg/record_list", "rows": "cohort/stays"}
+NAMES |= {"ECG_TIMES": "ecg/record_list", "rows": "cohort/stays", "full": ""}
 """A name for each wildcard that stands for few; others are anything."""
 
 

@@ -6,6 +6,8 @@ Figures are legible in print and without colour, and have the same bytes every t
 from __future__ import annotations
 
 import contextlib
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,22 @@ def figure_file(
             figure.savefig(temporary, format="svg", metadata=nothing)
         else:
             figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def describe_svg(path: str | Path, title: str, description: str) -> None:
+    """Give an SVG its title and description, and take out what a page must not hold."""
+    text = Path(path).read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]  # a page has its own declaration and document type
+    # Rules for all elements and numbered names would reach into the rest of the page.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="(?:figure|axes|patch|text|line2d)_\d+"', "", text)
+    label = re.sub(r"\W+", "-", title.lower())
+    style = "stroke-linejoin: round; stroke-linecap: butt"
+    head = f'role="img" aria-labelledby="{label}-title {label}-text" style="{style}"'
+    names = (
+        f'<title id="{label}-title">{html.escape(title)}</title>'
+        f'<desc id="{label}-text">{html.escape(description)}</desc>'
+    )
+    opening, rest = text.split(">", 1)
+    with atomic_output(path) as temporary:
+        temporary.write_text(f"{opening} {head}>{names}{rest}", "utf-8")

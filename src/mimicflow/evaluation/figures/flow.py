@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import math
-import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +17,14 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from mimicflow.errors import InputError
-from mimicflow.evaluation.figures.canvas import BLUE, GREY, INK, figure_file, stamp_height
+from mimicflow.evaluation.figures.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    describe_svg,
+    figure_file,
+    stamp_height,
+)
 from mimicflow.evaluation.smallest_cell import HIDDEN, to_hide
 from mimicflow.evaluation.study import Study
 from mimicflow.reference import reference
@@ -203,7 +208,7 @@ def draw_flow(
             mpl.rcParams["svg.fonttype"] = "path"
             figure.set_layout_engine("none")
             chart.draw(figure.add_axes((0.0, 0.0, 1.0, height / (height + stamp))))
-    _describe(svg, "Flow of patients", _in_words(boxes, divided))
+    describe_svg(svg, "Flow of patients", _in_words(boxes, divided))
 
 
 def _lines(boxes: list[Stage], divided: list[Part]) -> Iterator[dict[str, str]]:
@@ -400,22 +405,3 @@ def _in_words(boxes: list[Stage], divided: list[Part]) -> str:
         outcomes = ", ".join(f"{name} {n}" for name, n in part.outcomes)
         sentences.append(f"{part.title}: {_size(part)} ({outcomes}).")
     return " ".join(sentences)
-
-
-def _describe(path: str | Path, title: str, description: str) -> None:
-    """Give an SVG its title and description, and take out what a page must not hold."""
-    text = Path(path).read_text(encoding="utf-8")
-    text = text[text.index("<svg") :]  # a page has its own declaration and document type
-    # Rules for all elements and numbered names would reach into the rest of the page.
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r' id="(?:figure|axes|patch|text|line2d)_\d+"', "", text)
-    label = re.sub(r"\W+", "-", title.lower())
-    style = "stroke-linejoin: round; stroke-linecap: butt"
-    head = f'role="img" aria-labelledby="{label}-title {label}-text" style="{style}"'
-    names = (
-        f'<title id="{label}-title">{html.escape(title)}</title>'
-        f'<desc id="{label}-text">{html.escape(description)}</desc>'
-    )
-    opening, rest = text.split(">", 1)
-    with atomic_output(path) as temporary:
-        temporary.write_text(f"{opening} {head}>{names}{rest}", encoding="utf-8")
