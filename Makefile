@@ -6,6 +6,7 @@ SNAKEMAKE := $(BIN)/mimicflow run --cores $(CORES)
 FUZZ_CASES ?= 10000
 FUZZ_SEED ?= $(shell date +%s)
 export OMP_NUM_THREADS ?= 1
+GRAPHVIZ = @command -v dot >/dev/null || { echo "Graphviz draws this and is not installed (no command dot): apt install graphviz, or brew install graphviz." >&2; exit 1; }
 
 .PHONY: help run all test test-fast test-long lint bench report report-full audit audit-control audit-full dag drawings docs demo-data clean
 
@@ -78,6 +79,7 @@ audit-full: .venv/installed ## The same with the networks under every setting an
 	$(SNAKEMAKE) audit --configfile presets/audit-full.yaml
 
 dag: .venv/installed ## The rule graph of the README (needs Graphviz)
+	$(GRAPHVIZ)
 	trap 'rm -f docs/images/.rulegraph.*' EXIT; \
 	$(BIN)/snakemake all --rulegraph > docs/images/.rulegraph.dot && \
 	dot -Tsvg -o docs/images/.rulegraph.svg docs/images/.rulegraph.dot && \
@@ -86,6 +88,7 @@ dag: .venv/installed ## The rule graph of the README (needs Graphviz)
 drawings: docs/images/rooms.svg docs/images/ways.svg ## Those of docs/architecture.md (need Graphviz)
 
 docs/images/%.svg: docs/images/%.dot
+	$(GRAPHVIZ)
 	dot -Tsvg -o docs/images/.$*.svg $< && mv docs/images/.$*.svg $@
 
 .venv/docs: docs/site/requirements.txt .venv/installed

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from mimicflow import __version__
@@ -169,6 +170,25 @@ def test_the_rule_graph_is_replaced_only_by_a_whole_one(
     assert [path.name for path in (tmp_path / "docs/images").iterdir()] == ["rulegraph.svg"]
 
 
+@pytest.mark.parametrize("target", ["dag", "docs/images/rooms.svg"])
+def test_without_graphviz_make_says_so_in_one_sentence(repository, tmp_path, target):
+    shutil.copy(repository / "Makefile", tmp_path)
+    for name in ("docs/images/rooms.dot", ".venv/installed", "bin/sh", "bin/nproc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    make = shutil.which("make")
+    assert make is not None
+
+    made = subprocess.run(
+        [make, "-o", ".venv/installed", target, f"PATH={tmp_path / 'bin'}"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert made.returncode != 0
+    assert made.stderr.splitlines()[0].startswith("Graphviz draws this and is not installed")
+    assert not (tmp_path / "docs/images/rulegraph.svg").exists()
+
+
 def test_the_readme_counts_the_features_of_the_model(repository):
     text = (repository / "README.md").read_text(encoding="utf-8")
 
@@ -180,6 +200,14 @@ def test_the_changelog_begins_with_the_version_of_the_package(repository):
 
     versions = re.findall(r"^## \[([^\]]+)\]", text, re.M)
     assert next(name for name in versions if name != "Unreleased") == __version__
+
+
+def test_the_citation_is_of_this_version_and_has_what_the_format_asks(repository):
+    cited = yaml.safe_load((repository / "CITATION.cff").read_text(encoding="utf-8"))
+
+    assert set(cited) >= {"cff-version", "message", "title", "authors"}
+    assert cited["version"] == __version__
+    assert cited["authors"] == [{"name": "The mimicflow maintainers"}]
 
 
 def test_no_reader_is_told_of_intervals_that_are_gone(repository):

@@ -42,8 +42,8 @@ def test_graphs_can_be_drawn(fresh, option):
     [
         ({"cohort": {"max_ecg": 6}}, "did you mean 'max_ecgs'?"),
         ({"models": {"all_stays_model": {"epoch": 1}}}, "did you mean 'epochs'?"),
-        ({"seed": "zero"}, "'zero' is not of type 'object', 'integer'"),
-        ({"cohort": {"stays_per_patient": "some"}}, "is not one of"),
+        ({"seed": "zero"}, "'seed' is 'zero', not keys with values or a whole number"),
+        ({"cohort": {"stays_per_patient": "some"}}, "is 'some', not all, most_ecgs"),
         ({"mortality": {"protocols": {"audited": {"visit": "all"}}}}, "did you mean 'visits'?"),
         (
             {"mortality": {"protocols": {"mine": {"visits": "all"}}}},

@@ -151,6 +151,19 @@ def test_make_run_ends_with_the_scores_of_the_main_model(clean_run, tmp_path):
     assert {"mortality", "arrest"} <= {line.split(" ")[0] for line in lines}
 
 
+def test_a_fifth_model_without_ecgs_needs_its_stays_and_branches_only(clean_run, tmp_path):
+    checkout = copy_with_results(clean_run, tmp_path / "copy")
+    block = {"stays": "all", "branches": ["vitals", "static"]}
+    arguments = overlay(checkout, "fifth", {"models": {"vitals_and_static": block}})
+
+    run = checkout.snakemake("results/vitals_and_static.pth", *arguments)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 of 1 steps" in run.stdout + run.stderr
+    content = torch.load(checkout.folder / "results/vitals_and_static.pth", weights_only=True)
+    assert not [name for name in content["weights"] if name.startswith(("encoder", "adapter"))]
+
+
 def test_csv_is_made_on_demand(tiny_run, results):
     run = tiny_run.snakemake("results/final_ecgs.csv", "results/vitals_long_cleaned.csv", *TINY)
 

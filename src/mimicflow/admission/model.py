@@ -58,7 +58,7 @@ class ModelConfig:
     static_hidden: int
     dropout: float
     learning_rate: dict[str, float]
-    """Of head, adapter, layer4 to layer1 and stem."""
+    """Of head; with a branch of ECGs, of adapter, layer4 to layer1 and stem, too."""
     learning_rate_decay: float
     """Factor after each pass."""
     weight_decay: float
@@ -72,8 +72,9 @@ class ModelConfig:
     """Fitted on the validation stays."""
 
     def __post_init__(self) -> None:
-        """Require a learning rate for every part that can be trained."""
-        lacking = [name for name in ("head", "adapter", *STAGES) if name not in self.learning_rate]
+        """Require a learning rate for every part that this network has and may train."""
+        parts = ("head", "adapter", *STAGES) if "ecg" in self.branches else ("head",)
+        lacking = [name for name in parts if name not in self.learning_rate]
         if lacking:
             raise ConfigError(f"learning_rate lacks {', '.join(lacking)}", remedy="see config.yaml")
 

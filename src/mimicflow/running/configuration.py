@@ -14,14 +14,13 @@ import jsonschema
 import yaml
 
 from mimicflow.errors import ConfigError
+from mimicflow.running.allowed_values import Schema, allowed, resolved, said
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 """Closed: what it does not know is refused."""
 
-Schema = Mapping[str, Any]
 Place = tuple[object, ...]
 """Keys from the top of the configuration down to a value."""
-_MAX_SHOWN = 60  # characters of a value
 _MAX_PLACES = 3  # of a key elsewhere; those with more, such as epochs, are of no help
 
 
@@ -152,7 +151,7 @@ def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, An
 def _filled(config: Mapping[str, Any], schema: Schema, root: Schema) -> dict[str, Any]:
     """Return a part of the configuration with complete blocks, and without their defaults."""
     known = {
-        key: _resolve(inner, root)
+        key: resolved(inner, root)
         for key, inner in schema.get("properties", {}).items()
         if key in config
     }
@@ -179,7 +178,7 @@ def _block(
 ) -> dict[str, Any]:
     """Return a block with what it does not say from its defaults, in the order of the schema."""
     filled: dict[str, Any] = {}
-    for key, inner in _resolve(schema, root)["properties"].items():
+    for key, inner in resolved(schema, root)["properties"].items():
         if "properties" in inner:
             filled[key] = _block(block.get(key, {}), defaults.get(key, {}), inner, root)
         elif key in block or key in defaults:
@@ -190,11 +189,15 @@ def _block(
 def _missing(
     config: Mapping[str, Any], schema: Schema, root: Schema, parents: Place
 ) -> Iterator[tuple[Place, list[str]]]:
-    """Yield (parents, keys) of what the schema knows and the configuration has not."""
-    schema = _resolve(schema, root)
+    """Yield (parents, keys with their values) that the schema knows and the configuration lacks."""
+    schema = resolved(schema, root)
     properties = schema.get("properties", {})
     defaults = {inner.get("filled_from") for inner in properties.values()}
-    missing = [key for key in properties if key not in config and key not in defaults]
+    missing = [
+        f"{key} ({allowed(inner, root)})"
+        for key, inner in properties.items()
+        if key not in config and key not in defaults
+    ]
     if missing:
         yield parents, missing
     for key, value in config.items():
@@ -238,7 +241,7 @@ def _unknown_keys(
     config: Mapping[str, Any], schema: Schema, root: Schema, parents: tuple[object, ...]
 ) -> Iterator[tuple[tuple[object, ...], object, list[str]]]:
     """Yield (parents, key, valid keys) of every key outside the schema."""
-    schema = _resolve(schema, root)
+    schema = resolved(schema, root)
     properties = schema.get("properties", {})
     others = schema.get("additionalProperties", True)
     for key, value in config.items():
@@ -255,17 +258,6 @@ def _unknown_keys(
             yield from _unknown_keys(value, inner, root, (*parents, key))
 
 
-def _resolve(schema: Schema, root: Schema) -> Schema:
-    """Follow one ``#/a/b`` reference."""
-    reference = schema.get("$ref")
-    if reference is None:
-        return schema
-    target: Any = root
-    for part in reference.removeprefix("#/").split("/"):
-        target = target[part]
-    return target
-
-
 def _hint(key: object, valid: list[str], schema: Schema) -> str:
     """Return what was meant: the key in its right place, or the nearest one here."""
     places = [_quoted((*place, key)) for place in _places(key, schema, schema, ())]
@@ -277,7 +269,7 @@ def _hint(key: object, valid: list[str], schema: Schema) -> str:
 
 def _places(key: object, schema: Schema, root: Schema, parents: Place) -> Iterator[Place]:
     """Yield the parents of a key wherever the schema knows it; ``*`` is the name of a block."""
-    schema = _resolve(schema, root)
+    schema = resolved(schema, root)
     properties, others = schema.get("properties", {}), schema.get("additionalProperties")
     if key in properties:
         yield parents
@@ -306,16 +298,17 @@ def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
     Raises
     ------
     ConfigError
-        Names each key with its path, what is wrong and what the key means.
+        Names each key once, with its path, its value, what is allowed and what the key means.
     """
     schema = _read_schema(schema_file)
-    problems = [
-        f"{_quoted(path)} is {value}, not a finite number"
+    problems = {
+        path: f"{_quoted(path)} is {value}, not a finite number"
         for path, value in _not_finite(config, ())
-    ]
+    }
     for error in _Validator(schema).iter_errors(config):
-        problems.append(_said(error))
-    stop_at(problems, f"correct the value; all keys are described in {schema_file}")
+        name = ("key", error.instance) if "propertyNames" in error.absolute_schema_path else ()
+        problems.setdefault((*error.absolute_path, *name), said(error, schema))
+    stop_at(list(problems.values()), f"correct the value; all keys are described in {schema_file}")
 
 
 def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
@@ -328,16 +321,3 @@ def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
             yield from _not_finite(inner, (*path, index))
     elif isinstance(value, float) and not math.isfinite(value):
         yield path, value
-
-
-def _said(error: jsonschema.ValidationError) -> str:
-    """Return one sentence: the key, what is wrong with its value, what it means."""
-    message = error.message.replace(repr(error.instance), _short(error.instance), 1)
-    meaning = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
-    place = f"{_quoted(tuple(error.absolute_path))}: " if error.absolute_path else ""
-    return f"{place}{message}{f' ({meaning})' if meaning else ''}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

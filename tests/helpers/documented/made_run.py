@@ -117,6 +117,7 @@ def tables():
 def manifest():
     names = ("ed/edstays", "ecg/record_list")
     return {
+        "releases": {"ecg": ["unknown"], "ed": ["MIMIC-IV-ED 2.2"]},
         "tables": {
             name: {
                 "file": f"{name[-5:]}.csv",
@@ -127,7 +128,7 @@ def manifest():
                 "sha256": f"{i + 1:064x}",
             }
             for i, name in enumerate(names)
-        }
+        },
     }
 
 

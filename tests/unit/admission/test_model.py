@@ -185,3 +185,11 @@ def test_the_adapter_of_the_ecg_model_starts_wider() -> None:
 def test_an_unknown_branch() -> None:
     with pytest.raises(ConfigError, match="choose one of: ecg, vitals, static"):
         network(["ecg", "labs"])
+
+
+def test_a_network_without_ecgs_needs_no_learning_rate_of_the_encoder():
+    config = network(["vitals", "static"]).config
+
+    assert replace(config, learning_rate={"head": 1.0}).learning_rate == {"head": 1.0}
+    with pytest.raises(ConfigError, match="learning_rate lacks adapter, stem, layer1"):
+        replace(config, branches=("ecg", "static"), learning_rate={"head": 1.0})

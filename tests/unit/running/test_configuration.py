@@ -62,40 +62,94 @@ def test_an_unknown_key_is_reported_with_the_nearest_valid_one(config, schema, p
     assert "What to do" in str(error.value)
 
 
-WRONG = [
-    (("ecg", "max_damaged_share"), float("nan"), "'ecg.max_damaged_share' is nan, not a finite"),
-    (("ingest", "max_reject_share"), float("inf"), "'ingest.max_reject_share' is inf, not a fin"),
-    (("models", "all_stays_model", "epochs"), "x", "'models.all_stays_model.epochs': 'x' is not"),
-    (("seed",), -1, "'seed': -1 is less than the minimum of 0 (Seeds of random draws;"),
-    (("ingest", "shards"), 2.0, "'ingest.shards': 2.0 is not of type 'integer'"),
-    (("seed",), 10**23, "'seed': 100000000000000000000000 is greater than the maximum"),
-    (("encoder", "depth"), [2, 2], "'encoder.depth': [2, 2] is too short (Number of blocks of"),
-    (("cohort",), ["x" * 500], "'cohort': ['xxxxx"),
-]
+WRONG = {
+    "no number": (("ecg", "max_damaged_share"), float("nan"), "is nan, not a finite number"),
+    "no end": (("ingest", "max_reject_share"), float("inf"), "is inf, not a finite number"),
+    "text": (
+        ("models", "all_stays_model", "epochs"),
+        "x",
+        "is 'x', not a whole number of at least 1 (Number of passes",
+    ),
+    "below": (
+        ("seed",),
+        -1,
+        "is -1, not keys with values or a whole number from 0 to 4294967295 (Seeds of",
+    ),
+    "2.0": (("ingest", "shards"), 2.0, "is 2.0, not a whole number from 1 to 1024"),
+    "above": (("seed", "split"), 10**23, "is 100000000000000000000000, not a whole number from 0"),
+    "a bound itself": (("split", "test"), 0, "is 0, not a number above 0 and of at most 0.5"),
+    "too few": (
+        ("encoder", "depth"),
+        [2, 2],
+        "is [2, 2], not a list of 4, each a whole number of at least 1 (Number of blocks of",
+    ),
+    "a list for a section": (("cohort",), ["x" * 500], "['xxxxx"),
+    "a list for a number": (("vitals", "max_rows"), [10], "is [10], not a whole number of at"),
+    "not in the list": (
+        ("cohort", "stays_per_patient"),
+        "some",
+        "is 'some', not all, most_ecgs, first or random (Which",
+    ),
+    "of two kinds": (
+        ("cohort", "prediction_ecg"),
+        7,
+        "is 7, not last or a whole number from 1 to 6 (Number of the ECG",
+    ),
+    "one of two kinds": (
+        ("evaluation", "thresholds", "confidence"),
+        True,
+        "is True, not a number above 0 and below 1 or none (Share of",
+    ),
+    "null": (("ecg", "powerline"), None, "is empty, not 50 or 60 (Hz"),
+    "a section of nothing": (("split",), None, "is empty, not keys with values"),
+    "no switch": (("ecg", "seconds"), True, "is True, not a number from 1 to 600"),
+    "a number for a switch": (("ingest", "strict"), 1, "is 1, not true or false"),
+    "without what must be": (
+        ("evaluation", "protocols"),
+        ["seed"],
+        "is ['seed'], not a list, each nested, published or seed, none of them twice, nested amo",
+    ),
+    "twice": (("evaluation", "protocols"), ["nested", "nested"], "none of them twice"),
+    "a sign that is none": (
+        ("arrest", "preprocessing", "beats", "normal"),
+        "X",
+        "is 'X', not text that fits ^[NL",
+    ),
+}
 
 
-@pytest.mark.parametrize(("path", "value", "expected"), WRONG)
-def test_a_wrong_value_is_reported_in_one_short_sentence(config, schema, path, value, expected):
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_value_is_reported_in_one_short_sentence(config, schema, case):
+    path, value, expected = WRONG[case]
     place = config
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
 
     with pytest.raises(ConfigError) as error:
-        check_values(config, schema)
+        complete(config, schema)
 
+    assert f"{'.'.join(path)!r} is " in str(error.value)
     assert expected in str(error.value)
-    assert len(str(error.value)) < 350
+    assert str(error.value).count("'" + ".".join(path)) == 1
+    assert len(str(error.value)) < 420
     assert len(str(error.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        (("cohort",), "configuration: lacks cohort"),
-        (("data", "hosp"), "'data' lacks hosp"),
-        (("model_defaults", "epochs"), "'models.all_stays_ECGonly' lacks epochs; 'models.multi"),
-        (("models", "all_stays_model", "branches"), "'models.all_stays_model' lacks branches"),
+        (("cohort",), "configuration: lacks cohort (keys with values)"),
+        (("data", "hosp"), "'data' lacks hosp (text)"),
+        (
+            ("model_defaults", "epochs"),
+            "'models.all_stays_ECGonly' lacks epochs (a whole number of at least 1); 'models.multi",
+        ),
+        (
+            ("models", "all_stays_model", "branches"),
+            "'models.all_stays_model' lacks branches (a list of at least one, each ecg, vitals or",
+        ),
+        (("split", "multi"), "'split' lacks multi (shared or own)"),
         (("mortality", "protocols", "audited", "batch_size", "gru"), "audited.batch_size' lacks"),
         (("mortality", "networks", "gru"), "'mortality.networks' lacks gru"),
     ],
@@ -131,7 +185,9 @@ def test_arguments_of_a_baseline_are_those_that_it_has(config, schema, bag):
     assert set(known) <= set(BAGS[bag]().get_params())
 
     config["mortality"]["baselines"][bag]["num_leafs"] = 7
-    with pytest.raises(ConfigError, match=f"'mortality.baselines.{bag}': 'num_leafs' is not one "):
+    with pytest.raises(
+        ConfigError, match=f"'mortality.baselines.{bag}' has the key 'num_leafs', not "
+    ):
         check_values(config, schema)
 
 

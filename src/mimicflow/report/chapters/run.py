@@ -132,7 +132,7 @@ def excluded(path: Path, smallest: int) -> Section:
 
 
 def data_versions(manifest: Mapping[str, Any]) -> Section:
-    """Return release, size and checksum of each raw file."""
+    """Return the release of each module, and release, size and checksum of each raw file."""
     columns = [("File", False), ("Release", False), ("Megabytes", True), ("SHA-256", False)]
     columns += [("Listed checksum", False)]
     rows = [
@@ -145,7 +145,12 @@ def data_versions(manifest: Mapping[str, Any]) -> Section:
         ]
         for name, entry in sorted(manifest["tables"].items())
     ]
-    return section("data", [table("Raw files of this run.", columns, rows)])
+    releases: dict[str, set[str]] = {}
+    for name, entry in manifest["tables"].items():
+        releases.setdefault(name.partition("/")[0], set()).add(entry["release"])
+    named = [f"{module}: {', '.join(sorted(releases[module]))}" for module in sorted(releases)]
+    blocks = [Text(f"Release of each module: {'; '.join(named)}.")]
+    return section("data", [*blocks, table("Raw files of this run.", columns, rows)])
 
 
 def run_sections(path: Path) -> list[Section]:
