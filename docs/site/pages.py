@@ -75,6 +75,7 @@ def configuration() -> Iterator[str]:
     yield "Every key of `config.yaml`, made of its schema. An overlay says only what differs;"
     yield "a key on the command line is `--config 'cohort={max_ecgs: 3}'`.\n"
     for section, part in schema["properties"].items():
+        part = _resolved(part, schema["$defs"])
         yield f"## {section}\n"
         if part.get("description"):
             yield f"{part['description']}\n"
@@ -85,6 +86,17 @@ def configuration() -> Iterator[str]:
             yield ""
 
 
+def _resolved(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a part of the schema with what it refers to; what it says itself stands above."""
+    if isinstance(part, list):
+        return [_resolved(each, definitions) for each in part]
+    if not isinstance(part, dict):
+        return part
+    name = part.get("$ref", "").rpartition("/")[2]
+    whole = {**definitions.get(name, {}), **part}
+    return {key: _resolved(value, definitions) for key, value in whole.items() if key != "$ref"}
+
+
 def _keys(path: str, part: Mapping[str, Any], value: Any) -> Iterator[str]:
     """Yield a row per key below a part of the schema."""
     inner = part.get("properties")
@@ -92,6 +104,11 @@ def _keys(path: str, part: Mapping[str, Any], value: Any) -> Iterator[str]:
     if inner is None and isinstance(blocks, Mapping) and blocks.get("properties"):
         first = next(iter(value or {}), None)
         yield from _keys(f"{path}.*", blocks, (value or {}).get(first))
+        return
+    if inner is None and isinstance(value, Mapping) and value:
+        of = {**(blocks if isinstance(blocks, Mapping) else {}), "description": part["description"]}
+        for key, each in value.items():
+            yield from _keys(f"{path}.{key}", of, each)
         return
     if inner is None:
         yield f"| `{path}` | {_code(value)} | {_allowed(part)} | {_text(part.get('description'))} |"

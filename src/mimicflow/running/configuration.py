@@ -14,7 +14,7 @@ import jsonschema
 import yaml
 
 from mimicflow.errors import ConfigError
-from mimicflow.running.allowed_values import Schema, allowed, resolved, said
+from mimicflow.running.starting.allowed_values import Schema, allowed, resolved, said
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 """Closed: what it does not know is refused."""

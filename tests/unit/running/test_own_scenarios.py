@@ -103,7 +103,7 @@ def test_a_scenario_of_mortality_is_a_protocol_and_has_no_repeats_but_its_own(fo
 WRONG = {
     "unknown key": ({"mine": {"cohort": {"max_ecg": 1}}}, "scenario 'mine': unknown key 'cohort."),
     "wrong value": ({"mine": {"vitals": {"ranges": "any"}}}, "scenario 'mine': 'vitals.ranges'"),
-    "no name": ({"Mine!": {}}, "'scenarios': 'Mine!' does not match"),
+    "no name": ({"Mine!": {}}, "'scenarios' has the key 'Mine!', not text that fits"),
     "contradiction": ({"mine": {"split": {"fold": 7}}}, "scenario 'mine': 'split.fold' is 7, but"),
     "of the audit": ({"mine": {"arrest": {"groups": 9}}}, "changes 'arrest.groups', which all"),
     "raw tables": ({"mine": {"ingest": {"shards": 9}}}, "changes 'ingest.shards', which all"),
