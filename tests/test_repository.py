@@ -218,20 +218,22 @@ def test_rules_in_the_environment_without_torch_do_not_import_it(repository):
 
 
 def test_jobs_of_continuous_integration_may_only_read_and_take_actions_by_their_commit(repository):
-    """A tag can be moved to other code, a commit cannot."""
-    files = list((repository / ".github/workflows").glob("*.y*ml"))
-    assert files
-    for file in files:
+    """A tag can be moved to other code, a commit cannot. Only the site is written, by one job."""
+    files = {file.stem: file for file in (repository / ".github/workflows").glob("*.y*ml")}
+    assert files.keys() == {"pages", "test"}
+    tests = yaml.safe_load(files["test"].read_text(encoding="utf-8"))["jobs"]
+    assert {"lint", "test"} <= tests.keys()
+    for name, file in files.items():
         text = file.read_text(encoding="utf-8")
         workflow = yaml.safe_load(text)
         uses = re.findall(r"\buses: *(.+)", text)
 
         assert workflow["permissions"] == {"contents": "read"}
-        assert {"lint", "test"} <= workflow["jobs"].keys()
         assert len(uses) >= 4
-        for job in workflow["jobs"].values():
-            assert 0 < job["timeout-minutes"] <= 60
-            assert "permissions" not in job
+        for job, of in workflow["jobs"].items():
+            assert 0 < of["timeout-minutes"] <= 60
+            writes = {"pages": "write", "id-token": "write"} if job == "deploy" else None
+            assert of.get("permissions") == writes and (writes is None or name == "pages")
         for action in uses:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+){2}", action), action
 
