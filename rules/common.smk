@@ -24,7 +24,7 @@ from mimicflow.running.place import Place, announce_package, call_first
 from mimicflow.running.privacy import is_private, keep_private
 from mimicflow.running.progress import keep_quiet
 from mimicflow.running.scenarios import Scenario, Scenarios, words_of_keys
-from mimicflow.running.scheduling import sleep_while_jobs_run
+from mimicflow.running.starting.scheduling import sleep_while_jobs_run
 from mimicflow.running.sources import PACKAGE, content_of, package_file
 from mimicflow.running.sources import sources as sources_of
 from mimicflow.running.storage import check_place, check_writable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import jsonschema
 import yaml
 
 from mimicflow.errors import ConfigError
-from mimicflow.running.starting.allowed_values import Schema, allowed, resolved, said
+from mimicflow.running.allowed_values import Schema, allowed, resolved, said
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 """Closed: what it does not know is refused."""
@@ -136,6 +137,7 @@ def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, An
     ConfigError
         As `check_keys` and `check_values`; and a key without a value, with its path.
     """
+    config = {key: of if key == "data" else _numbers(of) for key, of in config.items()}
     check_keys(config, schema_file)
     check_values(config, schema_file)
     schema = _read_schema(schema_file)
@@ -321,3 +323,13 @@ def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
             yield from _not_finite(inner, (*path, index))
     elif isinstance(value, float) and not math.isfinite(value):
         yield path, value
+
+
+def _numbers(value: Any) -> Any:
+    """Return numbers as numbers: within braces on the command line Snakemake leaves them text."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(of) for key, of in value.items()}
+    if isinstance(value, list):
+        return [_numbers(of) for of in value]
+    number = isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", value)
+    return yaml.safe_load(value) if number else value

@@ -293,3 +293,14 @@ def test_configurations_are_laid_over_each_other_and_checked(repository, tmp_pat
 def test_presets_are_taken(repository, monkeypatch, preset):
     monkeypatch.chdir(repository)
     check_agreement(read_config(f"presets/{preset}.yaml"), *SYSTEMS)
+
+
+def test_numbers_in_braces_on_the_command_line_are_numbers(repository):
+    """Snakemake leaves them text: ``--config 'model_defaults={epochs: 3}'``."""
+    written = yaml.safe_load((repository / "config.yaml").read_text(encoding="utf-8"))
+    written["model_defaults"] |= {"epochs": "3", "dropout": "0.5"}
+
+    completed = complete(written, repository / "workflow/schemas/config.schema.yaml")
+
+    assert completed["models"]["all_stays_model"]["epochs"] == 3
+    assert completed["models"]["all_stays_model"]["dropout"] == 0.5

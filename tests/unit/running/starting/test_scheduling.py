@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 SNAKEFILE = """
 import threading
-from mimicflow.running.scheduling import sleep_while_jobs_run
+from mimicflow.running.starting.scheduling import sleep_while_jobs_run
 
 rule all:
     input: expand("{number}.txt", number=range(3))
