@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mimicflow import __version__
-from mimicflow.errors import ConfigError, MimicflowError
+from mimicflow.errors import MimicflowError
 
 
 class _Commands(TyperGroup):
@@ -114,10 +114,10 @@ _CONFIGFILE = ("--configfile", "--configfiles")
 
 
 class _SeveralFiles(TyperCommand):
-    """Takes several files after one ``--configfile``, as Snakemake does; a system ends them."""
+    """Takes several files after one ``--configfile``, as Snakemake does; a target ends them."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        from mimicflow.raw.needs import SECTIONS  # noqa: PLC0415
+        from mimicflow.readiness.targets import TARGETS  # noqa: PLC0415
 
         said: list[str] = []
         files = False
@@ -127,9 +127,9 @@ class _SeveralFiles(TyperCommand):
                 break
             if word.startswith("-"):
                 files = word in _CONFIGFILE
-            elif files and word not in SECTIONS and said[-1] not in _CONFIGFILE:
+            elif files and word not in TARGETS and said[-1] not in _CONFIGFILE:
                 said.append(_CONFIGFILE[0])
-            elif word in SECTIONS:
+            elif word in TARGETS:
                 files = False
             said.append(word)
         return list(super().parse_args(ctx, said))
@@ -137,10 +137,12 @@ class _SeveralFiles(TyperCommand):
 
 @app.command(cls=_SeveralFiles)
 def check(
-    systems: Annotated[
+    targets: Annotated[
         list[str] | None,
         typer.Argument(
-            help="admission, mortality, arrest; all of them if none is named.", metavar="SYSTEM..."
+            help="admission, mortality, arrest, a target such as first or report, or a result; "
+            "all three systems if none is named.",
+            metavar="TARGET...",
         ),
     ] = None,
     configfile: Annotated[
@@ -149,38 +151,25 @@ def check(
             *_CONFIGFILE, help="Laid over config.yaml, in this order; one or more, as of Snakemake."
         ),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Look at the configuration and at every raw file and folder that a system needs.
+    """Look at all that a target needs before any job runs: configuration, machine, raw files.
 
-    Each system has its own result; the exit code is 1 if any lacks something. A run does the same
-    for what it was asked for, before its first job.
+    One line each for packages, cores, memory, disk, GPU and programs, and for every raw file and
+    folder. What is short is a warning; what is missing would end a run, and the exit code is 1.
+    A run looks at raw files, too, before its first job.
     """
-    from mimicflow.admission.agreement import disagreements as of_admission  # noqa: PLC0415
-    from mimicflow.arrest.agreement import disagreements as of_arrest  # noqa: PLC0415
-    from mimicflow.audit.agreement import disagreements as of_audit  # noqa: PLC0415
-    from mimicflow.mortality.agreement import disagreements as of_mortality  # noqa: PLC0415
-    from mimicflow.raw.needs import SECTIONS, check_system  # noqa: PLC0415
-    from mimicflow.running.agreement import check_agreement  # noqa: PLC0415
-    from mimicflow.running.configuration import read_config  # noqa: PLC0415
+    import json  # noqa: PLC0415
 
-    asked = systems or list(SECTIONS)
-    unknown = sorted(set(asked) - set(SECTIONS))
-    if unknown:
-        raise ConfigError(
-            f"no system is called {', '.join(unknown)}", remedy=f"choose of {', '.join(SECTIONS)}"
-        )
-    config = read_config(*(configfile or []))
-    check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
-    failed = False
-    for system in dict.fromkeys(asked):
-        try:
-            check_system(system, config)
-        except MimicflowError as error:
-            typer.echo(f"Error: {system}: {error}", err=True)
-            failed = True
-        else:
-            typer.echo(f"{system}: everything that it reads is there.")
-    if failed:
+    from mimicflow.readiness.check import check_target  # noqa: PLC0415
+    from mimicflow.readiness.looks import as_lines, as_plain  # noqa: PLC0415
+
+    looks, problems = check_target(targets or [], configfile or [])
+    for line in [json.dumps(as_plain(looks), indent=2)] if as_json else as_lines(looks):
+        typer.echo(line)
+    for problem in problems:
+        typer.echo(f"Error: {problem}", err=True)
+    if problems:
         raise typer.Exit(1)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mimicflow.errors import InputError, MimicflowError
 from mimicflow.raw.files import find_raw_file, read_header
@@ -59,13 +60,24 @@ def tables_of(system: str, config: Mapping[str, Any]) -> list[str]:
     return list(_MORTALITY if system == "mortality" else _REGISTRY)
 
 
-def check_system(system: str, config: Mapping[str, Any]) -> None:
-    """Look at every file and folder that a system needs; see `check_raw`."""
+class Need(NamedTuple):
+    """One raw table, or one folder that is read as a whole, and what was found."""
+
+    name: str
+    """``module/table``, or the section under ``data``."""
+    path: Path | None
+    """Where it lies; None if it was not found, or if a rule makes it."""
+    problem: MimicflowError | None = None
+
+
+def needs_of(system: str, config: Mapping[str, Any]) -> Iterator[Need]:
+    """Look at every file and folder that a system needs, made ones included."""
     data, sections = config["data"], list(SECTIONS[system])
     tables = tables_of(system, config)
     if system == "arrest" and not origin.is_built(data["registry"]):
         tables = []
-    check_raw(data, tables, sections)
+    yield from _tables(data, tables)
+    yield from _folders(data, sections)
 
 
 def check_raw(data: Mapping[str, str], tables: Iterable[str], sections: Iterable[str]) -> None:
@@ -85,50 +97,62 @@ def check_raw(data: Mapping[str, str], tables: Iterable[str], sections: Iterable
     InputError
         All that is missing, unreadable or plainly not what it should be, one line and remedy each.
     """
-    problems = [*_problems_of_tables(data, tables), *_problems_of_folders(data, sections)]
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise InputError("\n".join([f"{len(problems)} inputs cannot be used", *map(str, problems)]))
+    problem = problem_of(chain(_tables(data, tables), _folders(data, sections)))
+    if problem:
+        raise problem
 
 
-def _problems_of_tables(data: Mapping[str, str], tables: Iterable[str]) -> Iterator[MimicflowError]:
+def problem_of(needs: Iterable[Need]) -> MimicflowError | None:
+    """Return one error of all that is wrong with what is needed; None if nothing is."""
+    problems = [need.problem for need in needs if need.problem]
+    if len(problems) > 1:
+        return InputError(
+            "\n".join([f"{len(problems)} inputs cannot be used", *map(str, problems)])
+        )
+    return problems[0] if problems else None
+
+
+def _tables(data: Mapping[str, str], tables: Iterable[str]) -> Iterator[Need]:
     for path in sorted(set(tables)):
         table = TABLES[path]
         if origin.is_made(table.module, data[table.module]):
+            yield Need(path, None)
             continue
         try:
             file = find_raw_file(data[table.module], table)
             with storage_explained(file):
                 read_header(file)
         except MimicflowError as error:
-            yield error
+            yield Need(path, None, error)
+        else:
+            yield Need(path, file)
 
 
-def _problems_of_folders(
-    data: Mapping[str, str], sections: Iterable[str]
-) -> Iterator[MimicflowError]:
-    for section in sorted(set(sections)):
-        folder = data[section]
-        if origin.is_made(section, folder) or (section == "registry" and origin.is_built(folder)):
+def _folders(data: Mapping[str, str], sections: Iterable[str]) -> Iterator[Need]:
+    looks = {"registry": _check_registry, **dict.fromkeys(_WAVEFORMS, _check_folder)}
+    for section in sorted(set(sections) & looks.keys()):
+        folder = Path(data[section])
+        if origin.is_made(section, data[section]) or (
+            section == "registry" and origin.is_built(data[section])
+        ):
+            yield Need(section, None)
             continue
         try:
-            if section == "registry":
-                _check_registry(Path(folder))
-            elif section in _WAVEFORMS:
-                _check_folder(Path(folder), section)
+            looks[section](folder, section)
         except MimicflowError as error:
-            yield error
+            yield Need(section, None, error)
+        else:
+            yield Need(section, folder)
 
 
-def _check_registry(folder: Path) -> None:
+def _check_registry(folder: Path, section: str) -> None:
     for name in REGISTRY:
         file = folder / f"{name}.csv"
         if not file.is_file():
             raise InputError(
                 "the file is missing",
                 file=file,
-                remedy="put it there, or correct data.registry in the config; docs/arrest.md",
+                remedy=f"put it there, or correct data.{section} in the config; docs/arrest.md",
             )
         with storage_explained(file):
             read_header(file)

@@ -3,17 +3,26 @@
 import gzip
 
 import pytest
-from snakemake.common.configfile import load_configfile
-from snakemake_interface_common.exceptions import WorkflowError
-from typer.testing import CliRunner
 
-from mimicflow.cli import app
 from mimicflow.errors import InputError
-from mimicflow.raw.needs import REGISTRY, SECTIONS, check_raw, check_system, tables_of
+from mimicflow.raw.needs import (
+    REGISTRY,
+    SECTIONS,
+    check_raw,
+    needs_of,
+    problem_of,
+    tables_of,
+)
 from mimicflow.raw.tables import TABLES
 from mimicflow.running import origin
 
 CONFIG = {"pretraining": {"patients": "not_test"}}
+
+
+def check_system(system, config):
+    problem = problem_of(needs_of(system, config))
+    if problem:
+        raise problem
 
 
 @pytest.fixture
@@ -61,86 +70,3 @@ def test_arrest_needs_its_registry_and_its_recordings(data, tmp_path, missing):
     with pytest.raises(InputError, match=r"the file is missing|the folder is empty"):
         check_system("arrest", {**CONFIG, "data": data})
     check_system("admission", {**CONFIG, "data": data})
-
-
-def test_the_command_says_what_is_there(repository, monkeypatch):
-    monkeypatch.chdir(repository)
-
-    result = CliRunner().invoke(app, ["check", "mortality"])
-    assert result.exit_code == 0, result.output
-    assert "mortality: everything that it reads is there." in result.output
-
-    result = CliRunner().invoke(app, ["check"])
-    assert result.output.count("everything that it reads is there.") == 3
-
-    result = CliRunner().invoke(app, ["check", "--configfile", "nowhere.yaml"])
-    assert result.exit_code == 1
-    assert "nowhere.yaml: cannot be read" in result.output
-
-    result = CliRunner().invoke(app, ["check", "morality"])
-    assert result.exit_code == 1
-    assert "choose of admission, mortality, arrest" in result.output
-
-
-@pytest.fixture
-def overlays(repository, monkeypatch, tmp_path):
-    monkeypatch.chdir(repository)
-    (tmp_path / "a.yaml").write_text("data: {hosp: nowhere/hosp, icu: nowhere/icu}")
-    (tmp_path / "b.yaml").write_text("data: {icu: results/synthetic/icu}")
-    (tmp_path / "c.yaml").write_text("data: {hosp: results/synthetic/hosp}")
-    return [str(tmp_path / f"{name}.yaml") for name in "abc"]
-
-
-def test_every_system_has_its_own_result(overlays):
-    result = CliRunner().invoke(app, ["check", "--configfile", overlays[0]])
-
-    assert result.exit_code == 1
-    assert "Error: admission: 5 inputs cannot be used" in result.output
-    assert "Error: mortality: 6 inputs cannot be used" in result.output
-    assert "arrest: everything that it reads is there." in result.output
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--configfile", "0", "1", "2"],
-        ["--configfiles", "0", "1", "2", "--", "mortality"],
-        ["--configfile", "0", "--configfile", "1", "2", "mortality"],
-        ["mortality", "arrest", "--configfile", "0", "1", "2"],
-        ["--configfile=0", "--configfile", "1", "--configfile=2"],
-    ],
-)
-def test_several_files_are_taken_as_snakemake_takes_them(overlays, arguments):
-    for number, file in enumerate(overlays):
-        arguments = [
-            file if word == str(number) else word.replace(f"={number}", f"={file}")
-            for word in arguments
-        ]
-
-    result = CliRunner().invoke(app, ["check", *arguments])
-
-    assert result.exit_code == 0, result.output
-    assert "mortality: everything" in result.output
-
-
-@pytest.mark.parametrize("content", ["", "# nothing yet", "- a"])
-def test_an_overlay_that_snakemake_refuses_is_refused(overlays, tmp_path, content):
-    file = tmp_path / "a.yaml"
-    file.write_text(content)
-    with pytest.raises(WorkflowError, match="with keys at top level"):
-        load_configfile(file)
-
-    result = CliRunner().invoke(app, ["check", "--configfile", str(file)])
-
-    assert result.exit_code == 1
-    assert "not a mapping of keys to values" in result.output
-
-
-def test_values_that_contradict_each_other_are_refused_too(overlays, tmp_path):
-    file = tmp_path / "a.yaml"
-    file.write_text("split: {folds: 2, fold: 9}")
-
-    result = CliRunner().invoke(app, ["check", "--configfile", str(file)])
-
-    assert result.exit_code == 1
-    assert "'split.fold' is 9, but 'split.folds' is 2" in result.output

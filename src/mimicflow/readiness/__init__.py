@@ -1,0 +1,1 @@
+"""Is everything there that a target needs? One table, before any job: ``mimicflow check``."""

@@ -1,0 +1,59 @@
+"""Look at a target as a whole: configuration, machine, raw files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mimicflow.admission.agreement import disagreements as of_admission
+from mimicflow.arrest.agreement import disagreements as of_arrest
+from mimicflow.audit.agreement import disagreements as of_audit
+from mimicflow.mortality.agreement import disagreements as of_mortality
+from mimicflow.raw.needs import needs_of, problem_of
+from mimicflow.readiness.inputs import disk_of, look_at
+from mimicflow.readiness.looks import Look
+from mimicflow.readiness.machine import look_at_machine
+from mimicflow.readiness.targets import systems_of
+from mimicflow.running.agreement import check_agreement
+from mimicflow.running.configuration import read_config
+
+
+def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list[Look], list[str]]:
+    """Look at all that targets need, before any job.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        See `mimicflow.readiness.targets.systems_of`.
+    overlays : sequence of Path
+        Laid over ``config.yaml``, in this order.
+
+    Returns
+    -------
+    looks : list of Look
+        The table.
+    problems : list of str
+        What would end a run, with remedies; empty if nothing would.
+
+    Raises
+    ------
+    ConfigError
+        A configuration that no run would take.
+    """
+    systems = systems_of(targets)
+    config = read_config(*overlays)
+    check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
+    needs = {system: list(needs_of(system, config)) for system in systems}
+    disk = disk_of(needs, config["synthetic"])
+    named = {need.name: need for found in needs.values() for need in found}
+    looks = [
+        Look("configuration", ", ".join(map(str, ["config.yaml", *overlays])), "as its schema"),
+        *look_at_machine(Path("results"), disk),
+        *map(look_at, named.values()),
+    ]
+    of_machine = [f"{k.part}: {k.found}; {k.remedy}" for k in looks if k.ends_runs and k.remedy]
+    of_files = {system: problem_of(found) for system, found in needs.items()}
+    return looks, [
+        *of_machine,
+        *(f"{system}: {problem}" for system, problem in of_files.items() if problem),
+    ]
