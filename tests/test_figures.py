@@ -79,10 +79,15 @@ def numbers_of(text):
 @pytest.fixture(scope="module")
 def texts(repository):
     """The text of each section, by document and heading."""
-    files = [repository / "README.md", *sorted((repository / "docs").glob("*.md"))]
+    documents = {"README.md": repository / "README.md"}
+    documents |= {
+        str(file.relative_to(repository / "docs")): file
+        for file in sorted((repository / "docs").rglob("*.md"))
+        if not file.is_relative_to(repository / "docs/decisions")  # of their day
+    }
     return {
-        (file.name, heading): part
-        for file in files
+        (name, heading): part
+        for name, file in documents.items()
         for heading, part in sections(file.read_text(encoding="utf-8")).items()
     }
 
