@@ -92,17 +92,33 @@ rule combine_importance:
         "../workflow/scripts/combine_importance.py"
 
 
+# The main model with all that it reads of a stay, and as it was trained.
+EXPLAINED = dict(
+    weights="results/all_stays_model.pth",
+    final_ecgs="results/final_ecgs.parquet",
+    gsn_etc="results/features/gsn_etc.parquet",
+    vitals="results/vitals_long_cleaned.parquet",
+    cohort_ecgs="results/cohort/ecgs.parquet",
+    spine="results/cohort/spine.parquet",
+    stores=shards("results/ecg/store/{shard}.npy"),
+    indices=shards("results/ecg/store/{shard}.parquet"),
+)
+AS_TRAINED = dict(
+    preprocessing={
+        **options("features", "acuity_median", "outliers"),
+        **options("vitals", "imputer_rows", "max_rows"),
+        **options("split", "stopping", "multi"),
+    },
+    steps=lookup("explanations/attribution_steps", within=config),
+    positive_class=lookup("cohort/positive_class", within=config),
+    study=study("admission"),
+)
+
+
 rule explain_model:
     """Integrated gradients of the multimodal model: static features, and four ECGs on paper."""
     input:
-        weights="results/all_stays_model.pth",
-        final_ecgs="results/final_ecgs.parquet",
-        gsn_etc="results/features/gsn_etc.parquet",
-        vitals="results/vitals_long_cleaned.parquet",
-        cohort_ecgs="results/cohort/ecgs.parquet",
-        spine="results/cohort/spine.parquet",
-        stores=shards("results/ecg/store/{shard}.npy"),
-        indices=shards("results/ecg/store/{shard}.parquet"),
+        **EXPLAINED,
         code=sources("admission.explain_models", "admission.inputs"),
     output:
         attributions="results/admission/explanations/attributions.csv",
@@ -121,17 +137,36 @@ rule explain_model:
         runtime="4h",
         gpu=1,
     params:
-        preprocessing={
-            **options("features", "acuity_median", "outliers"),
-            **options("vitals", "imputer_rows", "max_rows"),
-            **options("split", "stopping", "multi"),
-        },
+        **AS_TRAINED,
         rows=lookup("explanations/attribution_rows", within=config),
-        steps=lookup("explanations/attribution_steps", within=config),
-        positive_class=lookup("cohort/positive_class", within=config),
-        study=study("admission"),
     script:
         "../workflow/scripts/explain_model.py"
+
+
+rule explain_stay:
+    """What the features and the ECGs of one stay add to its prediction; asked for by its id."""
+    input:
+        **EXPLAINED,
+        code=sources("admission.explain_stay", "admission.inputs"),
+    output:
+        table="results/admission/explanations/stays/{stay_id}.csv",
+        ecg="results/admission/explanations/stays/{stay_id}.png",
+    log:
+        "results/logs/explain_stay/{stay_id}.log",
+    benchmark:
+        "results/benchmarks/explain_stay/{stay_id}.tsv"
+    wildcard_constraints:
+        stay_id="[0-9]+",
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime="1h",
+        gpu=1,
+    params:
+        **AS_TRAINED,
+    script:
+        "../workflow/scripts/explain_stay.py"
 
 
 rule ablate_branches:

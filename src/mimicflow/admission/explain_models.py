@@ -124,12 +124,12 @@ def explain_model(
     waveforms = WaveformStore(*store)
     waveforms.require(predictor.signal)
     data = AdmissionInputs(inputs, predictor.model.config, options)
-    _require_same_training(predictor, data, weights)
+    require_same_training(predictor, data, weights)
     test = data.rows("test")
     # The GRU of cuDNN gives gradients in training mode only.
     with repeatable(study.seed, threads) as device, torch.backends.cudnn.flags(enabled=False):
         model = predictor.model.to(device).requires_grad_(False)
-        explained = _Explained(model, data, waveforms, device, steps)
+        explained = Explained(model, data, waveforms, device, steps)
         drawn = np.sort(np.random.default_rng(study.seed).permutation(test)[:rows])
         write_csv(_summary(name, explained.static(drawn), data), outputs.attributions)
         probability = calibrated(explained.logits(test), predictor.temperature)
@@ -148,7 +148,7 @@ def explain_model(
                 draw_empty_paper(path, study, title=title, message=message)
                 continue
             outcome = directions[0 if labels[place] else 1]
-            _draw_case(
+            draw_ecgs(
                 explained,
                 int(test[place]),
                 f"{title}: {outcome}, probability of {directions[0]} {probability[place]:.3f}",
@@ -232,7 +232,7 @@ def integrated_gradients(
     return found.detach(), missed
 
 
-class _Explained:
+class Explained:
     """The model with its test stays, as functions of one input alone."""
 
     def __init__(
@@ -332,15 +332,21 @@ def _summary(name: str, attributions: np.ndarray, data: AdmissionInputs) -> pd.D
     return frame[ATTRIBUTIONS].sort_values("rank", kind="stable")
 
 
-def _draw_case(
-    explained: _Explained,
+def draw_ecgs(
+    explained: Explained,
     row: int,
     title: str,
     path: str | Path,
     directions: tuple[str, str],
     study: Study,
-) -> None:
-    """Draw the prediction ECG of a stay; say below what all its ECGs add to the logit."""
+) -> np.ndarray:
+    """Draw the prediction ECG of a stay; say below, and return, what each ECG adds to the logit.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Log-odds, the oldest ECG first.
+    """
     waveforms, lead_mask, attributions = explained.ecgs(row)
     sums = attributions.sum(axis=(1, 2))
     each = ", ".join(f"{value:+.2f}" for value in sums)
@@ -358,11 +364,10 @@ def _draw_case(
         note=note,
         lead_mask=lead_mask[-1],
     )
+    return sums
 
 
-def _require_same_training(
-    predictor: Predictor, data: AdmissionInputs, weights: str | Path
-) -> None:
+def require_same_training(predictor: Predictor, data: AdmissionInputs, weights: str | Path) -> None:
     """Refuse tables whose training stays are not those of the model."""
     then, now = predictor.preprocessor, data.preprocessor
     same = (

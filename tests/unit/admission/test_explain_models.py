@@ -53,7 +53,7 @@ def opened(hospital, fitted):
     data = AdmissionInputs(hospital.files, predictor.model.config, InputOptions())
     model = predictor.model.requires_grad_(False)
     waveforms = WaveformStore(*hospital.store)
-    explained = explain._Explained(model, data, waveforms, torch.device("cpu"), 128)
+    explained = explain.Explained(model, data, waveforms, torch.device("cpu"), 128)
     return explained, data, data.rows("test")
 
 

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.special import expit, logit
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.nonparametric.smoothers_lowess import lowess
+from statsmodels.tools.tools import add_constant
 
 EPSILON = 1e-6
 """Probabilities are moved this far away from 0 and 1 before their logit is taken."""
@@ -79,7 +81,7 @@ def calibration_line(label: np.ndarray, probability: np.ndarray) -> CalibrationL
     )
     if events.min() >= others.max() or others.min() >= events.max():
         return CalibrationLine(float(intercept), float("nan"))
-    model = sm.GLM(label, sm.add_constant(line), family=sm.families.Binomial())
+    model = GLM(label, add_constant(line), family=Binomial())
     return CalibrationLine(float(intercept), float(model.fit().params[1]))
 
 

@@ -1,0 +1,137 @@
+"""Explain the prediction for one stay: what each static feature and each ECG adds to its logit.
+
+As in `mimicflow.admission.explain_models`, by integrated gradients; here nothing is averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mimicflow.admission.explain_models import (
+    DIRECTIONS,
+    Explained,
+    draw_ecgs,
+    require_same_training,
+)
+from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
+from mimicflow.admission.prediction import load_predictor
+from mimicflow.concepts import static_features
+from mimicflow.ecg.paper import draw_empty_paper
+from mimicflow.ecg.store import WaveformStore
+from mimicflow.errors import InputError
+from mimicflow.evaluation.statistics.recalibration import calibrated
+from mimicflow.evaluation.study import Study
+from mimicflow.learning.devices import repeatable
+from mimicflow.learning.processes import use_devices
+from mimicflow.running.writing import write_csv
+
+
+def explain_stay(
+    stay_id: int,
+    weights: str | Path,
+    inputs: InputFiles,
+    options: InputOptions,
+    store: tuple[Sequence[str | Path], Sequence[str | Path]],
+    table: str | Path,
+    figure: str | Path,
+    study: Study,
+    *,
+    threads: int,
+    steps: int = 50,
+    positive_class: str = "ADMITTED",
+    devices: int | None = None,
+) -> None:
+    """Write what the inputs of one stay add to its prediction.
+
+    Parameters
+    ----------
+    stay_id : int
+        Of the cohort; of a training stay the model has seen the outcome, and the figure says so.
+    weights : path-like
+        Model file of `mimicflow.admission.training.train_model`.
+    inputs, options : InputFiles, InputOptions
+        As the model was trained with.
+    store : tuple of sequences of path-like
+        The store's waveform files (.npy) and index files (.parquet).
+    table : path-like
+        CSV: feature, group, value, log_odds, rank. ECGs are ``ecg_1`` (the oldest) and so on, their
+        value is in hours before the prediction. The features' sum is the difference to a mean
+        patient, the ECGs' to flat lines.
+    figure : path-like
+        PNG of the prediction ECG on paper.
+    study, threads, steps, positive_class, devices
+        As of `mimicflow.admission.explain_models.explain_model`.
+
+    Raises
+    ------
+    InputError
+        The stay is not in the cohort of the model.
+    CheckpointError
+        The model was fitted on other training stays, features or waveforms.
+    """
+    use_devices(devices)
+    predictor = load_predictor(weights)
+    waveforms = WaveformStore(*store)
+    waveforms.require(predictor.signal)
+    data = AdmissionInputs(inputs, predictor.model.config, options)
+    require_same_training(predictor, data, weights)
+    row = _row_of(stay_id, data, inputs.spine)
+    with repeatable(study.seed, threads) as device, torch.backends.cudnn.flags(enabled=False):
+        model = predictor.model.to(device).requires_grad_(False)
+        explained = Explained(model, data, waveforms, device, steps)
+        probability = calibrated(explained.logits(np.array([row])), predictor.temperature)[0]
+        stay, directions = data.stays.iloc[row], DIRECTIONS[positive_class]
+        title = (
+            f"Stay of the {stay['split']} patients, outcome {directions[1 - int(stay['label'])]}: "
+            f"probability of {directions[0]} {probability:.3f}"
+        )
+        parts = [_of_features(explained, row, stay_id, inputs.final_ecgs)]
+        if "ecg" in data.branches:
+            of_ecgs = draw_ecgs(explained, row, title, figure, directions, study)
+            parts.append(_of_ecgs(explained, row, of_ecgs))
+        else:
+            draw_empty_paper(figure, study, title=title, message="The model does not see the ECG")
+    found = pd.concat(parts)
+    found["rank"] = found["log_odds"].abs().rank(ascending=False, method="min").astype(int)
+    write_csv(found.sort_values("rank", kind="stable"), table)
+
+
+def _row_of(stay_id: int, data: AdmissionInputs, spine: str | Path) -> int:
+    rows = np.flatnonzero(data.stays["stay_id"].to_numpy() == stay_id)
+    if len(rows) != 1:
+        raise InputError(
+            f"stay {stay_id} is not in the cohort of the model",
+            file=spine,
+            remedy="choose a stay_id of that table; cohort/excluded_stays.parquet has the others",
+        )
+    return int(rows[0])
+
+
+def _of_features(
+    explained: Explained, row: int, stay_id: int, final_ecgs: str | Path
+) -> pd.DataFrame:
+    """Return the static features of a stay as they were measured, and what they add."""
+    attributions = explained.static(np.array([row]))
+    frame = pd.DataFrame({"feature": explained.data.preprocessor.features})
+    frame = frame if len(attributions) else frame.iloc[:0]
+    frame["group"] = frame["feature"].map(static_features().set_index("name")["group"])
+    stay = pd.read_parquet(final_ecgs, filters=[("stay_id", "==", stay_id)]).iloc[0]
+    frame["value"] = stay[frame["feature"]].to_numpy(dtype=float)
+    frame["log_odds"] = attributions[0].astype(float) if len(attributions) else []
+    return frame
+
+
+def _of_ecgs(explained: Explained, row: int, log_odds: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "feature": [f"ecg_{number}" for number in range(1, len(log_odds) + 1)],
+            "group": "ecg",
+            "value": explained.data.hours[row, : len(log_odds)].numpy(),
+            "log_odds": log_odds,
+        }
+    )
