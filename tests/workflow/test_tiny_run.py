@@ -162,8 +162,13 @@ def test_a_fifth_model_without_ecgs_needs_its_stays_and_branches_only(clean_run,
     assert (checkout.folder / "results/vitals_and_static.pth").is_file()
 
 
-def test_csv_is_made_on_demand(tiny_run, results):
-    run = tiny_run.snakemake("results/final_ecgs.csv", "results/vitals_long_cleaned.csv", *TINY)
+def test_tables_as_csv_and_one_stay_explained_are_made_on_demand(tiny_run, results):
+    spine = pd.read_parquet(results / "cohort/spine.parquet").query("split == 'test'")
+    stay = f"results/admission/explanations/stays/{spine['stay_id'].iloc[0]}.csv"
+
+    run = tiny_run.snakemake(
+        "results/final_ecgs.csv", "results/vitals_long_cleaned.csv", stay, *TINY
+    )
 
     assert run.returncode == 0, run.stderr
     for name in ("final_ecgs", "vitals_long_cleaned"):
@@ -171,6 +176,9 @@ def test_csv_is_made_on_demand(tiny_run, results):
             pd.read_parquet(results / f"{name}.parquet").columns
         )
         (results / f"{name}.csv").unlink()
+    explained = pd.read_csv(tiny_run.folder / stay)
+    assert len(explained.query("group != 'ecg'")) == 354
+    assert len(explained.query("group == 'ecg'")) == spine["n_ecg"].iloc[0]
 
 
 @pytest.fixture
