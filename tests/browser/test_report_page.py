@@ -1,12 +1,10 @@
 """The report in a real browser, with the network forbidden.
 
-Needs Chromium (of the system's packages) and the package playwright, which drives it; one test
-needs axe-core of the npm registry (``npm install --prefix .venv axe-core``).
+Skipped, visibly, without Chromium, playwright or axe-core (tests/browser/conftest.py).
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,20 +14,7 @@ from made_results import write_report_files
 from mimicflow.evaluation.study import Study
 from mimicflow.report import build_report, sort_files
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-CHROMIUM = next(
-    (
-        path
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (path := shutil.which(name))
-    ),
-    None,
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 CHARTS = 48
-AXE = Path(__file__).parents[2] / ".venv/node_modules/axe-core/axe.min.js"
 NARROW = {"viewport": {"width": 400, "height": 800}}
 
 
@@ -40,14 +25,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = results.parent / "report.html"
     build_report("From door to ward", systems, shared, output, Study(synthetic=True))
     return output
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -140,16 +117,12 @@ def test_the_search_opens_what_it_finds(view):
     assert view.locator("nav [role=status]").inner_text() == "0 places found"
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: npm install --prefix .venv axe-core")
 @pytest.mark.parametrize("view", [{}, NARROW], indirect=True, ids=["1280px", "400px"])
 @pytest.mark.parametrize("part", ["summary", "admission-scores", "arrest-alarms"])
-def test_axe_finds_no_serious_fault(view, part: str):
+def test_axe_finds_no_serious_fault(view, serious_faults, part: str):
     view.evaluate(f"location.hash = '{part}'")  # a chapter, with one of its sections open
     view.wait_for_timeout(300)
-    view.evaluate(AXE.read_text(encoding="utf-8"))
-    faults = view.evaluate("axe.run().then(found => found.violations)")
-    serious = [f for f in faults if f["impact"] in ("serious", "critical")]
-    assert [(f["id"], f["nodes"][0]["html"][:200]) for f in serious] == []
+    assert serious_faults(view) == []
 
 
 def test_the_page_forbids_the_network(view, heard: list[str]):

@@ -8,14 +8,23 @@ import yaml
 pytest.importorskip("mkdocs", reason="not installed: docs/site/requirements.txt")
 
 
+PAGES = ("index", "start/gallery", "how-to/scenarios", "reference/configuration", "evaluation")
+
+
 @pytest.fixture(scope="module")
-def site(repository, tmp_path_factory):
-    """The built pages, by path."""
+def folder(repository, tmp_path_factory):
+    """The built site."""
     from mkdocs.commands.build import build  # noqa: PLC0415
     from mkdocs.config import load_config  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("site")
     build(load_config(str(repository / "mkdocs.yml"), site_dir=str(folder), strict=True))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    """The built pages, by path."""
     return {
         file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8")
         for file in folder.rglob("*.html")
@@ -50,3 +59,12 @@ def test_every_key_of_the_configuration_is_on_its_page(site, repository):
     asked = {key for _, key in keys(values, "")}
     assert len(asked) > 150
     assert asked - named == set()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_no_serious_fault(folder, browser, serious_faults, page, width):
+    view = browser.new_page(viewport={"width": width, "height": 900})
+    view.goto((folder / f"{page}.html").as_uri())
+    assert serious_faults(view) == []
+    view.close()
