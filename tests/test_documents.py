@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,25 @@ def test_without_graphviz_make_says_so_in_one_sentence(repository, tmp_path, tar
     assert made.returncode != 0
     assert made.stderr.splitlines()[0].startswith("Graphviz draws this and is not installed")
     assert not (tmp_path / "docs/images/rulegraph.svg").exists()
+
+
+def test_a_missed_bar_hides_no_benchmark(repository, tmp_path):
+    shutil.copy(repository / "Makefile", tmp_path)
+    for name in ("benchmarks", ".venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    for name, code in (("a", 1), ("b", 0), ("_c", 1), ("d", 1)):
+        (tmp_path / f"benchmarks/{name}.py").write_text(
+            f"print('ran {name}'); raise SystemExit({code})"
+        )
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+
+    made = subprocess.run(
+        ["make", "-o", ".venv/installed", "bench"], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert made.returncode != 0
+    assert re.findall(r"^ran (\w+)$", made.stdout, re.M) == ["a", "b", "d"]
+    assert "failed: benchmarks/a.py benchmarks/d.py" in made.stderr
 
 
 def test_the_readme_counts_the_features_of_the_model(repository):

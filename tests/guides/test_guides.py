@@ -7,8 +7,11 @@ block has to be one of the kinds below; what it would read and write has to be t
 import re
 import shlex
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from checkouts import Checkout, copy_repository
 
@@ -68,7 +71,8 @@ def give(line: str, here: Checkout, clone: Checkout) -> Checkout:
     if program == "cp":
         shutil.copy(here.folder / words[0], here.folder / words[1])
     elif program in ("less", "head"):
-        assert [word for word in words if kind_of(word.removeprefix("results/")) is None] == []
+        files = [word.removeprefix("results/") for word in words if word.startswith("results/")]
+        assert [file for file in files if kind_of(file) is None] == []
     elif program == "make":
         here.planned(*MAKE[words[0]])
     elif program == "snakemake":
@@ -82,8 +86,39 @@ def give(line: str, here: Checkout, clone: Checkout) -> Checkout:
         # Nobody's raw files lie where the presets have them.
         assert done.returncode == 0 or "the file is missing" in done.stderr, done.stderr
     else:
-        assert line.startswith("mimicflow evaluate predictions.csv"), f"of no kind: {line}"
+        assert words[0] == "evaluate", f"of no kind: {line}"
+        evaluate(words, here)
     return here
+
+
+def evaluate(words: list[str], here: Checkout) -> None:
+    """Evaluate made-up predictions under the name that a guide gives them."""
+    random = np.random.default_rng(0)
+    label = random.integers(0, 2, 300)
+    table = pd.DataFrame(
+        {
+            "subject_id": np.arange(300) // 2,
+            "stay_id": np.arange(300),
+            "sex": random.choice(["F", "M"], 300),
+            "split": "test",
+            "label": label,
+            "probability": np.clip(random.normal(0.4 + 0.2 * label, 0.2), 0, 1),
+        }
+    )
+    named = dict(pairwise(words))
+    table = table.rename(
+        columns={
+            "label": named.get("--label", "label"),
+            "probability": named.get("--probability", "probability"),
+        }
+    )
+    for word in words[1:]:
+        if word.endswith((".csv", ".parquet")):
+            (here.folder / word).parent.mkdir(parents=True, exist_ok=True)
+            write = table.to_csv if word.endswith(".csv") else table.to_parquet
+            write(here.folder / word, index=False)
+    done = here.mimicflow(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("guide", [g for g in GUIDES if g.parent.name == "how-to"], ids=str)
