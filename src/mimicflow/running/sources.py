@@ -27,6 +27,7 @@ WITHOUT_EFFECT = frozenset(
         "running.rule_log",
         "running.sources",
         "running.configuration",
+        "running.allowed_values",
         "running.agreement",
         "running.storage",
         "running.leftovers",
