@@ -323,21 +323,21 @@ PLANNED = {
 
 
 @pytest.mark.parametrize("page", ["another-seed", "scenarios"])
-def test_the_commands_of_a_how_to_do_what_they_say(tiny_run, repository, page):
+def test_the_commands_of_a_how_to_do_what_they_say(clean_run, repository, page, tmp_path):
     text = (repository / f"docs/how-to/{page}.md").read_text(encoding="utf-8")
     files = re.findall(r"```yaml\n(.*?)```", text, re.S)
     commands = "".join(re.findall(r"```bash\n(.*?)```", text, re.S)).splitlines()
     assert 0 < len(commands) + len("".join(files).splitlines()) <= 10
     for file in files:
-        (tiny_run.folder / "mine.yaml").write_text(file)
+        (tmp_path / "mine.yaml").write_text(file)
     for command in commands:
         snakemake, cores, _, *words = shlex.split(command, comments=True)
         assert (snakemake, cores) == ("snakemake", "--cores")
-        files = [word for word in words if word == "mine.yaml"]
-        words = [word for word in words if word not in ("--configfile", *files)]
+        files = [str(tmp_path / word) for word in words if word == "mine.yaml"]
+        words = [word for word in words if word not in ("--configfile", "mine.yaml")]
         runs, shared = PLANNED[words[-1]]
 
-        planned = tiny_run.planned(*words, *TINY, *files)
+        planned = clean_run.planned(*words, *TINY, *files)
 
         assert runs <= set(planned), command
         assert not shared & set(planned), command
@@ -394,5 +394,5 @@ def test_no_column_is_described_that_nothing_writes(frames):
     }
     listed = pd.read_csv(reference("columns.csv"))
 
-    assert set(listed["column"]) - named == STEMS
+    assert set(listed["column"]) - named <= STEMS
     assert not listed.duplicated(["column", "files"]).any()
