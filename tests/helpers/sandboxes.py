@@ -1,20 +1,26 @@
 """Jobs of a finished run, each run again in a folder that holds only what its rule declares.
 
 Run as a script in a checkout, ``sandboxes.py FILE *ARGUMENTS`` writes all jobs that Snakemake has
-for these arguments, each with the object that its adapter is given.
+for these arguments, each with the object that its adapter is given; ``sandboxes.py serve`` runs the
+jobs of the sandboxes that it reads of.
 """
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
 import pickle
+import runpy
 import shutil
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NoReturn
 
 from checkouts import Checkout
 from same_results import content
@@ -29,6 +35,12 @@ EVERYWHERE = (
     "running/origin",
     "running/place",
     *(name.replace(".", "/") for name in WITHOUT_EFFECT),
+)
+# Loaded once for all jobs: most of what a small job takes is their loading.
+LIBRARIES = (
+    *("numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "sklearn.metrics", "torch"),
+    *("statsmodels.genmod.generalized_linear_model", "matplotlib.figure", "lightgbm", "shap"),
+    *("captum.attr", "gensim.models", "altair", "snakemake.iocontainers"),
 )
 # What it writes is how long all took that has run until then: no input, and another each time.
 OF_THE_RUN = {"describe_run"}
@@ -67,23 +79,85 @@ def list_jobs(checkout: Checkout, *arguments: str) -> list[dict[str, Any]]:
 
 def faults_of(jobs: list[Job], checkout: Path, folder: Path) -> dict[str, str]:
     """Run each job in a sandbox; return by output what those lack, or write otherwise, that do."""
+    starters: SimpleQueue[_Starter] = SimpleQueue()
 
     def fault(number: int) -> str:
-        return _fault(jobs[number], checkout, folder / str(number))
+        starter = starters.get()
+        try:
+            return _fault(jobs[number], checkout, folder / str(number), starter)
+        finally:
+            starters.put(starter)
 
-    with ThreadPoolExecutor(2) as pool:
+    with _Starter() as one, _Starter() as other, ThreadPoolExecutor(2) as pool:
+        for starter in (one, other):
+            starters.put(starter)
         faults = pool.map(fault, range(len(jobs)))
         return {job.outputs[0]: why for job, why in zip(jobs, faults, strict=True) if why}
 
 
-def _fault(job: Job, checkout: Path, sandbox: Path) -> str:
+class _Starter:
+    """A process that has the libraries loaded, but nothing of ours, and forks for each job."""
+
+    def __enter__(self) -> _Starter:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "serve"],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def run(self, sandbox: Path) -> tuple[bool, str]:
+        """Run ``job.py`` of a sandbox; return whether it went well, and its errors."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f"{sandbox}\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        return status == 0, (sandbox / "stderr").read_text(encoding="utf-8")
+
+
+def _serve() -> None:
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        process = os.fork()
+        if process == 0:
+            _run_job(Path(line.strip()))
+        _, status = os.waitpid(process, 0)
+        print(status, flush=True)
+
+
+def _run_job(sandbox: Path) -> NoReturn:
+    os.chdir(sandbox)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+    sys.path[0] = str(sandbox / "src")
+    sys.argv = ["job.py"]
+    status = 1
+    try:
+        runpy.run_path("job.py", run_name="__main__")
+        status = 0
+    finally:
+        if error := sys.exception():
+            traceback.print_exception(error)
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _fault(job: Job, checkout: Path, sandbox: Path, starter: _Starter) -> str:
     _furnish(job, checkout, sandbox)
     script = sandbox / "job.py"
     adapter = (sandbox / job.adapter).read_text(encoding="utf-8")
     script.write_text(f"import pickle\nsnakemake = pickle.loads({job.given!r})\n{adapter}", "utf-8")
-    done = _python(script.name, folder=sandbox)
-    if done.returncode:
-        return f"{job.rule}: {done.stderr.strip() or 'it failed without a word'}"
+    went_well, said = starter.run(sandbox)
+    if not went_well:
+        return f"{job.rule}: {said.strip() or 'it failed without a word'}"
     other = [
         name
         for name in job.outputs
@@ -162,4 +236,4 @@ def _write_jobs(file: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    _write_jobs(*sys.argv[1:])
+    _serve() if sys.argv[1:] == ["serve"] else _write_jobs(*sys.argv[1:])
