@@ -34,7 +34,7 @@ all: .venv/installed ## All four models, the baselines, figures and the comparis
 	@$(BIN)/mimicflow scores
 
 test: .venv/installed lint ## Everything that must hold before a change lands
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --cov --cov-report=term --cov-fail-under=90 tests
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 tests
 
 test-fast: .venv/installed lint ## What answers within minutes: lint, unit and golden tests
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope -m "not slow" tests/unit tests/golden tests/test_*.py

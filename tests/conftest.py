@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+# Whole runs of the real Snakemake, each for minutes: first, so that the short ones fill the end.
+LONG = ("tests/workflow/", "tests/slurm/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files (with ``--no-loadscope-reorder``)."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")
