@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,6 +94,7 @@ class Started:
             parser.add_argument(*limit, nargs="?", const="", dest="limits", action="append")
         for profile in ("--profile", "--workflow-profile"):
             parser.add_argument(profile, nargs="?", const="", dest="limits", action="append")
+        parser.add_argument("-C", "--config", nargs="*", default=[], action="extend")
         self.arguments = list(arguments)
         self._said, _ = parser.parse_known_args(self.arguments)
 
@@ -108,13 +111,35 @@ class Started:
         """Return Snakemake's arguments, with the workflow's own Snakefile where there is none.
 
         All cores are used unless the arguments or a profile say how many.
+
+        Raises
+        ------
+        ConfigError
+            A word after ``--config`` that Snakemake would answer with a traceback.
         """
+        for entry in self._said.config:
+            _check_entry(entry)
         added = []
         if self.lacks_snakefile():
             added += ["--snakefile", str(workflow_folder() / "Snakefile")]
         if self._said.limits is None and not _limited_by_profile():
             added += ["--cores", "all"]
         return [*added, *self.arguments]
+
+
+def _check_entry(entry: str) -> None:
+    """Refuse what is no ``key=value`` of the first level, and say how it is written."""
+    key, equals, value = entry.partition("=")
+    if equals and re.fullmatch(r"[A-Za-z_]\w*", key):
+        return
+    first, *inner = key.split(".")
+    within = functools.reduce(
+        lambda of, name: f"{{{name}: {of}}}", reversed(inner), value or "VALUE"
+    )
+    raise ConfigError(
+        f"--config takes KEY=VALUE with a key of the first level, not {entry}",
+        remedy=f"write --config '{first}={within}'; targets stand before --config",
+    )
 
 
 def _limited_by_profile() -> bool:

@@ -7,7 +7,7 @@ import yaml
 
 from mimicflow.errors import ConfigError
 from mimicflow.running.configuration import read_config
-from mimicflow.running.starting.project import make_project
+from mimicflow.running.starting.project import Started, make_project
 
 
 @pytest.fixture
@@ -49,3 +49,22 @@ def test_nothing_is_written_where_one_of_them_is(tmp_path, name):
         make_project(tmp_path)
 
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / name]
+
+
+@pytest.mark.parametrize(
+    ("entry", "remedy"),
+    [
+        ("cohort", "'cohort=VALUE'"),
+        ("cohort.max_ecgs=9", "'cohort={max_ecgs: 9}'"),
+        ("models.all_stays_model.dropout=0.5", "'models={all_stays_model: {dropout: 0.5}}'"),
+    ],
+)
+def test_a_key_that_snakemake_would_answer_with_a_traceback_is_one_sentence(entry, remedy):
+    with pytest.raises(ConfigError) as error:
+        Started(["all", "--config", "seed=3", entry]).command()
+
+    assert f"not {entry}\n" in str(error.value)
+    assert f"write --config {remedy}; targets stand before" in str(error.value)
+    assert Started(["all", "-C", "seed=3", "vitals={max_rows: 5}"]).command()[-4:] == [
+        *("all", "-C", "seed=3", "vitals={max_rows: 5}"),
+    ]
