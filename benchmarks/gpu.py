@@ -31,7 +31,7 @@ from mimicflow.running.configuration import read_config
 PUBLISHED_BAR, LIMIT_BAR = 30.0, 0.9
 MODEL = "all_stays_model"
 PUBLISHED = Computing(precision="float32", tf32=False, deterministic=False)
-SMALL = Size(width=4, depth=(1, 1, 1, 1), sampling_rate=500, records=4, steps=2)
+SMALL = Size(width=8, depth=(1, 1, 1, 1), sampling_rate=500, records=4, steps=2)
 SMALL_BATCH = 4
 REPOSITORY = Path(__file__).parents[1]
 

@@ -265,7 +265,7 @@ def test_changing_a_default_reruns_the_models_that_take_it(tiny_run, defaults, m
 
 
 def test_changing_the_encoder_reruns_pretraining_and_the_models(tiny_run):
-    arguments = overlay(tiny_run, "encoder", {"encoder": {"width": 8}})
+    arguments = overlay(tiny_run, "encoder", {"encoder": {"width": 16}})
 
     planned = tiny_run.planned(*arguments)
 

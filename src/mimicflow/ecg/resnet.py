@@ -18,6 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mimicflow.errors import ConfigError
+
+LEAST_WIDTH = 8
+"""With fewer channels, oneDNN of PyTorch 2.13 writes beyond its memory on CPUs without AVX-512: long
+ECGs end the process by a segmentation fault in the backward pass, shorter ones say nothing."""
+
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 """Parts of the encoder from the waveform to the embedding."""
 
@@ -80,12 +86,22 @@ class ResNet1d(nn.Module):
     ----------
     embedding : int
         Length E of the output, 8 * width.
+
+    Raises
+    ------
+    ConfigError
+        Fewer channels than ``LEAST_WIDTH``.
     """
 
     def __init__(
         self, width: int = 64, depth: Sequence[int] = (2, 2, 2, 2), leads: int = 12
     ) -> None:
         super().__init__()
+        if width < LEAST_WIDTH:
+            raise ConfigError(
+                f"an encoder of {width} channels may end without a word on some CPUs",
+                remedy=f"set encoder.width to {LEAST_WIDTH} or more",
+            )
         self.stem = nn.Sequential(
             _convolution(leads, width, 7, 2),
             nn.BatchNorm2d(width),

@@ -35,7 +35,7 @@ MODEL: dict[str, Any] = {
     "patience": 2,
     "calibration": "temperature",
 }
-SIZE: dict[str, Any] = {"width": 4, "depth": [1, 1, 1, 1]}
+SIZE: dict[str, Any] = {"width": 8, "depth": [1, 1, 1, 1]}
 ENCODER: dict[str, Any] = {
     **SIZE,
     "shortcuts": "pretrained",

@@ -21,7 +21,7 @@ def network(
     *,
     gru: int = 8,
     static: int = 8,
-    width: int = 4,
+    width: int = 8,
     n_static: int = 5,
     **more: Any,
 ) -> AdmissionModel:

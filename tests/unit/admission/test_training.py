@@ -302,8 +302,8 @@ def test_what_may_be_computed_once(
 
 
 def test_an_encoder_of_another_size_is_refused(hospital: Any, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"pretrained with .*'width': 4.*asks for"):
-        hospital.train(tmp_path, encoder={"width": 8})
+    with pytest.raises(CheckpointError, match=r"pretrained with .*'width': 8.*asks for"):
+        hospital.train(tmp_path, encoder={"width": 16})
     assert not list(tmp_path.iterdir())
 
 

@@ -58,7 +58,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, write_store: Any) -> dict[st
 def run(files: dict[str, Any], folder: Path, seed: int = 0, **config: Any) -> Path:
     pretrain_encoder(
         **files,
-        width=4,
+        width=8,
         depth=[1, 1, 1, 1],
         pretraining=CONFIG | config,
         seed=seed,
@@ -123,7 +123,7 @@ def test_the_file_carries_what_fine_tuning_needs(files: dict[str, Any], tmp_path
     encoder, content = load_encoder(path)
     assert content["vocabulary"] == ["tall", "other"]
     assert content["signal"]["cleaning"] == "neurokit"
-    assert content["encoder"] == {"width": 4, "depth": [1, 1, 1, 1]}
+    assert content["encoder"] == {"width": 8, "depth": [1, 1, 1, 1]}
     assert content["measurements"]["names"] == list(MEASUREMENTS)
     assert torch.isfinite(content["measurements"]["mean"]).all()
     saved = torch.load(path, weights_only=True)["model"]
@@ -172,7 +172,7 @@ def test_rows_in_another_order(files: dict[str, Any], tmp_path: Path) -> None:
 def test_an_encoder_that_does_not_fit(files: dict[str, Any], tmp_path: Path) -> None:
     path = run(files, tmp_path, epochs=1)
     with pytest.raises(CheckpointError, match="asks for"):
-        load_encoder(path, width=8)
+        load_encoder(path, width=16)
     with pytest.raises(CheckpointError, match="asks for"):
         load_encoder(path, depth=[2, 2, 2, 2])
     content = torch.load(path, weights_only=True)
@@ -203,13 +203,13 @@ def test_without_anything_to_pretrain_on_the_weights_are_random_and_said_to_be(
     for seed in (0, 0, 1):
         initialise_encoder(
             files["store"],
-            width=4,
+            width=8,
             depth=[1, 1, 1, 1],
             seed=seed,
             output=tmp_path / "random.pth",
             history=tmp_path / "history.csv",
         )
-        encoder, content = load_encoder(tmp_path / "random.pth", width=4, depth=[1, 1, 1, 1])
+        encoder, content = load_encoder(tmp_path / "random.pth", width=8, depth=[1, 1, 1, 1])
         weights.append(torch.cat([value.ravel() for value in encoder.parameters()]))
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])

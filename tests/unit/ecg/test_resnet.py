@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mimicflow.ecg.resnet import STAGES, PretrainingModel, ResNet1d
+from mimicflow.errors import ConfigError
 
 
 def n_parameters(module: torch.nn.Module) -> int:
@@ -51,7 +52,7 @@ def test_shapes_of_the_stages() -> None:
 @pytest.mark.parametrize("stage", [*STAGES, "embedding"])
 def test_before_and_onward_are_the_whole(stage: str) -> None:
     torch.manual_seed(0)
-    encoder = ResNet1d(width=4, depth=(1, 2, 1, 1)).eval()
+    encoder = ResNet1d(width=8, depth=(1, 2, 1, 1)).eval()
     ecgs = torch.randn(3, 12, 200)
     with torch.no_grad():
         parts = encoder.onward(stage, encoder.before(stage, ecgs))
@@ -62,7 +63,7 @@ def test_before_and_onward_are_the_whole(stage: str) -> None:
 def test_it_is_the_textbook_network() -> None:
     """The height-1 images give what one-dimensional convolutions give."""
     torch.manual_seed(0)
-    encoder = ResNet1d(width=4).eval()
+    encoder = ResNet1d(width=8).eval()
     convolution = encoder.stem[0]
     ecgs = torch.randn(2, 12, 101)
     plain = torch.nn.functional.conv1d(ecgs, convolution.weight.squeeze(2), stride=2, padding=3)
@@ -73,5 +74,10 @@ def test_it_is_the_textbook_network() -> None:
 
 
 def test_any_length() -> None:
-    encoder = ResNet1d(width=4)
-    assert encoder(torch.randn(2, 12, 77)).shape == (2, 32)
+    encoder = ResNet1d(width=8)
+    assert encoder(torch.randn(2, 12, 77)).shape == (2, 64)
+
+
+def test_fewer_channels_than_onednn_can_take_are_refused() -> None:
+    with pytest.raises(ConfigError, match="an encoder of 4 channels"):
+        ResNet1d(width=4)
