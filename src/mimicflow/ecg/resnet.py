@@ -21,8 +21,8 @@ from torch.nn import functional
 from mimicflow.errors import ConfigError
 
 LEAST_WIDTH = 8
-"""With fewer channels, oneDNN of PyTorch 2.13 writes beyond its memory on CPUs without AVX-512: long
-ECGs end the process by a segmentation fault in the backward pass, shorter ones say nothing."""
+"""With fewer channels, oneDNN of PyTorch 2.13 writes beyond its memory on CPUs without AVX-512:
+long ECGs end the process by a segmentation fault in the backward pass, shorter ones say nothing."""
 
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 """Parts of the encoder from the waveform to the embedding."""
