@@ -132,8 +132,8 @@ def killed(repository, tmp_path_factory) -> History:
         print(kill.rule, kill.stage, "all" if whole else "job", sorted(kill.hidden)[:3], flush=True)
         kills.append(kill)
         if whole:
-            unlocked = checkout.snakemake("--unlock", *TINY)
-            assert unlocked.returncode == 0, unlocked.stderr
+            for lock in (checkout.folder / ".snakemake/locks").iterdir():
+                lock.unlink()  # as --unlock does, without another start
     run = checkout.snakemake(*TINY, "--", *TARGETS)
     assert run.returncode == 0, run.stdout + run.stderr
     return History(checkout, kills)
