@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from packaging.requirements import Requirement
@@ -99,7 +100,7 @@ def _gpu() -> Look:
     return Look("GPU", "none: networks train on the CPU", "", OPTIONAL)
 
 
-def _program(row: tuple) -> Look:
+def _program(row: Any) -> Look:
     path = shutil.which(row.program)
     needed = f"by {row.needed_by} alone"
     return Look(row.program, path or "not installed", needed, OK if path else OPTIONAL)
