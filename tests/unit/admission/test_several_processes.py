@@ -20,7 +20,7 @@ from .conftest import ENCODER, MODEL, SIZE
 
 pytestmark = pytest.mark.slow  # programs that start PyTorch again, several at a time
 
-TOLERANCE = 1e-5
+TOLERANCE = 3e-5  # sums of float32 in another order, after all steps
 JOB = """
 import json
 from pathlib import Path
