@@ -72,6 +72,23 @@ def test_every_command_of_mimicflow_exists(documents):
             command = command.commands[word]
 
 
+def test_no_target_stands_where_an_option_takes_it(documents):
+    """Snakemake takes all words after ``--config`` and ``--configfile`` as theirs."""
+    word = r"(?:'[^']*'|[^\s`#'\"&>]+)"
+    given = re.compile(rf"(--config(?:files?)?)((?: (?!-){word})+)")
+    documents = {name: text.replace("`", "#") for name, text in documents.items()}
+    taken = [
+        (str(name), option, each)
+        for name, text in documents.items()
+        for option, words in given.findall(text)
+        for each in re.findall(word, words)
+        if not ("=" in each if option == "--config" else each.rstrip(",.;:)").endswith(".yaml"))
+    ]
+
+    assert given.findall("snakemake --config 'a={b: 3}' all")[0][1] == " 'a={b: 3}' all"
+    assert [of for of in taken if of[2] not in ("says", "it")] == []
+
+
 @pytest.mark.parametrize("kind", ["module", "name"])
 def test_every_name_in_the_package_exists(documents, kind):
     asked = named(documents, kind)
