@@ -213,6 +213,14 @@ def test_disk_is_foretold_as_it_was_measured(repository, monkeypatch, system, tm
     assert 1 <= foretold / (largest["disk_mb"].sum() * 1e6) < 1.25
 
 
+def test_a_made_up_hospital_takes_what_its_patients_take():
+    """A tiny run of 200 and 60 patients took 139 MB, with ECGs at half the rate."""
+    tiny = {"n_patients": 200, "icu": {"n_patients": 60}}
+    needs = {system: [Need("made", None)] for system in ("admission", "mortality", "arrest")}
+
+    assert 1 < disk_of(needs, tiny) / 139e6 < 1.2
+
+
 @pytest.mark.parametrize(
     "path, release",
     [
