@@ -136,6 +136,8 @@ def _run_job(sandbox: Path) -> NoReturn:
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
     sys.path[0] = str(sandbox / "src")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mimicflow"]:
+        del sys.modules[name]  # of this program, with all that a sandbox may lack
     sys.argv = ["job.py"]
     status = 1
     try:
