@@ -25,17 +25,8 @@ from typing import Any, NoReturn
 from checkouts import Checkout
 from same_results import content
 
-from mimicflow.running.sources import WITHOUT_EFFECT
-
 # Wildcards on which it depends what a job reads; shards, folds and systems do not.
 KINDS = ("table", "concept", "arrest_model", "kind", "read", "full")
-# What every adapter starts with, though no result depends on it: `rule_log` and what it imports.
-EVERYWHERE = (
-    "__init__",
-    "running/origin",
-    "running/place",
-    *(name.replace(".", "/") for name in WITHOUT_EFFECT),
-)
 # Loaded once for all jobs: most of what a small job takes is their loading.
 LIBRARIES = (
     *("numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "sklearn.metrics", "torch"),
@@ -136,8 +127,6 @@ def _run_job(sandbox: Path) -> NoReturn:
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
     sys.path[0] = str(sandbox / "src")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mimicflow"]:
-        del sys.modules[name]  # of this program, with all that a sandbox may lack
     sys.argv = ["job.py"]
     status = 1
     try:
@@ -175,7 +164,11 @@ def _fault(job: Job, checkout: Path, sandbox: Path, starter: _Starter) -> str:
 
 def _furnish(job: Job, checkout: Path, sandbox: Path) -> None:
     """Link the inputs, the adapter and what every adapter starts with; make folders for outputs."""
-    code = [f"src/mimicflow/{name}.py" for name in EVERYWHERE]
+    from mimicflow.running.sources import WITHOUT_EFFECT  # noqa: PLC0415 (whoever serves has none)
+
+    # `rule_log` and what it imports: no result depends on it.
+    everywhere = ["__init__", "running/origin", "running/place", *WITHOUT_EFFECT]
+    code = [f"src/mimicflow/{name.replace('.', '/')}.py" for name in everywhere]
     for name in dict.fromkeys([*job.inputs, *code, job.adapter]):
         (sandbox / name).parent.mkdir(parents=True, exist_ok=True)
         if (checkout / name).is_dir():
