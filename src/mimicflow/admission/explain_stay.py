@@ -1,6 +1,6 @@
 """Explain the prediction for one stay: what each static feature and each ECG adds to its logit.
 
-As in `mimicflow.admission.explain_models`, by integrated gradients; here nothing is averaged.
+By integrated gradients, see `mimicflow.admission.attribution`; nothing is averaged.
 """
 
 from __future__ import annotations
@@ -10,23 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from mimicflow.admission.explain_models import (
-    DIRECTIONS,
-    Explained,
-    draw_ecgs,
-    require_same_training,
-)
+from mimicflow.admission.attribution import Explained, explained_model
+from mimicflow.admission.explain_models import DIRECTIONS, draw_ecgs
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
-from mimicflow.admission.prediction import load_predictor
 from mimicflow.concepts import static_features
-from mimicflow.ecg.paper import draw_empty_paper
-from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import InputError
-from mimicflow.evaluation.statistics.recalibration import calibrated
 from mimicflow.evaluation.study import Study
-from mimicflow.learning.devices import repeatable
 from mimicflow.learning.processes import use_devices
 from mimicflow.running.writing import write_csv
 
@@ -75,27 +65,18 @@ def explain_stay(
         The model was fitted on other training stays, features or waveforms.
     """
     use_devices(devices)
-    predictor = load_predictor(weights)
-    waveforms = WaveformStore(*store)
-    waveforms.require(predictor.signal)
-    data = AdmissionInputs(inputs, predictor.model.config, options)
-    require_same_training(predictor, data, weights)
-    row = _row_of(stay_id, data, inputs.spine)
-    with repeatable(study.seed, threads) as device, torch.backends.cudnn.flags(enabled=False):
-        model = predictor.model.to(device).requires_grad_(False)
-        explained = Explained(model, data, waveforms, device, steps)
-        probability = calibrated(explained.logits(np.array([row])), predictor.temperature)[0]
-        stay, directions = data.stays.iloc[row], DIRECTIONS[positive_class]
+    with explained_model(weights, inputs, options, store, study.seed, threads, steps) as explained:
+        row = _row_of(stay_id, explained.data, inputs.spine)
+        stay, directions = explained.data.stays.iloc[row], DIRECTIONS[positive_class]
+        probability = explained.probability(np.array([row]))[0]
         title = (
             f"Stay of the {stay['split']} patients, outcome {directions[1 - int(stay['label'])]}: "
             f"probability of {directions[0]} {probability:.3f}"
         )
+        of_ecgs = draw_ecgs(explained, row, title, figure, directions, study)
         parts = [_of_features(explained, row, stay_id, inputs.final_ecgs)]
-        if "ecg" in data.branches:
-            of_ecgs = draw_ecgs(explained, row, title, figure, directions, study)
+        if len(of_ecgs):
             parts.append(_of_ecgs(explained, row, of_ecgs))
-        else:
-            draw_empty_paper(figure, study, title=title, message="The model does not see the ECG")
     found = pd.concat(parts)
     found["rank"] = found["log_odds"].abs().rank(ascending=False, method="min").astype(int)
     write_csv(found.sort_values("rank", kind="stable"), table)

@@ -10,7 +10,7 @@ from mimicflow.arrest.agreement import disagreements as of_arrest
 from mimicflow.audit.agreement import disagreements as of_audit
 from mimicflow.mortality.agreement import disagreements as of_mortality
 from mimicflow.raw.needs import needs_of, problem_of
-from mimicflow.readiness.inputs import disk_of, look_at
+from mimicflow.readiness.inputs import count_rows, disk_of, look_at
 from mimicflow.readiness.looks import Look
 from mimicflow.readiness.machine import look_at_machine
 from mimicflow.readiness.targets import systems_of
@@ -43,13 +43,13 @@ def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list
     systems = systems_of(targets)
     config = read_config(*overlays)
     check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
-    needs = {system: list(needs_of(system, config)) for system in systems}
-    disk = disk_of(needs, config["synthetic"])
+    needs, rows = count_rows({system: needs_of(system, config) for system in systems})
+    disk = disk_of(needs, rows, config["synthetic"])
     named = {need.name: need for found in needs.values() for need in found}
     looks = [
         Look("configuration", ", ".join(map(str, ["config.yaml", *overlays])), "as its schema"),
         *look_at_machine(Path("results"), disk),
-        *map(look_at, named.values()),
+        *(look_at(need, rows) for need in named.values()),
     ]
     of_machine = [f"{k.part}: {k.found}; {k.remedy}" for k in looks if k.ends_runs and k.remedy]
     of_files = {system: problem_of(found) for system, found in needs.items()}

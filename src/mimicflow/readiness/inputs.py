@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mimicflow.errors import TableError
 from mimicflow.raw.needs import Need
-from mimicflow.raw.stream import GZIP_MAGIC
+from mimicflow.raw.stream import RawStream
 from mimicflow.readiness.looks import MISSING, Look
 from mimicflow.reference import reference
 
@@ -19,13 +19,12 @@ _DISK = pd.read_csv(reference("disk.csv"))
 MADE = "synthetic"
 """In place of a table: a patient of the made-up hospital."""
 
-_HEAD_BYTES = 1 << 20
-_GZIP = 31  # window bits by which zlib reads a header of gzip
+_ENOUGH_BYTES = 8 << 20  # as they are there: up to a megabyte of them is not unpacked yet
 # PhysioNet's folders: mimiciv/3.1/, mimic-iv-3.1/, physionet.org/files/mimic-iv-ed/2.2/.
 _RELEASE = re.compile(r"(mimic-?iv[a-z-]*?)[-/](\d+\.\d+(?:\.\d+)?)(?=/|$)", re.IGNORECASE)
 
 
-def look_at(need: Need) -> Look:
+def look_at(need: Need, rows: Mapping[str, float]) -> Look:
     """Say where a raw table or folder lies, of which release, and how long it is."""
     if need.problem:
         return Look(need.name, "cannot be used", "", MISSING)
@@ -33,51 +32,85 @@ def look_at(need: Need) -> Look:
         return Look(need.name, "made by the workflow")
     release = release_by_path(need.path)
     found = f"{need.path}{f' ({release})' if release else ''}"
-    if need.path.is_file():
-        found = f"{found}, about {rows_about(need.path):,.0f} rows"
+    if need.name in rows:
+        found = f"{found}, about {rows[need.name]:,.0f} rows"
     return Look(need.name, found)
 
 
-def disk_of(needs: Mapping[str, Iterable[Need]], synthetic: Mapping[str, Any]) -> float:
-    """Return the bytes that results are foretold to take, a made-up hospital among them.
+def count_rows(
+    needs: Mapping[str, Iterable[Need]],
+) -> tuple[dict[str, list[Need]], dict[str, float]]:
+    """Estimate the rows of all files; one whose beginning is damaged has that as its problem.
 
     Parameters
     ----------
     needs : mapping
         System -> what it needs.
+
+    Returns
+    -------
+    needs : dict
+        The same.
+    rows : dict of str to float
+        Of each file, by the name of the need.
+    """
+    rows: dict[str, float] = {}
+
+    def counted(need: Need) -> Need:
+        if need.path is None or not need.path.is_file():
+            return need
+        try:
+            if need.name not in rows:
+                rows[need.name] = rows_about(need.path)
+        except TableError as error:
+            return need._replace(path=None, problem=error)
+        return need
+
+    return {system: list(map(counted, found)) for system, found in needs.items()}, rows
+
+
+def disk_of(
+    needs: Mapping[str, Iterable[Need]], rows: Mapping[str, float], synthetic: Mapping[str, Any]
+) -> float:
+    """Return the bytes that results are foretold to take, a made-up hospital among them.
+
+    Parameters
+    ----------
+    needs, rows : mapping
+        As `count_rows` returns them.
     synthetic : mapping
         Configuration subtree ``synthetic``: a made-up hospital grows with its patients.
     """
     made = {"admission": synthetic["n_patients"], "mortality": synthetic["n_patients"],
             "arrest": synthetic["icu"]["n_patients"]}  # fmt: skip
-    rows = {
-        (system, need.name): rows_about(need.path)
-        for system, found in needs.items()
-        for need in found
-        if need.path is not None and need.path.is_file()
-    }
-    rows |= {
-        (system, MADE): made[system]
-        for system, found in needs.items()
-        if any(need.path is None and not need.problem for need in found)
-    }
     rates = _DISK.set_index(["system", "table"])["bytes_per_row"]
-    return float(sum(n * rates.get(key, 0) for key, n in rows.items()))
+    total = 0.0
+    for system, found in needs.items():
+        found = list(found)
+        total += sum(rows.get(need.name, 0) * rates.get((system, need.name), 0) for need in found)
+        if any(need.path is None and not need.problem for need in found):
+            total += made[system] * rates[system, MADE]
+    return total
 
 
 def rows_about(file: Path) -> float:
-    """Estimate the rows of a raw table by the length of those in its first megabyte.
+    """Estimate the rows of a raw table by the length of those at its beginning.
 
     Parameters
     ----------
     file : Path
         ``.csv`` or ``.csv.gz``.
+
+    Raises
+    ------
+    TableError
+        A compressed file whose beginning is damaged.
     """
-    size = file.stat().st_size
-    with file.open("rb") as raw:
-        head = raw.read(_HEAD_BYTES)
-    plain = zlib.decompressobj(_GZIP).decompress(head) if head.startswith(GZIP_MAGIC) else head
-    return max(plain.count(b"\n") * size / max(len(head), 1) - 1, 0)
+    stream = RawStream(file)
+    for _ in stream.chunks():
+        if stream.bytes >= _ENOUGH_BYTES:
+            break
+    return max(stream.lines * file.stat().st_size / max(stream.bytes, 1) - 1, 0)
 
 
 def release_by_path(path: Path) -> str:

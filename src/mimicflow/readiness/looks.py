@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from tabulate import tabulate
+
 OK = "ok"
 OPTIONAL = "optional"
 """It is not there, and nothing that was asked for needs it."""
@@ -37,10 +39,9 @@ def as_lines(looks: Sequence[Look]) -> list[str]:
         ("what", "found", "needed", ""),
         *((k.part, k.found, k.needed, k.verdict) for k in looks),
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    table = tabulate(rows, tablefmt="plain", disable_numparse=True).splitlines()
     remedies = [f"{look.part}: {look.remedy}" for look in looks if look.remedy]
-    return [*table, *(["", *remedies] if remedies else [])]
+    return [*map(str.rstrip, table), *(["", *remedies] if remedies else [])]
 
 
 def as_plain(looks: Sequence[Look]) -> list[dict[str, str]]:

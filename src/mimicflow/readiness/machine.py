@@ -75,22 +75,23 @@ def _problem(asked: Requirement) -> str:
 def _memory() -> Look:
     found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GB
     needed = JOB_MB / 1000
-    look = Look("memory", f"{found:.1f} GB", f"up to {needed:.0f} GB a job")
-    if found >= needed:
-        return look
-    remedy = "large jobs may be killed: set resources: mem_mb in a profile, or take another machine"
-    return Look(look.part, look.found, look.needed, SHORT, remedy)
+    remedy = "large jobs may be killed; take a machine with more"
+    return _enough(
+        "memory", f"{found:.1f} GB", f"up to {needed:.0f} GB a job", found >= needed, remedy
+    )
 
 
 def _disk(results: Path, needed: float) -> Look:
     there = next(path for path in (results, *results.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
-    asked = f"about {max(needed / _GB, 0.1):,.1f} GB"
+    asked = f"about {needed / _GB:,.1f} GB from nothing"
     found = f"{free / _GB:,.1f} GB free for {results}/"
-    if free > needed:
-        return Look("disk", found, asked)
     remedy = "free space, or write elsewhere: snakemake -d FOLDER"
-    return Look("disk", found, asked, SHORT, remedy)
+    return _enough("disk", found, asked, free > needed, remedy)
+
+
+def _enough(part: str, found: str, needed: str, enough: bool, remedy: str) -> Look:
+    return Look(part, found, needed) if enough else Look(part, found, needed, SHORT, remedy)
 
 
 def _gpu() -> Look:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 from sklearn.metrics import roc_auc_score
+from tabulate import tabulate
 
 from mimicflow.errors import InputError
 from mimicflow.evaluation.predictions import read_predictions
@@ -102,10 +103,9 @@ def as_lines(scored: pd.DataFrame) -> list[str]:
                 *(_interval(row), f"{row.truth:.3f}" if pd.notna(row.truth) else "–", row.data),
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines = tabulate(rows, tablefmt="plain", disable_numparse=True).splitlines()
     notes = {_SYNTHETIC: scored["data"] == "synthetic", _TRUTH: scored["truth"].notna()}
-    return [*lines, "", *(note for note, rows in notes.items() if rows.any())]
+    return [*map(str.rstrip, lines), "", *(note for note, rows in notes.items() if rows.any())]
 
 
 def _of_system(results: Path, of: Any) -> pd.DataFrame:

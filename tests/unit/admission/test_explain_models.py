@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
+from mimicflow.admission import attribution
 from mimicflow.admission import explain_models as explain
+from mimicflow.admission.attribution import integrated_gradients
 from mimicflow.admission.explain_models import (
     CASES,
     ExplanationFiles,
     choose_cases,
     explain_model,
-    integrated_gradients,
 )
 from mimicflow.admission.inputs import AdmissionInputs, InputOptions
 from mimicflow.admission.prediction import load_predictor
@@ -51,9 +52,8 @@ def opened(hospital, fitted):
     """The explained model, its inputs and its test stays."""
     predictor = load_predictor(fitted.weights)
     data = AdmissionInputs(hospital.files, predictor.model.config, InputOptions())
-    model = predictor.model.requires_grad_(False)
     waveforms = WaveformStore(*hospital.store)
-    explained = explain.Explained(model, data, waveforms, torch.device("cpu"), 128)
+    explained = attribution.Explained(predictor, data, waveforms, torch.device("cpu"), 128)
     return explained, data, data.rows("test")
 
 
@@ -88,7 +88,7 @@ def test_static_attributions_add_up_to_the_difference_from_the_training_mean(ope
         real = explained.model(batch, "embedding")
         zeros = torch.zeros_like(batch.static)
         places = torch.arange(len(test))
-        mean = explained.model(explain._taken(batch, places, static=zeros), "embedding")
+        mean = explained.model(attribution._taken(batch, places, static=zeros), "embedding")
     np.testing.assert_allclose(found.sum(axis=1), (real - mean).numpy(), atol=2e-3)
     # A feature at its baseline adds nothing.
     at_baseline = data.static[torch.from_numpy(test)].numpy() == 0
@@ -102,7 +102,7 @@ def test_attributions_of_all_ecgs_of_a_stay_add_up_to_the_difference_from_flat_l
     waveforms, lead_mask, found = explained.ecgs(row)
     assert found.shape == waveforms.shape == (3, 12, 128)
     assert lead_mask.shape == (3, 12)
-    flat = explain._taken(explained._batch(np.array([row])), torch.zeros(1, dtype=torch.int64))
+    flat = attribution._taken(explained._batch(np.array([row])), torch.zeros(1, dtype=torch.int64))
     flat.ecgs.copy_(explained.model.encoder(torch.zeros(3, 12, 128)))
     with torch.no_grad():
         difference = explained.logits(np.array([row]))[0] - explained.model(flat, "embedding")[0]

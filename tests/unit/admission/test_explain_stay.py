@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from mimicflow.admission.explain_models import Explained
+from mimicflow.admission.attribution import explained_model
 from mimicflow.admission.explain_stay import explain_stay
-from mimicflow.admission.inputs import AdmissionInputs, InputOptions
-from mimicflow.admission.prediction import load_predictor
-from mimicflow.ecg.store import WaveformStore
+from mimicflow.admission.inputs import InputOptions
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
 
@@ -26,17 +23,16 @@ def run(hospital, fitted, folder, stay_id):
 
 @pytest.fixture(scope="module")
 def explained(hospital, fitted):
-    predictor = load_predictor(fitted.weights)
-    data = AdmissionInputs(hospital.files, predictor.model.config, InputOptions())
-    model = predictor.model.requires_grad_(False)
-    return Explained(model, data, WaveformStore(*hospital.store), torch.device("cpu"), 64)
+    files, options = hospital.files, InputOptions()
+    with explained_model(fitted.weights, files, options, hospital.store, 0, 1, 64) as explained:
+        yield explained
 
 
 def test_features_and_ecgs_of_one_stay_add_up_and_are_as_measured(
     hospital, fitted, explained, tmp_path
 ):
     data = explained.data
-    row = int(data.rows("test")[np.argmax((data.ecg_index[data.rows("test")] >= 0).sum(1))])
+    row = int(data.rows("test")[int((data.ecg_index[data.rows("test")] >= 0).sum(1).argmax())])
     stay_id = int(data.stays["stay_id"].iloc[row])
 
     table = run(hospital, fitted, tmp_path, stay_id)

@@ -15,7 +15,7 @@ from mimicflow.cli import app
 from mimicflow.errors import ConfigError
 from mimicflow.raw.needs import Need
 from mimicflow.readiness import machine
-from mimicflow.readiness.inputs import disk_of, release_by_path, rows_about
+from mimicflow.readiness.inputs import count_rows, disk_of, release_by_path, rows_about
 from mimicflow.readiness.looks import MISSING, OK, SHORT
 from mimicflow.readiness.targets import TARGETS, systems_of
 from mimicflow.reference import reference
@@ -182,18 +182,33 @@ def test_the_largest_job_asks_for_what_is_said(repository):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_rows_are_estimated_from_the_beginning(tmp_path, packed):
-    lines = "".join(f"{number},{number * 7919 % 10007}\n" for number in range(300_000))
+    lines = "".join(f"{number},{number * 7919 % 10007}\n" for number in range(4_000_000))
     content = f"subject_id,value\n{lines}".encode()
-    file = tmp_path / "table.csv"
-    file.write_bytes(gzip.compress(content) if packed else content)
+    file = tmp_path / ("table.csv.gz" if packed else "table.csv")
+    file.write_bytes(gzip.compress(content, 1) if packed else content)
+    assert file.stat().st_size > 10 << 20
 
-    assert rows_about(file) == pytest.approx(300_000, rel=0.1)
-    file.write_bytes(b"subject_id,value\n")
+    assert rows_about(file) == pytest.approx(4_000_000, rel=0.15)
+    content = b"subject_id,value\n"
+    file.write_bytes(gzip.compress(content) if packed else content)
     assert rows_about(file) == 0
 
 
+def test_a_file_whose_beginning_is_damaged_is_said_before_any_job(repository, tmp_path):
+    """Behind a header that can be read."""
+    file = tmp_path / "patients.csv.gz"
+    packed = gzip.compress(b"subject_id,gender\n" + bytes(range(256)) * 1000)
+    file.write_bytes(packed[:300] + b"\xff" * 100 + packed[400:])
+
+    needs, rows = count_rows({"mortality": [Need("hosp/patients", file)]})
+
+    [need] = needs["mortality"]
+    assert rows == {}
+    assert str(file) in str(need.problem) and "What to do" in str(need.problem)
+
+
 @pytest.mark.parametrize("system", ["admission", "mortality"])
-def test_disk_is_foretold_as_it_was_measured(repository, monkeypatch, system, tmp_path):
+def test_disk_is_foretold_as_it_was_measured(repository, system, tmp_path):
     """At 100 times the default: what all stages wrote, by the rows of raw tables."""
     measured = pd.read_csv(repository / "docs/scaling.csv").query("system == @system")
     largest = measured[measured["scale"] == 100]
@@ -202,12 +217,9 @@ def test_disk_is_foretold_as_it_was_measured(repository, monkeypatch, system, tm
     tables = pd.read_csv(reference("disk.csv")).query("system == @system and table != 'synthetic'")[
         "table"
     ]
-    files = {tmp_path / str(number): table for number, table in enumerate(tables)}
-    for file in files:
-        file.touch()
-    monkeypatch.setattr("mimicflow.readiness.inputs.rows_about", lambda file: counts[files[file]])
+    needs = [Need(table, tmp_path) for table in tables]
 
-    foretold = disk_of({system: [Need(table, file) for file, table in files.items()]}, SYNTHETIC)
+    foretold = disk_of({system: needs}, counts.to_dict(), SYNTHETIC)
 
     # A little more: there, what mortality shares with admission counted once.
     assert 1 <= foretold / (largest["disk_mb"].sum() * 1e6) < 1.25
@@ -218,7 +230,7 @@ def test_a_made_up_hospital_takes_what_its_patients_take():
     tiny = {"n_patients": 200, "icu": {"n_patients": 60}}
     needs = {system: [Need("made", None)] for system in ("admission", "mortality", "arrest")}
 
-    assert 1 < disk_of(needs, tiny) / 139e6 < 1.2
+    assert 1 < disk_of(needs, {}, tiny) / 139e6 < 1.2
 
 
 @pytest.mark.parametrize(
