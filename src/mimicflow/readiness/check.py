@@ -51,7 +51,11 @@ def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list
         *look_at_machine(Path("results"), disk),
         *(look_at(need, rows) for need in named.values()),
     ]
-    of_machine = [f"{k.part}: {k.found}; {k.remedy}" for k in looks if k.ends_runs and k.remedy]
+    of_machine = [
+        f"{look.part}: {look.found}; {look.remedy}"
+        for look in looks
+        if look.ends_runs and look.remedy
+    ]
     of_files = {system: problem_of(found) for system, found in needs.items()}
     return looks, [
         *of_machine,

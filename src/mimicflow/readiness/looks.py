@@ -36,8 +36,8 @@ class Look:
 def as_lines(looks: Sequence[Look]) -> list[str]:
     """Return the looks as a table of text; remedies stand below it."""
     rows = [
-        ("what", "found", "needed", ""),
-        *((k.part, k.found, k.needed, k.verdict) for k in looks),
+        ("what", "", "found", "needed"),
+        *((look.part, look.verdict, look.found, look.needed) for look in looks),
     ]
     table = tabulate(rows, tablefmt="plain", disable_numparse=True).splitlines()
     remedies = [f"{look.part}: {look.remedy}" for look in looks if look.remedy]

@@ -84,7 +84,7 @@ def _memory() -> Look:
 def _disk(results: Path, needed: float) -> Look:
     there = next(path for path in (results, *results.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
-    asked = f"about {needed / _GB:,.1f} GB from nothing"
+    asked = f"about {max(needed / _GB, 0.1):,.1f} GB from nothing"
     found = f"{free / _GB:,.1f} GB free for {results}/"
     remedy = "free space, or write elsewhere: snakemake -d FOLDER"
     return _enough("disk", found, asked, free > needed, remedy)

@@ -96,7 +96,7 @@ def test_several_files_are_taken_as_snakemake_takes_them(overlays, arguments):
     result = check(*arguments)
 
     assert result.exit_code == 0, result.output
-    assert re.search(r"icu/icustays +made by the workflow", result.output)
+    assert re.search(r"icu/icustays +ok +made by the workflow", result.output)
 
 
 @pytest.mark.parametrize("content", ["", "# nothing yet", "- a"])
