@@ -15,7 +15,7 @@ from scipy.ndimage import uniform_filter1d
 
 from mimicflow.errors import ConfigError
 
-METHODS = ("neurokit", "notch")
+METHODS = ("neurokit", "notch", "none")
 HIGH_PASS_HZ = 0.5
 HIGH_PASS_ORDER = 5
 NOTCH_QUALITY = 30.0
@@ -29,10 +29,10 @@ def clean_ecg(
 ) -> np.ndarray:
     """Remove baseline wander and mains hum, without shifting anything in time.
 
-    Both methods start with a 5th-order Butterworth high-pass of 0.5 Hz, run forwards and
+    Two methods start with a 5th-order Butterworth high-pass of 0.5 Hz, run forwards and
     backwards. ``neurokit`` then averages over one period of the mains (forwards and backwards),
     which also damps the QRS complex; ``notch`` removes the mains frequency alone (Q 30) and keeps
-    it.
+    it. ``none`` leaves signals as they were recorded, for an encoder that was trained on such.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def clean_ecg(
         (..., n) in mV. Missing samples hold the one before; see `fill_missing`.
     sampling_rate : float
         Hz of ``signals``.
-    method : {"neurokit", "notch"}
+    method : {"neurokit", "notch", "none"}
         What to do against the mains.
     powerline : float
         Hz of the mains: 60 in North America, 50 elsewhere.
@@ -57,7 +57,10 @@ def clean_ecg(
     """
     if method not in METHODS:
         raise ConfigError(f"unknown cleaning method {method!r}", remedy=f"use one of {METHODS}")
-    steady = _high_pass(fill_missing(signals), sampling_rate)
+    filled = fill_missing(signals)
+    if method == "none":
+        return np.asarray(filled, dtype=float)
+    steady = _high_pass(filled, sampling_rate)
     if method == "neurokit":
         # NeuroKit2 averages over two samples where a period of the mains has hardly any.
         taps = int(sampling_rate / powerline) if sampling_rate >= 100 else 2

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.lib import format as npy
 
-from mimicflow.ecg.clean import clean_ecg, fit_length, resample
+from mimicflow.ecg.clean import fit_length
+from mimicflow.ecg.preparation import made_as, signal_of
 from mimicflow.ecg.records import LEADS, MIN_VALID, read_record
 from mimicflow.errors import CheckpointError, InputError, RecordError
 from mimicflow.raw.awaited import write_awaited
@@ -86,7 +87,7 @@ def build_ecg_store(
     seconds : float
         Kept from the start of each record; shorter ones end in zeros.
     cleaning, powerline
-        See `clean_ecg`; done at the rate of the file.
+        See `mimicflow.ecg.clean.clean_ecg`; done at the rate of the file.
     dtype : {"float16", "float32"}
         Of the stored mV.
     max_wrong_checksums, min_valid_share
@@ -105,13 +106,9 @@ def build_ecg_store(
     """
     if not Path(ecg_folder).is_dir():
         raise InputError("no such folder", file=ecg_folder, remedy="set data.ecg in the config")
-    made: dict[str, Any] = {
-        "sampling_rate": sampling_rate,
-        "seconds": seconds,
-        "cleaning": cleaning,
-        "powerline": powerline,
-        "leads": ",".join(LEADS),
-    }
+    made = signal_of(
+        sampling_rate=sampling_rate, seconds=seconds, cleaning=cleaning, powerline=powerline
+    )
     columns = ["subject_id", "study_id", "ecg_time", "path"]
     listed = pd.read_parquet(record_list, columns=columns).sort_values("study_id")
     n_samples = round(sampling_rate * seconds)
@@ -119,8 +116,7 @@ def build_ecg_store(
     def prepare(path: str | None) -> tuple[np.ndarray, dict[str, int]]:
         record = read_record(ecg_folder, path, max_wrong_checksums, min_valid_share)
         signals = record.signals * record.lead_mask[:, None]
-        signals = clean_ecg(signals, record.sampling_rate, cleaning, powerline)
-        signals = resample(signals, record.sampling_rate, sampling_rate)
+        signals = made_as(signals, record.sampling_rate, made)
         # A damaged gain can give anything; float16 ends at 65504 mV.
         if not np.abs(signals).max() <= np.finfo(dtype).max:
             file = Path(ecg_folder, f"{path}.hea")

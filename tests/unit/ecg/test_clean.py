@@ -125,3 +125,10 @@ def test_fit_length():
     signals = np.arange(6.0).reshape(2, 3)
     np.testing.assert_array_equal(fit_length(signals, 2), [[0, 1], [3, 4]])
     np.testing.assert_array_equal(fit_length(signals, 4), [[0, 1, 2, 0], [3, 4, 5, 0]])
+
+
+def test_without_cleaning_only_gaps_are_filled():
+    signals = np.array([[5, np.nan, 7.0], [1, 2, 3]])
+    kept = clean_ecg(signals, RATE, "none")
+    np.testing.assert_array_equal(kept, [[5, 5, 7], [1, 2, 3]])
+    assert kept.dtype == np.float64
