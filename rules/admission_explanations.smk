@@ -102,6 +102,7 @@ EXPLAINED = dict(
     spine="results/cohort/spine.parquet",
     stores=shards("results/ecg/store/{shard}.npy"),
     indices=shards("results/ecg/store/{shard}.parquet"),
+    network=network_files,
 )
 AS_TRAINED = dict(
     preprocessing={
@@ -109,6 +110,7 @@ AS_TRAINED = dict(
         **options("vitals", "imputer_rows", "max_rows"),
         **options("split", "stopping", "multi"),
     },
+    architecture=lookup("encoder/architecture", within=config),
     steps=lookup("explanations/attribution_steps", within=config),
     positive_class=lookup("cohort/positive_class", within=config),
     study=study("admission"),

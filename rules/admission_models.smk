@@ -63,6 +63,7 @@ rule train_model:
         stores=at(shards("ecg/store/{shard}.npy")),
         indices=at(shards("ecg/store/{shard}.parquet")),
         pretrained=at("pretrained_model.pth"),
+        network=network_files,
         code=sources("admission.training", "admission.inputs", "evaluation.study"),
     output:
         weights="results/{scenario}{model}.pth",

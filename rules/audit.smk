@@ -44,9 +44,9 @@ SPLITS = {
         "encoder": (
             [
                 "results/pretrained_model.pth",
-                "results/pretraining_ecgs.parquet",
+                *(["results/pretraining_ecgs.parquet"] if "" not in GIVEN else []),
             ]
-            if PRETRAINING
+            if PRETRAINING or "" in GIVEN
             else []
         ),
         "inputs": ["results/final_ecgs.parquet", "results/vitals_long_cleaned.parquet"],

@@ -2,11 +2,36 @@
 
 INPUTS   WFDB records, results/tables/ecg
 OUTPUTS  results/ecg/store, exclusions with reasons, results/pretrained_model.pth
-STEPS    store per shard, collect, report labels and measurements, pretraining
+STEPS    store per shard, collect, report labels and measurements, pretraining; or weights of one's own
 """
+
+from mimicflow.ecg.given.contract import RESNET, contract_of
 
 # Without pretraining the machine measurements are not read; the list of records has the times too.
 PRETRAINING = config["pretraining"]["patients"] != "none"
+# Scenarios, the configuration itself among them, whose encoder is one of one's own.
+GIVEN = [
+    name for name in ("", *SCENARIOS.known) if SCENARIOS.config(name)["encoder"]["file"] != "none"
+]
+
+
+def given_encoder(wildcards):
+    """What the configuration says of the encoder, as the rule's scenario has it."""
+    return SCENARIOS.config(scenario_of(wildcards))["encoder"]
+
+
+def given(path):
+    """A file of the user's as an input: moved with no results."""
+    return str(Path(path).absolute()) if PLACE.moves else str(path)
+
+
+def network_files(wildcards):
+    """An input function: the class of an encoder of one's own, with all that lies beside it."""
+    architecture = given_encoder(wildcards)["architecture"]
+    if architecture == RESNET:
+        return []
+    folder = Path(architecture.rpartition(":")[0]).parent
+    return [given(file) for file in sorted(folder.glob("*.py"))]
 
 
 rule build_ecg_store:
@@ -74,6 +99,8 @@ rule collect_ecg_records:
 
 if PRETRAINING:
 
+    ruleorder: import_encoder > pretrain_encoder
+
     rule build_pretraining_targets:
         """Seven measurements and 75 report labels per ECG, as the device printed them.
 
@@ -135,6 +162,8 @@ if PRETRAINING:
 
 else:
 
+    ruleorder: import_encoder > initialise_encoder
+
     rule initialise_encoder:
         """Random weights, for data without machine measurements, such as the open ECG demo."""
         input:
@@ -158,3 +187,33 @@ else:
             seed=setting("seed/weights"),
         script:
             "../workflow/scripts/initialise_encoder.py"
+
+
+rule import_encoder:
+    """Weights of one's own in place of pretraining, if they keep their contract."""
+    input:
+        weights=lambda wildcards: given(given_encoder(wildcards)["file"]),
+        contract=lambda wildcards: given(contract_of(given_encoder(wildcards)["file"])),
+        network=network_files,
+        code=sources("ecg.given.importing"),
+    output:
+        model="results/{scenario}pretrained_model.pth",
+        history="results/{scenario}loss_history.csv",
+    log:
+        "results/{scenario}logs/import_encoder.log",
+    benchmark:
+        "results/{scenario}benchmarks/import_encoder.tsv"
+    wildcard_constraints:
+        scenario="|".join(f"scenarios/{name}/" if name else "()" for name in GIVEN) or "(?!)",
+    priority: 1  # weights that cannot be used stop a run before its hours
+    conda:
+        "../envs/gpu.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime="30m",
+    params:
+        ecg=chosen(ecg=["sampling_rate", "seconds", "cleaning", "powerline", "dtype"]),
+        encoder=chosen(encoder=["architecture", "width", "depth"]),
+        seed=setting("seed/weights"),
+    script:
+        "../workflow/scripts/import_encoder.py"

@@ -27,6 +27,8 @@ HASHED = (
 
 USED_FROM_OUTSIDE = {
     "_options": "Typer calls it",
+    "describe": "Typer calls it",
+    "golden": "Typer calls it",
     "_check_params": "Boruta calls it",
     "_add_shadows_get_imps": "Boruta calls it",
     "n_jobs": "scikit-learn and LightGBM read it",

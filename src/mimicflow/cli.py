@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mimicflow import __version__
+from mimicflow.ecg.given import commands as encoder
 from mimicflow.errors import MimicflowError
 
 
@@ -40,6 +41,7 @@ arrest = typer.Typer(
     help="Cardiac arrest in the ICU from heart-rate variability.", no_args_is_help=True
 )
 app.add_typer(arrest, name="arrest")
+app.add_typer(encoder.app, name="encoder")
 
 
 def _print_version(wanted: bool) -> None:

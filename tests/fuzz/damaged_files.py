@@ -43,6 +43,7 @@ _SHARES = {
     "config_values": 150,
     "config_text": 100,
     "checkpoints": 250,
+    "weights": 100,
     "arrays": 150,
     "predictions": 200,
     "arrest_model": 250,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
+from mimicflow.ecg.given.weights import read_weights
 from mimicflow.errors import CheckpointError, InputError
 from mimicflow.learning.checkpoints import FORMAT, load_checkpoint, save_checkpoint
 from mimicflow.mortality.sequences import VisitSequences
@@ -82,6 +84,20 @@ def test_damaged_checkpoints(whole, tmp_path):
         assert is_refused(found) or isinstance(found, dict)
 
     run_cases("checkpoints", case)
+
+
+def test_damaged_safetensors(tmp_path):
+    """Their hash is in the contract; here it is only asked that nothing else goes wrong."""
+    file = tmp_path / "a.safetensors"
+    safetensors.torch.save_file(content()["weights"], file)
+    intact = file.read_bytes()
+
+    def case(draw):
+        file.write_bytes(damage_bytes(intact, draw))
+        found = attempt(read_weights, file)
+        assert is_refused(found) or isinstance(found[0], dict)
+
+    run_cases("weights", case)
 
 
 @pytest.mark.parametrize("where", ["alone", "torch", "in the archive", "protocol 4"])

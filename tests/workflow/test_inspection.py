@@ -6,6 +6,13 @@ import shutil
 import pytest
 import yaml
 from checkouts import copy_repository
+from typer.testing import CliRunner
+
+from mimicflow.cli import app
+from mimicflow.ecg.encoder_file import load_encoder, save_without_pretraining
+from mimicflow.ecg.preparation import signal_of
+from mimicflow.ecg.resnet import ResNet1d
+from mimicflow.running.configuration import read_config
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +127,66 @@ def test_a_bad_raw_file_ends_in_one_clear_message_and_leaves_no_output(fresh, ca
     assert "patients.csv.gz" in text and "What to do" in text
     assert [path for path in target.rglob("*") if path.is_file()] == []
     shutil.rmtree(fresh.folder / "results")
+
+
+@pytest.fixture(scope="module")
+def own_weights(fresh):
+    """The overlay that `mimicflow encoder describe` prints for a file of another pretraining."""
+    resolved = {
+        "encoder": {"width": 8, "depth": [1, 1, 1, 1]},
+        "pretraining": {},
+        "seed": 0,
+        "signal": signal_of(**read_config(repository=fresh.folder)["ecg"]),
+        "fitted_on": {},
+    }
+    file = fresh.folder / "own.pth"
+    save_without_pretraining(
+        ResNet1d(8, (1, 1, 1, 1)), resolved, file, file.with_name("history.csv")
+    )
+    said = CliRunner().invoke(
+        app, ["encoder", "describe", str(file), "--source", "a test", "--licence", "MIT"]
+    )
+    assert said.exit_code == 0, said.output
+    overlay = fresh.folder / "own_weights.yaml"
+    overlay.write_text(said.output)
+    return overlay
+
+
+PRETRAINING = {"pretrain_encoder", "build_pretraining_targets", "initialise_encoder"}
+
+
+def test_weights_of_ones_own_take_the_place_of_pretraining(fresh, own_weights):
+    planned = fresh.planned("results/all_stays_model.pth", "--configfile", str(own_weights))
+
+    assert planned["import_encoder"] == planned["train_model"] == 1
+    assert not PRETRAINING & set(planned)
+
+
+def test_weights_of_ones_own_stand_beside_pretraining_as_a_scenario(fresh, own_weights):
+    overlay = {"scenarios": {"own": yaml.safe_load(own_weights.read_text())}}
+    file = fresh.folder / "own_scenario.yaml"
+    file.write_text(yaml.safe_dump(overlay))
+
+    planned = fresh.planned("scenarios", "--configfile", str(file))
+
+    assert planned["import_encoder"] == planned["pretrain_encoder"] == 1
+    assert planned["train_model"] == 2
+
+
+def test_weights_of_ones_own_are_imported_by_one_job_and_without_their_contract_by_none(
+    fresh, own_weights
+):
+    target = ("results/pretrained_model.pth", "--configfile", str(own_weights))
+
+    run = fresh.snakemake(*target)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    _, content = load_encoder(fresh.folder / target[0])
+    assert content["pretraining"]["file"] == "own.pth"
+    shutil.rmtree(fresh.folder / "results")
+    run = fresh.snakemake(*target, "--config", "ecg={sampling_rate: 250}")
+    assert run.returncode != 0
+    assert "own.yaml: 'sampling_rate' is 100, but 'ecg.sampling_rate' is 250" in (
+        run.stdout + run.stderr
+    )
+    assert not (fresh.folder / "results").exists()

@@ -20,6 +20,7 @@ with rule_log(snakemake.log[0]):
         rows=snakemake.params.rows,
         steps=snakemake.params.steps,
         positive_class=snakemake.params.positive_class,
+        architecture=snakemake.params.architecture,
         study=Study(**snakemake.params.study),
         devices=snakemake.resources.gpu,
     )

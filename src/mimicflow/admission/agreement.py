@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mimicflow.admission import protocols
+from mimicflow.ecg.given.contract import NONE, RESNET, as_contract, contract_of, read_keys
+from mimicflow.ecg.given.contract import disagreements as of_contract
+from mimicflow.errors import ConfigError
 from mimicflow.running.agreement import listed, unknown, without_training_patients
 
 
@@ -32,8 +36,45 @@ def disagreements(config: Mapping[str, Any]) -> Iterator[str]:
     rows = config["evaluation"]["priced_rows"]
     if rows != "all":
         yield from unknown("evaluation.priced_rows", rows, protocols.switched_rows())
+    yield from _of_encoder(config)
     folders = protocols.PUBLISHED_MODELS.values()
     models = [model for of_folder in folders for model in of_folder.values()]
     missing = [model for model in models if model not in config["models"]]
     if missing:
         yield f"'models' lacks {listed(missing)}, whose result files are always written"
+
+
+def _of_encoder(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with an encoder of one's own, as far as it can be seen without it."""
+    encoder, file = config["encoder"], config["encoder"]["file"]
+    if encoder["architecture"] != RESNET:
+        yield from _of_network(config)
+    if file == NONE:
+        return
+    if not Path(file).is_file():
+        yield f"'encoder.file' is {file}, which is not there"
+        return
+    contract = contract_of(file)
+    try:
+        read = as_contract(read_keys(contract), contract)
+        for disagreement in of_contract(read, config["ecg"], encoder):
+            yield f"{contract}: {disagreement}"
+    except ConfigError as error:
+        yield f"'encoder.file' is {file}, but {contract}: {error.message} ({error.remedy})"
+
+
+def _of_network(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a network of one's own cannot do."""
+    architecture = config["encoder"]["architecture"]
+    if config["encoder"]["file"] == NONE:
+        yield f"'encoder.architecture' is {architecture}, but 'encoder.file' names no weights of it"
+    parted = [
+        name
+        for name, model in config["models"].items()
+        if "ecg" in model["branches"] and model["unfreeze"] not in ("all", "none")
+    ]
+    if parted:
+        yield (
+            f"'unfreeze' of {listed(parted)} names a part of the encoder, but {architecture} "
+            "('encoder.architecture') is trained as a whole: choose all or none"
+        )

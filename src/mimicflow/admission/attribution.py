@@ -23,7 +23,7 @@ from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.admission.model import Batch
 from mimicflow.admission.prediction import Predictor, load_predictor
 from mimicflow.admission.training import EcgSource
-from mimicflow.ecg.resnet import STAGES
+from mimicflow.ecg.given.contract import RESNET
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError
 from mimicflow.evaluation.statistics.recalibration import calibrated
@@ -46,6 +46,7 @@ def explained_model(
     seed: int,
     threads: int,
     steps: int,
+    architecture: str = RESNET,
 ) -> Iterator[Explained]:
     """Open a model with its inputs, to be explained within the block; see `explain_model`.
 
@@ -54,7 +55,7 @@ def explained_model(
     CheckpointError
         The model was fitted on other training stays, features or waveforms.
     """
-    predictor = load_predictor(weights)
+    predictor = load_predictor(weights, architecture)
     waveforms = WaveformStore(*store)
     waveforms.require(predictor.signal)
     data = AdmissionInputs(inputs, predictor.model.config, options)
@@ -185,7 +186,7 @@ class Explained:
             places = torch.arange(len(ecgs) * n_ecgs, device=self.device)
             own = {"ecgs": ecgs.flatten(0, 1), "ecg_index": places.view(-1, n_ecgs)}
             hours = batch.hours[stays, :n_ecgs]  # type: ignore[index]
-            return self.model(_taken(batch, stays, **own, hours=hours), STAGES[0])
+            return self.model(_taken(batch, stays, **own, hours=hours))
 
         inputs = torch.from_numpy(waveforms)[None].to(self.device)
         first = torch.zeros(1, dtype=torch.int64, device=self.device)

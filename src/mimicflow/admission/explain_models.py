@@ -16,6 +16,7 @@ import pandas as pd
 from mimicflow.admission.attribution import Explained, explained_model
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.concepts import static_features
+from mimicflow.ecg.given.contract import RESNET
 from mimicflow.ecg.paper import draw_empty_paper, draw_paper
 from mimicflow.evaluation.study import Study
 from mimicflow.learning.processes import use_devices
@@ -61,6 +62,7 @@ def explain_model(
     rows: int = 2000,
     steps: int = 50,
     positive_class: str = "ADMITTED",
+    architecture: str = RESNET,
     devices: int | None = None,
 ) -> None:
     """Attribute predictions for test stays to static features and to moments of the ECG.
@@ -92,6 +94,8 @@ def explain_model(
         Points on the way from the baseline.
     positive_class : {"ADMITTED", "HOME"}
         What label 1 stands for.
+    architecture : str
+        The encoder, as the configuration names it.
     devices : int, optional
         1: a GPU that no other job has taken; see `use_devices`.
 
@@ -101,7 +105,9 @@ def explain_model(
         The model was fitted on other training stays, features or waveforms.
     """
     use_devices(devices)
-    with explained_model(weights, inputs, options, store, study.seed, threads, steps) as explained:
+    with explained_model(
+        weights, inputs, options, store, study.seed, threads, steps, architecture
+    ) as explained:
         data = explained.data
         test = data.rows("test")
         drawn = np.sort(np.random.default_rng(study.seed).permutation(test)[:rows])

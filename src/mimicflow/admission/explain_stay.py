@@ -15,6 +15,7 @@ from mimicflow.admission.attribution import Explained, explained_model
 from mimicflow.admission.explain_models import DIRECTIONS, draw_ecgs
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.concepts import static_features
+from mimicflow.ecg.given.contract import RESNET
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study
 from mimicflow.learning.processes import use_devices
@@ -34,6 +35,7 @@ def explain_stay(
     threads: int,
     steps: int = 50,
     positive_class: str = "ADMITTED",
+    architecture: str = RESNET,
     devices: int | None = None,
 ) -> None:
     """Write what the inputs of one stay add to its prediction.
@@ -54,7 +56,7 @@ def explain_stay(
         patient, the ECGs' to flat lines.
     figure : path-like
         PNG of the prediction ECG on paper.
-    study, threads, steps, positive_class, devices
+    study, threads, steps, positive_class, architecture, devices
         As of `mimicflow.admission.explain_models.explain_model`.
 
     Raises
@@ -65,7 +67,9 @@ def explain_stay(
         The model was fitted on other training stays, features or waveforms.
     """
     use_devices(devices)
-    with explained_model(weights, inputs, options, store, study.seed, threads, steps) as explained:
+    with explained_model(
+        weights, inputs, options, store, study.seed, threads, steps, architecture
+    ) as explained:
         row = _row_of(stay_id, explained.data, inputs.spine)
         stay, directions = explained.data.stays.iloc[row], DIRECTIONS[positive_class]
         probability = explained.probability(np.array([row]))[0]

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from mimicflow.ecg.resnet import STAGES, ResNet1d
+from mimicflow.ecg.given.contract import NONE, RESNET
+from mimicflow.ecg.given.network import WHOLE, Encoder
+from mimicflow.ecg.resnet import STAGES
 from mimicflow.errors import ConfigError
 from mimicflow.learning import processes
 from mimicflow.learning.devices import mixed_precision, to_device
@@ -28,8 +30,12 @@ N_VITALS = 17
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Configuration subtree ``encoder``: its size, and how it behaves in fine-tuning."""
+    """Configuration subtree ``encoder``: which it is, and how it behaves in fine-tuning."""
 
+    file: str = NONE
+    """Weights of one's own."""
+    architecture: str = RESNET
+    """The network: ours, or ``FILE.py:CLASS`` of one's own, which has no stages."""
     width: int
     """Channels of the stem."""
     depth: tuple[int, ...]
@@ -77,11 +83,6 @@ class ModelConfig:
         lacking = [name for name in parts if name not in self.learning_rate]
         if lacking:
             raise ConfigError(f"learning_rate lacks {', '.join(lacking)}", remedy="see config.yaml")
-
-    @property
-    def trained_stages(self) -> tuple[str, ...]:
-        """Stages of the encoder after the stem that are trained."""
-        return {"all": STAGES[1:], "layer4": STAGES[-1:], "none": ()}[self.unfreeze]
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class AdmissionModel(nn.Module):
 
     Parameters
     ----------
-    encoder : ResNet1d
+    encoder : Encoder
         Pretrained; of the very class that was pretrained.
     settings : EncoderConfig
         How the encoder behaves.
@@ -155,13 +156,23 @@ class AdmissionModel(nn.Module):
         The network.
     n_static : int
         Static features S.
+
+    Raises
+    ------
+    ConfigError
+        A part of an encoder is to be trained that has no parts.
     """
 
     def __init__(
-        self, encoder: ResNet1d, settings: EncoderConfig, config: ModelConfig, n_static: int
+        self, encoder: Encoder, settings: EncoderConfig, config: ModelConfig, n_static: int
     ) -> None:
         super().__init__()
-        self.settings, self.config = settings, config
+        self.settings, self.config, self.stages = settings, config, encoder.stages
+        if "ecg" in config.branches and config.unfreeze not in ("all", "none", *self.stages):
+            raise ConfigError(
+                f"unfreeze is {config.unfreeze}, which encoder {settings.architecture} has not",
+                remedy="set it to all or none: an encoder of your own is trained as a whole",
+            )
         joined = 0
         if "ecg" in config.branches:
             self.encoder = encoder
@@ -178,15 +189,17 @@ class AdmissionModel(nn.Module):
             joined += config.static_hidden
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(joined, 1))
         if "ecg" in config.branches:
-            for stage in STAGES:
+            for stage in self.stages:
                 encoder.get_submodule(stage).requires_grad_(stage not in self.frozen_stages)
 
     @property
     def frozen_stages(self) -> tuple[str, ...]:
         """Stages of the encoder that get no gradients, in order."""
-        stem_frozen = self.config.unfreeze != "all" or self.settings.stem == "frozen"
-        unfrozen = self.config.trained_stages if stem_frozen else STAGES
-        return tuple(stage for stage in STAGES if stage not in unfrozen)
+        stages, unfreeze = self.stages, self.config.unfreeze
+        if unfreeze == "all":
+            with_stem = self.settings.stem != "frozen" or len(stages) == 1
+            return () if with_stem else stages[:1]
+        return tuple(stage for stage in stages if stage != unfreeze)
 
     @property
     def first_changing_stage(self) -> str:
@@ -195,8 +208,8 @@ class AdmissionModel(nn.Module):
         All before it can be computed once per ECG. ``"embedding"`` when no stage changes.
         """
         if self.settings.frozen_batchnorm == "train" or self.settings.padding == "encoded":
-            return STAGES[0]
-        changing = [stage for stage in STAGES if stage not in self.frozen_stages]
+            return self.stages[0]
+        changing = [stage for stage in self.stages if stage not in self.frozen_stages]
         return changing[0] if changing else "embedding"
 
     def train(self, mode: bool = True) -> AdmissionModel:
@@ -210,7 +223,7 @@ class AdmissionModel(nn.Module):
                 self.encoder.get_submodule(stage).eval()
         return self
 
-    def forward(self, batch: Batch, start: str = STAGES[0]) -> Tensor:
+    def forward(self, batch: Batch, start: str = "") -> Tensor:
         """Return the logit of admission of each stay, (B,).
 
         Parameters
@@ -218,7 +231,7 @@ class AdmissionModel(nn.Module):
         batch : Batch
             Inputs.
         start : str
-            The stage of the encoder that ``batch.ecgs`` enter.
+            The stage of the encoder that ``batch.ecgs`` enter; empty: the first.
         """
         parts = []
         if batch.ecgs is not None:
@@ -250,7 +263,7 @@ class AdmissionModel(nn.Module):
 
     def _encode(self, ecgs: Tensor, start: str) -> Tensor:
         with mixed_precision(ecgs.device):
-            whole = start == STAGES[0]
+            whole = start in ("", self.stages[0])
             h_NE = self.encoder(ecgs) if whole else self.encoder.onward(start, ecgs)
         return h_NE.float()
 
@@ -265,21 +278,23 @@ class AdmissionModel(nn.Module):
         }
         if "ecg" in self.config.branches:
             parts["adapter"] = [self.adapter]
-            stages = [stage for stage in STAGES if stage not in self.frozen_stages]
+            stages = [stage for stage in self.stages if stage not in self.frozen_stages]
             if self.settings.stem == "forgotten" and "stem" in stages:
                 stages.remove("stem")
             parts |= {stage: [self.encoder.get_submodule(stage)] for stage in stages}
+        # What has no stages learns at the rate of our last one, which is next to the adapter, too.
+        rates = {WHOLE: self.config.learning_rate.get(STAGES[-1]), **self.config.learning_rate}
         return [
             {
                 "name": name,
                 "params": [p for module in modules for p in module.parameters()],
-                "lr": self.config.learning_rate[name],
+                "lr": rates[name],
             }
             for name, modules in parts.items()
         ]
 
 
-def reset_shortcuts(encoder: ResNet1d) -> None:
+def reset_shortcuts(encoder: Encoder) -> None:
     """Draw the shortcut projections anew, as when their names differ and loading is not strict."""
     for shortcut in encoder.shortcuts():
         for module in shortcut:

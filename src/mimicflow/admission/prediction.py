@@ -16,8 +16,9 @@ from mimicflow.admission.drugs import DRUG_DICTIONARY, from_columns, require_dic
 from mimicflow.admission.inputs import HIGHEST_HOURS, RAW_VITALS, Preprocessor
 from mimicflow.admission.model import AdmissionModel, Batch, EncoderConfig, ModelConfig
 from mimicflow.admission.training import KIND
-from mimicflow.ecg.resnet import ResNet1d
-from mimicflow.errors import InputError
+from mimicflow.ecg.given.contract import RESNET, name_of
+from mimicflow.ecg.given.network import build_encoder
+from mimicflow.errors import CheckpointError, InputError
 from mimicflow.evaluation.statistics.recalibration import calibrated
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights
 from mimicflow.learning.configs import parse
@@ -121,18 +122,32 @@ def _place(ecgs: Sequence[np.ndarray], hours: Sequence[np.ndarray]) -> dict[str,
     }
 
 
-def load_predictor(path: str | Path) -> Predictor:
+def load_predictor(path: str | Path, architecture: str = RESNET) -> Predictor:
     """Read a model file of :func:`mimicflow.admission.training.train_model`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    architecture : str
+        Its encoder, as ``encoder.architecture`` of the configuration: a class of one's own is
+        named here, since what a file of weights names is never imported.
 
     Raises
     ------
     CheckpointError
-        Unreadable, of another kind, or the weights do not fit.
+        Unreadable, of another kind, with another encoder, or the weights do not fit.
     """
     content = load_checkpoint(KIND, path)
     settings = parse(EncoderConfig, content["encoder"], "encoder")
     config = parse(ModelConfig, content["model"], "model")
-    encoder = ResNet1d(settings.width, settings.depth)
+    if name_of(settings.architecture) != name_of(architecture):
+        raise CheckpointError(
+            f"has the encoder {name_of(settings.architecture)}, not {name_of(architecture)}",
+            file=path,
+            remedy="name the class of its encoder, FILE.py:CLASS, if you trust its code",
+        )
+    encoder = build_encoder(architecture, settings.width, settings.depth)
     model = AdmissionModel(encoder, settings, config, len(content["features"]))
     load_weights(model, content["weights"], path)
     model.eval()

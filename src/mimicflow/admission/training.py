@@ -23,8 +23,9 @@ from mimicflow.admission.model import (
     ModelConfig,
     reset_shortcuts,
 )
-from mimicflow.ecg.pretraining import Waveforms, load_encoder
-from mimicflow.ecg.resnet import STAGES, ResNet1d
+from mimicflow.ecg.encoder_file import load_encoder
+from mimicflow.ecg.given.network import Encoder
+from mimicflow.ecg.pretraining import Waveforms
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import ConfigError
 from mimicflow.evaluation.smallest_cell import SMALLEST_CELL
@@ -74,10 +75,10 @@ class EcgSource:
         The store.
     study_ids : ndarray
         The ECGs that can be asked for.
-    encoder : ResNet1d
+    encoder : Encoder
         Pretrained.
     stage : str
-        One of ``STAGES``, or ``"embedding"``.
+        One of its ``stages``, or ``"embedding"``.
     cache_mb : float
         Limit of the memory kept, in MB.
     """
@@ -86,14 +87,14 @@ class EcgSource:
         self,
         waveforms: Waveforms,
         study_ids: np.ndarray,
-        encoder: ResNet1d,
+        encoder: Encoder,
         stage: str,
         cache_mb: float,
     ) -> None:
         self.waveforms, self.study_ids = waveforms, study_ids
         self.encoder, self.stage = encoder, stage
         self.cached: Tensor | None = None
-        if stage == STAGES[0]:
+        if stage == encoder.stages[0]:
             return
         encoder.eval()
         first = self._compute(np.arange(1))
@@ -120,7 +121,7 @@ class EcgSource:
     def _compute(self, rows: np.ndarray) -> Tensor:
         values, _ = self.waveforms.read(self.study_ids[rows])
         ecgs = to_device(torch.from_numpy(values), next(self.encoder.parameters()).device)
-        if self.stage == STAGES[0]:
+        if self.stage == self.encoder.stages[0]:
             return ecgs
         with torch.no_grad(), mixed_precision(ecgs.device):
             return self.encoder.before(self.stage, ecgs)
@@ -283,7 +284,12 @@ def build(
     waveforms: Waveforms,
 ) -> AdmissionModel:
     """Return the network with its pretrained encoder, which must know waveforms of this kind."""
-    encoder, content = load_encoder(pretrained, width=settings.width, depth=settings.depth)
+    encoder, content = load_encoder(
+        pretrained,
+        architecture=settings.architecture,
+        width=settings.width,
+        depth=settings.depth,
+    )
     waveforms.require(content["signal"])
     if settings.shortcuts == "random":
         reset_shortcuts(encoder)

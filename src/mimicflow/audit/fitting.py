@@ -198,8 +198,18 @@ def _columns_off(words: str, off: np.ndarray) -> Row:
     return none_of(f"{words} is not that of training patients", int(off.sum()), columns=len(off))
 
 
-def encoder(path: str | Path, targets: str | Path, spine: str | Path) -> Iterator[Row]:
-    """Yield whether the encoder has learned from all readable ECGs but those of tested patients."""
+def encoder(
+    path: str | Path, targets: str | Path | None = None, *, spine: str | Path
+) -> Iterator[Row]:
+    """Yield whether the encoder has learned from all readable ECGs but those of tested patients.
+
+    Whom weights of one's own were fitted on nobody can look up: without targets that is said, and
+    passes nothing.
+    """
+    if targets is None:
+        source = load_checkpoint(None, path)["pretraining"]["source"]
+        yield finding(f"encoder: patients behind weights of one's own ({source}), unknown", np.nan)
+        return
     record = record_of(path)
     if not record:  # random weights come from nobody
         yield finding("encoder: patients behind its weights", 0, "none, or those not tested", True)

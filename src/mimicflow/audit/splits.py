@@ -31,7 +31,7 @@ class Fitted:
     inputs: Sequence[str | Path] = ()
     """The static features and the readings that networks of admission scale."""
     encoder: Sequence[str | Path] = ()
-    """The pretrained encoder, and the targets that it learned from."""
+    """The encoder, and the targets that it learned from; of weights of one's own there are none."""
     dictionary: Sequence[str | Path] = ()
     """The dictionary of drugs, and the records that it is made of."""
     embeddings: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
@@ -70,8 +70,7 @@ class Fitted:
             static, vitals = self.inputs
             yield from fitting.scales(self.models, self.subsets, self.multi, static, vitals)
         if self.encoder:
-            model, targets = self.encoder
-            yield from fitting.encoder(model, targets, spine)
+            yield from fitting.encoder(*self.encoder, spine=spine)
         if self.dictionary:
             yield fitting.dictionary(self.dictionary[0], self.dictionary[1:], spine)
         for name, files in self.bags.items():

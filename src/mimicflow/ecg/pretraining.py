@@ -1,8 +1,4 @@
-"""Pretrain the ECG encoder on seven measurements and the report labels of the machine.
-
-The saved file carries what fine-tuning must agree with: the encoder's size, how the waveforms were
-cleaned, the vocabulary and the scaling of the measurements.
-"""
+"""Pretrain the ECG encoder on seven measurements and the report labels of the machine."""
 
 from __future__ import annotations
 
@@ -19,13 +15,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mimicflow.ecg import reports
+from mimicflow.ecg.encoder_file import HISTORY, save_encoder, save_without_pretraining
+from mimicflow.ecg.given.contract import RESNET
+from mimicflow.ecg.given.network import described
 from mimicflow.ecg.resnet import PretrainingModel, ResNet1d
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.ecg.targets import MEASUREMENTS, patients_left_out
-from mimicflow.errors import CheckpointError, CohortError, InputError
+from mimicflow.errors import CohortError, InputError
 from mimicflow.learning import processes
-from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from mimicflow.learning.configs import parse
 from mimicflow.learning.devices import (
     Machine,
@@ -42,15 +39,7 @@ from mimicflow.running.writing import write_csv
 
 log = logging.getLogger(__name__)
 
-KIND = "pretrained encoder"
 EVALUATION_BATCH = 256
-HISTORY = {
-    "train_loss": "total_loss",
-    "train_bool_loss": "bool_loss",
-    "train_reg_loss": "reg_loss",
-    "val_loss": "val_total_loss",
-}
-"""Names of the history's columns as published."""
 
 
 class Waveforms(Protocol):
@@ -215,7 +204,7 @@ def pretrain_encoder(
     table = _read_targets(targets, labels, spine, config)
     frame = _Targets(table, labels, _validation_patients(table["subject_id"], config, seed))
     resolved = {
-        "encoder": {"width": width, "depth": list(depth)},
+        "encoder": described(RESNET, width, depth),
         "pretraining": asdict(config),
         "seed": seed,
         "signal": waveforms.signal,
@@ -247,7 +236,7 @@ def pretrain_encoder(
         training=table["subject_id"],  # those who choose the pass among them
         stopping=table["subject_id"].iloc[frame.validation_rows],
     )
-    _save(model, {**resolved, FITTED_ON: patients}, labels, frame.scaler, output)
+    save_encoder(model, {**resolved, FITTED_ON: patients}, labels, frame.scaler, output)
     write_csv(pd.DataFrame(rows).rename(columns=HISTORY), history)
     discard_states(state)
 
@@ -274,69 +263,15 @@ def initialise_encoder(
         CSV with the columns of :func:`pretrain_encoder` and no epoch.
     """
     log.warning("no machine measurements: the encoder is not pretrained, its weights are random")
-    labels = list(reports.vocabulary())
     resolved = {
-        "encoder": {"width": width, "depth": list(depth)},
+        "encoder": described(RESNET, width, depth),
         "pretraining": None,
         "seed": seed,
         "signal": WaveformStore(*store).signal,
+        FITTED_ON: {},
     }
     with repeatable(seed, 1):
-        model = PretrainingModel(ResNet1d(width, depth), len(labels), len(MEASUREMENTS))
-    unscaled = Scaler.fit(np.array([[-1.0], [0.0], [1.0]]).repeat(len(MEASUREMENTS), axis=1))
-    _save(model, {**resolved, FITTED_ON: {}}, labels, unscaled, output)
-    write_csv(pd.DataFrame(columns=["epoch", *HISTORY.values()]), history)
-
-
-def _save(
-    model: PretrainingModel,
-    resolved: Mapping[str, Any],
-    labels: list[str],
-    scaler: Scaler,
-    output: str | Path,
-) -> None:
-    """Write the model with all that fine-tuning must agree with."""
-    content = {
-        **resolved,
-        "vocabulary": labels,
-        "measurements": {"names": list(MEASUREMENTS), **scaler.state()},
-        "model": model.state_dict(),
-    }
-    save_checkpoint(KIND, content, output)
-
-
-def load_encoder(
-    path: str | Path, *, width: int | None = None, depth: Sequence[int] | None = None
-) -> tuple[ResNet1d, dict[str, Any]]:
-    """Return the pretrained encoder, and all the file holds beside the weights.
-
-    Loading is strict: every weight of the class must be in the file and none beside them.
-
-    Parameters
-    ----------
-    path : path-like
-        What :func:`pretrain_encoder` wrote.
-    width, depth : int, sequence of int, optional
-        The size that is asked for.
-
-    Raises
-    ------
-    CheckpointError
-        Unreadable, or of another size.
-    """
-    content = load_checkpoint(KIND, path)
-    size = content["encoder"]
-    asked = {"width": width or size["width"], "depth": list(depth or size["depth"])}
-    if asked != size:
-        raise CheckpointError(
-            f"the encoder was pretrained with {size}, the configuration asks for {asked}",
-            file=path,
-            remedy="pretrain again, or set encoder.width and encoder.depth back",
-        )
-    encoder = ResNet1d(size["width"], size["depth"])
-    model = PretrainingModel(encoder, len(content["vocabulary"]), len(MEASUREMENTS))
-    load_weights(model, content.pop("model"), path)
-    return encoder, content
+        save_without_pretraining(ResNet1d(width, depth), resolved, output, history)
 
 
 def _vocabulary(path: str | Path) -> list[str]:

@@ -93,6 +93,8 @@ class ResNet1d(nn.Module):
         Fewer channels than ``LEAST_WIDTH``.
     """
 
+    stages = STAGES
+
     def __init__(
         self, width: int = 64, depth: Sequence[int] = (2, 2, 2, 2), leads: int = 12
     ) -> None:
@@ -163,17 +165,18 @@ class PretrainingModel(nn.Module):
 
     Parameters
     ----------
-    encoder : ResNet1d
-        The encoder that is kept afterwards.
+    encoder : torch.nn.Module
+        The encoder that is kept afterwards; its attribute ``embedding`` is E.
     n_labels, n_measurements : int
         Outputs K and M of the two heads.
     """
 
-    def __init__(self, encoder: ResNet1d, n_labels: int, n_measurements: int) -> None:
+    def __init__(self, encoder: nn.Module, n_labels: int, n_measurements: int) -> None:
         super().__init__()
+        embedding: int = encoder.embedding  # type: ignore[assignment]
         self.encoder = encoder
-        self.labels = nn.Linear(encoder.embedding, n_labels)
-        self.measurements = nn.Linear(encoder.embedding, n_measurements)
+        self.labels = nn.Linear(embedding, n_labels)
+        self.measurements = nn.Linear(embedding, n_measurements)
 
     def forward(self, x_BCL: Tensor) -> tuple[Tensor, Tensor]:
         """Return label logits (B, K) and z-scored measurements (B, M)."""

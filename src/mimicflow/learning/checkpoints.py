@@ -61,6 +61,25 @@ def load_checkpoint(kind: str | None, path: str | Path) -> dict[str, Any]:
     CheckpointError
         The file is missing, damaged, of another kind or format, or holds more than plain values.
     """
+    content = read_plain(path, "delete it and run its rule again")
+    return check_kind(kind, content, path)
+
+
+def read_plain(path: str | Path, remedy: str) -> Any:
+    """Read a file of PyTorch that holds tensors and plain values only, on the CPU.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    remedy : str
+        What to do where it is not one.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, or holds more than plain values.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             # Torch compresses nothing; what is compressed could unpack to any size.
@@ -70,16 +89,24 @@ def load_checkpoint(kind: str | None, path: str | Path) -> dict[str, Any]:
             damaged = archive.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("no such file", file=path, remedy="run its rule first") from error
     except Exception as error:  # damaged files raise nearly anything inside zipfile and torch
         what = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
-            f"not a readable model file ({what})",
-            file=path,
-            remedy="delete it and run its rule again",
+            f"not a readable model file ({what})", file=path, remedy=remedy
         ) from error
+
+
+def check_kind(kind: str | None, content: Any, path: str | Path) -> dict[str, Any]:
+    """Return the content of a file, if it is of this kind and format.
+
+    Raises
+    ------
+    CheckpointError
+        It is of another kind or format.
+    """
     found = content.get("kind") if isinstance(content, dict) else type(content).__name__
     if found != kind and (kind is not None or not isinstance(content, dict)):
         raise CheckpointError(
@@ -91,7 +118,7 @@ def load_checkpoint(kind: str | None, path: str | Path) -> dict[str, Any]:
             file=path,
             remedy="delete it and run its rule again with this version",
         )
-    return content
+    return dict(content)
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> None:

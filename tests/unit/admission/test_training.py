@@ -13,7 +13,7 @@ from mimicflow.admission import training as train_module
 from mimicflow.admission.inputs import AdmissionInputs, InputOptions
 from mimicflow.admission.model import AdmissionModel, EncoderConfig, ModelConfig
 from mimicflow.admission.training import AdmissionTask, EcgSource, OutputFiles, build
-from mimicflow.ecg.pretraining import load_encoder
+from mimicflow.ecg.encoder_file import load_encoder
 from mimicflow.ecg.store import WaveformStore
 from mimicflow.errors import CheckpointError, CohortError, ConfigError
 from mimicflow.learning.configs import parse

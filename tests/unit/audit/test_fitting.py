@@ -119,8 +119,18 @@ def test_the_encoder_has_learned_from_all_but_those_tested(tmp_path, spine, lear
     record = fitted_on(training=learned, stopping=[9])
     save_checkpoint("encoder", {FITTED_ON: record}, tmp_path / "encoder.pth")
 
-    rows = list(fitting.encoder(tmp_path / "encoder.pth", tmp_path / "targets.parquet", spine))
+    files = [tmp_path / "encoder.pth", tmp_path / "targets.parquet"]
+    rows = list(fitting.encoder(*files, spine=spine))
     assert [row["passed"] for row in rows] == [passes, None]
+
+
+def test_nobody_knows_who_taught_weights_of_ones_own(tmp_path, spine):
+    content = {FITTED_ON: {}, "pretraining": {"source": "a friend"}}
+    save_checkpoint("encoder", content, tmp_path / "encoder.pth")
+
+    (row,) = fitting.encoder(tmp_path / "encoder.pth", spine=spine)
+
+    assert row["passed"] is None and "(a friend), unknown" in row["what"]
 
 
 @pytest.mark.parametrize(("entries", "strange"), [([("000001", "00000263")], 0),

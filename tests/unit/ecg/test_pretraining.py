@@ -9,12 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from mimicflow.ecg.pretraining import (
-    MEASUREMENTS,
-    initialise_encoder,
-    load_encoder,
-    pretrain_encoder,
-)
+from mimicflow.ecg.encoder_file import load_encoder
+from mimicflow.ecg.pretraining import MEASUREMENTS, initialise_encoder, pretrain_encoder
 from mimicflow.errors import CheckpointError, CohortError, InputError
 from mimicflow.learning.devices import Machine
 

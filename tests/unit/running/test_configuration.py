@@ -230,6 +230,10 @@ CONTRARY = {
     "a row without a switch": ({"evaluation": {"priced_rows": [7]}}, "names 7, which is none of"),
     "a measure that is none": ({"arrest": {"measures": ["RMSD"]}}, "names RMSD, which is none of"),
     "a unit that is none": ({"arrest": {"cohort": {"icus": ["MIKU"]}}}, "'arrest.cohort.icus' na"),
+    "weights that are not there": (
+        {"encoder": {"file": "no/own.pth"}},
+        "'encoder.file' is no/own.p",
+    ),
     "a protocol that is made": (PROTOCOL, "'mortality.protocols' names audited_with_visits, as a"),
 }
 
@@ -258,6 +262,67 @@ def test_bounds_themselves_agree(config):
         {"arrest": {"cohort": {"icus": ["any"]}}, "data": {"registry": "mine"}},
     ):
         check_agreement(merged(config, overlay), *SYSTEMS)
+
+
+OF_OWN = {"encoder": {"architecture": "code/founder.py:Founder"}}
+
+
+def test_a_network_of_ones_own_needs_its_weights_and_has_no_parts(repository):
+    config = merged(read_config(repository=repository), OF_OWN)
+
+    with pytest.raises(ConfigError) as error:
+        check_agreement(config, *SYSTEMS)
+
+    assert "'encoder.file' names no weights of it" in str(error.value)
+    assert "'unfreeze' of all_stays_ECGonly, multi_stays_ECGonly, all_stays_model" in str(
+        error.value
+    )
+    for model in config["models"].values():
+        model["unfreeze"] = "none"
+    with pytest.raises(ConfigError) as error:
+        check_agreement(config, *SYSTEMS)
+    assert "unfreeze" not in str(error.value)
+
+
+def test_weights_without_a_contract_and_lines_that_are_not_kept_are_seen_before_any_job(
+    repository, tmp_path
+):
+    """What the lines are is in tests/unit/ecg/given."""
+    (tmp_path / "own.pth").touch()
+    overlay = {"encoder": {"file": str(tmp_path / "own.pth")}}
+    config = merged(read_config(repository=repository), overlay)
+
+    with pytest.raises(ConfigError, match=r"own.yaml: the weights have no contract beside them"):
+        check_agreement(config, *SYSTEMS)
+
+    (tmp_path / "own.yaml").write_text(CONTRACT)
+    with pytest.raises(ConfigError) as error:
+        check_agreement(config, *SYSTEMS)
+    assert "own.yaml: 'seconds' is 5, but 'ecg.seconds' is 10" in str(error.value)
+    config["ecg"]["seconds"] = 5
+    check_agreement(config, *SYSTEMS)
+
+
+CONTRACT = """
+{sampling_rate: 100, seconds: 5, unit: mV, cleaning: neurokit, powerline: 60, normalisation: none,
+ leads: [I, II, III, aVR, aVF, aVL, V1, V2, V3, V4, V5, V6], architecture: resnet1d, width: 16,
+ depth: [2, 2, 2, 2], source: a test, licence: MIT, sha256: none, tolerance: 0.001,
+ golden_norm: {}, golden_first: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoder", "said"),
+    [
+        ({"file": "own.pt"}, "'encoder.file' is 'own.pt', not none or text that fits"),
+        ({"file": "{a}.pth"}, "'encoder.file' is '{a}.pth'"),
+        ({"architecture": "os:system"}, "'encoder.architecture' is 'os:system', not resnet1d or"),
+    ],
+)
+def test_weights_and_their_network_are_named_as_files(config, schema, encoder, said):
+    with pytest.raises(ConfigError) as error:
+        check_values(merged(config, {"encoder": encoder}), schema)
+    assert said in str(error.value)
 
 
 def test_names_that_are_always_used_may_not_be_left_out(config):
