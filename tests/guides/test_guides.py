@@ -50,8 +50,9 @@ def clone(tmp_path_factory) -> Checkout:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
-def test_every_command_of_a_guide_can_be_given(guide, clone, monkeypatch):
+def test_every_command_of_a_guide_can_be_given(guide, clone, bring_weights):
     here = Checkout(clone.folder)
+    bring_weights(here.folder)
     for number, block in enumerate(blocks(guide, "yaml")):
         assert number == 0, "one file of one's own for all commands of a guide"
         (here.folder / "mine.yaml").write_text(block)
@@ -85,6 +86,11 @@ def give(line: str, here: Checkout, clone: Checkout) -> Checkout:
     elif program == "mimicflow" and words[0] in ("init", "check"):
         done = here.mimicflow(*words)
         assert done.returncode == 0 or nobodys_files(done), done.stderr
+    elif program == "mimicflow" and words[0] == "encoder":
+        *words, arrow, file = words
+        done = here.mimicflow(*words)
+        assert (done.returncode, arrow) == (0, ">"), done.stderr
+        (here.folder / file).write_text(done.stdout)
     else:
         assert words[0] == "evaluate", f"of no kind: {line}"
         evaluate(words, here)
