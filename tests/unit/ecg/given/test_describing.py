@@ -1,6 +1,7 @@
 """The contract that the command writes, and what it leaves as it was."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,19 @@ def test_the_golden_ecgs_can_be_taken_elsewhere(tmp_path: Path) -> None:
         assert list(written) == ["time_s", *LEADS]
         np.testing.assert_array_equal(written[list(LEADS)].to_numpy().T, ecg)
         assert written["time_s"].iloc[-1] == pytest.approx(9.998)
+
+
+def test_the_contract_of_the_how_to_lacks_only_what_the_command_adds(
+    repository: Path, given: Any
+) -> None:
+    page = (repository / "docs/how-to/own-encoder.md").read_text("utf-8")
+    (block,) = re.findall(r'```yaml title="own.yaml"\n(.*?)```', page, re.S)
+    written = yaml.safe_load(block)
+    given.contract.write_text(block)
+
+    with pytest.raises(ConfigError, match="lacks source, licence"):
+        describe_encoder(given.weights)
+
+    given.contract.write_text(yaml.safe_dump({**written, "width": 8, "depth": [1, 1, 1, 1]}))
+    describe_encoder(given.weights, source="a test", licence="MIT")
+    assert given.keys().items() >= {**written, "width": 8, "depth": [1, 1, 1, 1]}.items()
