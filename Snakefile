@@ -11,7 +11,7 @@ include: "rules/ecg.smk"  #       WFDB     -> clean waveform store -> pretrained
 include: "rules/admission_cohort.smk"  # shards -> who, when, what happened
 include: "rules/admission_features.smk"  # shards -> what was known by then
 include: "rules/admission_models.smk"  # all of it -> the four GRU variants and their baselines
-include: "rules/admission_folds.smk"  # the same in every fold, pooled
+include: "rules/admission_results.smk"  # the same in every fold, and what drives a prediction
 include: "rules/mortality_cohort.smk"  # shards -> first ICU stays, deaths within a year
 include: "rules/mortality_models.smk"  # shards -> visits as vectors -> death within a year
 include: "rules/mortality_results.smk"  # side by side, and what the leak is worth
@@ -20,7 +20,6 @@ include: "rules/arrest_features.smk"  # bedside ECG -> heart-rate variability
 include: "rules/arrest_models.smk"  # features -> cardiac arrest within a day
 include: "rules/arrest_results.smk"  # hour by hour, alarm by alarm, side by side
 include: "rules/evaluation.smk"  # every system: scored, compared, calibrated
-include: "rules/admission_explanations.smk"  # what drives a prediction, what a defect is worth
 include: "rules/audit.smk"  #    could a prediction have seen what it should not? whom of it?
 include: "rules/audit_time.smk"  # and what of the future?
 include: "rules/audit_settings.smk"  # what would another setting have scored, or chance?
