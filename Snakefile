@@ -20,6 +20,7 @@ include: "rules/arrest_features.smk"  # bedside ECG -> heart-rate variability
 include: "rules/arrest_models.smk"  # features -> cardiac arrest within a day
 include: "rules/arrest_results.smk"  # hour by hour, alarm by alarm, side by side
 include: "rules/evaluation.smk"  # every system: scored, compared, calibrated
+include: "rules/tuning.smk"  #    which settings of a model do better, on validation patients?
 include: "rules/audit.smk"  #    could a prediction have seen what it should not? whom of it?
 include: "rules/audit_time.smk"  # and what of the future?
 include: "rules/audit_settings.smk"  # what would another setting have scored, or chance?
@@ -69,6 +70,12 @@ rule scenarios:
     """The scenarios of the configuration (`scenarios`, `repeats`) beside the configuration itself."""
     input:
         "results/scenarios/comparison.csv",
+
+
+rule tuning:
+    """The best settings of the models that the configuration tunes (`tuning`), with all trials."""
+    input:
+        overlays_of_searches,
 
 
 rule audit:

@@ -76,3 +76,7 @@ class CohortError(MimicflowError):
 
 class CheckpointError(MimicflowError):
     """A saved model that cannot be read or does not fit the model in use."""
+
+
+class DivergenceError(MimicflowError):
+    """A training whose loss or predictions are no longer finite: its settings do not work."""

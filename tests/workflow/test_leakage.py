@@ -1,8 +1,15 @@
-"""What the models see of the tiny hospital, by the checks of the package icu-leakage-check."""
+"""What the models see of the tiny hospital, by the checks of the package icu-leakage-check.
+
+And whom a search of better settings sees: no test patient.
+"""
 
 import pandas as pd
 import pytest
+import yaml
+from checkouts import copy_with_results
 from made_hospital_tables import OPTIONS
+from sandboxes import faults_of, jobs_of
+from sklearn.metrics import roc_auc_score
 
 from mimicflow.arrest.features import KEYS
 from mimicflow.concepts import static_features
@@ -130,3 +137,47 @@ def test_they_make_our_laboratory_features_again_without_the_future(
         checks=["truncation_invariance"],
     )
     assert [finding.status for finding in result.findings] == [status]
+
+
+SEARCHES = """
+admission:
+  all_stays_model: {rounds: 1, trials: 1, space: {models.all_stays_model.dropout: {low: 0, high: 0.5}}}
+  lightgbm_all: {rounds: 1, trials: 1, space: {baselines.lightgbm.num_leaves: {choices: [7, 15]}}}
+mortality:
+  lstm: {rounds: 2, trials: 2, space: {mortality.networks.lstm.hidden: {low: 4, high: 16}}}
+  logistic_regression: {rounds: 1, trials: 1, space: {mortality.training.pos_weight: {choices: [none, balanced]}}}
+"""  # noqa: E501
+
+
+def test_trials_are_jobs_without_test_patients_and_more_rounds_go_on_from_them(clean_run, tmp_path):
+    searches = yaml.safe_load(SEARCHES)
+    copy, mine = copy_with_results(clean_run, tmp_path / "copy"), tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump({"tuning": searches}))
+    arguments = ("tuning", "--configfile", "presets/tiny.yaml", str(mine))
+
+    run = copy.snakemake(*arguments)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    for system, model, trials in (
+        ("admission", "all_stays_model", 1),
+        ("mortality/audited", "lstm", 4),
+    ):
+        folder = copy.folder / "results" / system
+        table = pd.read_csv(folder / f"tuning/{model}/trials.csv")
+        assert table["state"].tolist() == ["complete"] * trials and table["chosen"].sum() == 1
+        fitted = pd.read_parquet(folder / model / "predictions.parquet")
+        inner = fitted[fitted["split"] == "validation"]
+        # Trial 0 is the configuration itself, and test patients change nothing.
+        area = roc_auc_score(inner["label"], inner["probability"])
+        assert table.loc[0, "auroc"] == pytest.approx(area, rel=1e-12)
+    jobs = [job for job in jobs_of(copy.folder, *arguments) if "/tuning/" in job.outputs[0]]
+    assert len(jobs) == 7 and faults_of(jobs, copy.folder, tmp_path) == {}
+    assert copy.planned(*arguments) == {}
+    searches["mortality"]["lstm"]["rounds"] = 3
+    mine.write_text(yaml.safe_dump({"tuning": searches}))
+    assert copy.planned(*arguments) == {
+        "suggest_trials": 1,
+        "try_visit_network": 2,
+        "choose_trial": 1,
+        "tuning": 1,
+    }

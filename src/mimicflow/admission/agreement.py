@@ -22,6 +22,11 @@ def disagreements(config: Mapping[str, Any]) -> Iterator[str]:
             f"choose none or 0 to {split['folds'] - 1}"
         )
     yield from without_training_patients("split", split)
+    if config["tuning"]["admission"] and split["stopping"] == "test":
+        yield (
+            "'tuning.admission' names models, but 'split.stopping' is test, which has validation "
+            "patients train: nobody is left to choose settings by"
+        )
     if cohort["prediction_ecg"] != "last" and cohort["prediction_ecg"] > cohort["max_ecgs"]:
         yield (
             f"'cohort.prediction_ecg' is {cohort['prediction_ecg']}, but 'cohort.max_ecgs' "

@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_s
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mimicflow.errors import DivergenceError
 from mimicflow.evaluation.statistics.recalibration import calibrated
 from mimicflow.learning import processes
 from mimicflow.learning.loop import shuffled_batches
@@ -112,9 +113,20 @@ class BinaryTask:
         return torch.cat(logits).cpu().numpy()
 
     def validate(self) -> dict[str, float]:
-        """Return loss, scores and confusion matrix after a pass."""
+        """Return loss, scores and confusion matrix after a pass.
+
+        Raises
+        ------
+        DivergenceError
+            A prediction is not finite: the last steps of the pass were too large.
+        """
         rows, known = self.validation_rows, self.labels.numpy()
         logits, labels = self.predict(rows), known[rows]
+        if not np.isfinite(logits).all():
+            raise DivergenceError(
+                "the predictions of validation rows are not finite",
+                remedy="lower the learning rates in config.yaml",
+            )
         seen, scores = self._seen_rows()
         self._seen.clear()
         matrix = confusion_matrix(labels, calibrated(logits, 1.0) >= self.threshold, labels=[0, 1])

@@ -18,6 +18,11 @@ log = logging.getLogger(__name__)
 _held: list[int] = []  # open lock files; the kernel drops the locks when the process ends
 
 
+def is_first() -> bool:
+    """Return whether this process, of those that share a job's GPUs, writes what all computed."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def visible_gpus() -> list[str]:
     """Return the UUIDs of the GPUs that this process may use, in the order of its choice.
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mimicflow.errors import MimicflowError
+from mimicflow.errors import DivergenceError
 from mimicflow.learning import processes
 from mimicflow.learning.devices import prefetched
 from mimicflow.learning.resume import Keeper, Progress, StateFile
@@ -148,8 +148,8 @@ def fit(task: Task, optimizer: torch.optim.Optimizer, training: Training) -> lis
 
     Raises
     ------
-    MimicflowError
-        The loss is not finite.
+    DivergenceError
+        The loss, or what the task measured, is not finite.
     """
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, training.decay)
     keeper = Keeper(training.state, task.model, optimizer, schedule, task)
@@ -203,7 +203,7 @@ def _one_pass(
     sums, n_rows = processes.total(progress.sums), progress.n_rows
     progress.sums, progress.n_rows, progress.n_batches = {}, 0, 0
     if not math.isfinite(sums["loss"]):
-        raise MimicflowError(
+        raise DivergenceError(
             f"the loss is not finite in pass {len(progress.history) + 1}",
             remedy="lower the learning rates in config.yaml",
         )

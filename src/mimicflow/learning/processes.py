@@ -22,7 +22,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from mimicflow.learning.gpus import claim_gpus
+from mimicflow.learning.gpus import claim_gpus, is_first  # noqa: F401 (processes.is_first)
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,6 @@ def _end_with_parent() -> None:
 def n_processes() -> int:
     """Return how many processes train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
-
-
-def is_first() -> bool:
-    """Return whether this process writes what all have computed."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def join(device: torch.device) -> None:

@@ -158,7 +158,7 @@ def _parts_of_multi(
     return parts.reindex(frame.index).astype("string")
 
 
-def patients_tested(spine: str | Path) -> np.ndarray:
+def patients_tested(spine: str | Path, multi: str = "own") -> np.ndarray:
     """Return whom nothing may be learned from: the test patients of some model.
 
     The encoder and the dictionary of drug classes are made once for all models. Those of stays
@@ -168,11 +168,31 @@ def patients_tested(spine: str | Path) -> np.ndarray:
     ----------
     spine : path-like
         Parquet with ``subject_id``, ``split`` and perhaps ``split_multi``.
+    multi : {"own", "shared"}
+        Where stays with several ECGs share the split of all, ``split_multi`` tests nobody.
     """
     cohort = pd.read_parquet(spine)
-    parts = [column for column in ("split", "split_multi") if column in cohort]
+    drawn = ("split", "split_multi") if multi == "own" else ("split",)
+    parts = [column for column in drawn if column in cohort]
     tested = cohort[parts].eq("test").fillna(False).any(axis=1)
     return np.asarray(cohort.loc[tested, "subject_id"].unique())
+
+
+def keep_inner_patients(spine: str | Path, output: str | Path, *, multi: str = "shared") -> None:
+    """Write a spine without those of whom nothing may be learned, for whoever chooses settings.
+
+    Parameters
+    ----------
+    spine : path-like
+        As `split_patients` wrote it.
+    output : path-like
+        The rows of all patients but those of `patients_tested`.
+    multi : {"shared", "own"}
+        As in `patients_tested`.
+    """
+    cohort = pd.read_parquet(spine)
+    inner = ~cohort["subject_id"].isin(patients_tested(spine, multi))
+    write_parquet(cohort[inner].reset_index(drop=True), output)
 
 
 def stays_of_model(spine: str | Path, subset: str, stopping: str, multi: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,7 @@ def fit_bag_of_codes(
     seeds: int,
     seed: int,
     threads: int,
+    reported: Literal["test", "validation"] = "test",
 ) -> None:
     """Fit a baseline ``seeds`` times on the training patients; keep the first.
 
@@ -63,6 +64,8 @@ def fit_bag_of_codes(
         What is written; there is no history.
     seeds, seed, threads : int
         Repeats; the k-th has ``seed + k - 1``.
+    reported : {"test", "validation"}
+        As in `mimicflow.mortality.training.train_visit_network`.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def fit_bag_of_codes(
     """
     if name not in _FITS:
         raise ConfigError(f"unknown baseline {name!r}", remedy=f"use {' or '.join(_FITS)}")
-    data = MortalityInputs(spine, sequences)
+    data = MortalityInputs(spine, sequences, ("train", "validation", reported))
     values = bag_features(name, data.sequences.means()[data.visit_rows], data.patient_features())
     training, rows = data.rows("train"), data.rows("validation", "test")
     weights = None if pos_weight == "none" else pos_weight
@@ -86,8 +89,8 @@ def fit_bag_of_codes(
         )
         seconds.append(time.perf_counter() - started)
         predictions = data.predictions(rows, predict(name, fitted, values.iloc[rows]))
-        parameters = fitted["parameters"]
-        repeats.append(repeat_row(repeat, seed + repeat - 1, parameters, None, predictions))
+        scored, parameters = predictions[predictions["split"] == reported], fitted["parameters"]
+        repeats.append(repeat_row(repeat, seed + repeat - 1, parameters, None, scored))
         if repeat == 1:
             content = {
                 "name": name,

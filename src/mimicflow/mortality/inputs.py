@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class MortalityInputs:
         Parquet of `mimicflow.mortality.cohort.label_deaths`.
     sequences : path-like
         File of `mimicflow.mortality.sequences.build_sequences`.
+    parts : sequence of str
+        The parts that there must be, each with both outcomes.
 
     Attributes
     ----------
@@ -48,9 +51,11 @@ class MortalityInputs:
         A stay without visits.
     """
 
-    def __init__(self, spine: str | Path, sequences: str | Path) -> None:
+    def __init__(
+        self, spine: str | Path, sequences: str | Path, parts: Sequence[str] = SPLITS
+    ) -> None:
         stays = pd.read_parquet(spine).sort_values("stay_id", ignore_index=True)
-        _check(stays, spine)
+        _check(stays, spine, parts)
         self.stays = stays
         self.sequences = VisitSequences.read(sequences)
         self.visit_rows = self.sequences.rows_of(stays["stay_id"].to_numpy(), sequences)
@@ -80,14 +85,14 @@ class MortalityInputs:
         return table[PREDICTIONS].reset_index(drop=True)
 
 
-def _check(stays: pd.DataFrame, spine: str | Path) -> None:
+def _check(stays: pd.DataFrame, spine: str | Path, parts: Sequence[str]) -> None:
     if stays.empty:
         raise CohortError(
             "there are no stays to learn from",
             file=spine,
             remedy="see attrition.csv beside it: every patient was lost at some step",
         )
-    for part in SPLITS:
+    for part in parts:
         labels = stays.loc[stays["split"] == part, "label"]
         if labels.nunique() < 2:
             raise CohortError(

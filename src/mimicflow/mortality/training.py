@@ -65,7 +65,7 @@ class FitFiles:
     predictions: str | Path
     """Parquet: predictions of the first repeat for validation and test patients."""
     repeats: str | Path
-    """CSV: repeat, seed, parameters, kept_epoch, log_loss, auroc, auprc of the test patients."""
+    """CSV: repeat, seed, parameters, kept_epoch, log_loss, auroc, auprc of who is reported."""
     timing: str | Path
     """JSON: train_seconds of each repeat, of this run (less when it was resumed)."""
     history: str | Path | None = None
@@ -124,6 +124,7 @@ def train_visit_network(
     seeds: int,
     seed: int,
     machine: Machine,
+    reported: Literal["test", "validation"] = "test",
 ) -> None:
     """Train one network ``seeds`` times on the training patients; keep the first.
 
@@ -145,6 +146,9 @@ def train_visit_network(
         Of all that is drawn.
     machine : Machine
         What it is computed on; the same seed and threads give the same bytes on a CPU.
+    reported : {"test", "validation"}
+        The part whose scores the table of repeats has; of ``validation``, as in a trial, there need
+        be no test patients.
 
     Raises
     ------
@@ -154,7 +158,7 @@ def train_visit_network(
     modes = machine.occupy()
     config = parse(NetworkConfig, network, f"mortality.networks.{name}")
     settings = parse(TrainingConfig, training, "mortality.training")
-    data = MortalityInputs(spine, sequences)
+    data = MortalityInputs(spine, sequences, ("train", "validation", reported))
     resolved = {
         "name": name,
         "seed": seed,
@@ -184,9 +188,8 @@ def train_visit_network(
             )
         seconds.append(time.perf_counter() - started)
         kept = max(row["epoch"] for row in history if row["is_best"])
-        repeats.append(
-            repeat_row(repeat, seed + repeat - 1, n_parameters(model), kept, predictions)
-        )
+        scored = predictions[predictions["split"] == reported]
+        repeats.append(repeat_row(repeat, seed + repeat - 1, n_parameters(model), kept, scored))
         if repeat == 1:
             stopped = {"stopping": "validation"} if settings.stopping == "best" else {}
             patients = data.fitted_on(training="train", **stopped)
@@ -227,11 +230,10 @@ def _fit_once(
 
 
 def repeat_row(
-    repeat: int, seed: int, parameters: int, kept_epoch: int | None, predictions: pd.DataFrame
+    repeat: int, seed: int, parameters: int, kept_epoch: int | None, scored: pd.DataFrame
 ) -> dict[str, Any]:
-    """Return a row of the table of repeats: what it was, and its scores on test patients."""
-    test = predictions[predictions["split"] == "test"]
-    found = scores(test["label"].to_numpy(), test["probability"].to_numpy())
+    """Return a row of the table of repeats: what it was, and the scores of these predictions."""
+    found = scores(scored["label"].to_numpy(), scored["probability"].to_numpy())
     return {
         "repeat": repeat,
         "seed": seed,

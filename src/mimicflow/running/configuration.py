@@ -326,10 +326,15 @@ def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
 
 
 def _numbers(value: Any) -> Any:
-    """Return numbers as numbers: within braces on the command line Snakemake leaves them text."""
+    """Return numbers as numbers.
+
+    Within braces on the command line Snakemake leaves them text, and YAML takes 1e-5 for one.
+    """
     if isinstance(value, Mapping):
         return {key: _numbers(of) for key, of in value.items()}
     if isinstance(value, list):
         return [_numbers(of) for of in value]
     number = isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", value)
-    return yaml.safe_load(value) if number else value
+    if not number:
+        return value
+    return float(value) if "e" in value else yaml.safe_load(value)

@@ -58,7 +58,9 @@ def own_scenarios(
     config = complete(written, schema_file)
     found = list(_repeats("", config))
     for name, overlay in config["scenarios"].items():
-        changed = _changed(name, merged(written, overlay), schema_file, systems)
+        changed = changed_configuration(
+            f"scenario {name!r}", merged(written, overlay), schema_file, systems
+        )
         differing = _differences(config, changed)
         stop_at([*_shared(name, config, differing, can_change)], _REMEDY)
         found.append(Scenario(name, differing))
@@ -100,13 +102,30 @@ def _repeats(name: str, config: Mapping[str, Any]) -> Iterator[Scenario]:
             yield Scenario(of_all, {"seed": seeds})
 
 
-def _changed(
-    name: str,
+def changed_configuration(
+    place: str,
     written: Mapping[str, Any],
     schema_file: str | Path,
     systems: Collection[Disagreements],
 ) -> dict[str, Any]:
-    """Return the whole configuration of a scenario, or stop at what is wrong with it."""
+    """Return the whole configuration of a scenario or trial, or stop at what is wrong with it.
+
+    Parameters
+    ----------
+    place : str
+        Where these keys stand, for messages.
+    written : mapping
+        The configuration as read, with these keys, before it is completed.
+    schema_file : path-like
+        Closed JSON Schema in YAML.
+    systems : collection of callable
+        ``disagreements`` of each system.
+
+    Raises
+    ------
+    ConfigError
+        A key or value that is not allowed, values that contradict each other.
+    """
     try:
         changed = complete(written, schema_file)
         as_checked = changed
@@ -114,7 +133,7 @@ def _changed(
             as_checked = merged(as_checked, {section: {key: value}})
         check_agreement(as_checked, *systems)
     except ConfigError as error:
-        raise ConfigError(error.message, file=f"scenario {name!r}", remedy=error.remedy) from error
+        raise ConfigError(error.message, file=place, remedy=error.remedy) from error
     return changed
 
 

@@ -9,6 +9,7 @@ from mimicflow.learning.splits import (
     LEAST_ECGS,
     assign_folds,
     assign_parts,
+    keep_inner_patients,
     patients_tested,
     split_patients,
     stays_of_model,
@@ -177,6 +178,22 @@ def test_tested_patients_are_those_of_either_split(tmp_path: Path) -> None:
     tested = {patient for own in of_models for patient in own.query("split == 'test'").subject_id}
     assert set(patients_tested(path)) == tested
     assert len(tested) > of_models[0].query("split == 'test'").subject_id.nunique()
+
+
+@pytest.mark.parametrize("multi", ["shared", "own"])
+def test_inner_patients_are_all_that_no_model_tests(tmp_path: Path, multi: str) -> None:
+    """With a split that is shared nobody else is left out, or trials would train on fewer."""
+    split(with_ecgs(), tmp_path)
+    path, inner = tmp_path / "spine.parquet", tmp_path / "inner.parquet"
+    keep_inner_patients(path, inner, multi=multi)
+
+    for stays in LEAST_ECGS:
+        whole = stays_of_model(path, stays, "validation", multi)
+        kept = stays_of_model(inner, stays, "validation", multi)
+        assert set(kept["split"]) == {"train", "validation"}
+        if multi == "shared":
+            expected = whole[whole["split"] != "test"].reset_index(drop=True)
+            pd.testing.assert_frame_equal(kept, expected)
 
 
 def test_a_model_of_all_stays_knows_one_split_and_test_patients_may_stop_it(tmp_path: Path) -> None:

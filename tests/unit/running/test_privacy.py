@@ -130,6 +130,9 @@ def test_a_closed_folder_stays_untouched(tmp_path, monkeypatch):
         ("logs/build_cohort.log", "technical"),
         ("mortality/manifest.json", "technical"),
         ("ecg/store", "patients"),  # a folder
+        ("mortality/audited/tuning/lstm/trials.csv", "aggregate"),
+        ("admission/tuning/all_stays_model/trial_3.json", "technical"),
+        ("admission/tuning/all_stays_model/best.yaml", "technical"),
         ("cohort/notes.txt", None),
     ],
 )
@@ -139,7 +142,7 @@ def test_every_result_is_for_somebody(path, kind):
 
 NAMES = {"system": "admission", "subset": "all", "document": "model_card", "checklist": "tripod_ai"}
 NAMES |= {"scenario": "", "family": "", "network": "", "read": "", "step": "selection"}
-NAMES |= {"ECG_TIMES": "ecg/record_list", "rows": "cohort/stays", "full": ""}
+NAMES |= {"ECG_TIMES": "ecg/record_list", "rows": "cohort/stays", "full": "", "under": ""}
 """A name for each wildcard that stands for few; others are anything."""
 
 

@@ -1,0 +1,1 @@
+"""Search better settings of a model, trial by trial, on validation patients."""
