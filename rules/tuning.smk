@@ -150,6 +150,7 @@ rule try_model:
         stores=shards("results/ecg/store/{shard}.npy"),
         indices=shards("results/ecg/store/{shard}.parquet"),
         pretrained="results/pretrained_model.pth",
+        network=network_files,
         code=sources("admission.tuning", "admission.inputs"),
     output:
         "results/admission/tuning/{model}/trial_{trial}.json",
