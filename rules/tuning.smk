@@ -33,7 +33,7 @@ TUNED_ON = {"admission": "admission", "mortality": f"mortality/{MORTALITY_PROTOC
 
 
 wildcard_constraints:
-    under="|".join(["", *(f"/{protocol}" for protocol in ALL_MORTALITY_PROTOCOLS)]),
+    under=f"(?:/(?:{'|'.join(ALL_MORTALITY_PROTOCOLS)}))?",
     tuned="|".join(dict.fromkeys(model for models in TUNABLE.values() for model in models)),
     round="[0-9]+",
     trial="[0-9]+",

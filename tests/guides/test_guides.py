@@ -144,6 +144,6 @@ def test_a_how_to_is_short(guide):
 def test_every_question_has_an_answer():
     assert {
         "change-a-rate", "fifth-variant", "new-feature", "another-ecg",
-        "two-folds", "another-seed", "tune", "own-encoder", "who-was-excluded", "cohort-in-r", "one-stay",
-        "own-project",
+        "two-folds", "another-seed", "tune", "own-encoder", "who-was-excluded", "cohort-in-r",
+        "one-stay", "own-project",
     } <= {guide.stem for guide in GUIDES}  # fmt: skip
