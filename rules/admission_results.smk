@@ -162,7 +162,7 @@ rule explain_baseline:
     input:
         final_ecgs=at("final_ecgs.parquet"),
         spine=at("cohort/spine.parquet"),
-        code=sources("admission.explain_baselines"),
+        code=sources("admission.explanations.explain_baselines"),
     output:
         "results/{scenario}admission/explanations/{kind}_{subset}.csv",
     log:
@@ -261,7 +261,7 @@ rule explain_model:
     """Integrated gradients of the multimodal model: static features, and four ECGs on paper."""
     input:
         **EXPLAINED,
-        code=sources("admission.explain_models", "admission.inputs"),
+        code=sources("admission.explanations.explain_models", "admission.inputs"),
     output:
         attributions="results/admission/explanations/attributions.csv",
         true_positive="results/admission/explanations/ecg_true_positive.png",
@@ -289,7 +289,7 @@ rule explain_stay:
     """What the features and the ECGs of one stay add to its prediction; asked for by its id."""
     input:
         **EXPLAINED,
-        code=sources("admission.explain_stay", "admission.inputs"),
+        code=sources("admission.explanations.explain_stay", "admission.inputs"),
     output:
         table="results/admission/explanations/stays/{stay_id}.csv",
         ecg="results/admission/explanations/stays/{stay_id}.png",

@@ -1,6 +1,6 @@
 """Adapter of rule explain_baseline."""
 
-from mimicflow.admission.explain_baselines import explain_baseline
+from mimicflow.admission.explanations.explain_baselines import explain_baseline
 from mimicflow.running.rule_log import rule_log
 
 with rule_log(snakemake.log[0]):

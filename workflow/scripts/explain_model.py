@@ -1,6 +1,6 @@
 """Adapter of rule explain_model."""
 
-from mimicflow.admission.explain_models import ExplanationFiles, explain_model
+from mimicflow.admission.explanations.explain_models import ExplanationFiles, explain_model
 from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log

@@ -1,6 +1,6 @@
 """Adapter of rule explain_stay."""
 
-from mimicflow.admission.explain_stay import explain_stay
+from mimicflow.admission.explanations.explain_stay import explain_stay
 from mimicflow.admission.inputs import InputFiles, InputOptions
 from mimicflow.evaluation.study import Study
 from mimicflow.running.rule_log import rule_log

@@ -2,7 +2,7 @@
 
 The forest is not saved: scikit-learn has no format but pickle, and no file that we read may run
 code. Its predictions and importances are kept, and the seed makes it again, as
-``admission.explain_baselines`` does. LightGBM has a text format. Neither is calibrated.
+``explanations.explain_baselines`` does. LightGBM has a text format. Neither is calibrated.
 """
 
 from __future__ import annotations

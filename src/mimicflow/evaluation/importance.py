@@ -49,7 +49,7 @@ def combine_importance(
     ----------
     folds : mapping of str to sequence of path-like
         Model -> its CSV of each fold (feature, group, measure, value), written by
-        `mimicflow.admission.explain_baselines.explain_baseline`.
+        `mimicflow.admission.explanations.explain_baselines.explain_baseline`.
     subsets : mapping of str to str
         Model -> the subset that it was fitted on, which stands with its title.
     table : path-like

@@ -148,7 +148,7 @@ def test_truth_known_by_hand():
 def test_strong_signal_comes_before_noise_for_a_real_forest():
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415
 
-    from mimicflow.admission.explain_baselines import permutation_drops  # noqa: PLC0415
+    from mimicflow.admission.explanations.explain_baselines import permutation_drops  # noqa: PLC0415
 
     generator = np.random.default_rng(0)
     names = [f"signal{i}" for i in range(3)] + [f"noise{i}" for i in range(9)]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mimicflow.admission.attribution import explained_model
-from mimicflow.admission.explain_stay import explain_stay
+from mimicflow.admission.explanations.attribution import explained_model
+from mimicflow.admission.explanations.explain_stay import explain_stay
 from mimicflow.admission.inputs import InputOptions
 from mimicflow.errors import InputError
 from mimicflow.evaluation.study import Study

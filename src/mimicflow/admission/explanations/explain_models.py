@@ -1,6 +1,6 @@
 """Explain the multimodal network: which inputs move the logit of admission, over test stays.
 
-By integrated gradients, see `mimicflow.admission.attribution`.
+By integrated gradients, see `mimicflow.admission.explanations.attribution`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.admission.attribution import Explained, explained_model
+from mimicflow.admission.explanations.attribution import Explained, explained_model
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.concepts import static_features
 from mimicflow.ecg.given.contract import RESNET

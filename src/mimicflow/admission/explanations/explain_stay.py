@@ -1,6 +1,6 @@
 """Explain the prediction for one stay: what each static feature and each ECG adds to its logit.
 
-By integrated gradients, see `mimicflow.admission.attribution`; nothing is averaged.
+By integrated gradients, see `mimicflow.admission.explanations.attribution`; nothing is averaged.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mimicflow.admission.attribution import Explained, explained_model
-from mimicflow.admission.explain_models import DIRECTIONS, draw_ecgs
+from mimicflow.admission.explanations.attribution import Explained, explained_model
+from mimicflow.admission.explanations.explain_models import DIRECTIONS, draw_ecgs
 from mimicflow.admission.inputs import AdmissionInputs, InputFiles, InputOptions
 from mimicflow.concepts import static_features
 from mimicflow.ecg.given.contract import RESNET
@@ -57,7 +57,7 @@ def explain_stay(
     figure : path-like
         PNG of the prediction ECG on paper.
     study, threads, steps, positive_class, architecture, devices
-        As of `mimicflow.admission.explain_models.explain_model`.
+        As of `mimicflow.admission.explanations.explain_models.explain_model`.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.admission.baselines import fit, fit_baseline
-from mimicflow.admission.explain_baselines import (
+from mimicflow.admission.explanations.explain_baselines import (
     TRAINING_MEASURE,
     explain_baseline,
     permutation_drops,

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from mimicflow.admission import attribution
-from mimicflow.admission import explain_models as explain
-from mimicflow.admission.attribution import integrated_gradients
-from mimicflow.admission.explain_models import (
+from mimicflow.admission.explanations import attribution
+from mimicflow.admission.explanations import explain_models as explain
+from mimicflow.admission.explanations.attribution import integrated_gradients
+from mimicflow.admission.explanations.explain_models import (
     CASES,
     ExplanationFiles,
     choose_cases,

@@ -1,0 +1,1 @@
+"""Explain why a model of admission says what it says: of all test stays, and of one."""
