@@ -244,7 +244,7 @@ def study(*names):
 
 def scenario_of(wildcards):
     """The name of the rule's scenario; empty for the configuration itself."""
-    return wildcards.get("scenario", "").removeprefix("scenarios/").rstrip("/")
+    return getattr(wildcards, "scenario", "").removeprefix("scenarios/").rstrip("/")
 
 
 def arrivals(path):

@@ -198,7 +198,7 @@ def test_noise_is_independent_of_the_outcome_and_signal_is_not(folder, feature):
 
 
 def test_listed_features_exist():
-    listed = pd.read_csv(Path(__file__).parents[3] / "benchmarks/static_features_truth.csv")
+    listed = pd.read_csv(Path(__file__).parents[4] / "benchmarks/static_features_truth.csv")
     assert listed["feature"].isin(static_features()["name"]).all()
     assert listed["feature"].is_unique
     assert set(SIGNAL) < set(listed.loc[listed["role"] == "signal", "feature"])
