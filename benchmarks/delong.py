@@ -7,11 +7,9 @@ numpy comparisons that stay in the processor's cache.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 
 import numpy as np
-from _runs import verdict
+from _runs import in_turn, one_core, show, verdict
 
 from mimicflow.evaluation.statistics.delong import delong_covariance
 
@@ -37,18 +35,9 @@ def all_pairs(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
     return of_positives.mean(axis=0), covariance
 
 
-def seconds(task: Callable[[], object], times: int) -> float:
-    """Return the shortest of several runs, in time of the processor."""
-    taken = []
-    for _ in range(times):
-        start = time.process_time()
-        task()
-        taken.append(time.process_time() - start)
-    return min(taken)
-
-
 def main() -> None:
     """Check that both agree, time both, and print the verdicts."""
+    one_core()
     generator = np.random.default_rng(0)
     label = (generator.random(N_STAYS) < 0.43).astype(int)
     first = generator.normal(size=N_STAYS) + 1.5 * label
@@ -57,18 +46,24 @@ def main() -> None:
         delong_covariance(label, scores), all_pairs(label, scores), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
-    fast = seconds(lambda: delong_covariance(label, scores), 10)
-    clustered = seconds(lambda: delong_covariance(label, scores, np.arange(N_STAYS) // 2), 10)
-    slow = seconds(lambda: all_pairs(label, scores), 3)
-    print(
-        f"ours {fast * 1e3:.1f} ms, clustered {clustered * 1e3:.1f} ms, all pairs {slow:.2f} s, ",
-        end="",
+    patient = np.arange(N_STAYS) // 2
+    fast, clustered = in_turn(
+        [
+            lambda: delong_covariance(label, scores),
+            lambda: delong_covariance(label, scores, patient),
+        ],
+        10,
     )
-    print(f"{slow / fast:.0f} x faster")
+    (slow,) = in_turn([lambda: all_pairs(label, scores)], 3)
+    print(f"AUROCs of two models and their covariance, {N_STAYS} rows, {slow.cpu / fast.cpu:.0f} x")
+    show("mimicflow", fast, 1)
+    show("mimicflow, by patient", clustered, 1)
+    pairs = int(label.sum() * (N_STAYS - label.sum()))
+    show("all pairs", slow, 1, f"the same by {pairs:,} pairs per model in numpy; not by patient")
     met = [
-        verdict("DeLong of two models", fast, 0.1, "s"),
-        verdict("the same, clustered by patient", clustered, 0.1, "s"),
-        verdict("share of the time of all pairs", fast / slow, 1 / 50),
+        verdict("DeLong of two models, CPU", fast.cpu, 0.1, "s"),
+        verdict("the same, clustered by patient, CPU", clustered.cpu, 0.1, "s"),
+        verdict("share of the CPU time of all pairs", fast.cpu / slow.cpu, 1 / 50),
     ]
     sys.exit(0 if all(met) else 1)
 

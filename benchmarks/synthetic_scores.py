@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from _runs import copy_repository, snakemake, verdict
+from _runs import copy_repository, show, snakemake, verdict
 from sklearn.metrics import roc_auc_score
 
 from mimicflow.evaluation.predictions import read_predictions
@@ -39,7 +39,7 @@ def run(folder: Path, synthetic: dict[str, object], **others: object) -> Path:
     copy_repository(folder)
     (folder / "overlay.yaml").write_text(yaml.safe_dump({"synthetic": synthetic, **others}))
     done = snakemake(folder, "--configfile", "overlay.yaml")
-    print(f"whole workflow: {done.seconds / 60:.1f} min, {done.memory_gib:.1f} GiB")
+    show("whole workflow", done.took, 2, f"no other side; {done.memory_gib:.1f} GiB")
     return folder / "results"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 import yaml
-from _runs import Run, copy_repository, snakemake, verdict
+from _runs import Run, copy_repository, show, snakemake, verdict
 
 ADMISSIONS, DIAGNOSES, PROCEDURES, PRESCRIPTIONS = 546_028, 6_364_488, 859_655, 20_292_611
 PATIENTS = 223_452  # with an admission
@@ -110,7 +110,7 @@ def build(share: float, folder: Path) -> Run:
         *("--configfile", "presets/mimic-iv.yaml", "large.yaml", "--"),
         *(f"results/mortality/{name}/sequences.npz" for name in ("audited", "published")),
     )
-    print(f"share {share:g}: {run.seconds:.0f} s, {run.memory_gib:.2f} GiB")
+    show(f"share {share:g}", run.took, 2, f"no other side; {run.memory_gib:.2f} GiB")
     return run
 
 
@@ -129,11 +129,11 @@ def main() -> int:
             shutil.rmtree(folder)
     least, most = min(runs), max(runs)
     met = [
-        verdict("minutes of the largest share", runs[most].seconds / 60, BARS["minutes"], "min"),
+        verdict("largest share, wall", runs[most].took.wall / 60, BARS["minutes"], "min"),
         verdict("most memory at once", runs[most].memory_gib, BARS["memory_gib"], "GiB"),
     ]
     if most > least:
-        growth = math.log(runs[most].seconds / runs[least].seconds) / math.log(most / least)
+        growth = math.log(runs[most].took.wall / runs[least].took.wall) / math.log(most / least)
         met.append(verdict("exponent of the time (1 is linear)", growth, BARS["growth"]))
     return 0 if all(met) else 1
 
