@@ -156,6 +156,27 @@ def test_every_test_that_the_table_of_cases_names_exists(documents, repository):
         assert f"def {test}" in (repository / file).read_text(encoding="utf-8"), f"{file}::{test}"
 
 
+@pytest.mark.parametrize(("uv", "locked_by"), [("exit 0", ["uv"]), ("exit 1", ["uv", "pip"])])
+def test_pip_installs_where_uv_cannot(repository, tmp_path, uv, locked_by):
+    shutil.copy(repository / "Makefile", tmp_path)
+    for name in ("envs", ".venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("envs/uv.txt", "requirements.lock", "torch.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    for tool, result in (("uv", uv), ("pip", "exit 0")):
+        path = tmp_path / ".venv/bin" / tool
+        path.write_text(f'#!/bin/sh\necho {tool} "$@" >> asked\n{result}\n')
+        path.chmod(0o755)
+
+    make = ["make", ".venv/installed", "PYTHON=true"]
+    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.split()[0] for line in asked if "requirements.lock" in line] == locked_by
+    assert asked[-2].endswith("--requirement torch.lock"), "after what is held to its hashes"
+    assert ("uv cannot install here" in done.stderr) is (len(locked_by) > 1)
+
+
 @pytest.mark.parametrize(
     ("snakemake", "dot", "after"),
     [
@@ -172,7 +193,9 @@ def test_the_rule_graph_is_replaced_only_by_a_whole_one(
     for name in ("docs/images", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "docs/images/rulegraph.svg").write_text("old\n")
-    for name in ("requirements.lock", "torch.lock", "pyproject.toml", ".venv/installed"):
+    (tmp_path / "envs").mkdir()
+    needed = ("envs/uv.txt", "requirements.lock", "torch.lock", "pyproject.toml")
+    for name in (*needed, ".venv/installed"):
         (tmp_path / name).touch()
     for tool, line in ((".venv/bin/snakemake", snakemake), (".venv/bin/dot", dot)):
         (tmp_path / tool).write_text(f"#!/bin/sh\n{line}\n")

@@ -20,6 +20,7 @@ from mimicflow.running.sources import sources
 
 HASHED = (
     "requirements.lock",
+    "envs/uv.txt",
     "profiles/kubernetes/requirements.txt",
     "tests/kubernetes.txt",
     "docs/site/requirements.txt",
