@@ -16,6 +16,7 @@ from mimicflow.readiness.machine import look_at_machine
 from mimicflow.readiness.targets import systems_of
 from mimicflow.running.agreement import check_agreement
 from mimicflow.running.configuration import read_config
+from mimicflow.running.place import workflow_folder
 
 
 def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list[Look], list[str]]:
@@ -26,7 +27,7 @@ def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list
     targets : sequence of str
         See `mimicflow.readiness.targets.systems_of`.
     overlays : sequence of Path
-        Laid over ``config.yaml``, in this order.
+        Laid over the workflow's ``config.yaml`` and that of the project here, in this order.
 
     Returns
     -------
@@ -39,15 +40,18 @@ def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list
     ------
     ConfigError
         A configuration that no run would take.
+    StorageError
+        The package was installed without the workflow.
     """
     systems = systems_of(targets)
-    config = read_config(*overlays)
+    files = [*_of_project(), *overlays]
+    config = read_config(*files, repository=workflow_folder())
     check_agreement(config, of_admission, of_mortality, of_arrest, of_audit)
     needs, rows = count_rows({system: needs_of(system, config) for system in systems})
     disk = disk_of(needs, rows, config["synthetic"])
     named = {need.name: need for found in needs.values() for need in found}
     looks = [
-        Look("configuration", ", ".join(map(str, ["config.yaml", *overlays])), "as its schema"),
+        Look("configuration", ", ".join(map(str, ["config.yaml", *files])), "as its schema"),
         *look_at_machine(Path("results"), disk),
         *(look_at(need, rows) for need in named.values()),
     ]
@@ -61,3 +65,9 @@ def check_target(targets: Sequence[str], overlays: Sequence[Path]) -> tuple[list
         *of_machine,
         *(f"{system}: {problem}" for system, problem in of_files.items() if problem),
     ]
+
+
+def _of_project() -> list[Path]:
+    """Return what differs here: the configuration of a folder that `mimicflow init` made."""
+    here, workflows = Path("config.yaml"), workflow_folder() / "config.yaml"
+    return [here] if here.is_file() and not here.samefile(workflows) else []

@@ -13,6 +13,7 @@ TARGETS = {
     **{system: (system,) for system in SECTIONS},
     "first": ("admission",),
     **dict.fromkeys(("all", "report", "evaluation", "scenarios", "audit"), _EVERY),
+    "tuning": ("admission", "mortality"),
 }
 """Target rule of the Snakefile, or system -> the systems whose raw data it reads."""
 

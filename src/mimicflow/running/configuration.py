@@ -232,11 +232,24 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
             remedy=f"write it as YAML; all keys are described in {schema_file}",
         )
     schema = _read_schema(schema_file)
+    stop_at(
+        [f"the key {_quoted(place)} is no text" for place in _not_texts(config)],
+        "YAML reads it as a number, a date, or true or false: put it in quotes, or name it anew",
+    )
     problems = [
         f"unknown key {_quoted((*parents, key))}{_hint(key, valid, schema)}"
         for parents, key, valid in _unknown_keys(config, schema, schema, ())
     ]
     stop_at(problems, f"correct the key; all keys are described in {schema_file}")
+
+
+def _not_texts(config: Mapping[str, Any], parents: Place = ()) -> Iterator[Place]:
+    """Yield the place of every key that is not a text, which no rule knows how to name."""
+    for key, value in config.items():
+        if not isinstance(key, str):
+            yield (*parents, key)
+        elif isinstance(value, Mapping):
+            yield from _not_texts(value, (*parents, key))
 
 
 def _unknown_keys(

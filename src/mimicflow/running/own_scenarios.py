@@ -53,7 +53,7 @@ def own_scenarios(
     ------
     ConfigError
         A name that is taken, a key or value that is not allowed, values that contradict each
-        other, a key that scenarios share.
+        other, a key that scenarios share, a scenario that changes nothing.
     """
     config = complete(written, schema_file)
     found = list(_repeats("", config))
@@ -62,7 +62,8 @@ def own_scenarios(
             f"scenario {name!r}", merged(written, overlay), schema_file, systems
         )
         differing = _differences(config, changed)
-        stop_at([*_shared(name, config, differing, can_change)], _REMEDY)
+        alike = [] if differing else [f"'scenarios.{name}' changes nothing"]
+        stop_at([*alike, *_shared(name, config, differing, can_change)], _REMEDY)
         found.append(Scenario(name, differing))
         if set(differing) != {"mortality"}:  # which repeats its models by itself (mortality.seeds)
             found += _repeats(name, config)

@@ -19,6 +19,7 @@ from mimicflow.readiness.inputs import count_rows, disk_of, release_by_path, row
 from mimicflow.readiness.looks import MISSING, OK, SHORT
 from mimicflow.readiness.targets import TARGETS, systems_of
 from mimicflow.reference import reference
+from mimicflow.running.starting.project import make_project
 
 SYNTHETIC = {"n_patients": 0, "icu": {"n_patients": 0}}
 
@@ -97,6 +98,21 @@ def test_several_files_are_taken_as_snakemake_takes_them(overlays, arguments):
 
     assert result.exit_code == 0, result.output
     assert re.search(r"icu/icustays +ok +made by the workflow", result.output)
+
+
+def test_in_a_project_the_workflow_is_found_and_its_own_configuration_is_laid_over(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert verdicts("mortality")["hosp/patients"] == OK, "a folder without any configuration"
+    make_project(".")
+    (tmp_path / "config.yaml").write_text("data: {hosp: nowhere/hosp}")
+
+    result = check("mortality")
+
+    assert result.exit_code == 1
+    assert "nowhere/hosp" in result.output
+    assert re.search(r"configuration +ok +config.yaml, config.yaml", result.output)
 
 
 @pytest.mark.parametrize("content", ["", "# nothing yet", "- a"])

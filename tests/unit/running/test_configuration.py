@@ -62,6 +62,14 @@ def test_an_unknown_key_is_reported_with_the_nearest_valid_one(config, schema, p
     assert "What to do" in str(error.value)
 
 
+@pytest.mark.parametrize("key", [1, True, 2.5, None])
+def test_a_key_that_yaml_reads_as_no_text_is_refused_with_its_place(config, schema, key):
+    config["scenarios"] = {"mine": {"models": {key: {"dropout": 0.1}}}}
+
+    with pytest.raises(ConfigError, match=rf"the key 'scenarios.mine.models.{key}' is no text"):
+        check_keys(config, schema)
+
+
 WRONG = {
     "no number": (("ecg", "max_damaged_share"), float("nan"), "is nan, not a finite number"),
     "no end": (("ingest", "max_reject_share"), float("inf"), "is inf, not a finite number"),

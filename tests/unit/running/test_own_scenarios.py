@@ -51,6 +51,12 @@ def test_a_scenario_is_where_its_complete_configuration_differs(found):
     assert mine == Scenario("mine", changed)
 
 
+def test_a_scenario_that_changes_nothing_is_refused(found, written):
+    for same in ({}, {"vitals": dict(written["vitals"])}):
+        with pytest.raises(ConfigError, match=r"'scenarios.mine' changes nothing"):
+            found({"scenarios": {"mine": same}})
+
+
 def test_one_seed_is_that_of_split_and_weights_but_raw_tables_are_shared(found):
     with pytest.raises(ConfigError, match=r"'scenarios.mine' changes 'seed.hospital', which all"):
         found({"scenarios": {"mine": {"seed": 3}}})
@@ -113,8 +119,11 @@ WRONG = {
         "changes 'models.new.stays', which all scenarios share",
     ),
     "a name of ours": ({"nested_0": {"split": {"fold": 1}}}, "is called 'nested_0' already"),
-    "the configuration": ({"configuration": {}}, "is called 'configuration' already"),
-    "a repeat": ({"seed_1": {}}, "is called 'seed_1' already"),
+    "the configuration": (
+        {"configuration": {"vitals": {"max_rows": 3}}},
+        "is called 'configuration' already",
+    ),
+    "a repeat": ({"seed_1": {"vitals": {"max_rows": 3}}}, "is called 'seed_1' already"),
 }
 
 

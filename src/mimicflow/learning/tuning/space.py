@@ -76,16 +76,18 @@ def _parameter(key: str, said: Settings, own: object) -> Parameter:
     if set(said) in _CHOICES:
         choices = said["choices"]
         plain = isinstance(choices, list) and not any(isinstance(c, list | dict) for c in choices)
-        if not plain or len(choices) < 2:
-            _refuse(key, f"has the choices {choices}, not a list of two or more values")
+        if not plain or len({repr(choice) for choice in choices}) < max(2, len(choices)):
+            _refuse(key, f"has the choices {choices}, not a list of two or more different values")
         return Parameter(key, choices=tuple(choices))
     if set(said) not in _RANGE:
         _refuse(key, f"has {', '.join(said) or 'nothing'}, neither low and high nor choices alone")
     low, high, log = said["low"], said["high"], said.get("log", False)
     if not (_is_number(low) and _is_number(high) and low < high):
         _refuse(key, f"is searched from {low} to {high}, not from a number to a greater one")
-    if log not in (True, False) or (log and low <= 0):
-        _refuse(key, f"is searched from {low} with log: {log}: log is true or false, and above 0")
+    if not isinstance(log, bool):
+        _refuse(key, f"has log: {log}, which is neither true nor false")
+    if log and low <= 0:
+        _refuse(key, f"is searched by orders of magnitude from {low}, which is not above 0")
     if not all(isinstance(value, int) for value in (low, high, *([] if own is None else [own]))):
         low, high = float(low), float(high)
     return Parameter(key, low, high, log)

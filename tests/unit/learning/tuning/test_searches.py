@@ -53,7 +53,7 @@ def test_a_search_knows_the_values_of_the_configuration(found):
     trees["mortality.baselines.lightgbm.num_leaves"] = {"low": 4, "high": 40}
 
     searches = found(
-        {**of_model(space), "mortality": {"lightgbm": {"rounds": 1, "trials": 1, "space": trees}}}
+        {**of_model(space), "mortality": {"lightgbm": {"rounds": 1, "trials": 2, "space": trees}}}
     )
 
     assert searches["admission"]["all_stays_model"] == Search(
@@ -75,10 +75,17 @@ def test_trials_are_numbered_through_the_rounds():
 FREE = {DROPOUT: {"low": 0.1, "high": 0.5}}
 WRONG = {
     "unknown model": (
-        {"admission": {"all_stay_model": {"rounds": 1, "trials": 1, "space": FREE}}},
+        {"admission": {"all_stay_model": {"rounds": 1, "trials": 2, "space": FREE}}},
         "'tuning.admission' names all_stay_model, which is none of all_stays_model",
     ),
     "unknown system": ({"arrest": {}}, "unknown key 'tuning.arrest'"),
+    "one trial": (
+        of_model(FREE, rounds=1, trials=1),
+        "'tuning.admission.all_stays_model' has one trial, which is the configuration itself",
+    ),
+    "too many trials": (
+        of_model(FREE, trials=10**9), "'tuning.admission.all_stays_model.trials' is 1000000000"
+    ),
     "no rounds": (of_model(FREE, rounds=0), "'tuning.admission.all_stays_model.rounds' is 0"),
     "no space": (of_model({}), "'tuning.admission.all_stays_model.space' is {}"),
     "of another model": (

@@ -48,9 +48,19 @@ WRONG = {
     "true": ({"low": True, "high": 2}, "is searched from True to 2, not from a number"),
     "reversed": ({"low": 3, "high": 2}, "is searched from 3 to 2, not from a number to a greater"),
     "nothing between": ({"low": 2, "high": 2}, "is searched from 2 to 2"),
-    "log of 0": ({"low": 0, "high": 2, "log": True}, "is searched from 0 with log: True"),
-    "no log": ({"low": 1, "high": 2, "log": "yes"}, "log: yes: log is true or false"),
-    "one choice": ({"choices": [1]}, "has the choices [1], not a list of two or more values"),
+    "log of 0": (
+        {"low": 0, "high": 2, "log": True},
+        "by orders of magnitude from 0, ",
+    ),
+    "no log": (
+        {"low": 1, "high": 2, "log": "yes"},
+        "has log: yes, which is neither true",
+    ),
+    "one choice": (
+        {"choices": [1]},
+        "has the choices [1], not a list of two or more",
+    ),
+    "twice the same": ({"choices": [0.1, 0.1]}, "has the choices [0.1, 0.1], not a list of two"),
     "no list": ({"choices": 1}, "has the choices 1, not a list"),
     "lists": ({"choices": [[1], [2]]}, "has the choices [[1], [2]], not a list"),
 }
