@@ -5,7 +5,8 @@ OUTPUTS  results/ecg/store, exclusions with reasons, results/pretrained_model.pt
 STEPS    store per shard, collect, report labels and measurements, pretraining; or weights of one's own
 """
 
-from mimicflow.ecg.given.contract import RESNET, contract_of
+from mimicflow.ecg.given.code import code_of
+from mimicflow.ecg.given.contract import contract_of
 
 # Without pretraining the machine measurements are not read; the list of records has the times too.
 PRETRAINING = config["pretraining"]["patients"] != "none"
@@ -26,12 +27,8 @@ def given(path):
 
 
 def network_files(wildcards):
-    """An input function: the class of an encoder of one's own, with all that lies beside it."""
-    architecture = given_encoder(wildcards)["architecture"]
-    if architecture == RESNET:
-        return []
-    folder = Path(architecture.rpartition(":")[0]).parent
-    return [given(file) for file in sorted(folder.glob("*.py"))]
+    """An input function: the class of an encoder of one's own, with all that it may import."""
+    return [given(file) for file in code_of(given_encoder(wildcards)["architecture"])]
 
 
 rule build_ecg_store:

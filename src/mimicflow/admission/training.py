@@ -24,6 +24,7 @@ from mimicflow.admission.model import (
     reset_shortcuts,
 )
 from mimicflow.ecg.encoder_file import load_encoder
+from mimicflow.ecg.given.code import code_of
 from mimicflow.ecg.given.network import Encoder
 from mimicflow.ecg.pretraining import Waveforms
 from mimicflow.ecg.store import WaveformStore
@@ -232,7 +233,7 @@ def train_model(
     state = StateFile(
         path=resume_path(outputs.weights),
         fingerprint=fingerprint(
-            [*vars(inputs).values(), pretrained, *store[1]],
+            [*vars(inputs).values(), pretrained, *store[1], *code_of(settings.architecture)],
             resolved,
             module="admission.training",
             large=store[0],

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mimicflow.admission import training
 from mimicflow.admission.prediction import load_predictor
 from mimicflow.ecg.encoder_file import load_encoder, save_without_pretraining
 from mimicflow.ecg.given.network import build_encoder, described
@@ -83,3 +84,23 @@ def test_a_model_without_ecgs_does_not_care(own: tuple[Any, str], tmp_path: Path
     model = {"branches": ["static"], "unfreeze": "layer4", "epochs": 1}
     outputs = hospital.train(tmp_path, model, {"architecture": architecture})
     assert Path(outputs.weights).is_file()
+
+
+def test_an_interrupted_training_does_not_go_on_with_other_code(
+    own: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hospital, architecture = own
+    imported = Path(architecture.rpartition(":")[0]).parent / "models/imported.py"
+    imported.parent.mkdir()
+    found = []
+
+    def stop(task: Any, optimizer: Any, length: Any) -> None:
+        found.append(length.state.fingerprint)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "fit", stop)
+    for text in ("X = 1", "X = 1", "X = 2"):
+        imported.write_text(text)
+        with pytest.raises(KeyboardInterrupt):
+            hospital.train(tmp_path, {"unfreeze": "none"}, {"architecture": architecture})
+    assert found[0] == found[1] != found[2]

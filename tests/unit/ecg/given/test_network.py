@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mimicflow.ecg.encoder_file import load_encoder
+from mimicflow.ecg.given.code import code_of
 from mimicflow.ecg.given.network import OneStage, build_encoder
 from mimicflow.errors import CheckpointError, ConfigError
 
@@ -78,6 +79,23 @@ def test_a_class_that_is_none_is_named_with_its_file(founder: str, name: str, sa
     with pytest.raises(ConfigError, match=said) as refused:
         build_encoder(str(folder / name), 4, (1, 1, 1, 1))
     assert str(folder / name.partition(":")[0]) in str(refused.value)
+
+
+def test_code_below_the_folder_belongs_to_it(founder: str) -> None:
+    """All that it may import, for the rules and for the state of an interrupted training."""
+    folder = Path(founder).parent
+    for name in ("models/net1d.py", "models/deep/er.py", ".hidden/no.py", "__pycache__/no.py"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("X = 1")
+    (folder / "weights.txt").touch()
+    found = [str(file.relative_to(folder)) for file in code_of(founder)]
+    assert found == ["beside.py", "founder.py", "models/deep/er.py", "models/net1d.py"]
+    assert code_of("resnet1d") == []
+    for number in range(200):
+        (folder / f"models/more{number}.py").touch()
+    with pytest.raises(ConfigError, match="more than 200 Python files") as refused:
+        code_of(founder)
+    assert "folder of its own" in str(refused.value)
 
 
 def test_it_is_brought_with_its_contract_as_ours_is(founder: str, bring_network: Any) -> None:
