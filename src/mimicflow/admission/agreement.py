@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from mimicflow.admission import protocols
-from mimicflow.ecg.given.contract import NONE, RESNET, as_contract, contract_of, read_keys
+from mimicflow.ecg.given.code import code_of
+from mimicflow.ecg.given.contract import (
+    NONE,
+    RESNET,
+    as_contract,
+    contract_of,
+    fault_of_file,
+    read_keys,
+)
 from mimicflow.ecg.given.contract import disagreements as of_contract
 from mimicflow.errors import ConfigError
 from mimicflow.running.agreement import listed, unknown, without_training_patients
@@ -56,8 +63,8 @@ def _of_encoder(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_network(config)
     if file == NONE:
         return
-    if not Path(file).is_file():
-        yield f"'encoder.file' is {file}, which is not there"
+    if fault := fault_of_file(file):
+        yield f"'encoder.file' is {file}, which {fault}"
         return
     contract = contract_of(file)
     try:
@@ -71,6 +78,10 @@ def _of_encoder(config: Mapping[str, Any]) -> Iterator[str]:
 def _of_network(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a network of one's own cannot do."""
     architecture = config["encoder"]["architecture"]
+    try:
+        code_of(architecture)
+    except ConfigError as error:
+        yield f"'encoder.architecture' is {architecture}, but {error.file} {error.message}"
     if config["encoder"]["file"] == NONE:
         yield f"'encoder.architecture' is {architecture}, but 'encoder.file' names no weights of it"
     parted = [

@@ -6,6 +6,7 @@ The same content gives the same bytes.
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 import zipfile
 from pathlib import Path
@@ -84,19 +85,30 @@ def read_plain(path: str | Path, remedy: str) -> Any:
         with zipfile.ZipFile(path) as archive:
             # Torch compresses nothing; what is compressed could unpack to any size.
             if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
-                raise zipfile.BadZipFile("compressed parts")
+                raise zipfile.BadZipFile("compressed")
             # Torch does not look at the checksums, and reads damaged bytes as whatever they say.
             damaged = archive.testzip()
         if damaged is not None:
-            raise zipfile.BadZipFile(f"{damaged} is damaged")
+            raise zipfile.BadZipFile("damaged")
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("no such file", file=path, remedy="run its rule first") from error
     except Exception as error:  # damaged files raise nearly anything inside zipfile and torch
-        what = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
-            f"not a readable model file ({what})", file=path, remedy=remedy
+            f"not a readable model file: {_unreadable(error)}", file=path, remedy=remedy
         ) from error
+
+
+def _unreadable(error: Exception) -> str:
+    """Return why a file cannot be read, in words of our own: torch's say how to run its code."""
+    match error:
+        case pickle.UnpicklingError():
+            return "holds objects that could run code when read"
+        case OSError(strerror=str(words)):
+            return words
+        case zipfile.BadZipFile():
+            return "damaged, or not written by torch.save in its present format"
+    return "damaged"
 
 
 def check_kind(kind: str | None, content: Any, path: str | Path) -> dict[str, Any]:
@@ -112,9 +124,10 @@ def check_kind(kind: str | None, content: Any, path: str | Path) -> dict[str, An
         raise CheckpointError(
             f"holds {found!r}, not {kind!r}", file=path, remedy="give the file of the right rule"
         )
-    if content.get("format") != FORMAT:
+    written = content.get("format")
+    if not isinstance(written, int) or written != FORMAT:
         raise CheckpointError(
-            f"has format {content.get('format')}, this version reads {FORMAT}",
+            f"has format {written}, this version reads {FORMAT}",
             file=path,
             remedy="delete it and run its rule again with this version",
         )

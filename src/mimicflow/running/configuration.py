@@ -70,14 +70,7 @@ def read_overlay(file: str | Path) -> Mapping[str, Any]:
     ConfigError
         A file that is missing or no YAML.
     """
-    try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"cannot be read ({error})",
-            file=file,
-            remedy="name a YAML file, from the folder of the repository",
-        ) from error
+    content = read_yaml(file, "name a YAML file, from the folder of the repository")
     if not isinstance(content, Mapping):
         found = "empty" if content is None else type(content).__name__
         raise ConfigError(
@@ -86,6 +79,34 @@ def read_overlay(file: str | Path) -> Mapping[str, Any]:
             remedy=f"write it as YAML; all keys are described in {SCHEMA}",
         )
     return content
+
+
+def read_yaml(file: str | Path, remedy: str) -> Any:
+    """Return what a YAML file of a user holds.
+
+    Parameters
+    ----------
+    file : path-like
+        The file.
+    remedy : str
+        What to do where it cannot be read.
+
+    Raises
+    ------
+    ConfigError
+        It is missing or no YAML; says in one sentence where.
+    """
+    try:
+        return yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        why = f"{line}{error.problem or error.context}"
+    except OSError as error:
+        why = str(error.strerror)
+    except (ValueError, yaml.YAMLError) as error:  # the former of a day that there is not
+        why = str(error).splitlines()[0]
+    raise ConfigError(f"cannot be read ({why})", file=file, remedy=remedy)
 
 
 @cache
@@ -318,7 +339,7 @@ def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
     schema = _read_schema(schema_file)
     problems = {
         path: f"{_quoted(path)} is {value}, not a finite number"
-        for path, value in _not_finite(config, ())
+        for path, value in not_finite(config)
     }
     for error in _Validator(schema).iter_errors(config):
         name = ("key", error.instance) if "propertyNames" in error.absolute_schema_path else ()
@@ -326,14 +347,14 @@ def check_values(config: Mapping[str, Any], schema_file: str | Path) -> None:
     stop_at(list(problems.values()), f"correct the value; all keys are described in {schema_file}")
 
 
-def _not_finite(value: object, path: Place) -> Iterator[tuple[Place, float]]:
-    """Yield (path, number) of every NaN and infinity."""
+def not_finite(value: object, path: Place = ()) -> Iterator[tuple[Place, float]]:
+    """Yield (path, number) of every NaN and infinity; ``path`` is that of ``value``."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _not_finite(inner, (*path, key))
+            yield from not_finite(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _not_finite(inner, (*path, index))
+            yield from not_finite(inner, (*path, index))
     elif isinstance(value, float) and not math.isfinite(value):
         yield path, value
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mimicflow.ecg.records import LEADS
 from mimicflow.errors import ConfigError
 from mimicflow.learning.configs import parse
+from mimicflow.running.configuration import not_finite, read_yaml
 
 RESNET = "resnet1d"
 """Our network, ``mimicflow.ecg.resnet.ResNet1d``."""
@@ -23,10 +22,13 @@ NONE = "none"
 UNIT = "mV"
 """Of the waveforms of the store."""
 HOW_TO = "docs/how-to/own-encoder.md"
+DESCRIBE = "run mimicflow encoder describe on the weights"
 OF_STORE = ("sampling_rate", "seconds", "cleaning", "powerline")
 """What the waveforms are made by, as the section ``ecg`` of the configuration calls it."""
 OF_RESNET = ("width", "depth")
-MEASURED = frozenset({"sha256", "tolerance", "golden_norm", "golden_first"})
+GOLDEN = ("golden_norm", "golden_first")
+"""Both, or `mimicflow encoder describe` makes them."""
+MEASURED = frozenset({"sha256", "tolerance", *GOLDEN})
 """What ``mimicflow encoder describe`` adds to the rest."""
 
 
@@ -72,11 +74,23 @@ class Contract:
         for name in ("sampling_rate", "seconds", "powerline", "tolerance"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", remedy="give one above 0")
+        if self.tolerance >= 1:
+            raise ConfigError(
+                f"tolerance is {self.tolerance}, which any embedding keeps",
+                remedy="give one below 1",
+            )
 
 
 def contract_of(weights: str | Path) -> Path:
     """Return where the contract of a file of weights lies: beside it, with the ending ``.yaml``."""
     return Path(weights).with_suffix(".yaml")
+
+
+def fault_of_file(file: str | Path) -> str:
+    """Return what keeps a path from being a file of weights; empty if nothing does."""
+    if Path(file).is_dir():
+        return "is a folder, not a file"
+    return "" if Path(file).is_file() else "is not there"
 
 
 def name_of(architecture: str) -> str:
@@ -97,9 +111,17 @@ def as_contract(keys: Mapping[str, Any], file: str | Path) -> Contract:
     lacking = [name for name in asked if name not in keys]
     if lacking:
         remedy = f"write what it lacks into it, one line each; {HOW_TO}"
-        if set(lacking) <= MEASURED:
-            remedy = "run mimicflow encoder describe on the weights, which adds it"
+        if set(lacking) < set(GOLDEN):
+            remedy = f"write both of {' and '.join(GOLDEN)}, or take both out and {DESCRIBE}"
+        elif set(lacking) <= MEASURED:
+            remedy = f"{DESCRIBE}, which adds it"
         raise ConfigError(f"lacks {', '.join(lacking)}", file=file, remedy=remedy)
+    for path, value in not_finite(keys):
+        raise ConfigError(
+            f"{'.'.join(map(str, path))} is {value}, not a finite number",
+            file=file,
+            remedy="correct the number",
+        )
     try:
         return parse(Contract, keys, "contract")
     except ConfigError as error:
@@ -114,16 +136,11 @@ def read_keys(file: str | Path) -> dict[str, Any]:
     ConfigError
         It is missing, or no YAML with keys.
     """
-    try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not Path(file).exists():
         raise ConfigError(
-            "the weights have no contract beside them",
-            file=file,
-            remedy=f"run mimicflow encoder describe on the weights; {HOW_TO}",
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot be read ({error})", file=file, remedy=f"see {HOW_TO}") from error
+            "the weights have no contract beside them", file=file, remedy=f"{DESCRIBE}; {HOW_TO}"
+        )
+    content = read_yaml(file, f"see {HOW_TO}")
     if not isinstance(content, Mapping):
         raise ConfigError("is not a mapping of keys to values", file=file, remedy=f"see {HOW_TO}")
     return dict(content)

@@ -12,6 +12,8 @@ import pandas as pd
 import yaml
 
 from mimicflow.ecg.given.contract import (
+    GOLDEN,
+    HOW_TO,
     OF_RESNET,
     OF_STORE,
     RESNET,
@@ -27,6 +29,9 @@ from mimicflow.ecg.given.network import build_encoder
 from mimicflow.ecg.given.weights import load_strictly, read_weights
 from mimicflow.ecg.preparation import signal_of
 from mimicflow.ecg.records import LEADS
+from mimicflow.errors import ConfigError
+from mimicflow.running.configuration import SCHEMA, check_values
+from mimicflow.running.place import workflow_folder
 from mimicflow.running.writing import atomic_output, write_csv
 
 TOLERANCE = 0.001
@@ -72,10 +77,12 @@ def describe_encoder(
         keys |= read_keys(file)
     keys |= {name: text for name, text in (("source", source), ("licence", licence)) if text}
     keys = {"sha256": sha256_of(weights), "tolerance": TOLERANCE, **keys}
-    contract = as_contract({"golden_norm": {}, "golden_first": {}, **keys}, file)
+    made_here = not any(keys.get(name) for name in GOLDEN)
+    contract = as_contract(({name: {} for name in GOLDEN} if made_here else {}) | keys, file)
     ecg = {name: keys[name] for name in OF_STORE}
     encoder = {"architecture": architecture, "width": contract.width, "depth": keys.get("depth")}
-    if not contract.golden_norm and not contract.golden_first:
+    named = _configured(weights, ecg, encoder, file)
+    if made_here:
         network = build_encoder(architecture, contract.width or 0, contract.depth or ())
         load_strictly(network, tensors, weights)
         keys |= _golden_numbers(embeddings(network, signal_of(**ecg), _DTYPE))
@@ -85,11 +92,23 @@ def describe_encoder(
         ordered = {one.name: keys[one.name] for one in fields(Contract) if one.name in keys}
         text = yaml.safe_dump(ordered, sort_keys=False, default_flow_style=None, allow_unicode=True)
         temporary.write_text(text, encoding="utf-8")
+    return named
+
+
+def _configured(
+    weights: str | Path, ecg: dict[str, Any], encoder: Mapping[str, Any], file: Path
+) -> dict[str, dict[str, Any]]:
+    """Return the keys of the configuration, with values that it takes."""
     named = {"file": str(weights), **encoder}
-    if architecture == RESNET:
-        return {"encoder": named, "ecg": ecg}
-    of_own = {name: of for name, of in named.items() if name not in OF_RESNET}
-    return {"encoder": of_own, "ecg": ecg, "model_defaults": {"unfreeze": "none"}}
+    keys: dict[str, dict[str, Any]] = {"encoder": named, "ecg": ecg}
+    if encoder["architecture"] != RESNET:
+        keys["encoder"] = {name: of for name, of in named.items() if name not in OF_RESNET}
+        keys["model_defaults"] = {"unfreeze": "none"}
+    try:
+        check_values(keys, workflow_folder() / SCHEMA)
+    except ConfigError as error:
+        raise ConfigError(error.message, file=file, remedy=f"correct it; {HOW_TO}") from error
+    return keys
 
 
 def _golden_numbers(found: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,17 @@ import numpy as np
 
 from mimicflow.ecg.encoder_file import save_without_pretraining
 from mimicflow.ecg.given.contract import (
+    DESCRIBE,
+    GOLDEN,
     HOW_TO,
     Contract,
     as_contract,
     disagreements,
     read_keys,
 )
-from mimicflow.ecg.given.golden import difference, embeddings
+from mimicflow.ecg.given.golden import FIRST, difference, embeddings
 from mimicflow.ecg.given.network import Encoder, build_encoder, described
-from mimicflow.ecg.given.weights import load_strictly, read_weights
+from mimicflow.ecg.given.weights import load_strictly, read_weights, require_file
 from mimicflow.ecg.preparation import signal_of
 from mimicflow.errors import CheckpointError, ConfigError
 from mimicflow.learning.devices import repeatable
@@ -142,14 +144,23 @@ def _check_golden(found: Mapping[str, np.ndarray], contract: Contract, file: str
 
     Raises
     ------
+    ConfigError
+        The contract lacks some of their numbers.
     CheckpointError
         Names each ECG with the difference.
     """
+    lacking = list(_lacking(found, contract))
+    if lacking:
+        raise ConfigError(
+            f"lacks {', '.join(lacking)}",
+            file=file,
+            remedy=f"write them, or take {' and '.join(GOLDEN)} out and {DESCRIBE}",
+        )
     apart = {
         name: difference(
             embedding,
-            contract.golden_norm.get(name, np.nan),
-            np.array(contract.golden_first.get(name, ())),
+            contract.golden_norm[name],
+            np.array(contract.golden_first[name]),
         )
         for name, embedding in found.items()
     }
@@ -169,6 +180,16 @@ def _check_golden(found: Mapping[str, np.ndarray], contract: Contract, file: str
         )
 
 
+def _lacking(found: Mapping[str, np.ndarray], contract: Contract) -> Iterator[str]:
+    """Yield the golden numbers that a contract should have, and has not."""
+    for name, embedding in found.items():
+        n_first = min(FIRST, len(embedding))
+        if name not in contract.golden_norm:
+            yield f"golden_norm of {name}"
+        if len(contract.golden_first.get(name, ())) != n_first:
+            yield f"the first {n_first} numbers of {name} in golden_first"
+
+
 def sha256_of(file: str | Path) -> str:
     """Return the SHA-256 of a file.
 
@@ -177,8 +198,6 @@ def sha256_of(file: str | Path) -> str:
     CheckpointError
         There is none.
     """
-    try:
-        with open(file, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise CheckpointError("no such file", file=file, remedy="correct encoder.file") from error
+    require_file(file)
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

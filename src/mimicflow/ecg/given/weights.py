@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mimicflow.ecg.encoder_file import KIND
-from mimicflow.ecg.given.contract import HOW_TO, NONE, RESNET, UNIT
+from mimicflow.ecg.given.contract import HOW_TO, NONE, RESNET, UNIT, Contract, fault_of_file
 from mimicflow.ecg.given.network import Encoder, OneStage
 from mimicflow.errors import CheckpointError
 from mimicflow.learning.checkpoints import check_kind, read_plain
@@ -43,8 +44,7 @@ def read_weights(file: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     CheckpointError
         It is missing, damaged, or holds anything else.
     """
-    if not Path(file).is_file():
-        raise CheckpointError("no such file", file=file, remedy="correct encoder.file")
+    require_file(file)
     if Path(file).suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(file), {}
@@ -54,12 +54,9 @@ def read_weights(file: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             ) from error
     content = read_plain(file, f"save the state dictionary alone, best as safetensors; {HOW_TO}")
     if isinstance(content, Mapping) and content.get("kind") == KIND:
-        content = check_kind(KIND, content, file)
-        model = content.pop("model")
-        inside = {n.removeprefix(_PREFIX): t for n, t in model.items() if n.startswith(_PREFIX)}
-        return inside, _known(content)
-    if not isinstance(content, Mapping) or not all(isinstance(t, Tensor) for t in content.values()):
-        inner = [name for name in content if isinstance(content, Mapping)]
+        return _of_our_own(check_kind(KIND, content, file), file)
+    if not _is_named_tensors(content):
+        inner = list(content) if isinstance(content, Mapping) else []
         raise CheckpointError(
             f"holds {', '.join(map(str, inner[:_MOST_NAMED])) or type(content).__name__}, "
             "not tensors by their names",
@@ -69,11 +66,46 @@ def read_weights(file: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return dict(content), {}
 
 
-def _known(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a file of our own pretraining says of its encoder."""
-    signal = dict(content["signal"])
-    stored = {"leads": signal.pop("leads").split(","), "unit": UNIT, "normalisation": NONE}
-    return {"architecture": RESNET, **content["encoder"], **signal, **stored}
+def require_file(file: str | Path) -> None:
+    """Stop unless there are weights.
+
+    Raises
+    ------
+    CheckpointError
+        Nothing is there, or a folder.
+    """
+    if fault := fault_of_file(file):
+        raise CheckpointError(fault, file=file, remedy="correct encoder.file")
+
+
+def _is_named_tensors(content: Any) -> bool:
+    return isinstance(content, Mapping) and all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
+    )
+
+
+def _of_our_own(
+    content: Mapping[str, Any], file: str | Path
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the encoder of a file of our own pretraining, and what the file says of it."""
+    model = content.get("model")
+    encoder, signal = content.get("encoder"), content.get("signal")
+    whole = (
+        _is_named_tensors(model)
+        and isinstance(encoder, Mapping)
+        and isinstance(signal, Mapping)
+        and isinstance(signal.get("leads"), str)
+    )
+    stored = {"unit": UNIT, "normalisation": NONE}
+    known = {"architecture": RESNET, **encoder, **signal, **stored} if whole else {}
+    if not set(known) <= {one.name for one in fields(Contract)} or not known:
+        raise CheckpointError(
+            "calls itself an encoder of mimicflow, but does not hold what one has",
+            file=file,
+            remedy="get it again from the run that has made it",
+        )
+    known["leads"] = known["leads"].split(",")
+    return {n.removeprefix(_PREFIX): t for n, t in model.items() if n.startswith(_PREFIX)}, known
 
 
 def load_strictly(encoder: Encoder, weights: Mapping[str, Tensor], file: str | Path) -> None:
@@ -96,7 +128,11 @@ def load_strictly(encoder: Encoder, weights: Mapping[str, Tensor], file: str | P
             if name in weights and _kind(weights[name]) != _kind(tensor)
         ],
         "not finite": [
-            name for name, tensor in weights.items() if not torch.isfinite(tensor).all()
+            name
+            for name, tensor in wanted.items()
+            if name in weights
+            and _kind(weights[name]) == _kind(tensor)
+            and not torch.isfinite(weights[name]).all()
         ],
     }
     found = [f"{words}: {_listed(names)}" for words, names in odd.items() if names]
@@ -111,7 +147,8 @@ def load_strictly(encoder: Encoder, weights: Mapping[str, Tensor], file: str | P
 
 
 def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+    words = [tensor.dtype, *([] if tensor.layout == torch.strided else [tensor.layout])]
+    return f"{' '.join(str(word).removeprefix('torch.') for word in words)} {list(tensor.shape)}"
 
 
 def _listed(names: list[str]) -> str:

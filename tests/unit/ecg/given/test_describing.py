@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 from typer.testing import CliRunner
 
 from mimicflow.cli import app
 from mimicflow.ecg.given.describing import describe_encoder
 from mimicflow.ecg.given.golden import golden_ecgs
+from mimicflow.ecg.given.weights import read_weights
 from mimicflow.ecg.pretraining import initialise_encoder
 from mimicflow.ecg.records import LEADS
 from mimicflow.errors import CheckpointError, ConfigError
@@ -114,9 +116,50 @@ def test_the_contract_of_the_how_to_lacks_only_what_the_command_adds(
     written = yaml.safe_load(block)
     given.contract.write_text(block)
 
-    with pytest.raises(ConfigError, match="lacks source, licence"):
+    with pytest.raises(ConfigError, match="lacks width, depth, source, licence"):
         describe_encoder(given.weights)
 
     given.contract.write_text(yaml.safe_dump({**written, "width": 8, "depth": [1, 1, 1, 1]}))
     describe_encoder(given.weights, source="a test", licence="MIT")
     assert given.keys().items() >= {**written, "width": 8, "depth": [1, 1, 1, 1]}.items()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"depth": [1, 1]}, "'encoder.depth' is [1, 1], not a list of 4"),
+        ({"width": 1}, "'encoder.width' is 1"),
+        ({"seconds": 1e12}, "'ecg.seconds' is 1000000000000.0, not a number from 1 to 600"),
+        ({"sampling_rate": 240}, "'ecg.sampling_rate' is 240"),
+        ({"cleaning": "magic"}, "'ecg.cleaning' is 'magic', not neurokit, notch or none"),
+        ({"powerline": 55}, "'ecg.powerline' is 55"),
+    ],
+)
+def test_what_no_configuration_takes_is_refused_before_anything_is_made_of_it(
+    given: Any, changed: dict[str, Any], said: str
+) -> None:
+    given.say(golden_norm=None, golden_first=None, **changed)
+    with pytest.raises(ConfigError) as refused:
+        describe_encoder(given.weights)
+    assert said in str(refused.value) and str(given.contract) in str(refused.value)
+
+
+def test_one_kind_of_golden_numbers_wants_the_other(given: Any) -> None:
+    given.say(golden_first=None)
+    with pytest.raises(ConfigError, match=r"own.yaml: lacks golden_first\n.*write both"):
+        describe_encoder(given.weights)
+
+
+def test_the_recipe_of_the_reference_saves_weights_of_our_own(
+    repository: Path, network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not contiguous, which safetensors refuses."""
+    page = (repository / "docs/reference/encoders.md").read_text("utf-8")
+    (recipe,) = re.findall(r'```python title="save.py"\n(.*?)```', page, re.S)
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": network.state_dict(), "epoch": 3}, "founder.pth")
+
+    exec(recipe, {})
+
+    saved, _ = read_weights(tmp_path / "founder.safetensors")
+    assert all(torch.equal(saved[name], of) for name, of in network.state_dict().items())

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mimicflow.ecg.encoder_file import load_encoder
-from mimicflow.ecg.given.weights import read_weights
+from mimicflow.ecg.given.weights import load_strictly, read_weights
 from mimicflow.ecg.records import LEADS
 from mimicflow.errors import CheckpointError, ConfigError
 
@@ -74,7 +74,14 @@ def test_two_imports_give_the_same_bytes(given: Any) -> None:
         ({"sampling_rat": 100}, "did you mean 'sampling_rate'?"),
         ({"seconds": "ten"}, "contract.seconds is 'ten'"),
         ({"powerline": 0}, "powerline is 0.0"),
-        ({"tolerance": float("nan")}, "tolerance is nan"),
+        ({"tolerance": float("nan")}, "tolerance is nan, not a finite number"),
+        ({"tolerance": float("inf")}, "tolerance is inf, not a finite number"),
+        ({"tolerance": 1}, "tolerance is 1.0, which any embedding keeps"),
+        ({"sampling_rate": float("inf")}, "sampling_rate is inf, not a finite number"),
+        ({"golden_norm": {"wide": float("nan")}}, "golden_norm.wide is nan, not a finite number"),
+        ({"golden_first": None}, "lacks golden_first"),
+        ({"golden_first": {}}, "lacks the first 8 numbers of narrow in golden_first, the first 8"),
+        ({"golden_norm": {"narrow": 1.0}}, "lacks golden_norm of wide"),
     ],
 )
 def test_each_line_that_is_not_kept_is_refused_with_the_key_to_set(
@@ -94,6 +101,15 @@ def test_a_contract_that_is_none(given: Any) -> None:
         given.bring()
     given.contract.write_bytes(b"\xff: {")
     with pytest.raises(ConfigError, match="cannot be read"):
+        given.bring()
+    given.contract.write_text("unit: mV\nsource: a: b\n")
+    with pytest.raises(ConfigError) as refused:
+        given.bring()
+    said = str(refused.value).splitlines()
+    assert "cannot be read (line 2: mapping values are not allowed here)" in said[0]
+    assert len(said) == 2
+    given.contract.write_text("source: 2024-13-45")
+    with pytest.raises(ConfigError, match=r"cannot be read \(month must be"):
         given.bring()
     given.contract.unlink()
     with pytest.raises(ConfigError, match="no contract beside them"):
@@ -116,17 +132,9 @@ def test_other_weights_than_those_of_the_contract(given: Any) -> None:
 @pytest.mark.parametrize("ecg", ["narrow", "wide"])
 def test_each_golden_number_counts(given: Any, name: str, ecg: str) -> None:
     number = np.array(given.keys()[name][ecg])
-    for other in (number * 1.01, number * np.nan):
-        given.say(**{name: {**given.keys()[name], ecg: other.tolist()}})
-        with pytest.raises(CheckpointError, match=f"contract says \\({ecg} by"):
-            given.bring()
-
-
-def test_golden_numbers_that_are_missing_are_no_pass(given: Any) -> None:
-    for left in ({}, {"narrow": [0.1]}):
-        given.say(golden_first=left)
-        with pytest.raises(CheckpointError, match="wide by"):
-            given.bring()
+    given.say(**{name: {**given.keys()[name], ecg: (number * 1.01).tolist()}})
+    with pytest.raises(CheckpointError, match=f"contract says \\({ecg} by"):
+        given.bring()
 
 
 def test_all_names_that_do_not_fit_stand_in_one_sentence(given: Any) -> None:
@@ -165,9 +173,41 @@ def test_a_pickle_with_code_is_never_run(either: Any, monkeypatch: pytest.Monkey
     for content in (plain, packed.read_bytes()):
         either.weights.write_bytes(content)
         either.rehash()
-        with pytest.raises(CheckpointError, match=str(either.weights)):
+        with pytest.raises(CheckpointError, match=str(either.weights)) as refused:
             either.bring()
+        assert "weights_only" not in str(refused.value)
     assert not (folder / "harmed").exists()
+
+
+OURS = {"kind": "pretrained encoder", "format": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (5, "holds int, not tensors"),
+        (None, "holds NoneType, not tensors"),
+        (torch.tensor(1.0), "holds Tensor, not tensors"),
+        ({1: torch.zeros(1)}, "holds 1, not tensors"),
+        ({"kind": torch.zeros(2), "format": 1}, "holds kind, format, not tensors"),
+        (OURS, "calls itself an encoder of mimicflow"),
+        ({**OURS, "model": 5}, "calls itself an encoder of mimicflow"),
+        ({**OURS, "model": {}, "encoder": {}, "signal": {}}, "calls itself an encoder"),
+        ({**OURS, "model": {}, "encoder": {1: 2}, "signal": {"leads": "I"}}, "calls itself"),
+        ({**OURS, "format": torch.zeros(2)}, "has format"),
+    ],
+)
+def test_odd_weights_are_refused_in_one_sentence(tmp_path: Path, content: Any, said: str) -> None:
+    torch.save(content, tmp_path / "own.pth")
+    with pytest.raises(CheckpointError, match=said):
+        read_weights(tmp_path / "own.pth")
+
+
+def test_sparse_weights_do_not_fit(given: Any) -> None:
+    weights = {**given.network.state_dict(), "more": torch.zeros(1)}
+    weights["layer1.0.bn1.bias"] = weights["layer1.0.bn1.bias"].to_sparse()
+    with pytest.raises(CheckpointError, match=r"bn1.bias float32 sparse_coo \[8\], not float32"):
+        load_strictly(given.network, weights, "own.pth")
 
 
 @pytest.mark.parametrize("content", [{"state_dict": {}, "epoch": 3}, [torch.zeros(1)], b""])
@@ -183,5 +223,9 @@ def test_a_pth_that_is_no_state_dictionary(tmp_path: Path, content: Any) -> None
 
 def test_weights_that_are_not_there(given: Any) -> None:
     given.weights.unlink()
-    with pytest.raises(CheckpointError, match=r"own.safetensors: no such file[^$]*encoder.file"):
+    with pytest.raises(CheckpointError, match=r"own.safetensors: is not there[^$]*encoder.file"):
         given.bring()
+    given.weights.mkdir()
+    for use in (given.bring, lambda: read_weights(given.weights)):
+        with pytest.raises(CheckpointError, match=r"own.safetensors: is a folder, not a file"):
+            use()
