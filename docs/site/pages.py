@@ -25,6 +25,12 @@ from mimicflow.cli import app
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "src/mimicflow/reference"
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)((?:#[^)\s]*)?)\)")
+_MADE_OF = {
+    "CHANGELOG.md": "changes.md",
+    "config.yaml": "reference/configuration.md",
+    "results/README.md": "reference/files.md",
+}
+"""What a link leads to in the repository, and the page of the site that is made of it."""
 _KINDS = {
     "patients": "never meant for readers",
     "aggregate": "meant for readers, no small cell",
@@ -56,8 +62,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def moved(found: re.Match[str]) -> str:
         path = _repository_path(page.file, found[1])
-        if path == "CHANGELOG.md":
-            inside = "changes.md"
+        if path in _MADE_OF:
+            inside = _MADE_OF[path]
         elif path.startswith("docs/"):
             inside = path.removeprefix("docs/")
         else:
@@ -207,7 +213,7 @@ def _outside(file: File) -> Iterator[str]:
     """Yield the files outside of ``docs/`` to which a page links."""
     for found in _LINK.finditer(file.content_string):
         path = _repository_path(file, found[1])
-        if not path.startswith("docs/") and path != "CHANGELOG.md":
+        if not path.startswith("docs/") and path not in _MADE_OF:
             yield path
 
 

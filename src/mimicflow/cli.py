@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from mimicflow import __version__
 from mimicflow.ecg.given import commands as encoder
 from mimicflow.errors import MimicflowError
+from mimicflow.running.storage import folder_named
 
 
 class _Commands(TyperGroup):
@@ -76,7 +77,10 @@ class _Verbatim(TyperCommand):
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Made if it is not there.", metavar="FOLDER")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Made if it is not there.", metavar="FOLDER", parser=folder_named),
+    ],
 ) -> None:
     """Make a project folder: Snakefile, config.yaml and profile, for results of one's own.
 
@@ -201,7 +205,10 @@ def changes(
         Path, typer.Argument(help="Folder of results of the later run.", metavar="AFTER")
     ] = Path("results"),
     output: Annotated[
-        Path, typer.Option(help="Folder for changes.html and changes.csv.", metavar="FOLDER")
+        Path,
+        typer.Option(
+            help="Folder for changes.html and changes.csv.", metavar="FOLDER", parser=folder_named
+        ),
     ] = Path(),
 ) -> None:
     """Put the scores of two runs side by side, to see what has changed since the last report.
@@ -250,7 +257,11 @@ def evaluate(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to: PREDICTIONS_evaluation.", metavar="FOLDER"),
+        typer.Option(
+            help="Folder to write to: PREDICTIONS_evaluation.",
+            metavar="FOLDER",
+            parser=folder_named,
+        ),
     ] = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Nobody is real: small cells are shown.")
@@ -267,6 +278,7 @@ def evaluate(
     import json  # noqa: PLC0415
 
     from mimicflow.evaluation.given.columns import Columns  # noqa: PLC0415
+    from mimicflow.evaluation.given.file import stem_of  # noqa: PLC0415
     from mimicflow.evaluation.study import Study  # noqa: PLC0415
     from mimicflow.report.given import evaluate_predictions  # noqa: PLC0415
 
@@ -275,7 +287,7 @@ def evaluate(
     )
     found = evaluate_predictions(
         predictions,
-        output or Path(f"{predictions.name.split('.')[0]}_evaluation"),
+        output or Path(f"{stem_of(predictions)}_evaluation"),
         columns,
         Study(synthetic=synthetic, seed=seed),
         compare=compare,
@@ -339,6 +351,7 @@ def score(
             help="Folder for the table <record>.csv and the figure <record>.png; of a CSV of "
             "beats <record>_scores.",
             metavar="FOLDER",
+            parser=folder_named,
         ),
     ] = Path(),
 ) -> None:

@@ -113,6 +113,7 @@ def test_the_search_opens_what_it_finds(view):
     assert shown(view) == ["Hospital admission"]
     stays_in_view = "document.querySelector('nav').getBoundingClientRect().top === 0"
     view.wait_for_function(stays_in_view)  # once it has scrolled
+    assert view.locator("nav [role=status]").inner_text() == "1 place found"
     view.locator("#find").fill("no such words")
     assert view.locator("nav [role=status]").inner_text() == "0 places found"
 

@@ -92,3 +92,20 @@ def test_why_a_lock_stays_is_said(executed, tmp_path):
 
     assert "The folder is locked, by whom is not known" in result.output
     assert len(executed) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("init", ""), ("encoder", "golden", ""), ("changes", "a", "b", "--output", "")),
+        *(("evaluate", "a.csv", "--output", ""), ("arrest", "score", "a", "--output", "")),
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(app, arguments)
+
+    assert result.exit_code == 1
+    assert "a folder has an empty name" in result.output
+    assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,7 @@ from mimicflow.errors import CheckpointError
 from mimicflow.learning import processes
 from mimicflow.learning.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from mimicflow.running.sources import sources
+from mimicflow.running.storage import make_folder
 from mimicflow.running.writing import sha256
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def resume_path(output: str | Path) -> Path:
     if folder is None:
         return state
     state = Path(folder, state.relative_to(state.anchor))
-    state.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(state.parent)
     return state
 
 

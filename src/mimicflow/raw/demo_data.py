@@ -21,6 +21,7 @@ from urllib.parse import quote
 from tqdm import tqdm
 
 from mimicflow.errors import InputError, MimicflowError
+from mimicflow.running.storage import make_folder
 from mimicflow.running.writing import sha256
 
 BASE_URL = "https://physionet.org/files"
@@ -138,7 +139,7 @@ def _download(url: str, path: Path, digest: str, attempts: int, backoff_seconds:
 
 def _fetch(url: str, partial: Path, attempts: int, backoff_seconds: float) -> None:
     """Download into ``partial``, going on where it ends; try again after failures that may pass."""
-    partial.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(partial.parent)
     if partial.is_symlink():  # not ours: what it leads to is not written
         partial.unlink()
     for attempt in range(1, attempts + 1):

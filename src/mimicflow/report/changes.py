@@ -13,11 +13,12 @@ from mimicflow.evaluation.predictions import read_predictions
 from mimicflow.evaluation.smallest_cell import rounded
 from mimicflow.evaluation.statistics.differences import score_differences
 from mimicflow.evaluation.study import Study
-from mimicflow.report.blocks import DASH, Section, Text, table, with_interval
+from mimicflow.report.blocks import DASH, Section, Text, counted, table, with_interval
 from mimicflow.report.chapters.models import SCORES, Protocol, System, difference
 from mimicflow.report.chapters.performance import NEEDED, one_interval
 from mimicflow.report.inputs import SystemFiles, label, read_table, sort_files, texts_of
 from mimicflow.report.page import write_page
+from mimicflow.running.storage import check_own_table
 from mimicflow.running.writing import write_csv
 
 _ENDS = ("value", "low", "high")
@@ -25,6 +26,7 @@ _SIDES = ("before", "after")
 _NAMES = ["system", "protocol", "model", "title", "stays", "score"]
 _NUMBERS = [f"{side}_{end}" for side in _SIDES for end in _ENDS]
 _NUMBERS += ["difference", "difference_low", "difference_high"]
+_COLUMNS = [*_NAMES, *_NUMBERS, "paired"]
 _PAIRED = (
     "Scores of both runs, and the later less the earlier. Where both have tested the same stays of "
     "the same patients with the same outcomes, the difference is paired: the same patients are "
@@ -55,7 +57,12 @@ def compare_runs(before: str | Path, after: str | Path, output: str | Path) -> l
     ------
     InputError
         A folder without any scores, two without a common model, or a table that cannot be read.
+    ConfigError, StorageError
+        Another table called ``changes.csv`` is there, or the folder cannot be made.
     """
+    folder = Path(output)
+    file = folder / "changes.csv"
+    check_own_table(file, [*_COLUMNS, "data"])
     earlier, later = _scores(Path(before)), _scores(Path(after))
     names = _NAMES[:3]
     both = earlier.merge(later, on=_NAMES, suffixes=("_before", "_after"))
@@ -73,13 +80,11 @@ def compare_runs(before: str | Path, after: str | Path, output: str | Path) -> l
         for name, part in both.groupby(names, sort=False)
         for line in _lines(part, *(_predictions(root, *map(str, name)) for root in roots))
     ]
-    changes = pd.DataFrame(found).reindex(columns=[*_NAMES, *_NUMBERS, "paired"])
+    changes = pd.DataFrame(found).reindex(columns=_COLUMNS)
     hidden = ~changes["paired"].astype(bool) & bool(study.smallest_cell)
     changes = rounded(changes, hidden, _NUMBERS)
     lacking = [_lacking(earlier, later, "earlier"), _lacking(later, earlier, "later")]
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_csv(changes.assign(data=study.data), folder / "changes.csv")
+    write_csv(changes.assign(data=study.data), file)
     write_page("What has changed", list(_page(changes, lacking)), folder / "changes.html", study)
     return [*_said(changes), *filter(None, lacking), f"All scores: {folder / 'changes.html'}"]
 
@@ -154,8 +159,8 @@ def _lacking(one: pd.DataFrame, other: pd.DataFrame, which: str) -> str:
 
 
 def _said(changes: pd.DataFrame) -> Iterator[str]:
-    models = len(changes.drop_duplicates(_NAMES[:3]))
-    yield f"{models} models of both runs, AUROC after less before:"
+    models = counted(str(len(changes.drop_duplicates(_NAMES[:3]))), "models")
+    yield f"{models} of both runs, AUROC after less before:"
     for row in changes[changes["score"] == "auroc"].itertuples():
         change = with_interval(row.difference, row.difference_low, row.difference_high)
         text = change if row.paired else f"{row.difference:+.3f}, not paired"

@@ -47,6 +47,12 @@ class Frames(Mapping[str, pd.DataFrame]):
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return a table with types; ``attrs`` has ``units`` and ``meanings`` by column."""
+        if not isinstance(name, str):
+            raise InputError(
+                f"no table is called {name!r}: they are asked for by name",
+                file=self.folder,
+                remedy=f"ask for {next(iter(self))!r}, for instance; list(...) names them all",
+            )
         name = name.removesuffix(".parquet")
         if name not in self._files:
             near = difflib.get_close_matches(name, self._files, n=3)

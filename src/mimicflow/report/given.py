@@ -22,12 +22,14 @@ from mimicflow.report.chapters.models import Protocol, System, rule_title
 from mimicflow.report.inputs import ProtocolFiles, SystemFiles, label, read_table, texts_of, words
 from mimicflow.report.page import write_page
 from mimicflow.running.privacy import OWNER_ONLY
-from mimicflow.running.writing import partial_folder
+from mimicflow.running.writing import atomic_output, partial_folder
 
 PAGE = "evaluation.html"
 NAME = "given"
 """How the texts of the page call predictions of anybody; no folder of results is called so."""
 _MAIN = ("auroc", "auprc", "brier", "calibration_slope")
+_NAMES = (PAGE, *(f"{name}.csv" for name in TABLES), *(f"{name}.png" for name in FIGURES))
+_WRITTEN = ".mimicflow-evaluate"  # names the files of the folder that an evaluation wrote
 _LONG = 100_000  # rows from which on it takes long enough to say so
 
 
@@ -44,8 +46,7 @@ class Evaluation:
     @property
     def files(self) -> list[Path]:
         """What was written, the page first."""
-        names = [PAGE, *(f"{name}.csv" for name in TABLES), *(f"{name}.png" for name in FIGURES)]
-        return [self.folder / name for name in names if (self.folder / name).exists()]
+        return [self.folder / name for name in _NAMES if (self.folder / name).exists()]
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table that was written; empty where it was not."""
@@ -116,7 +117,7 @@ def evaluate_predictions(
     path, compare : path-like
         CSV or Parquet of anybody; the models of the second are compared with those of the first.
     folder : path-like
-        Where to write; what else lies there stays.
+        Where to write, also over an evaluation of before; what else lies there stays.
     columns : Columns
         Those that the reader named; others are guessed by their names.
     study : Study
@@ -132,11 +133,13 @@ def evaluate_predictions(
     Raises
     ------
     PredictionsError, ConfigError
-        What makes a file unfit to be scored, with line, column and what to do.
+        What makes a file unfit to be scored, with line, column and what to do; a file in the
+        folder that would be written over, and is of no evaluation.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ConfigError("is a file", file=folder, remedy="name a folder with --output")
+    _check_free(folder, [Path(file) for file in (path, compare) if file is not None])
     given = [read_given(path, columns, positive)]
     if compare is not None:
         other = replace(columns, groups=())
@@ -157,13 +160,50 @@ def evaluate_predictions(
             made.mkdir()
             write_tables(predictions, made, work, study, rules, given[0].file.path)
             _write_page(given[0], said, made, study)
-            for name in (PAGE, *(f"{t}.csv" for t in TABLES), *(f"{f}.png" for f in FIGURES)):
-                (folder / name).unlink(missing_ok=True)  # or a table of before would stay beside
-                if (made / name).exists():
-                    (made / name).replace(folder / name)
+            _take_place(made, folder)
     finally:
         os.umask(before)
     return Evaluation(tuple(given), predictions, said, folder, study.smallest_cell)
+
+
+def _check_free(folder: Path, inputs: Sequence[Path]) -> None:
+    """Refuse a folder in which something would be written over that no evaluation wrote."""
+    there = [folder / name for name in _NAMES if os.path.lexists(folder / name)]
+    of_input = [file for file in there if file.exists() for path in inputs if _same(file, path)]
+    if of_input:
+        raise ConfigError(
+            "would be written over, and is to be evaluated",
+            file=of_input[0],
+            remedy="name another folder with --output",
+        )
+    if others := [file.name for file in there if file.name not in _written(folder)]:
+        raise ConfigError(
+            f"has {', '.join(others)} already, which no evaluation wrote",
+            file=folder,
+            remedy="name another folder with --output, or move what is there",
+        )
+
+
+def _same(file: Path, path: Path) -> bool:
+    return path.exists() and path.samefile(file)
+
+
+def _written(folder: Path) -> set[str]:
+    """Return the names of the files in a folder that the evaluation before wrote."""
+    marker = folder / _WRITTEN
+    said = marker.read_text(encoding="utf-8", errors="replace") if marker.is_file() else ""
+    return set(_NAMES) & set(said.splitlines())
+
+
+def _take_place(made: Path, folder: Path) -> None:
+    """Move what was made into the folder; a table of before would stay beside, and is removed."""
+    for name in _written(folder):
+        (folder / name).unlink(missing_ok=True)
+    names = [name for name in _NAMES if (made / name).exists()]
+    with atomic_output(folder / _WRITTEN) as marker:  # first: if killed, what is there is ours
+        marker.write_text("\n".join([*names, ""]), encoding="utf-8")
+    for name in names:
+        (made / name).replace(folder / name)
 
 
 def _said(given: Sequence[Given]) -> Iterator[str]:

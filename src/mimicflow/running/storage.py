@@ -12,11 +12,11 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mimicflow.errors import MimicflowError, StorageError
+from mimicflow.errors import ConfigError, MimicflowError, StorageError
 from mimicflow.running.leftovers import final_path
 
 _ROOM = 1 << 16  # bytes; what is left when a write has failed
@@ -115,6 +115,58 @@ def _is_temporary(file: Path) -> bool:
     """Return whether a file is one of DuckDB's that hold what the memory does not."""
     temporary = Path(tempfile.gettempdir()).absolute()
     return temporary in (file.absolute(), file.absolute().parent.parent)
+
+
+def make_folder(folder: str | Path) -> None:
+    """Make a folder and those above it, unless it is there.
+
+    Raises
+    ------
+    StorageError
+        A file has its name or that of a folder above it, or no folder can be made there.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, folder) or StorageError(
+            f"cannot be made a folder ({error.strerror})",
+            file=folder,
+            remedy="name another folder, which can be made and written",
+        ) from error
+
+
+def check_own_table(table: str | Path, columns: Sequence[str]) -> None:
+    """Refuse to write over a table of the same name that holds something else.
+
+    Raises
+    ------
+    ConfigError
+        A file is there whose first line does not name these columns.
+    """
+    table = Path(table)
+    if table.is_file():
+        with table.open(encoding="utf-8", errors="replace") as lines:
+            if lines.readline().rstrip() != ",".join(columns):
+                raise ConfigError(
+                    f"{table} is there, and is no table of this command",
+                    remedy="name another folder",
+                )
+
+
+def folder_named(name: str | Path) -> Path:
+    """Return the folder of a name at the command line.
+
+    Raises
+    ------
+    ConfigError
+        An empty name, as of a variable that is not set: Python would take it for the current one.
+    """
+    if not str(name):
+        raise ConfigError(
+            "a folder has an empty name", remedy="name a folder; the current one is called ."
+        )
+    return Path(name)
 
 
 def check_place(repository: str | Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.running.leftovers import hidden_path, remove_leftovers
-from mimicflow.running.storage import storage_explained
+from mimicflow.running.storage import make_folder, storage_explained
 from mimicflow.running.workers import end_if_abandoned
 
 
@@ -56,8 +56,8 @@ def atomic_output(path: str | Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _hidden_sibling(path: Path) -> Iterator[Path]:
     """Yield a free hidden name beside ``path``, in a folder that is there."""
+    make_folder(path.parent)
     with storage_explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path)
         yield hidden_path(path)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mimicflow.running.storage import storage_explained
+from mimicflow.running.storage import make_folder, storage_explained
 from mimicflow.running.workers import worker_pool
 from mimicflow.synthetic.cardiology import ecg_parameters, record_path
 from mimicflow.synthetic.courses import draw_moments
@@ -63,7 +63,7 @@ def make_waveforms(
     starts = range(0, n_patients, PATIENTS_PER_CHUNK)
     write = partial(_write_chunk, Path(folder), n_patients, seed, dirt, permute_labels)
     with storage_explained(files):
-        files.mkdir(parents=True, exist_ok=True)
+        make_folder(files)
         if processes == 1:
             written = sum(map(write, starts))
         else:

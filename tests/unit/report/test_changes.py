@@ -9,7 +9,7 @@ import pytest
 from html_pages import read_page
 from made_results import write_report_files
 
-from mimicflow.errors import InputError
+from mimicflow.errors import ConfigError, InputError, StorageError
 from mimicflow.report.changes import compare_runs
 
 MODEL = "all_stays_model"
@@ -57,6 +57,19 @@ def test_the_same_patients_are_paired_and_the_others_are_not(runs, tmp_path: Pat
     page = read_page((tmp_path / "out/changes.html").read_text(encoding="utf-8"))
     assert page.all("h2")[0].text == "Hospital admission"
     assert "no: other patients, or no predictions" in page.text
+
+
+def test_another_table_of_its_name_is_not_written_over(runs, tmp_path: Path):
+    (tmp_path / "changes.csv").write_text("mine\n")
+
+    with pytest.raises(ConfigError, match=r"changes\.csv is there, and is no table of this"):
+        compare_runs(*runs, tmp_path)
+
+    assert (tmp_path / "changes.csv").read_text() == "mine\n"
+    for _ in "12":  # the second time over its own
+        compare_runs(*runs, tmp_path / "out")
+    with pytest.raises(StorageError, match="cannot be made a folder"):
+        compare_runs(*runs, tmp_path / "changes.csv")
 
 
 def test_other_patients_are_not_paired(runs, tmp_path: Path):

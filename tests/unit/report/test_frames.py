@@ -52,6 +52,8 @@ def test_what_is_not_there_is_named(results, tmp_path):
         results["cohort/stay"]
     with pytest.raises(InputError, match="no table is called zzz"):
         results["zzz"]
+    with pytest.raises(InputError, match="no table is called 3: they are asked for by name"):
+        results[3]
     for folder in ("nowhere", "logs"):
         with pytest.raises(InputError, match="no tables of a run"):
             mimicflow.load(tmp_path / folder / "below")

@@ -111,8 +111,9 @@ def test_predictions_of_ours_are_scored_as_the_workflow_scores_them(tmp_path):
     weigh_decisions(paths, subsets, theirs / "decision.csv", theirs / "y.png", study,
                     thresholds=probability_grid(**NET_BENEFIT))  # fmt: skip
     (tmp_path / "ours").mkdir()
-    (tmp_path / "ours/mine.txt").touch()
-    (tmp_path / "ours/subgroups.csv").touch()  # of an evaluation before
+    for name in ("mine.txt", "subgroups.csv"):
+        (tmp_path / "ours" / name).touch()
+    (tmp_path / "ours/.mimicflow-evaluate").write_text("subgroups.csv\n")  # of one before
 
     result = run(tmp_path, "a.parquet", "--synthetic", "--seed", "3", "--output", "ours", "--json")
 
@@ -155,6 +156,42 @@ def test_a_bad_file_ends_in_one_sentence_and_leaves_nothing(folder, tmp_path):
     assert "look like per cent" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
     assert run(tmp_path, "mine.csv", "--threshold", "30").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scores.csv"], "scores.csv: would be written over, and is to be evaluated"),
+        (["mine.csv", "--compare", "scores.csv"], "scores.csv: would be written over"),
+        (["mine.csv"], "has scores.csv, roc.png already, which no evaluation wrote"),
+    ],
+)
+@pytest.mark.parametrize("marked", [False, True])
+def test_nothing_is_written_over_but_an_evaluation(folder, tmp_path, arguments, said, marked):
+    texts = dict.fromkeys(["mine.csv", "scores.csv"], (folder / "predictions.csv").read_text())
+    texts["roc.png"] = "mine"
+    if marked:  # what is evaluated is kept even where an evaluation wrote something of its name
+        texts[".mimicflow-evaluate"] = "scores.csv\n"
+        said = said.replace("scores.csv, roc", "roc")
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+
+    result = run(tmp_path, *arguments, "--output", f"../{tmp_path.name}")
+
+    assert result.exit_code == 1
+    assert said in result.stderr and "name another folder with --output" in result.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == texts
+
+
+def test_an_evaluation_of_before_is_written_over(folder, tmp_path):
+    rows = pd.read_csv(folder / "predictions.csv").head(60)
+    rows.to_csv(tmp_path / "a.x.csv", index=False)
+
+    for groups in (("--group", "sex"), ()):
+        result = run(tmp_path, "a.x.csv", "--synthetic", *groups)
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / "a.x_evaluation/subgroups.csv").exists() is bool(groups)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_the_tables_refuse_is_said_of_the_file(tmp_path):

@@ -21,7 +21,13 @@ from mimicflow.learning.checkpoints import save_checkpoint
 from mimicflow.raw.ingest import ingest_table
 from mimicflow.running.database import connect
 from mimicflow.running.leftovers import hidden_path
-from mimicflow.running.storage import check_place, check_writable, storage_error, storage_explained
+from mimicflow.running.storage import (
+    check_place,
+    check_writable,
+    make_folder,
+    storage_error,
+    storage_explained,
+)
 from mimicflow.running.writing import (
     atomic_folder,
     atomic_output,
@@ -296,6 +302,17 @@ def test_a_folder_is_tried_before_work_begins(tmp_path):
         with pytest.raises(StorageError) as caught:
             check_writable(disk)
         assert str(caught.value).startswith(f"{disk}: the disk is read-only")
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/proc/below", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path, name):
+    (tmp_path / "file").touch()
+
+    for make in (make_folder, lambda folder: write_json(1, folder / "a.json")):
+        with pytest.raises(StorageError, match="cannot be made a folder") as caught:
+            make(tmp_path / name)
+        assert caught.value.file == tmp_path / name
+        assert "name another folder" in str(caught.value)
 
 
 def test_the_place_is_a_path():

@@ -13,6 +13,7 @@ from mimicflow.arrest.scoring.summary import summary_of, vital_signs_of
 from mimicflow.bedside.open_recording import open_recording
 from mimicflow.bedside.recording import BEAT_TABLE, BeatRecording, stem_of
 from mimicflow.errors import ConfigError, InputError
+from mimicflow.running.storage import check_own_table, make_folder
 from mimicflow.running.writing import write_csv
 
 
@@ -40,13 +41,14 @@ def score_record(
     Raises
     ------
     ConfigError
-        A folder that cannot be written, a table of another kind where the scores are to lie, or a
-        choice that beats do not have.
+        A table of another kind where the scores are to lie, or a choice that beats do not have.
+    StorageError
+        A folder that cannot be made or written.
     InputError, RecordError
         A record that cannot be scored, or a folder without a model.
     """
     path = _record_path(record)
-    _make_folder(output)
+    make_folder(output)
     fitted = load_model(model).judging_by(quality, detector)
     recording = open_recording(path.parent, path.name, lead)
     of_beats = isinstance(recording, BeatRecording)
@@ -58,7 +60,7 @@ def score_record(
     wrong = recording.wrong_segments()
     recording = recording.without(wrong)
     table, figure = (output / f"{_name_of_scores(path.name)}{kind}" for kind in (".csv", ".png"))
-    _check_free(table)
+    check_own_table(table, list(DTYPES))
     needing = of_vital_signs(fitted.features)
     numerics = numerics_of(path.parent, path.name) if needing else None
     scores = score_recording(recording, fitted, numerics)
@@ -93,24 +95,3 @@ def _name_of_scores(record: str) -> str:
     """Return what table and figure of a record are called; never what the record itself is."""
     stem = stem_of(record)
     return f"{stem}_scores" if record.lower().endswith(BEAT_TABLE) else stem
-
-
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{output} cannot be made a folder ({error.strerror})",
-            remedy="give --output a folder that can be written",
-        ) from error
-
-
-def _check_free(table: Path) -> None:
-    """Refuse to write scores over a table of another kind, such as samples beside their record."""
-    if table.is_file():
-        with table.open(encoding="utf-8", errors="replace") as lines:
-            if lines.readline().rstrip() != ",".join(DTYPES):
-                raise ConfigError(
-                    f"{table} is there, and no table of scores",
-                    remedy="give --output another folder",
-                )

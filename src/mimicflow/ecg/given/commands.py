@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mimicflow.running.storage import folder_named
+
 app = typer.Typer(help="An ECG encoder of one's own (encoder.file).", no_args_is_help=True)
 
 
@@ -39,7 +41,7 @@ def describe(
 @app.command()
 def golden(
     folder: Annotated[
-        Path, typer.Argument(help="Where to write them.", metavar="[FOLDER]")
+        Path, typer.Argument(help="Where to write them.", metavar="[FOLDER]", parser=folder_named)
     ] = Path(),
 ) -> None:
     """Write the two golden ECGs as CSV: 12 leads in mV at 500 Hz, of no patient.

@@ -32,6 +32,7 @@ from mimicflow.ecg.records import LEADS
 from mimicflow.errors import ConfigError
 from mimicflow.running.configuration import SCHEMA, check_values
 from mimicflow.running.place import workflow_folder
+from mimicflow.running.storage import check_own_table
 from mimicflow.running.writing import atomic_output, write_csv
 
 TOLERANCE = 0.001
@@ -125,6 +126,7 @@ def write_golden(folder: str | Path) -> list[Path]:
         frame = pd.DataFrame(ecg.T, columns=list(LEADS))
         frame.insert(0, "time_s", np.arange(len(frame)) / SAMPLING_RATE)
         files.append(Path(folder, f"golden_{name}.csv"))
+        check_own_table(files[-1], list(frame.columns))
         write_csv(frame, files[-1])
     return files
 

@@ -125,6 +125,11 @@ class GivenFile:
             raise self.fault(f"cannot be read as Parquet ({type(error).__name__})", _CSV) from error
 
 
+def stem_of(path: str | Path) -> str:
+    """Return the name of a file without the ending of its format: ``a.b`` of ``a.b.csv.gz``."""
+    return re.sub(r"(?i)(?<=.)(\.(csv|tsv|txt|parquet|pq))?(\.gz)?$", "", Path(path).name)
+
+
 def open_given(path: str | Path) -> GivenFile:
     """Look at the columns of a file of predictions.
 

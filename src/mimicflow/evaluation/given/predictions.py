@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mimicflow.evaluation.given.columns import Columns, choose_columns
-from mimicflow.evaluation.given.file import GivenFile, open_given
+from mimicflow.evaluation.given.file import GivenFile, open_given, stem_of
 from mimicflow.evaluation.given.values import TEST, labels, names, parts, probabilities
 from mimicflow.evaluation.statistics.clusters import FEWEST, rarer
 
@@ -97,7 +97,7 @@ def read_given(
         called = names(file, frame[columns.model], "model")
         models = {str(name): part for name, part in everything.groupby(called, sort=False)}
     elif len(models) == 1:
-        models = {file.path.name.split(".")[0]: next(iter(models.values()))}
+        models = {stem_of(file.path): next(iter(models.values()))}
     for model, part in models.items():
         _check_rows(file, columns, part, f" of {model}" if len(models) > 1 else "")
     return Given(file, columns, tuple(said), models)

@@ -146,7 +146,8 @@ def parts(file: GivenFile, values: pd.Series, *, guessed: bool) -> tuple[pd.Seri
     Raises
     ------
     PredictionsError
-        A column that was named and says something else.
+        A column that says which rows are train or validation, but of none or not of all that they
+        are test; one that was named and says something else.
     """
     plain = values.astype(str).str.strip().str.lower()
     found = plain.map(PARTS)
@@ -156,7 +157,7 @@ def parts(file: GivenFile, values: pd.Series, *, guessed: bool) -> tuple[pd.Seri
         if (found == VALIDATION).any():
             said.append("those of validation choose thresholds and recalibrate")
         return found, said
-    if guessed:
+    if guessed and unknown.all():
         everyone = pd.Series(TEST, index=values.index)
         return everyone, [f"column {values.name} does not say which rows are test: all are scored"]
     at = unknown.index[unknown][0] if unknown.any() else None

@@ -22,6 +22,7 @@ from mimicflow.learning.fitted_on import FITTED_ON, fitted_on
 from mimicflow.learning.gpus import is_first
 from mimicflow.learning.tuning.space import Settings, nested
 from mimicflow.running.leftovers import remove
+from mimicflow.running.storage import make_folder
 from mimicflow.running.writing import write_json
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def run_trial(
     output = Path(output)
     parameters = _suggested_parameters(suggested, number)
     folder = output.with_name(f".{output.stem}")  # not of this process alone: it may be killed
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         fit(nested(parameters), folder)
         found = _scored(folder / PREDICTIONS, seed) if is_first() else {}

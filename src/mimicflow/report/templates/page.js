@@ -100,7 +100,7 @@
     const entries = wanted.length > 1 ? matches(wanted) : [];
     found.replaceChildren(...entries.map((entry) => entryOf(entry, wanted)));
     found.hidden = !entries.length;
-    status.textContent = wanted.length > 1 ? `${entries.length} places found` : "";
+    status.textContent = wanted.length > 1 ? `${entries.length} ${entries.length === 1 ? "place" : "places"} found` : "";
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") found.querySelector("a")?.click();

@@ -231,8 +231,8 @@ def test_a_table_that_is_no_table_of_scores_is_not_written_over(record, model_fo
     refused, beside, again = run(*given), *(run(*given, "--output", "out") for _ in "12")
 
     assert (refused.exit_code, beside.exit_code, again.exit_code) == (1, 0, 0)
-    assert "bed1.csv is there, and no table of scores" in refused.output
-    assert "give --output another folder" in refused.output
+    assert "bed1.csv is there, and is no table of this command" in refused.output
+    assert "name another folder" in refused.output
     assert samples.read_text() == "sample,II\n0,0.1\n"
 
 

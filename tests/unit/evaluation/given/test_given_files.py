@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mimicflow.evaluation.given.columns import Columns
+from mimicflow.evaluation.given.file import stem_of
 from mimicflow.evaluation.given.predictions import match, read_given
 from mimicflow.evaluation.predictions import PredictionsError
 
@@ -206,6 +207,41 @@ def test_only_test_rows_are_scored_where_a_split_is_told_apart(write):
     mixed = [line.replace(",c,", ",a,") for line in content]
     with pytest.raises(PredictionsError, match="patients are both in test and in another part"):
         read_given(write("\n".join(mixed)), Columns())
+
+
+@pytest.mark.parametrize("values", ["train", "train val", "train eval", "test ?"])
+def test_rows_that_are_not_said_to_be_test_are_not_scored_by_a_guess(write, values):
+    words = values.split() * 4
+    header, *rows = GOOD.splitlines()
+    content = [f"{header},split", *(f"{r},{w}" for r, w in zip(rows, words, strict=False))]
+    path = write("\n".join(content))
+
+    with pytest.raises(PredictionsError, match="column split holds") as caught:
+        read_given(path, Columns())
+
+    assert "--split none" in caught.value.remedy
+    assert set(read_given(path, Columns(split="none")).models["mine"]["split"]) == {"test"}
+
+
+def test_a_column_that_says_nothing_of_a_split_is_none(write):
+    content = "".join(f"{line}{',x' if place else ',split'}\n"
+                      for place, line in enumerate(GOOD.splitlines()))  # fmt: skip
+
+    given = read_given(write(content), Columns())
+
+    assert set(given.models["mine"]["split"]) == {"test"}
+    assert "column split does not say which rows are test: all are scored" in given.said
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        *(("a.csv", "a"), ("a.x.csv", "a.x"), ("a.x.csv.gz", "a.x"), ("a.y.parquet", "a.y")),
+        *(("a", "a"), ("a.1", "a.1"), ("A.TSV", "A"), (".csv", ".csv")),
+    ],
+)
+def test_a_file_is_called_by_its_name_without_the_format(name, stem):
+    assert stem_of(f"in.csv/{name}") == stem
 
 
 def test_a_group_has_few_levels_and_names_the_missing(write):
