@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import safetensors
 import safetensors.torch
@@ -78,7 +78,7 @@ def require_file(file: str | Path) -> None:
         raise CheckpointError(fault, file=file, remedy="correct encoder.file")
 
 
-def _is_named_tensors(content: Any) -> bool:
+def _is_named_tensors(content: Any) -> TypeGuard[Mapping[str, Tensor]]:
     return isinstance(content, Mapping) and all(
         isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
     )
@@ -90,15 +90,12 @@ def _of_our_own(
     """Return the encoder of a file of our own pretraining, and what the file says of it."""
     model = content.get("model")
     encoder, signal = content.get("encoder"), content.get("signal")
-    whole = (
-        _is_named_tensors(model)
-        and isinstance(encoder, Mapping)
-        and isinstance(signal, Mapping)
-        and isinstance(signal.get("leads"), str)
-    )
-    stored = {"unit": UNIT, "normalisation": NONE}
-    known = {"architecture": RESNET, **encoder, **signal, **stored} if whole else {}
-    if not set(known) <= {one.name for one in fields(Contract)} or not known:
+    known: dict[str, Any] = {}
+    if isinstance(encoder, Mapping) and isinstance(signal, Mapping):
+        stored = {"unit": UNIT, "normalisation": NONE}
+        known = {"architecture": RESNET, **encoder, **signal, **stored}
+    fitting = set(known) <= {one.name for one in fields(Contract)}
+    if not (fitting and _is_named_tensors(model) and isinstance(known.get("leads"), str)):
         raise CheckpointError(
             "calls itself an encoder of mimicflow, but does not hold what one has",
             file=file,
