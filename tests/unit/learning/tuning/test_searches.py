@@ -79,10 +79,6 @@ WRONG = {
         "'tuning.admission' names all_stay_model, which is none of all_stays_model",
     ),
     "unknown system": ({"arrest": {}}, "unknown key 'tuning.arrest'"),
-    "one trial": (
-        of_model(FREE, rounds=1, trials=1),
-        "'tuning.admission.all_stays_model' has one trial, which is the configuration itself",
-    ),
     "too many trials": (
         of_model(FREE, trials=10**9), "'tuning.admission.all_stays_model.trials' is 1000000000"
     ),
