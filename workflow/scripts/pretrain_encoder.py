@@ -16,10 +16,5 @@ with rule_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         output=snakemake.output.model,
         history=snakemake.output.history,
-        machine=Machine(
-            threads=snakemake.threads,
-            computing=snakemake.params.computing,
-            devices=snakemake.resources.gpu,
-            save_minutes=snakemake.resources.save_minutes,
-        ),
+        machine=Machine.of_job(snakemake),
     )

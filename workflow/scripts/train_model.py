@@ -21,10 +21,5 @@ with rule_log(snakemake.log[0]):
         outputs=OutputFiles(**dict(made.items())),
         smallest=Study(**chosen.study).smallest_cell,
         memory_mb=asked.mem_mb,
-        machine=Machine(
-            threads=snakemake.threads,
-            computing=chosen.computing,
-            devices=asked.gpu,
-            save_minutes=asked.save_minutes,
-        ),
+        machine=Machine.of_job(snakemake),
     )

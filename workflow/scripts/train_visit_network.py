@@ -15,10 +15,5 @@ with rule_log(snakemake.log[0]):
         outputs=FitFiles(**dict(snakemake.output.items())),
         seeds=snakemake.params.seeds,
         seed=snakemake.params.seed,
-        machine=Machine(
-            threads=snakemake.threads,
-            computing=snakemake.params.computing,
-            devices=snakemake.resources.gpu,
-            save_minutes=snakemake.resources.save_minutes,
-        ),
+        machine=Machine.of_job(snakemake),
     )

@@ -20,10 +20,5 @@ with rule_log(snakemake.log[0]):
         pretrained=source.pretrained,
         store=(source.stores, source.indices),
         memory_mb=asked.mem_mb,
-        machine=Machine(
-            threads=snakemake.threads,
-            computing=chosen.computing,
-            devices=asked.gpu,
-            save_minutes=asked.save_minutes,
-        ),
+        machine=Machine.of_job(snakemake),
     )

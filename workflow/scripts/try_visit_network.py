@@ -16,10 +16,5 @@ with rule_log(snakemake.log[0]):
         spine=snakemake.input.spine,
         sequences=snakemake.input.sequences,
         reading=snakemake.params.reading,
-        machine=Machine(
-            threads=snakemake.threads,
-            computing=snakemake.params.computing,
-            devices=snakemake.resources.gpu,
-            save_minutes=snakemake.resources.save_minutes,
-        ),
+        machine=Machine.of_job(snakemake),
     )

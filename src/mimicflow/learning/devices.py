@@ -53,6 +53,16 @@ class Machine:
     save_minutes: float = 10
     """Between the states from which an interrupted job goes on, besides one per pass."""
 
+    @classmethod
+    def of_job(cls, job: Any) -> Machine:
+        """Return what a job is given, from the ``snakemake`` of its adapter."""
+        return cls(
+            threads=job.threads,
+            computing=job.params.computing,
+            devices=job.resources.gpu,
+            save_minutes=job.resources.save_minutes,
+        )
+
     def occupy(self) -> Computing:
         """Take the devices, and return how they compute.
 
