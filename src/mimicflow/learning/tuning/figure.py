@@ -17,6 +17,7 @@ from mimicflow.learning.tuning.space import Parameter
 from mimicflow.learning.tuning.trials import COMPLETE, SCORE
 
 _ACROSS = 3  # panels of keys side by side
+_FAR = 300  # between the ends of a logarithmic axis: more ticks than decades would touch
 
 
 def draw_trials(
@@ -62,7 +63,8 @@ def _draw_course(figure: Figure, trials: pd.DataFrame, title: str) -> None:
     scored = trials[trials["state"] == COMPLETE]
     number, score = scored["number"], scored[SCORE]
     axes.vlines(number, scored[f"{SCORE}_low"], scored[f"{SCORE}_high"], colors=GREY, linewidth=1)
-    axes.plot(number, score, "o", color=BLUE, markersize=4, label="trial (95 % CI)")
+    label = "trial (95 % CI)" if scored[f"{SCORE}_low"].notna().any() else "trial"
+    axes.plot(number, score, "o", color=BLUE, markersize=4, label=label)
     axes.step(number, score.cummax(), where="post", color=INK, linewidth=1.2, label="best so far")
     _mark_chosen(axes, trials, trials["number"].astype(float))
     diverged = trials.loc[trials["state"] != COMPLETE, "number"]
@@ -91,7 +93,8 @@ def _draw_key(axes: Axes, trials: pd.DataFrame, of: Parameter) -> None:
     _mark_chosen(axes, tried, at.astype(float))
     if of.log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        least, most = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if most < _FAR * least else (1,)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
     axes.set_xlabel(of.key.replace(".", ".\N{ZERO WIDTH SPACE}"), fontsize=8)
