@@ -164,9 +164,16 @@ def test_references_that_repeat_or_contain_themselves(files, validator):
         "a0: &a0 {x: 1}",
         *(f"a{i}: &a{i} {{l: *a{i - 1}, r: *a{i - 1}}}" for i in range(1, 60)),
     ]
-    for text in ("models: &m {gru: *m}", "\n".join([*lines, "cohort: *a59"])):
+    texts = (
+        "models: &m {gru: *m}",
+        "\n".join([*lines, "cohort: *a59"]),
+        "scenarios: &s {a: *s}",
+        "scenarios: {a: &a {cohort: *a}}",
+        "\n".join([*lines, "scenarios: {a: *a59}"]),
+    )
+    for text in texts:
         config = copy.deepcopy(base) | yaml.safe_load(io.StringIO(text))
-        assert is_refused(attempt(check_keys, config, schema))
+        assert is_refused(attempt(check_keys, config, schema)), text
 
 
 @pytest.mark.parametrize("config", [None, [], "text", 5])

@@ -22,6 +22,7 @@ SCHEMA = "workflow/schemas/config.schema.yaml"
 
 Place = tuple[object, ...]
 """Keys from the top of the configuration down to a value."""
+_MAX_DEPTH = 20  # no key lies a third as deep; what YAML lets contain itself has no end
 _MAX_PLACES = 3  # of a key elsewhere; those with more, such as epochs, are of no help
 
 
@@ -253,8 +254,19 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
             remedy=f"write it as YAML; all keys are described in {schema_file}",
         )
     schema = _read_schema(schema_file)
+    mappings = list(_mappings(config))
+    deep = [place for place, _ in mappings if len(place) == _MAX_DEPTH]
     stop_at(
-        [f"the key {_quoted(place)} is no text" for place in _not_texts(config)],
+        [f"{_quoted(place[:2])} lies over {_MAX_DEPTH - 1} levels deep" for place in deep[:1]],
+        "a reference (*name) that contains itself? No key of this workflow lies as deep",
+    )
+    stop_at(
+        [
+            f"the key {_quoted((*place, key))} is no text"
+            for place, mapping in mappings
+            for key in mapping
+            if not isinstance(key, str)
+        ],
         "YAML reads it as a number, a date, or true or false: put it in quotes, or name it anew",
     )
     problems = [
@@ -264,13 +276,19 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
     stop_at(problems, f"correct the key; all keys are described in {schema_file}")
 
 
-def _not_texts(config: Mapping[str, Any], parents: Place = ()) -> Iterator[Place]:
-    """Yield the place of every key that is not a text, which no rule knows how to name."""
-    for key, value in config.items():
-        if not isinstance(key, str):
-            yield (*parents, key)
-        elif isinstance(value, Mapping):
-            yield from _not_texts(value, (*parents, key))
+def _mappings(config: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Yield every mapping and its place, each once per depth, however often YAML refers to it."""
+    level: list[tuple[Place, Any]] = [((), config)]
+    for _ in range(_MAX_DEPTH + 1):
+        level = list({id(value): (place, value) for place, value in level}.values())
+        below = []
+        for place, value in level:
+            if isinstance(value, Mapping):
+                yield place, value
+                below += [((*place, key), inner) for key, inner in value.items()]
+            elif isinstance(value, list):
+                below += [((*place, row), inner) for row, inner in enumerate(value)]
+        level = below
 
 
 def _unknown_keys(
