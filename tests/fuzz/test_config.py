@@ -169,11 +169,14 @@ def test_references_that_repeat_or_contain_themselves(files, validator):
         "\n".join([*lines, "cohort: *a59"]),
         "scenarios: &s {a: *s}",
         "scenarios: {a: &a {cohort: *a}}",
+        "cohort: &c [*c]",
         "\n".join([*lines, "scenarios: {a: *a59}"]),
     )
     for text in texts:
         config = copy.deepcopy(base) | yaml.safe_load(io.StringIO(text))
         assert is_refused(attempt(check_keys, config, schema)), text
+        refused = attempt(complete, config, schema)
+        assert isinstance(refused, ConfigError) and len(str(refused)) < 500, text
 
 
 @pytest.mark.parametrize("config", [None, [], "text", 5])

@@ -159,8 +159,8 @@ def complete(config: Mapping[str, Any], schema_file: str | Path) -> dict[str, An
     ConfigError
         As `check_keys` and `check_values`; and a key without a value, with its path.
     """
-    config = {key: of if key == "data" else _numbers(of) for key, of in config.items()}
     check_keys(config, schema_file)
+    config = {key: of if key == "data" else _numbers(of) for key, of in config.items()}
     check_values(config, schema_file)
     schema = _read_schema(schema_file)
     completed = _filled(config, schema, schema)
@@ -254,17 +254,18 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
             remedy=f"write it as YAML; all keys are described in {schema_file}",
         )
     schema = _read_schema(schema_file)
-    mappings = list(_mappings(config))
-    deep = [place for place, _ in mappings if len(place) == _MAX_DEPTH]
+    nested = list(_nested(config))
+    deep = [place for place, _ in nested if len(place) == _MAX_DEPTH]
     stop_at(
-        [f"{_quoted(place[:2])} lies over {_MAX_DEPTH - 1} levels deep" for place in deep[:1]],
-        "a reference (*name) that contains itself? No key of this workflow lies as deep",
+        [f"{_quoted(place[:2])} is nested over {_MAX_DEPTH - 1} levels deep" for place in deep[:1]],
+        "write out what its references (*name) stand for: does one contain itself?",
     )
     stop_at(
         [
             f"the key {_quoted((*place, key))} is no text"
-            for place, mapping in mappings
-            for key in mapping
+            for place, value in nested
+            if isinstance(value, Mapping)
+            for key in value
             if not isinstance(key, str)
         ],
         "YAML reads it as a number, a date, or true or false: put it in quotes, or name it anew",
@@ -276,19 +277,18 @@ def check_keys(config: Mapping[str, Any], schema_file: str | Path) -> None:
     stop_at(problems, f"correct the key; all keys are described in {schema_file}")
 
 
-def _mappings(config: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Yield every mapping and its place, each once per depth, however often YAML refers to it."""
+def _nested(config: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
+    """Yield every mapping and list, each once per depth, however often YAML refers to it."""
     level: list[tuple[Place, Any]] = [((), config)]
     for _ in range(_MAX_DEPTH + 1):
+        level = [(place, value) for place, value in level if isinstance(value, Mapping | list)]
         level = list({id(value): (place, value) for place, value in level}.values())
-        below = []
-        for place, value in level:
-            if isinstance(value, Mapping):
-                yield place, value
-                below += [((*place, key), inner) for key, inner in value.items()]
-            elif isinstance(value, list):
-                below += [((*place, row), inner) for row, inner in enumerate(value)]
-        level = below
+        yield from level
+        level = [
+            ((*place, key), inner)
+            for place, value in level
+            for key, inner in (value.items() if isinstance(value, Mapping) else enumerate(value))
+        ]
 
 
 def _unknown_keys(
